@@ -1,0 +1,64 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target is held to the same rules: Swift 6 concurrency, explicit `any`, explicit imports,
+/// explicit `unsafe`, and no warning left standing.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "portcullis",
+    products: [
+        .executable(name: "portcullis", targets: ["portcullis"]),
+        .executable(name: "claude-standin", targets: ["claude-standin"]),
+        .executable(name: "portcullis-bench", targets: ["portcullis-bench"]),
+    ],
+    targets: [
+        // TLS, HMAC and constant-time comparison.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        // HTTP/2 framing, HPACK and flow control.
+        .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        // Readiness, watchdog, socket activation, journal.
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        // The few system calls Swift cannot make itself.
+        .target(name: "CLinux"),
+
+        .target(name: "Platform", dependencies: ["CLinux", "CSystemd"], swiftSettings: strict),
+        .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .target(name: "HTTP", dependencies: ["CNGHTTP2"], swiftSettings: strict),
+        .target(name: "Vocabulary", swiftSettings: strict),
+        .target(name: "Dialects", dependencies: ["Vocabulary"], swiftSettings: strict),
+        .target(name: "ClaudeCLI", dependencies: ["Vocabulary", "Platform"], swiftSettings: strict),
+        .target(
+            name: "Gateway",
+            dependencies: ["Platform", "TLS", "HTTP", "Vocabulary", "Dialects", "ClaudeCLI", "COpenSSL"],
+            swiftSettings: strict),
+
+        .executableTarget(name: "portcullis", dependencies: ["Gateway"], swiftSettings: strict),
+        .executableTarget(name: "claude-standin", dependencies: ["Vocabulary"], swiftSettings: strict),
+        .executableTarget(name: "portcullis-bench", dependencies: ["COpenSSL"], swiftSettings: strict),
+
+        .testTarget(name: "VocabularyTests", dependencies: ["Vocabulary"], swiftSettings: strict),
+        .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: strict),
+        .testTarget(
+            name: "DialectsTests", dependencies: ["Dialects", "Vocabulary"], exclude: ["Fixtures"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ClaudeCLITests", dependencies: ["ClaudeCLI", "Vocabulary", "Platform"],
+            exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: strict),
+        .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: strict),
+        .testTarget(
+            name: "GatewayTests", dependencies: ["Gateway", "HTTP", "Platform", "Vocabulary"],
+            swiftSettings: strict),
+        .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
