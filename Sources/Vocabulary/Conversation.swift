@@ -1,0 +1,129 @@
+/// What a client asks, free of any dialect: everything the three of them can say.
+///
+/// Texts and values are slices of the request body in the form in which they came.
+public struct Conversation: Sendable {
+    /// The model as the client named it.
+    public var model: String
+    /// The system prompt in its parts.
+    public var system: [JSONText] = []
+    /// What was said, oldest first; never empty.
+    public var turns: [Turn] = []
+    /// The client's own tools.
+    public var tools: [Tool] = []
+    /// Which tools the model may or must call.
+    public var toolChoice: ToolChoice = .auto
+    /// False when at most one tool may be called at a time.
+    public var allowsParallelToolCalls = true
+    /// How to sample, and where to stop.
+    public var sampling = Sampling()
+    /// What was asked about thinking; nil when nothing was.
+    public var thinking: Thinking?
+    /// How hard to think: `low`, `medium`, `high`, `xhigh`, `max`; nil when nothing was asked.
+    public var effort: String?
+    /// The shape the answer must have; nil for plain text.
+    public var outputFormat: OutputFormat?
+    /// True when the answer is to be streamed.
+    public var streams = false
+    /// True when a Chat Completions client asked for the usage chunk at the end of a stream.
+    public var wantsUsageInStream = false
+    /// Parameters the client set that cannot be honoured, by name.
+    public var ignored: [String] = []
+    /// Values of the request that its answer repeats, by key (Responses).
+    public var echo: [(key: JSONText, value: JSONFragment)] = []
+
+    /// A conversation about to be filled.
+    public init(model: String) { self.model = model }
+}
+
+/// One message.
+public struct Turn: Sendable {
+    /// Who speaks.
+    public enum Role: Sendable, Equatable { case user, assistant, system }
+
+    /// Who speaks; `system` is an instruction in the middle of the conversation.
+    public var role: Role
+    /// What is said, in order.
+    public var blocks: [Block]
+
+    /// A message.
+    public init(_ role: Role, _ blocks: [Block]) {
+        self.role = role
+        self.blocks = blocks
+    }
+}
+
+/// One piece of a message.
+public enum Block: Sendable, Equatable {
+    /// Plain text.
+    case text(JSONText)
+    /// An image; `source` is a Messages API source object.
+    case image(source: JSONFragment)
+    /// A document; a whole Messages API `document` block without `cache_control`.
+    case document(JSONFragment)
+    /// The model called a tool; `input` is the arguments' JSON object.
+    case toolUse(id: JSONText, name: JSONText, input: JSONFragment)
+    /// What a tool answered.
+    case toolResult(id: JSONText, content: [Block], isError: Bool)
+    /// The model thought; the signature lets it be sent back.
+    case thinking(JSONText, signature: JSONText)
+    /// The model thought, and the vendor keeps it sealed.
+    case redactedThinking(JSONText)
+    /// Any other Messages API block, as it stands without `cache_control`.
+    case other(JSONFragment)
+}
+
+/// A tool that the client runs itself.
+public struct Tool: Sendable, Equatable {
+    /// Its name, as the model sees it.
+    public var name: JSONText
+    /// What it does.
+    public var description: JSONText?
+    /// The JSON Schema of its arguments, unchanged.
+    public var schema: JSONFragment
+
+    /// A tool.
+    public init(name: JSONText, description: JSONText?, schema: JSONFragment) {
+        self.name = name
+        self.description = description
+        self.schema = schema
+    }
+}
+
+/// Which tools the model may or must call.
+public enum ToolChoice: Sendable, Equatable {
+    case auto, none, any
+    /// This one must be called.
+    case named(JSONText)
+    /// Only these may be called; one must be when `isRequired`.
+    case allowed([JSONText], isRequired: Bool)
+}
+
+/// Sampling parameters and limits; numbers keep the client's spelling.
+public struct Sampling: Sendable, Equatable {
+    /// The most tokens the answer may have.
+    public var maxTokens: Int?
+    public var temperature: JSONFragment?
+    public var topP: JSONFragment?
+    public var topK: JSONFragment?
+    public var serviceTier: JSONFragment?
+    /// Texts at which the answer ends.
+    public var stopSequences: [JSONText] = []
+
+    /// Nothing set.
+    public init() {}
+}
+
+/// What the client asked about thinking.
+public enum Thinking: Sendable, Equatable {
+    case disabled, adaptive
+    /// At most this many tokens.
+    case enabled(budgetTokens: Int)
+}
+
+/// The shape an answer must have.
+public enum OutputFormat: Sendable, Equatable {
+    /// Any JSON object.
+    case jsonObject
+    /// JSON that satisfies a schema.
+    case jsonSchema(JSONFragment)
+}

@@ -1,0 +1,130 @@
+/// Writes JSON text piece by piece, placing the commas.
+///
+/// The caller opens and closes objects and arrays in order; what it writes is then valid JSON.
+public struct JSONWriter {
+    /// What has been written.
+    public var bytes: [UInt8]
+    /// True when the next value or key needs no comma before it.
+    private var isFirst = true
+
+    /// Goes on behind `bytes`, which may be a buffer kept for its capacity.
+    public init(_ bytes: consuming [UInt8] = []) { self.bytes = bytes }
+
+    /// Writes `{`.
+    public mutating func beginObject() { begin(UInt8(ascii: "{")) }
+
+    /// Writes `}`.
+    public mutating func endObject() { end(UInt8(ascii: "}")) }
+
+    /// Writes `[`.
+    public mutating func beginArray() { begin(UInt8(ascii: "[")) }
+
+    /// Writes `]`.
+    public mutating func endArray() { end(UInt8(ascii: "]")) }
+
+    /// Writes a key of plain ASCII; its value must follow.
+    public mutating func key(_ name: StaticString) {
+        comma()
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(name)
+        bytes.append("\":")
+        isFirst = true
+    }
+
+    /// Writes a key; its value must follow.
+    public mutating func key(_ name: JSONText) {
+        string(name)
+        bytes.append(UInt8(ascii: ":"))
+        isFirst = true
+    }
+
+    /// Writes a string value.
+    public mutating func string(_ value: String) {
+        comma()
+        bytes.append(UInt8(ascii: "\""))
+        JSONEscapes.append(escaping: value.utf8, to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Writes a literal of plain ASCII without quotes or backslashes as a string value.
+    public mutating func string(literal value: StaticString) {
+        comma()
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(value)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Writes text that is already escaped as a string value.
+    public mutating func string(_ value: JSONText) {
+        string(escaped: value.escaped.span)
+    }
+
+    /// Writes content that is already escaped as a string value.
+    public mutating func string(escaped: Span<UInt8>) {
+        comma()
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(copying: escaped)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Writes a whole number.
+    public mutating func integer(_ value: Int) {
+        comma()
+        bytes.append(decimal: value)
+    }
+
+    /// Writes `true` or `false`.
+    public mutating func bool(_ value: Bool) {
+        comma()
+        bytes.append(value ? "true" : "false")
+    }
+
+    /// Writes `null`.
+    public mutating func null() {
+        comma()
+        bytes.append("null")
+    }
+
+    /// Writes a value as it stands.
+    public mutating func fragment(_ value: JSONFragment) {
+        comma()
+        bytes.append(contentsOf: value.bytes)
+    }
+
+    /// Writes text that the caller vouches to be one or more members or values.
+    public mutating func raw(_ text: StaticString) {
+        comma()
+        bytes.append(text)
+    }
+
+    private mutating func begin(_ bracket: UInt8) {
+        comma()
+        bytes.append(bracket)
+        isFirst = true
+    }
+
+    private mutating func end(_ bracket: UInt8) {
+        bytes.append(bracket)
+        isFirst = false
+    }
+
+    @inline(__always)
+    private mutating func comma() {
+        if !isFirst { bytes.append(UInt8(ascii: ",")) }
+        isFirst = false
+    }
+}
+
+extension [UInt8] {
+    /// Appends a whole number in decimal.
+    public mutating func append(decimal value: Int) {
+        if value < 0 { append(UInt8(ascii: "-")) }
+        let start = count
+        var rest = value.magnitude
+        repeat {
+            append(UInt8(ascii: "0") + UInt8(rest % 10))
+            rest /= 10
+        } while rest > 0
+        self[start...].reverse()
+    }
+}
