@@ -43,12 +43,13 @@ public struct CLIEnvironment: Sendable {
         }
         let bytes = content.copy
         return CLIEnvironment(
-            variables: try CLIEnvironmentFile.parse(bytes, path: path), configDirectory: settings.configDirectory)
+            variables: try CLIEnvironmentFile.parse(bytes, path: path),
+            configDirectory: settings.configDirectory)
     }
 
     init(variables: [(name: String, value: String)], configDirectory: String) {
         self.variables = variables
-        let names = Set(variables.filter { !$0.value.isEmpty }.map(\.name))
+        let names = Set(variables.map(\.name))
         let clouds = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"]
         if let cloud = clouds.first(where: names.contains) {
             login = .cloud(variable: cloud)
@@ -56,7 +57,7 @@ public struct CLIEnvironment: Sendable {
             login = .authToken
         } else if names.contains("ANTHROPIC_API_KEY") {
             login = .apiKey
-        } else if names.contains("CLAUDE_CODE_OAUTH_TOKEN") {
+        } else if !names.isDisjoint(with: ["CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_OAUTH_REFRESH_TOKEN"]) {
             login = .oauthToken
         } else {
             login = .directory(configDirectory)
@@ -69,9 +70,11 @@ enum CLIEnvironmentFile {
     /// Variables that the gateway sets itself, or that would undo what it promises, and what to say of them.
     private static let refused: [(names: [String], reason: String)] = [
         (
-            ["HOME", "TMPDIR", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_TMPDIR", "XDG_RUNTIME_DIR"],
+            ["HOME", "TMPDIR", "CLAUDE_CODE_TMPDIR", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"],
             "each child gets a private one"
         ),
+        (["CLAUDE_CONFIG_DIR"], "is a setting of its own: --claude-config-dir"),
+        (["PATH", "LANG", "TZ", "SHELL"], "is the same for every child"),
         (["CLAUDE_CODE_MAX_RETRIES"], "is a setting of its own: --claude-code-max-retries"),
         (
             [
@@ -80,8 +83,9 @@ enum CLIEnvironmentFile {
                 "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP", "CLAUDE_AGENT_SDK_MCP_NO_PREFIX",
                 "CLAUDE_CODE_MAX_MCP_DESCRIPTION_LENGTH", "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
                 "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "DISABLE_AUTO_COMPACT", "ENABLE_TOOL_SEARCH",
-                "CLAUDE_CODE_SIMPLE", "CLAUDECODE",
-            ], "is set by the gateway, request by request"
+                "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+                "CLAUDE_CODE_DISABLE_THINKING", "CLAUDE_CODE_SIMPLE", "CLAUDECODE",
+            ], "is set by the gateway"
         ),
         (
             ["CLAUDE_CODE_EXTRA_BODY", "CLAUDE_CODE_EXTRA_METADATA", "CLAUDE_CODE_ATTRIBUTION_HEADER"],
@@ -127,10 +131,14 @@ enum CLIEnvironmentFile {
                     throw ValueProblem("is not NAME=value")
                 }
                 if let reason = refusal(of: name) { throw ValueProblem("\(name): \(reason)") }
+                // An empty credential would pass for a login.
+                if value.isEmpty { throw ValueProblem("\(name) is empty") }
                 if value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 }) {
                     throw ValueProblem("\(name) holds a control character")
                 }
-                if variables.contains(where: { $0.name == name }) { throw ValueProblem("\(name) is given twice") }
+                if variables.contains(where: { $0.name == name }) {
+                    throw ValueProblem("\(name) is given twice")
+                }
                 variables.append((name, value))
             } catch {
                 faults.append(ConfigurationFault("\(path):\(index + 1)", error.text))

@@ -7,13 +7,18 @@ public struct Check: Sendable, Equatable {
     /// What the operator should know: one line each, without secrets.
     public private(set) var notes: [String] = []
 
+    /// Parses a chain and its key.
+    public typealias CertificateProblem = (
+        CertificatePair, _ chain: borrowing SecretBytes, _ key: borrowing SecretBytes
+    ) -> String?
+
     /// Reads keys, certificates and the CLI's environment, and tries the state directory.
     ///
     /// `certificateProblem` parses a chain and its key and says what is wrong with them, as nil or one line
     /// without content. The CLI itself is not run.
     public init(
         _ configuration: Configuration,
-        certificateProblem: (CertificatePair, _ chain: borrowing SecretBytes, _ key: borrowing SecretBytes) -> String?
+        certificateProblem: CertificateProblem
     ) {
         notes.append(
             "listening on \(configuration.listeners.map(\.description).joined(separator: ", "))"
@@ -24,8 +29,16 @@ public struct Check: Sendable, Equatable {
         }
         checkCLI(configuration.cli)
         if let fault = StateDirectory.prepare(configuration.stateDirectory) { faults.append(fault) }
-        notes.append(
-            "at most \(configuration.turns.maxRunning) turns at once, \(configuration.turns.maxWaiting) waiting")
+        note(configuration.models)
+        let turns = configuration.turns
+        notes.append("at most \(turns.maxRunning) turns at once, \(turns.maxWaiting) waiting")
+    }
+
+    /// Targets go to the CLI as they are, since cloud providers have names of their own; so do misspelt ones.
+    private mutating func note(_ models: ModelSettings) {
+        for alias in models.aliases where !ModelName.isKnownToCLI(alias.target) {
+            notes.append("model alias \(alias.name) leads to \(alias.target), no name of the CLI's own")
+        }
     }
 
     private mutating func checkKeys(_ settings: KeySettings) {
@@ -33,6 +46,10 @@ public struct Check: Sendable, Equatable {
             let keys = try settings.loadKeys()
             let names = keys.map(\.name).joined(separator: ", ")
             notes.append(keys.isEmpty ? "no API keys" : "\(keys.count) API keys: \(names)")
+            for key in keys {
+                guard let weakness = key.weakness else { continue }
+                notes.append("key \(key.name) \(weakness); taken because only this machine can connect")
+            }
         } catch {
             faults += error.faults
         }
@@ -41,7 +58,7 @@ public struct Check: Sendable, Equatable {
 
     private mutating func check(
         _ pair: CertificatePair,
-        _ problem: (CertificatePair, borrowing SecretBytes, borrowing SecretBytes) -> String?
+        _ problem: CertificateProblem
     ) {
         do throws(FileFault) {
             let chain = try SecretFile.read(
@@ -65,7 +82,7 @@ public struct Check: Sendable, Equatable {
             notes.append("its login is \(environment.login.description)")
             if case .directory(let path) = environment.login, unsafe access(path, R_OK | X_OK) != 0 {
                 notes.append(
-                    "\(path) cannot be read: run 'claude' and log in, or name a credential in CLI_ENV_FILE")
+                    "\(path) cannot be read: run 'claude' and log in, or give a credential in CLI_ENV_FILE")
             }
         } catch {
             faults += error.faults

@@ -29,10 +29,10 @@ public enum Command: Sendable, Equatable {
             self = .newKey(name: rest[0])
         case "help", "--help", "-h": self = .help(asMarkdown: rest == ["--markdown"])
         case "version", "--version": self = .version
-        case nil: throw ConfigurationFault("portcullis", "needs a command: serve, check, new-key, help, version")
-        case let other?:
+        case let other:
             throw ConfigurationFault(
-                quoted(other), "is no command; there are serve, check, new-key, help, version")
+                other.map(quoted) ?? "portcullis",
+                "\(other == nil ? "needs a command" : "is no command"): serve, check, new-key, help, version")
         }
     }
 }

@@ -1,6 +1,6 @@
-/// Everything an operator can choose, as typed values; made by ``load(arguments:environment:readFile:machine:)``.
+/// Everything an operator can choose, as typed values; made by `load`.
 ///
-/// The initial values below are the defaults; the table of ``Setting`` rows takes its default column from them.
+/// The initial values are the defaults; the table of ``Setting`` rows takes its default column from them.
 public struct Configuration: Sendable, Equatable {
     /// Where to listen; never empty.
     public var listeners: [ListenAddress] = [.tcp(host: "127.0.0.1", port: 8443)]

@@ -97,7 +97,8 @@ private struct ConfigurationLoader {
 
     /// Fills in what depends on the machine and on other settings.
     mutating func deriveDefaults() {
-        let home = environment["HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? machine.homeDirectory ?? "/"
+        let written = environment["HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+        let home = written ?? machine.homeDirectory ?? "/"
         if configuration.stateDirectory.isEmpty { configuration.stateDirectory = defaultStateDirectory(home) }
         if configuration.cli.configDirectory.isEmpty {
             configuration.cli.configDirectory = home == "/" ? "/.claude" : "\(home)/.claude"
@@ -110,6 +111,10 @@ private struct ConfigurationLoader {
         configuration.tls.keyFiles = configuration.tls.keyFiles.map(machine.absolute)
         configuration.logging.journalStream = environment["JOURNAL_STREAM"]
         configuration.keys.allowsWeakKeys = configuration.isLocalOnly
+        // Without keys any web page that the operator visits could spend his login.
+        if !configuration.keys.isRequired, sources.given["CORS_ORIGIN"] == nil {
+            configuration.corsOrigin = nil
+        }
         findCLI()
         deriveTurns()
     }
@@ -122,8 +127,9 @@ private struct ConfigurationLoader {
         return home == "/" ? "/.local/state/portcullis" : "\(home)/.local/state/portcullis"
     }
 
-    /// A program named with a slash is taken as it is; else PATH is searched. Links are kept, so that a CLI
-    /// that updates itself is found again.
+    /// Takes a program named with a slash as it is, and searches PATH for others.
+    ///
+    /// Links are kept, so that a CLI that updates itself is found again.
     private mutating func findCLI() {
         let written = sources.last("CLAUDE_PATH")
         let name = written?.text ?? "claude"
@@ -186,8 +192,8 @@ private struct ConfigurationLoader {
         for listener in configuration.listeners where !listener.isLocal {
             faults.append(
                 ConfigurationFault(
-                    "PLAINTEXT", "\(listener) can be reached from other machines; plain HTTP is only for "
-                        + "loopback and Unix sockets"))
+                    sources.last("PLAINTEXT")?.place ?? "PLAINTEXT",
+                    "\(listener) can be reached from other machines; only loopback may be plain"))
         }
     }
 
@@ -204,7 +210,7 @@ private struct ConfigurationLoader {
             faults.append(
                 ConfigurationFault(
                     "API_KEYS_FILE",
-                    "no keys; write the output of 'portcullis new-key NAME' into a file, mode 0600, and name it"))
+                    "no keys; put what 'portcullis new-key NAME' prints into a file of mode 0600"))
         }
     }
 
@@ -214,12 +220,11 @@ private struct ConfigurationLoader {
         if tls.certificateFiles.isEmpty {
             faults.append(
                 ConfigurationFault(
-                    "TLS_CERTIFICATE", "no certificate; name one and its TLS_KEY, or use --plaintext on loopback"))
+                    "TLS_CERTIFICATE",
+                    "no certificate; name one and its TLS_KEY, or use --plaintext on loopback"))
         } else if tls.certificateFiles.count != tls.keyFiles.count {
-            faults.append(
-                ConfigurationFault(
-                    "TLS_KEY", "\(tls.certificateFiles.count) certificates but \(tls.keyFiles.count) keys; "
-                        + "each certificate needs its key, in the same order"))
+            let counts = "\(tls.certificateFiles.count) certificates but \(tls.keyFiles.count) keys"
+            faults.append(ConfigurationFault("TLS_KEY", "\(counts); each needs its own, in the same order"))
         }
     }
 

@@ -38,7 +38,8 @@ struct ConfigurationSources {
                 take(String(parts[1]), for: setting, .flag, flag)
             } else if setting.reader.isSwitch {
                 take("true", for: setting, .flag, flag)
-            } else if let value = rest.popFirst() {
+            } else if let value = rest.first, !value.hasPrefix("--") {
+                rest.removeFirst()
                 take(value, for: setting, .flag, flag)
             } else {
                 faults.append(ConfigurationFault(flag, "needs a value (\(setting.syntax))"))

@@ -93,8 +93,8 @@ extension Setting.Reader {
         Self(syntax: unit, fallback: String(Configuration()[keyPath: field])) {
             (configuration, text) throws(ValueProblem) in
             guard let value = DecimalText.parse(text.utf8), range.contains(value) else {
-                throw ValueProblem(
-                    "\(quoted(text)) is not a number of \(unit) from \(range.lowerBound) to \(range.upperBound)")
+                let bounds = "from \(range.lowerBound) to \(range.upperBound)"
+                throw ValueProblem("\(quoted(text)) is not a number of \(unit) \(bounds)")
             }
             configuration[keyPath: field] = value
         }
@@ -164,7 +164,8 @@ extension Setting.Reader {
 func quoted(_ text: String) -> String {
     var shown = ""
     for scalar in text.unicodeScalars.prefix(80) {
-        shown.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7F ? "?" : scalar)
+        let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+        shown.unicodeScalars.append(isControl ? "?" : scalar)
     }
     return "'\(shown)\(text.unicodeScalars.count > 80 ? "…" : "")'"
 }

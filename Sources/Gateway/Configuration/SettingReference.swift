@@ -10,9 +10,9 @@ extension Configuration {
                    portcullis help [--markdown]   this text, or the table of the README
                    portcullis version
 
-            Each option is also an environment variable and a NAME=value line of the file that --config names;
-            the flag wins over the environment, the environment over the file. Sizes are bytes, or end in KiB or
-            MiB. Lists are separated by commas; their flags can be repeated.
+            Each option is also an environment variable and a NAME=value line of the file that --config
+            names; the flag wins over the environment, the environment over the file. Sizes are bytes, or
+            end in KiB or MiB. Lists are separated by commas; their flags can be repeated.
 
             """
         for section in Setting.Section.allCases {
@@ -28,19 +28,24 @@ extension Configuration {
     public static func referenceMarkdown() -> String {
         var text = ""
         for section in Setting.Section.allCases {
-            text += "### \(section.rawValue)\n\n| Variable | Flag | Value | Default | Meaning |\n|---|---|---|---|---|\n"
+            text += "### \(section.rawValue)\n\n"
+            text += "| Variable | Flag | Value | Default | Meaning |\n|---|---|---|---|---|\n"
             for setting in Setting.all where setting.section == section {
-                let names = ([setting.name] + setting.aliases).map { "`\($0)`" }.joined(separator: ", ")
-                let cells = [
-                    names, setting.flag.map { "`\($0)`" } ?? "–", setting.syntax, setting.fallback, setting.help,
-                ]
-                let row = cells.map { $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }
-                text += "| \(row.joined(separator: " | ")) |\n"
+                text += markdownRow(setting)
             }
             text += "\n"
         }
         text.removeLast()
         return text
+    }
+
+    private static func markdownRow(_ setting: Setting) -> String {
+        let names = ([setting.name] + setting.aliases).map { "`\($0)`" }.joined(separator: ", ")
+        let flag = setting.flag.map { "`\($0)`" } ?? "–"
+        let cells = [names, flag, setting.syntax, setting.fallback, setting.help].map {
+            $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+        }
+        return "| \(cells.joined(separator: " | ")) |\n"
     }
 
     private static func helpEntry(_ setting: Setting) -> String {

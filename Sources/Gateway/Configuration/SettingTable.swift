@@ -29,7 +29,8 @@ extension Setting {
             "How long a stream may be silent before a ping or comment is sent."),
         Setting(
             "CORS_ORIGIN", .general, .origin,
-            "The one origin whose web pages may ask; `*` is any, `none` turns CORS off."),
+            "The one origin whose web pages may ask; `*` is any, `none` turns CORS off.",
+            fallback: "`*`; `none` with REQUIRE_AUTH=false"),
     ]
 
     private static let listening: [Setting] = [
@@ -97,7 +98,8 @@ extension Setting {
             "DEFAULT_MODEL", .models, .text("MODEL", \.models.defaultModel, check: Checks.model),
             "The model of requests that name `default` or nothing; listed first.", fallback: "none"),
         Setting(
-            "DEFAULT_EFFORT", .models, .text(Checks.effortSyntax, \.models.defaultEffort, check: Checks.effort),
+            "DEFAULT_EFFORT", .models,
+            .text(Checks.effortSyntax, \.models.defaultEffort, check: Checks.effort),
             "The effort of requests that name none.", fallback: "the model's own"),
         Setting(
             "ENABLE_THINKING", .models, .boolean(\.models.enablesThinking),

@@ -1,6 +1,8 @@
 extension Setting {
     static let time: [Setting] = [
-        seconds("TLS_HANDSHAKE_SECONDS", \.limits.tlsHandshakeSeconds, "From accept to the end of the TLS handshake."),
+        seconds(
+            "TLS_HANDSHAKE_SECONDS", \.limits.tlsHandshakeSeconds,
+            "From accept to the end of the TLS handshake."),
         seconds("REQUEST_HEAD_SECONDS", \.limits.requestHeadSeconds, "For a whole request head."),
         seconds("BODY_IDLE_SECONDS", \.limits.bodyIdleSeconds, "Between two pieces of a request body."),
         Setting(
@@ -32,7 +34,9 @@ extension Setting {
         bytes(
             "MAX_CHUNK_EXTENSIONS_BYTES", 0...(64 << 10), \.limits.maxChunkExtensionsBytes,
             "The extensions of all chunks of a body."),
-        bytes("MAX_TRAILER_BYTES", 0...(64 << 10), \.limits.maxTrailerBytes, "The trailer section, which is discarded."),
+        bytes(
+            "MAX_TRAILER_BYTES", 0...(64 << 10), \.limits.maxTrailerBytes,
+            "The trailer section, which is discarded."),
         count("MAX_JSON_DEPTH", 8...512, "levels", .size, \.limits.maxJSONDepth, "How deep JSON may nest."),
         count(
             "MAX_JSON_VALUES", 100...10_000_000, "values", .size, \.limits.maxJSONValues,

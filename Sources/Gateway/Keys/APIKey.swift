@@ -26,12 +26,12 @@ public struct APIKey: Sendable, Equatable {
 
     /// Why the key can be guessed or mistyped; nil when it is strong.
     var weakness: String? {
+        let advice = "'portcullis new-key NAME' makes a strong one"
         if secret.utf8.count < Self.minStrongBytes {
-            return "is shorter than \(Self.minStrongBytes) characters; 'portcullis new-key NAME' makes a strong one"
+            return "is shorter than \(Self.minStrongBytes) characters; \(advice)"
         }
         // A random key of 20 hexadecimal digits has fewer than 6 different ones once in 10^7.
-        if Set(secret.utf8).count < 6 { return "repeats a few characters; 'portcullis new-key NAME' makes a strong one" }
-        return nil
+        return Set(secret.utf8).count < 6 ? "repeats a few characters; \(advice)" : nil
     }
 
     /// False when the key has our form but its checksum does not match, so that it was mistyped.
@@ -62,7 +62,8 @@ extension APIKey {
     public static func generate(name: String) -> APIKey? {
         // The standard library's generator asks the kernel (getrandom) each time.
         var random = SystemRandomNumberGenerator()
-        let id = String(decoding: (0..<idDigits).map { _ in Base62.digits[Int.random(in: 0..<62, using: &random)] }, as: UTF8.self)
+        let digits = (0..<idDigits).map { _ in Base62.digits[Int.random(in: 0..<62, using: &random)] }
+        let id = String(decoding: digits, as: UTF8.self)
         let bits = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
         return generated(name: name, id: id, bits: bits)
     }

@@ -70,7 +70,8 @@ extension KeySettings {
         var faults: [ConfigurationFault] = []
         for key in inline {
             if !key.hasGoodChecksum {
-                faults.append(ConfigurationFault("PROXY_API_KEYS", "key \(key.name) was mistyped: its checksum is wrong"))
+                let problem = "key \(key.name) was mistyped: its checksum is wrong"
+                faults.append(ConfigurationFault("PROXY_API_KEYS", problem))
             } else if !allowsWeakKeys, let weakness = key.weakness {
                 faults.append(ConfigurationFault("PROXY_API_KEYS", "key \(key.name) \(weakness)"))
             } else if !keys.contains(where: { $0.secret == key.secret }) {
@@ -80,9 +81,9 @@ extension KeySettings {
         if let file {
             do throws(ConfigurationFaults) {
                 for key in try APIKeyFile.load(file, allowsWeakKeys: allowsWeakKeys) {
-                    if let twin = keys.first(where: { $0.secret == key.secret || $0.name == key.name }) {
-                        faults.append(
-                            ConfigurationFault(file, "key \(key.name) is also \(twin.name) of PROXY_API_KEYS"))
+                    if keys.contains(where: { $0.secret == key.secret || $0.name == key.name }) {
+                        let problem = "key \(key.name) is also among PROXY_API_KEYS"
+                        faults.append(ConfigurationFault(file, problem))
                     }
                     keys.append(key)
                 }

@@ -4,8 +4,8 @@ public import Vocabulary
 public enum Credential {
     /// The key that the values of `authorization` and `x-api-key` present; nil when there is none.
     ///
-    /// Takes all lines of both headers. A scheme other than Bearer (RFC 6750 §2.1) and an empty value count as
-    /// none. Two different keys are refused: whoever stands between might have checked the other one.
+    /// Takes all lines of both headers. A scheme other than Bearer (RFC 6750 §2.1) and an empty value count
+    /// as none. Two different keys are refused: whoever stands between might have checked the other one.
     public static func extract(
         authorization: [ArraySlice<UInt8>], apiKey: [ArraySlice<UInt8>]
     ) throws(Refusal) -> ArraySlice<UInt8>? {
@@ -14,7 +14,7 @@ public enum Credential {
             if let found, found != value {
                 throw Refusal(
                     .invalidRequest,
-                    "The request carries two different keys; send one, as x-api-key or as Authorization: Bearer.")
+                    "Two different keys were sent; send one, as x-api-key or as Authorization: Bearer.")
             }
             found = value
         }

@@ -15,8 +15,8 @@ public struct Principal: Sendable, Hashable {
 
 /// The keys that may ask, as digests under a secret of this process.
 ///
-/// A presented key is hashed first, so that neither its length nor its content shows in what follows; then its
-/// digest is compared with every stored one, each in constant time. Immutable: a reload makes a new ring.
+/// A presented key is hashed first, so that neither its length nor its content shows in what follows; then
+/// its digest is compared with every stored one, each in constant time. A reload makes a new ring.
 public struct KeyRing: Sendable {
     private static let digestBytes = 32
 
@@ -28,7 +28,9 @@ public struct KeyRing: Sendable {
     /// A ring of these keys; without `isRequired` callers without a key are let in too.
     public init(_ keys: [APIKey], isRequired: Bool = true) {
         var random = SystemRandomNumberGenerator()
-        let pepper = (0..<Self.digestBytes).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        let pepper = (0..<Self.digestBytes).map { _ in
+            UInt8.random(in: .min ... .max, using: &random)
+        }
         var digests: [UInt8] = []
         for key in keys {
             let secret = Array(key.secret.utf8)
@@ -51,7 +53,9 @@ public struct KeyRing: Sendable {
     /// Who presents this key; nil when nobody has it.
     public func authenticate(_ presented: Span<UInt8>) -> Principal? {
         guard let digest = Self.digest(of: presented, pepper: pepper) else { return nil }
-        let place = unsafe Self.place(of: digest, in: digests) { unsafe CRYPTO_memcmp($0, $1, Self.digestBytes) }
+        let place = unsafe Self.place(of: digest, in: digests) {
+            unsafe CRYPTO_memcmp($0, $1, Self.digestBytes)
+        }
         return place == 0 ? nil : Principal(keyID: names[place - 1], index: place - 1)
     }
 
@@ -73,8 +77,9 @@ public struct KeyRing: Sendable {
                 var place: UInt32 = 0
                 for index in 0..<(digests.count / digestBytes) {
                     let difference = unsafe compare(presented, stored + index * digestBytes)
-                    // All ones when there is no difference, else zero.
-                    let isSame = 0 &- ((UInt32(truncatingIfNeeded: difference) &- 1) >> 31 & ~(UInt32(bitPattern: difference) >> 31))
+                    // The top bit of `x - 1` without that of `x` is set for zero only; then all bits are.
+                    let bits = UInt32(bitPattern: difference)
+                    let isSame = 0 &- (((bits &- 1) & ~bits) >> 31)
                     place |= UInt32(truncatingIfNeeded: index + 1) & isSame
                 }
                 return Int(place)

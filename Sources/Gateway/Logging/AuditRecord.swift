@@ -54,8 +54,7 @@ public struct AuditRecord: Sendable, Equatable {
 
 extension Log {
     /// Writes the line of a request.
-    public func audit(_ record: @autoclosure () -> AuditRecord) {
-        let record = record()
+    public func audit(_ record: AuditRecord) {
         write(record.level) { line in
             line.add("event", "request")
             line.add("id", record.id)

@@ -125,7 +125,9 @@ extension Log {
             }
         }
 
-        /// One system call that never waits. The descriptor itself is left blocking, because its description
+        /// Makes one system call that never waits.
+        ///
+        /// The descriptor itself is left blocking, because its description
         /// is shared with whoever started the process.
         private func writeAtOnce(_ bytes: [UInt8]) -> Int {
             unsafe bytes.withUnsafeBytes { buffer in

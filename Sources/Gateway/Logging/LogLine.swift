@@ -5,7 +5,7 @@
 public struct LogLine: ~Copyable {
     /// A pipe takes a line of this length whole or not at all (`PIPE_BUF`).
     static let maxBytes = 4096
-    /// The longest value; more is cut and marked with an ellipsis.
+    /// The longest value; more is cut and ends in three dots.
     static let maxValueBytes = 1024
 
     private(set) var bytes: [UInt8] = []
@@ -91,14 +91,13 @@ public struct LogLine: ~Copyable {
         let end = bytes.count + Self.maxValueBytes
         var isCut = false
         for byte in value {
-            // An escape takes four bytes; a UTF-8 sequence is whole because it is cut only before a first byte.
-            if bytes.count + 4 > end, byte & 0xC0 != 0x80 {
+            if bytes.count + 4 > end {  // an escape takes four bytes
                 isCut = true
                 break
             }
             append(escaped: byte)
         }
-        if isCut { bytes.append(contentsOf: "…".utf8) }
+        if isCut { bytes.append(contentsOf: "...".utf8) }
         bytes.append(UInt8(ascii: "\""))
     }
 
@@ -111,8 +110,10 @@ public struct LogLine: ~Copyable {
         case 0x20..<0x7F: bytes.append(byte)
         default:
             // Also bytes above 0x7F: some of them are control characters to a terminal (U+0080 to U+009F).
-            let hex = Array("0123456789abcdef".utf8)
-            bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "x"), hex[Int(byte >> 4)], hex[Int(byte & 15)]])
+            bytes.append(contentsOf: "\\x".utf8)
+            for digit in [byte >> 4, byte & 15] {
+                bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            }
         }
     }
 

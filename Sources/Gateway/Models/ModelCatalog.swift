@@ -51,10 +51,11 @@ public struct ModelCatalog: Sendable {
         let bare = Self.withoutPrefixes(name)
         if let alias = aliases.first(where: { $0.name == bare }) { return alias.target }
         if bare.isEmpty || bare == "default" {
-            guard let defaultModel, defaultModel != "default", !defaultModel.isEmpty else {
-                return bare.isEmpty ? nil : "default"
-            }
-            return target(of: Self.withoutPrefixes(defaultModel))
+            // A default model that is itself called so would ask for itself for ever.
+            guard let defaultModel = defaultModel.map(Self.withoutPrefixes), !defaultModel.isEmpty,
+                defaultModel != "default"
+            else { return bare.isEmpty ? nil : "default" }
+            return target(of: defaultModel)
         }
         return ModelName.isKnownToCLI(bare) ? bare : nil
     }
@@ -79,7 +80,9 @@ public struct ModelCatalog: Sendable {
 
     private static func withoutPrefixes(_ name: String) -> String {
         var name = name[...]
-        while let prefix = prefixes.first(where: { name.hasPrefix($0) }) { name = name.dropFirst(prefix.count) }
+        while let prefix = prefixes.first(where: { name.hasPrefix($0) }) {
+            name = name.dropFirst(prefix.count)
+        }
         return String(name)
     }
 }
