@@ -185,7 +185,7 @@ private final class HTTP2Channel: ResponseChannel {
         defer { alarm.cancel() }
         var pending = stream.pendingBytes
         alarm.deadline = connection.loop.now + .seconds(limits.writeStallSeconds)
-        while !stream.isClosed, stream.pendingBytes > Self.lowWaterBytes {
+        while !stream.isClosed, stream.pendingBytes > HTTP2Stream.lowWaterBytes {
             if stream.pendingBytes < pending {
                 pending = stream.pendingBytes
                 alarm.deadline = connection.loop.now + .seconds(limits.writeStallSeconds)
@@ -211,8 +211,6 @@ private final class HTTP2Channel: ResponseChannel {
         connection.wakeup.signal()
     }
 
-    /// Above this much unsent output an exchange sleeps, which stops it reading the CLI's pipe; below the other it
-    /// goes on.
+    /// Above this much unsent output an exchange sleeps, which stops it reading the CLI's pipe.
     private static let highWaterBytes = 64 << 10
-    private static let lowWaterBytes = 32 << 10
 }
