@@ -72,7 +72,7 @@ struct FailureEvidence {
     }
 
     private func classified(now: Int) -> Fault {
-        if text.hasPrefix("Not logged in") { return notLoggedIn }
+        if text.hasPrefix("Not logged in") { return Self.notLoggedIn() }
         if errorClass == "blank_prompt" {
             return Fault(.invalidRequest, "The newest message is blank: nothing was sent to the model.")
         }
@@ -151,12 +151,13 @@ struct FailureEvidence {
         Fault(.gatewayTimeout, "The model's provider did not answer in time.")
     }
 
-    private var notLoggedIn: Fault {
+    /// Nobody has logged the CLI in.
+    static func notLoggedIn(detail: String = "") -> Fault {
         Fault(
             .unavailable,
             "The CLI behind this gateway is not logged in. Its operator must run `claude login`, "
                 + "or set a credential in CLI_ENV_FILE.",
-            shouldRetry: false)
+            detail: detail, shouldRetry: false)
     }
 
     /// Not 401: the caller's own key is good, and its SDK must not blame it.

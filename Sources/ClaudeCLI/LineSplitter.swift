@@ -60,6 +60,20 @@ public struct LineSplitter: ~Copyable {
         return line
     }
 
+    /// Hands every complete line to `body` until it returns false.
+    ///
+    /// Throws when a line is longer than allowed; nothing more can be read then.
+    mutating func forEachLine(_ body: (Span<UInt8>) -> Bool) throws(Fault) {
+        while let line = try next() {
+            if !body(buffer.span.extracting(line)) { return }
+        }
+    }
+
+    /// Hands the bytes of a range to `body`.
+    func withBytes(of range: Range<Int>, _ body: (Span<UInt8>) -> Void) {
+        body(buffer.span.extracting(range))
+    }
+
     /// The unfinished line that remains when the CLI has closed its output; nil when there is none.
     public mutating func takeRest() -> Range<Int>? {
         guard end > start else { return nil }
