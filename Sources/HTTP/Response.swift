@@ -18,6 +18,16 @@ public struct ResponseFields: Sendable {
     /// How many fields there are.
     public var count: Int { entries.count }
 
+    /// Where each field's name and value lie in `lines`.
+    var ranges: [(name: Range<Int>, value: Range<Int>)] {
+        entries.map { entry in
+            (
+                Int(entry.name.lowerBound)..<Int(entry.name.upperBound),
+                Int(entry.value.lowerBound)..<Int(entry.value.upperBound)
+            )
+        }
+    }
+
     /// Adds a field at the end; bytes that no value may hold become `?`.
     ///
     /// Names that frame the message (`content-length`, `transfer-encoding`, `connection`, `date`…) are passed over:
