@@ -36,7 +36,7 @@ public struct Fields: Sendable {
     init(head: consuming [UInt8], entries: [Entry]) {
         var bytes = head.mutableSpan
         for entry in entries {
-            for index in entry.name { bytes[index] = lowercased(bytes[index]) }
+            lowercase(&bytes, in: entry.name)
         }
         storage = head
         self.entries = entries
