@@ -1,9 +1,9 @@
 /// Reads HTTP/1.1 and HTTP/1.0 request heads, strictly (RFC 9112).
 ///
-/// It looks at every byte once, in one pass that can stop and go on anywhere, so a head that comes byte by byte gives
-/// the same answer for the same work as one that comes whole. It keeps offsets only: the caller holds the bytes until
-/// a head is complete. What is malformed is refused at the byte that shows it, and never repaired, because two servers
-/// that repair differently are what request smuggling is made of.
+/// It looks at every byte once, in one pass that can stop and go on anywhere, so a head that comes byte by
+/// byte gives the same answer for the same work as one that comes whole. It keeps offsets only: the caller
+/// holds the bytes until a head is complete. What is malformed is refused at the byte that shows it, and
+/// never repaired, because two servers that repair differently are what request smuggling is made of.
 public struct HTTP1Decoder: Sendable {
     private enum State {
         case start, leadingLineFeed
@@ -131,7 +131,7 @@ public struct HTTP1Decoder: Sendable {
         switch (bytes[position - 3], bytes[position - 1]) {
         case (UInt8(ascii: "1"), UInt8(ascii: "1")): framing.isHTTP11 = true
         case (UInt8(ascii: "1"), UInt8(ascii: "0")): framing.isHTTP11 = false
-        default: throw HTTPFault(status: 505, reason: "only HTTP/1.1 and HTTP/1.0 are spoken here", scope: .connection)
+        default: throw HTTP1Decoder.otherVersion
         }
         position += 1
         state = .requestLineFeed
@@ -151,7 +151,7 @@ public struct HTTP1Decoder: Sendable {
             throw .malformed("a header line begins with white space")
         default: break
         }
-        if entries.count == limits.fieldCount { throw .headTooLarge("the request has too many header fields") }
+        if entries.count == limits.fieldCount { throw .tooManyFields }
         if entries.isEmpty { entries.reserveCapacity(HTTP1Decoder.usualFieldCount) }
         start = position
         lineEnd = min(start + limits.fieldBytes, limits.headBytes)
@@ -163,7 +163,8 @@ public struct HTTP1Decoder: Sendable {
         position = endOfTokenBytes(bytes, from: position, to: bound(bytes))
         if position == bytes.count { return false }
         if position >= lineEnd { throw HTTP1Decoder.fieldTooLong }
-        // RFC 9112 §5.1: nothing between the name and the colon; a proxy in front might read such a name otherwise.
+        // RFC 9112 §5.1: nothing between the name and the colon; a proxy in front might read such a name
+        // otherwise.
         guard bytes[position] == UInt8(ascii: ":"), position > start else {
             throw .malformed("a header line does not begin with a field name and a colon")
         }
@@ -217,7 +218,9 @@ public struct HTTP1Decoder: Sendable {
         guard var target else { throw .malformed("the request has no target") }
         try framing.settle(bytes, &target)
         // The pointer lives only inside the closure, as long as the span it comes from.
-        let head = unsafe bytes.extracting(0..<position).withUnsafeBufferPointer { buffer in unsafe [UInt8](buffer) }
+        let head = unsafe bytes.extracting(0..<position).withUnsafeBufferPointer { buffer in
+            unsafe [UInt8](buffer)
+        }
         return Request(
             method: method, target: target, version: framing.isHTTP11 ? .http11 : .http10,
             fields: Fields(head: head, entries: entries), body: framing.body, keepAlive: framing.keepAlive,
@@ -235,7 +238,10 @@ public struct HTTP1Decoder: Sendable {
     private static var requestLineTooLong: HTTPFault {
         HTTPFault(status: 414, reason: "the request line is too long", scope: .connection)
     }
-    private static var fieldTooLong: HTTPFault { .headTooLarge("a header field is too large") }
+    private static var otherVersion: HTTPFault {
+        HTTPFault(status: 505, reason: "only HTTP/1.1 and HTTP/1.0 are read here", scope: .connection)
+    }
+    private static var fieldTooLong: HTTPFault { .fieldTooLarge }
     private static var headTooLong: HTTPFault { .headTooLarge("the request head is too large") }
 }
 

@@ -1,7 +1,7 @@
 // Eight bytes at a time. Most of a head is letters; judging them one by one took four times as long.
 //
-// All of it works on the high bits of the eight bytes of a word. Sums are made of seven-bit parts only, so no carry
-// reaches a neighbour, and bytes above 0x7F are taken out by the original word.
+// All of it works on the high bits of the eight bytes of a word. Sums are made of seven-bit parts only, so no
+// carry reaches a neighbour, and bytes above 0x7F are taken out by the original word.
 
 private let highBits: UInt64 = 0x8080_8080_8080_8080
 

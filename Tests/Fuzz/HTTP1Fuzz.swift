@@ -1,7 +1,7 @@
 // modules: HTTP
 //
-// The first byte chooses the part; the second seeds the places where the input is cut. Whole and cut must agree.
-// For an accepted head, what it promises must hold.
+// The first byte chooses the part; the second seeds the places where the input is cut. Whole and cut must
+// agree. For an accepted head, what it promises must hold.
 
 import HTTP
 
@@ -88,7 +88,7 @@ private func check(_ request: Request) {
     precondition(path.first == UInt8(ascii: "/") || path.elementsEqual("*".utf8))
     for byte in path { precondition(byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "?") && byte != 0x23) }
     for byte in request.query ?? [] { precondition(byte > 0x20 && byte < 0x7F && byte != 0x23) }
-    for byte in request.authority ?? [] { precondition(byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "@")) }
+    for byte in request.authority ?? [] { precondition(byte > 0x20 && byte < 0x7F && byte != 0x40) }
     precondition(request.authority != nil || request.version == .http10)
     for (name, value) in request.fields {
         precondition(FieldName(parsing: String(decoding: name, as: UTF8.self)) != nil)
@@ -154,9 +154,8 @@ private func fuzzHTTP2(_ input: [UInt8]) {
     var roomy = HTTP2RequestBuilder()
     do throws(HTTPFault) {
         for line in input.split(separator: 0x0A, omittingEmptySubsequences: false) {
-            let parts = line.split(separator: 0, maxSplits: 1, omittingEmptySubsequences: false).map(Array.init)
-            let name = parts[0]
-            let value = parts.count > 1 ? parts[1] : []
+            let name = Array(line.prefix { $0 != 0 })
+            let value = Array(line.dropFirst(name.count + 1))
             try roomy.add(name: name.span, value: value.span)
             try builder.add(name: name.span, value: value.span)
         }

@@ -12,7 +12,8 @@ struct ChunkedDecoderTests {
     @Test(
         "data is found whatever the form of the sizes",
         arguments: [
-            ("2\r\n{}\r\n0\r\n\r\n", "{}"), ("0\r\n\r\n", ""), ("000\r\n\r\n", ""), ("0000000000000001\r\na\r\n0\r\n\r\n", "a"),
+            ("2\r\n{}\r\n0\r\n\r\n", "{}"), ("0\r\n\r\n", ""), ("000\r\n\r\n", ""),
+            ("0000000000000001\r\na\r\n0\r\n\r\n", "a"),
             ("a\r\n0123456789\r\n00000000000000bB\r\n\(String(repeating: "x", count: 187))\r\n0\r\n\r\n",
                 "0123456789" + String(repeating: "x", count: 187)),
             ("1;a\r\n{\r\n1;a=\"b;c\"; d\t\r\n}\r\n0;e\r\n\r\n", "{}"), ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n"),
@@ -26,10 +27,14 @@ struct ChunkedDecoderTests {
     @Test(
         "a body out of form is refused",
         arguments: [
-            "+2\r\n", "-2\r\n", "0x2\r\n", "0X2\r\n", "2 \r\n", " 2\r\n", "2\t\r\n", "0_2\r\n", "\r\n", ";a\r\n", "g\r\n",
-            "2\n{}\n", "2\rX", "2\r\r\n", "2\r\n{}0\r\n", "2\r\n{}\n0", "2\r\n{}\rX", "2\r\n{}}\r\n", "2;a\nx", "2;a\u{0}\r\n",
-            "2;a\rx", "00000000000000001", "8000000000000000", "FFFFFFFFFFFFFFFFF", "ffffffffffffffff\r\n", "0\r\n \r\n",
-            "0\r\nX\r\n", "0\r\n: a\r\n", "0\r\nX : a\r\n", "0\r\nX: a\n", "0\r\nX: a\u{0}\r\n", "0\r\nX: a\r\r\n", "0\r\n\n",
+            "+2\r\n", "-2\r\n", "0x2\r\n", "0X2\r\n", "2 \r\n", " 2\r\n", "2\t\r\n", "0_2\r\n", "\r\n",
+            ";a\r\n", "g\r\n",
+            "2\n{}\n", "2\rX", "2\r\r\n", "2\r\n{}0\r\n", "2\r\n{}\n0", "2\r\n{}\rX", "2\r\n{}}\r\n",
+            "2;a\nx", "2;a\u{0}\r\n",
+            "2;a\rx", "00000000000000001", "8000000000000000", "FFFFFFFFFFFFFFFFF", "ffffffffffffffff\r\n",
+            "0\r\n \r\n",
+            "0\r\nX\r\n", "0\r\n: a\r\n", "0\r\nX : a\r\n", "0\r\nX: a\n", "0\r\nX: a\u{0}\r\n",
+            "0\r\nX: a\r\r\n", "0\r\n\n",
             "0\r\n\rX", "0\r\nX: a\r\n b\r\n", "0\n",
         ])
     func refused(body: String) {

@@ -22,7 +22,8 @@ struct HTTP1DecoderTests {
             $0.body = .length(12)
         }
         let fields = [
-            "host=Example.com:8443", "x-api-key=sk-1", "empty=", "content-type=application/json; charset=utf-8",
+            "host=Example.com:8443", "x-api-key=sk-1", "empty=",
+            "content-type=application/json; charset=utf-8",
             "content-length=0012",
         ]
         let head = Array(request.utf8)
@@ -35,7 +36,7 @@ struct HTTP1DecoderTests {
             ("GET / HTTP/1.1", Head()),
             ("get / HTTP/1.1", .with { $0.method = "get" }),
             ("M-SEARCH!#$%&'*+.^_`|~09 / HTTP/1.1", .with { $0.method = "M-SEARCH!#$%&'*+.^_`|~09" }),
-            ("TRACE /health%00/../%2e HTTP/1.1", .with { ($0.method, $0.path) = ("TRACE", "/health%00/../%2e") }),
+            ("TRACE /a%00/../%2e HTTP/1.1", .with { ($0.method, $0.path) = ("TRACE", "/a%00/../%2e") }),
             ("GET /? HTTP/1.1", .with { $0.query = "" }),
             ("GET //evil.test/x HTTP/1.1", .with { $0.path = "//evil.test/x" }),
             ("OPTIONS * HTTP/1.1", .with { ($0.method, $0.path) = ("OPTIONS", "*") }),
@@ -50,7 +51,7 @@ struct HTTP1DecoderTests {
 
     @Test(
         "a host may be a name or an address, with or without a port",
-        arguments: ["a", "a-b.c_d.test", "127.0.0.1:0", "localhost:65535", "[::1]", "[2001:db8::1.2.3.4]:443"])
+        arguments: ["a", "a-b.c_d", "127.0.0.1:0", "localhost:65535", "[::1]", "[2001:db8::127.0.0.1]:443"])
     func hosts(host: String) {
         let outcome = decode("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n".utf8)
         #expect(head(outcome) == .with { $0.authority = host })
@@ -59,7 +60,8 @@ struct HTTP1DecoderTests {
     @Test(
         "connection fields and the version decide whether the connection is kept",
         arguments: [
-            ("1.1", "", true), ("1.1", "Connection: close\r\n", false), ("1.1", "Connection: CLOSE\r\n", false),
+            ("1.1", "", true), ("1.1", "Connection: close\r\n", false),
+            ("1.1", "Connection: CLOSE\r\n", false),
             ("1.1", "Connection: Upgrade, close\r\n", false), ("1.1", "Connection: ,x-api-key,\r\n", true),
             ("1.1", "Connection: keep-alive\r\nConnection: close\r\n", false),
             ("1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\n", true),
@@ -111,7 +113,8 @@ struct HTTP1DecoderTests {
 
     @Test("a value may hold bytes above ASCII, which are text only when they are UTF-8")
     func highBytes() throws {
-        let bytes = latin("GET / HTTP/1.1\r\nHost: localhost\r\nX: \u{FF}\u{FE}\r\nY: \u{C3}\u{A9}\tz\r\n\r\n")
+        let fields = "Host: localhost\r\nX: \u{FF}\u{FE}\r\nY: \u{C3}\u{A9}\tz\r\n"
+        let bytes = latin("GET / HTTP/1.1\r\n\(fields)\r\n")
         var decoder = HTTP1Decoder()
         let (request, _) = try #require(try decoder.decode(bytes.span))
         #expect(request.fields["x"].map(Array.init) == [0xFF, 0xFE])
