@@ -27,9 +27,9 @@ enum Template {
         "agents":["claude"],"skills":[],"plugins":[],"capabilities":["interrupt_receipt_v1",\
         "msg_lifecycle_v1","sdk_mcp_manifests"],"analytics_disabled":true,"product_feedback_disabled":true,\
         "served_by_anthropic":false,"uuid":"$u","memory_paths":{},"original_cwd":"/",\
-        "additional_directories":[],"fast_mode_state":"off","fast_mode_disabled_reason":"sdk_opt_in_required",\
-        "per_turn_effort_active":true,"ultrathink_available":false,"ultrathink_typed_raises":false,\
-        "view_mode":"default"
+        "additional_directories":[],"fast_mode_state":"off",\
+        "fast_mode_disabled_reason":"sdk_opt_in_required","per_turn_effort_active":true,\
+        "ultrathink_available":false,"ultrathink_typed_raises":false,"view_mode":"default"
         """
     static let requesting: StaticString = """
         {"type":"system","subtype":"status","status":"requesting","session_id":"$s","uuid":"$u"}
@@ -52,6 +52,10 @@ enum Template {
     static let delta: StaticString = """
         {"type":"stream_event","event":{"type":"content_block_delta","index":0,\
         "delta":{"type":"text_delta","text":"$t"}},$g}
+        """
+    static let halfDelta: StaticString = """
+        {"type":"stream_event","event":{"type":"content_block_delta","index":0,\
+        "delta":{"type":"text_delta","text":"
         """
     static let assistant: StaticString = """
         {"type":"assistant","message":{"id":"$i","type":"message","role":"assistant","model":"$m",\

@@ -20,7 +20,7 @@ private let flags = [
     "--no-session-persistence", "--disable-slash-commands", "--permission-mode", "dontAsk",
 ]
 
-/// How many bare turns a second this core can do: the most that a gateway with a process per request could reach.
+/// How many bare turns a second this core can do: the most that a process per request could reach.
 func measureSpawn(standin: String, count: Int, text: String) throws(BenchFault) {
     let rows = rows(text)
     for _ in 0..<min(count, 20) { try bareTurn(standin, rows) }

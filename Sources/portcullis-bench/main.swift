@@ -10,7 +10,7 @@ let usage: StaticString = """
       measure PIDS COMMAND…                    CPU of the processes PIDS while COMMAND runs
       memory PIDS                              resident memory of the processes PIDS
       spawn STANDIN COUNT TEXT                 bare loop: spawn, write rows, read to the end, reap
-      first-byte STANDIN PORT KEY COUNT        time to the first event: bare spawn against gateway, alternating
+      first-byte STANDIN PORT KEY COUNT        time to the first event, bare and through the gateway
 
     PIDS are comma separated. CPU is the processes' own: their children count only for themselves.
 
