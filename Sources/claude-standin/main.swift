@@ -114,7 +114,7 @@ struct Standin {
     private mutating func acknowledge(_ row: Row) {
         if row.text.find("standin:slowread") != nil { sleepForever() }
         openTurn(row)
-        output.line(row.uuid.isEmpty ? Template.emptyResult : Template.emptyResultWithUUID, &state)
+        output.line(Template.emptyResult, &state)
         closeTurn(row)
     }
 
@@ -126,7 +126,7 @@ struct Standin {
             output.line(Template.queued, &state)
             output.line(Template.started, &state)
         }
-        output.line(row.uuid.isEmpty ? Template.systemInit : Template.systemInitWithUUID, &state)
+        output.line(Template.systemInit, &state)
         output.flush()
     }
 
