@@ -119,9 +119,12 @@ enum ChatRequest {
     private static func ignore(_ root: JSONValue, in conversation: inout Conversation) {
         RequestFields.ignore(
             [
-                "seed", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs",
-                "prediction", "store", "web_search_options",
+                "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs",
+                "prediction", "store",
             ], of: root, in: &conversation)
+        // Zero is a seed and `{}` a search like any other: these two ask for something whatever they hold.
+        if root.optional("seed") != nil { conversation.ignore("seed") }
+        if root.optional("web_search_options") != nil { conversation.ignore("web_search_options") }
         if let verbosity = root.optional("verbosity"), verbosity.text?.matches("medium") != true {
             conversation.ignore("verbosity")
         }
