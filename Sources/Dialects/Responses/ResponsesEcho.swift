@@ -11,7 +11,7 @@ enum ResponsesEcho {
         var members: [Member] = [
             ("instructions", fragment(root, "instructions", none)),
             ("max_output_tokens", fragment(root, "max_output_tokens", none)),
-            ("max_tool_calls", fragment(root, "max_tool_calls", none)),
+            ("max_tool_calls", try integer(root, "max_tool_calls") ?? none),
             ("parallel_tool_calls", fragment(root, "parallel_tool_calls", JSONFragment("true"))),
             ("previous_response_id", none),
             ("reasoning", try reasoning(root)),
@@ -22,7 +22,7 @@ enum ResponsesEcho {
             ("text", try text(root)),
             ("tool_choice", fragment(root, "tool_choice", JSONFragment("\"auto\""))),
             ("tools", try tools(root)),
-            ("top_logprobs", fragment(root, "top_logprobs", JSONFragment("0"))),
+            ("top_logprobs", try integer(root, "top_logprobs") ?? JSONFragment("0")),
             ("top_p", fragment(root, "top_p", JSONFragment("1.0"))),
             ("truncation", try truncation(root, &conversation)),
             ("metadata", try metadata(root, &conversation)),
@@ -35,6 +35,12 @@ enum ResponsesEcho {
         _ root: JSONValue, _ key: StaticString, _ fallback: JSONFragment
     ) -> JSONFragment {
         root.optional(key)?.fragment ?? fallback
+    }
+
+    private static func integer(_ root: JSONValue, _ key: StaticString) throws(Refusal) -> JSONFragment? {
+        guard let value = root.optional(key) else { return nil }
+        _ = try value.requireInteger()
+        return value.fragment
     }
 
     private static func flag(

@@ -92,6 +92,7 @@ enum ResponsesRequest {
         if let effort = reasoning.optional("effort") {
             try RequestFields.effort(effort, into: &conversation)
         }
+        conversation.preferForcedTool(over: "reasoning")
     }
 
     private static func format(
