@@ -138,7 +138,8 @@ private func dump(_ writer: inout JSONWriter, _ block: Block) {
 
 extension JSONWriter {
     fileprivate mutating func array<Element>(
-        _ elements: [Element], _ write: (inout JSONWriter, Element) -> Void
+        _ elements: [Element],
+        _ write: (inout JSONWriter, Element) -> Void
     ) {
         beginArray()
         for element in elements { write(&self, element) }
@@ -163,7 +164,13 @@ private func indented(_ json: [UInt8]) -> [UInt8] {
     for (index, byte) in json.enumerated() {
         if isString {
             out.append(byte)
-            if isEscaped { isEscaped = false } else if byte == UInt8(ascii: "\\") { isEscaped = true } else if byte == UInt8(ascii: "\"") { isString = false }
+            if isEscaped {
+                isEscaped = false
+            } else if byte == UInt8(ascii: "\\") {
+                isEscaped = true
+            } else if byte == UInt8(ascii: "\"") {
+                isString = false
+            }
             continue
         }
         switch byte {

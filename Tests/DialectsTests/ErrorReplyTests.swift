@@ -29,14 +29,16 @@ import Vocabulary
             (.unavailable, 503, "api_error", 503, "server_error"),
             (.gatewayTimeout, 504, "timeout_error", 504, "server_error"),
             (.overloaded, 529, "overloaded_error", 503, "server_error"),
-        ])
+        ]
+    )
     func table(kind: FailureKind, status: Int, type: String, openAIStatus: Int, openAIType: String) throws {
         let refusal = Refusal(kind, "Words.")
         let anthropic = ErrorReply(refusal, dialect: .anthropic, requestID: "req_1")
         #expect(anthropic.status == status)
         #expect(
             text(anthropic)
-                == #"{"type":"error","error":{"type":"\#(type)","message":"Words."},"request_id":"req_1"}"#)
+                == #"{"type":"error","error":{"type":"\#(type)","message":"Words."},"request_id":"req_1"}"#
+        )
         for dialect in [Dialect.chatCompletions, .responses] {
             let reply = ErrorReply(refusal, dialect: dialect, requestID: "req_1")
             #expect(reply.status == openAIStatus)
@@ -57,22 +59,31 @@ import Vocabulary
         let model = ErrorReply(Refusal(.modelNotFound, "None."), dialect: .chatCompletions, requestID: "r")
         #expect(text(model).contains(#""param":"model","code":"model_not_found""#))
         let field = ErrorReply(
-            Refusal(.invalidRequest, "n: no", param: "n"), dialect: .chatCompletions, requestID: "r")
+            Refusal(.invalidRequest, "n: no", param: "n"),
+            dialect: .chatCompletions,
+            requestID: "r"
+        )
         #expect(text(field).contains(#""param":"n","code":null"#))
         let long = ErrorReply(
-            Fault(.invalidRequest, "prompt is too long: 9 tokens > 8 maximum"), dialect: .chatCompletions,
-            requestID: "r")
+            Fault(.invalidRequest, "prompt is too long: 9 tokens > 8 maximum"),
+            dialect: .chatCompletions,
+            requestID: "r"
+        )
         #expect(text(long).contains("This model's maximum context length is"))
         #expect(text(long).contains("\"code\":\"context_length_exceeded\""))
         let upstream = ErrorReply(Fault(.unauthenticated, "x"), dialect: .chatCompletions, requestID: "r")
-        #expect(!text(upstream).contains("Incorrect API key") && text(upstream).contains("authentication_error"))
+        #expect(
+            !text(upstream).contains("Incorrect API key") && text(upstream).contains("authentication_error")
+        )
     }
 
     @Test("Anthropic's envelope carries a refusal's code as a detail")
     func details() {
         let reply = ErrorReply(
-            Refusal(.invalidRequest, "No threads.", code: "thread_unsupported_request"), dialect: .anthropic,
-            requestID: "req_1")
+            Refusal(.invalidRequest, "No threads.", code: "thread_unsupported_request"),
+            dialect: .anthropic,
+            requestID: "req_1"
+        )
         #expect(
             text(reply)
                 == #"{"type":"error","error":{"type":"invalid_request_error","message":"No threads.","details":{"error_code":"thread_unsupported_request"}},"request_id":"req_1"}"#
@@ -82,22 +93,38 @@ import Vocabulary
     @Test("fields tell when and whether to try again, and what is allowed")
     func fields() {
         let limit = ErrorReply(
-            Fault(.rateLimited, "Limit.", retryAfterSeconds: 7200, shouldRetry: false, resetsAt: 1_795_219_812),
-            dialect: .anthropic, requestID: "r")
+            Fault(
+                .rateLimited,
+                "Limit.",
+                retryAfterSeconds: 7200,
+                shouldRetry: false,
+                resetsAt: 1_795_219_812
+            ),
+            dialect: .anthropic,
+            requestID: "r"
+        )
         #expect(field(limit, "retry-after") == "7200" && field(limit, "x-should-retry") == "false")
         #expect(text(limit).contains("\"reset_at\":\"2026-11-21T00:10:12Z\""))
         let busy = ErrorReply(Fault(.overloaded, "Busy."), dialect: .responses, requestID: "r")
         #expect(field(busy, "retry-after") == "2" && field(busy, "x-should-retry") == nil)
         let method = ErrorReply(
-            Refusal(.methodNotAllowed, "No.", allow: "POST, OPTIONS"), dialect: .anthropic, requestID: "r")
-        #expect(field(method, "allow") == "POST, OPTIONS" && field(method, "content-type") == "application/json")
+            Refusal(.methodNotAllowed, "No.", allow: "POST, OPTIONS"),
+            dialect: .anthropic,
+            requestID: "r"
+        )
+        #expect(
+            field(method, "allow") == "POST, OPTIONS" && field(method, "content-type") == "application/json"
+        )
         #expect(field(method, "retry-after") == nil)
     }
 
     @Test("a fault's detail is for the log alone", arguments: Dialect.allCases)
     func detail(dialect: Dialect) {
         let reply = ErrorReply(
-            Fault(.internalError, "Broken.", detail: "/secret/path"), dialect: dialect, requestID: "r")
+            Fault(.internalError, "Broken.", detail: "/secret/path"),
+            dialect: dialect,
+            requestID: "r"
+        )
         #expect(!text(reply).contains("secret"))
     }
 
@@ -121,6 +148,7 @@ import Vocabulary
         #expect(String(decoding: TokenCount.anthropic(14), as: UTF8.self) == #"{"input_tokens":14}"#)
         #expect(
             String(decoding: TokenCount.responses(14), as: UTF8.self)
-                == #"{"object":"response.input_tokens","input_tokens":14}"#)
+                == #"{"object":"response.input_tokens","input_tokens":14}"#
+        )
     }
 }

@@ -3,15 +3,16 @@ import Vocabulary
 
 /// Lines of the CLI as reply events, as far as the fixtures need them.
 ///
-/// Besides the CLI's own `stream_event` lines a line `{"type":"fault","kind":"overloaded","message":"…"}` makes
-/// the answer fail.
+/// Besides the CLI's own `stream_event` lines a line `{"type":"fault","kind":"overloaded","message":"…"}`
+/// makes the answer fail.
 struct EventLines {
     private var usage = Usage()
     private var end: ReplyEnd?
 
     /// Calls `body` with each event of `lines` and the line that its slices refer to.
     static func each(
-        _ lines: [UInt8], _ body: (ReplyEvent, Span<UInt8>) -> Void
+        _ lines: [UInt8],
+        _ body: (ReplyEvent, Span<UInt8>) -> Void
     ) throws {
         var reader = EventLines()
         for line in lines.split(separator: UInt8(ascii: "\n")) {
@@ -32,7 +33,10 @@ struct EventLines {
             return .started(
                 ReplyStart(
                     id: try #require(message["id"]?.text?.string),
-                    model: try #require(message["model"]?.text?.string), usage: usage))
+                    model: try #require(message["model"]?.text?.string),
+                    usage: usage
+                )
+            )
         case "content_block_start": return .blockStarted(try block(try #require(event["content_block"])))
         case "content_block_delta": return try delta(try #require(event["delta"]))
         case "content_block_stop": return .blockStopped
@@ -41,7 +45,9 @@ struct EventLines {
             let delta = try #require(event["delta"])
             end = ReplyEnd(
                 reason: try #require(StopReason(rawValue: delta["stop_reason"]?.text?.string ?? "")),
-                stopSequence: delta["stop_sequence"]?.text, usage: usage)
+                stopSequence: delta["stop_sequence"]?.text,
+                usage: usage
+            )
             return nil
         case "message_stop": return .finished(try #require(end))
         default: return nil
@@ -63,7 +69,10 @@ struct EventLines {
         func slice(_ key: StaticString) throws -> JSONSlice {
             let text = try #require(delta[key]?.text)
             return JSONSlice(
-                start: text.escaped.startIndex, end: text.escaped.endIndex, hasEscapes: text.hasEscapes)
+                start: text.escaped.startIndex,
+                end: text.escaped.endIndex,
+                hasEscapes: text.hasEscapes
+            )
         }
         switch try #require(delta["type"]?.text?.string) {
         case "text_delta": return .text(try slice("text"))
@@ -97,6 +106,8 @@ struct EventLines {
         ]
         return Fault(
             try #require(kinds[line["kind"]?.text?.string ?? ""]),
-            try #require(line["message"]?.text?.string), resetsAt: line["resetsAt"]?.integer)
+            try #require(line["message"]?.text?.string),
+            resetsAt: line["resetsAt"]?.integer
+        )
     }
 }

@@ -11,7 +11,8 @@ enum Fixtures {
     static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
 
     static func names(_ folder: String, suffix: String) -> [String] {
-        let all = (try? FileManager.default.contentsOfDirectory(atPath: root.appending(path: folder).path)) ?? []
+        let all =
+            (try? FileManager.default.contentsOfDirectory(atPath: root.appending(path: folder).path)) ?? []
         return all.filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.count)) }.sorted()
     }
 

@@ -9,7 +9,10 @@ import Vocabulary
     }
 
     static let identity = ReplyIdentity(
-        requestID: "req_0123456789abcdef", suffix: "0123456789abcdef01234567", created: 1_795_000_000)
+        requestID: "req_0123456789abcdef",
+        suffix: "0123456789abcdef01234567",
+        created: 1_795_000_000
+    )
 
     /// A request that asks for everything an answer may show.
     static func conversation(_ dialect: Dialect) throws -> Conversation {
@@ -19,7 +22,10 @@ import Vocabulary
     @Test("events become the stream of the fixture", arguments: cases)
     func stream(dialect: Dialect, name: String) throws {
         var stream = ReplyStream(
-            dialect: dialect, conversation: try Self.conversation(dialect), identity: Self.identity)
+            dialect: dialect,
+            conversation: try Self.conversation(dialect),
+            identity: Self.identity
+        )
         stream.completedAt = 1_795_000_001
         var out: [UInt8] = []
         try EventLines.each(Fixtures.read("events/\(name).ndjson")) { stream.encode($0, of: $1, into: &out) }
@@ -29,7 +35,10 @@ import Vocabulary
     @Test("events become the body of the fixture", arguments: cases)
     func body(dialect: Dialect, name: String) throws {
         var body = ReplyBody(
-            dialect: dialect, conversation: try Self.conversation(dialect), identity: Self.identity)
+            dialect: dialect,
+            conversation: try Self.conversation(dialect),
+            identity: Self.identity
+        )
         body.completedAt = 1_795_000_001
         var failed = false
         try EventLines.each(Fixtures.read("events/\(name).ndjson")) { event, line in

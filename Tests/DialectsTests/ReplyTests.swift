@@ -24,7 +24,9 @@ import Vocabulary
         return String(decoding: out, as: UTF8.self)
     }
 
-    private func body(_ dialect: Dialect, _ conversation: Conversation, _ events: [ReplyEvent]) throws -> JSONValue {
+    private func body(_ dialect: Dialect, _ conversation: Conversation, _ events: [ReplyEvent]) throws
+        -> JSONValue
+    {
         var body = ReplyBody(dialect: dialect, conversation: conversation, identity: Self.identity)
         let line = Array("hi".utf8)
         for event in events { body.take(event, of: line.span) }
@@ -54,7 +56,9 @@ import Vocabulary
         conversation.thinkingDisplay = .omitted
         let text = stream(.anthropic, conversation, Self.thinkingThenText)
         #expect(!text.contains("thinking_delta") && text.contains("signature_delta"))
-        let block = try body(.anthropic, conversation, Self.thinkingThenText)["content"]?.elements.first { _ in true }
+        let block = try body(.anthropic, conversation, Self.thinkingThenText)["content"]?.elements.first {
+            _ in true
+        }
         #expect(block?["thinking"]?.text?.string == "" && block?["signature"]?.text?.string == "hi")
     }
 
@@ -79,11 +83,14 @@ import Vocabulary
     @Test(
         "stop reasons in each dialect's words",
         arguments: [
-            (StopReason.endTurn, "end_turn", "stop", "completed"), (.stopSequence, "stop_sequence", "stop", "completed"),
-            (.maxTokens, "max_tokens", "length", "incomplete"), (.refusal, "refusal", "content_filter", "incomplete"),
+            (StopReason.endTurn, "end_turn", "stop", "completed"),
+            (.stopSequence, "stop_sequence", "stop", "completed"),
+            (.maxTokens, "max_tokens", "length", "incomplete"),
+            (.refusal, "refusal", "content_filter", "incomplete"),
             (.pauseTurn, "pause_turn", "stop", "completed"),
             (.contextWindowExceeded, "model_context_window_exceeded", "length", "incomplete"),
-        ])
+        ]
+    )
     func stops(reason: StopReason, anthropic: String, chat: String, status: String) throws {
         let start = ReplyEvent.started(ReplyStart(id: "msg_9", model: "m", usage: Usage()))
         let events = [start, .finished(ReplyEnd(reason: reason, usage: Usage()))]
@@ -96,7 +103,11 @@ import Vocabulary
 
     @Test("signs of life come at any time but after the end", arguments: Dialect.allCases)
     func keepAlive(dialect: Dialect) {
-        var stream = ReplyStream(dialect: dialect, conversation: Conversation(model: "m"), identity: Self.identity)
+        var stream = ReplyStream(
+            dialect: dialect,
+            conversation: Conversation(model: "m"),
+            identity: Self.identity
+        )
         let line: [UInt8] = []
         var out: [UInt8] = []
         stream.keepAlive(into: &out)
@@ -112,7 +123,11 @@ import Vocabulary
 
     @Test("an unfinished answer is no body", arguments: Dialect.allCases)
     func unfinished(dialect: Dialect) {
-        var body = ReplyBody(dialect: dialect, conversation: Conversation(model: "m"), identity: Self.identity)
+        var body = ReplyBody(
+            dialect: dialect,
+            conversation: Conversation(model: "m"),
+            identity: Self.identity
+        )
         let line = Array("hi".utf8)
         for event in Self.thinkingThenText.dropLast() { body.take(event, of: line.span) }
         #expect(body.finish() == nil)
@@ -121,9 +136,14 @@ import Vocabulary
     @Test("arguments cut short stay whole in a message body")
     func brokenArguments() throws {
         let line = Array(#"{\"a\": \"b"#.utf8)
-        var body = ReplyBody(dialect: .anthropic, conversation: Conversation(model: "m"), identity: Self.identity)
+        var body = ReplyBody(
+            dialect: .anthropic,
+            conversation: Conversation(model: "m"),
+            identity: Self.identity
+        )
         let events: [ReplyEvent] = [
-            .started(ReplyStart(id: "", model: "m", usage: Usage())), .blockStarted(.toolUse(id: "t", name: "n")),
+            .started(ReplyStart(id: "", model: "m", usage: Usage())),
+            .blockStarted(.toolUse(id: "t", name: "n")),
             .toolInput(JSONSlice(start: 0, end: line.count, hasEscapes: true)), .blockStopped,
             .finished(ReplyEnd(reason: .maxTokens, usage: Usage())),
         ]

@@ -2,7 +2,8 @@
 import Dialects
 import Vocabulary
 
-/// The first byte chooses dialect and kind of input: a request body to decode, or reply events made of the bytes.
+/// The first byte chooses dialect and kind of input: a request body to decode, or reply events made of the
+/// bytes.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzDialects(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     let bytes = unsafe Array(UnsafeBufferPointer(start: data, count: size))
@@ -41,7 +42,7 @@ private func check(_ json: [UInt8]) {
     precondition((try? JSONDocument(parsing: json)) != nil, "what is written is JSON")
 }
 
-/// Each byte is an event; the texts are pieces of a valid escaped line.
+/// Each byte is an event of an answer; the texts are pieces of a valid escaped line.
 private func encode(_ script: [UInt8], _ dialect: Dialect) {
     let line = Array(#"a\"b\\c\ud83c\udf0d é\n{\"x\":1}"#.utf8)
     var conversation = Conversation(model: "m")
@@ -51,11 +52,10 @@ private func encode(_ script: [UInt8], _ dialect: Dialect) {
     var stream = ReplyStream(dialect: dialect, conversation: conversation, identity: identity)
     var body = ReplyBody(dialect: dialect, conversation: conversation, identity: identity)
     var out: [UInt8] = []
-    for byte in script.prefix(200) {
-        let event = event(byte, of: line)
+    for event in answer(script.prefix(200), of: line) {
         stream.encode(event, of: line.span, into: &out)
+        stream.keepAlive(into: &out)
         body.take(event, of: line.span)
-        if byte % 7 == 0 { stream.keepAlive(into: &out) }
     }
     for event in out.split(separator: UInt8(ascii: "\n")) where event.starts(with: "data: {".utf8) {
         check(Array(event.dropFirst(6)))
@@ -63,24 +63,32 @@ private func encode(_ script: [UInt8], _ dialect: Dialect) {
     if let whole = body.finish() { check(whole) }
 }
 
-private func event(_ byte: UInt8, of line: [UInt8]) -> ReplyEvent {
+/// An answer in the order that `ReplyEvent` promises: one beginning, one block at a time, at most one end.
+private func answer(_ script: ArraySlice<UInt8>, of line: [UInt8]) -> [ReplyEvent] {
     let slices = [(0, 1), (1, 3), (4, 6), (7, 19), (0, line.count), (2, 2)].map {
         JSONSlice(start: $0.0, end: $0.1, hasEscapes: true)
     }
-    let slice = slices[Int(byte >> 4) % slices.count]
-    return switch byte % 13 {
-    case 0: .started(ReplyStart(id: "msg_1", model: "m", usage: Usage()))
-    case 1: .blockStarted(.text)
-    case 2: .blockStarted(.thinking)
-    case 3: .blockStarted(.toolUse(id: "t", name: "n"))
-    case 4: .blockStarted(.redactedThinking(data: "d"))
-    case 5: .blockStarted(.other(JSONFragment("{\"type\":\"x\"}")))
-    case 6: .text(slice)
-    case 7: .thinking(slice)
-    case 8: .signature(slice)
-    case 9: .toolInput(slice)
-    case 10: .blockStopped
-    case 11: .finished(ReplyEnd(reason: .toolUse, usage: Usage()))
-    default: .failed(Fault(.overloaded, "busy", resetsAt: 1))
+    var events: [ReplyEvent] = [.started(ReplyStart(id: "msg_1", model: "m", usage: Usage()))]
+    var isOpen = false
+    for byte in script {
+        let slice = slices[Int(byte >> 4) % slices.count]
+        switch (byte % 16, isOpen) {
+        case (0, false): events.append(.blockStarted(.text))
+        case (1, false): events.append(.blockStarted(.thinking))
+        case (2, false): events.append(.blockStarted(.toolUse(id: "t", name: "n")))
+        case (3, false): events.append(.blockStarted(.redactedThinking(data: "d")))
+        case (4, false): events.append(.blockStarted(.other(JSONFragment("{\"type\":\"x\"}"))))
+        case (0...2, true): events.append(.text(slice))
+        case (3...4, true): events.append(.thinking(slice))
+        case (5, true): events.append(.signature(slice))
+        case (6...7, true): events.append(.toolInput(slice))
+        case (8...12, true): events.append(.blockStopped)
+        case (13, _): events.append(.failed(Fault(.overloaded, "busy", resetsAt: 1)))
+        case (14, false): events.append(.finished(ReplyEnd(reason: .toolUse, usage: Usage())))
+        default: continue
+        }
+        if case .blockStarted = events[events.count - 1] { isOpen = true }
+        if case .blockStopped = events[events.count - 1] { isOpen = false }
     }
+    return events
 }

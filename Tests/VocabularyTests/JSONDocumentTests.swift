@@ -2,11 +2,15 @@ import Testing
 import Vocabulary
 
 @Suite("JSON documents") struct JSONDocumentTests {
-    private func parse(_ text: String) throws -> JSONValue { try JSONDocument(parsing: Array(text.utf8)).root }
+    private func parse(_ text: String) throws -> JSONValue {
+        try JSONDocument(parsing: Array(text.utf8)).root
+    }
 
     @Test("a value knows its path")
     func paths() throws {
-        let root = try parse(#"{"model":"m","messages":[{"role":"user"},{"content":[{"text":1}]}],"x":{"y z":[[2]]}}"#)
+        let root = try parse(
+            #"{"model":"m","messages":[{"role":"user"},{"content":[{"text":1}]}],"x":{"y z":[[2]]}}"#
+        )
         #expect(root.path.isEmpty)
         #expect(root["model"]?.path == "model")
         let messages = try #require(root["messages"]).elements.map { $0 }

@@ -5,11 +5,14 @@ import Vocabulary
     @Test(
         "what RFC 8259 allows is read",
         arguments: [
-            "0", "-0", "1", "-1", "10", "1.5", "1e5", "1E+5", "1e-5", "-0.0e0", "123456789012345678901234567890",
+            "0", "-0", "1", "-1", "10", "1.5", "1e5", "1E+5", "1e-5", "-0.0e0",
+            "123456789012345678901234567890",
             "true", "false", "null", "\"\"", "\"a\"", #""\"\\\/\b\f\n\r\t""#, #""\u0000\u00e9\uD83C\uDF0D""#,
-            #""\ud83d""#, "\"\u{7F}\u{2028}é🌍\"", "[]", "[ ]", "{}", "{ }", " \t\r\n[1 , 2]\n ", "{\"a\" : 1 , \"b\":[]}",
+            #""\ud83d""#, "\"\u{7F}\u{2028}é🌍\"", "[]", "[ ]", "{}", "{ }", " \t\r\n[1 , 2]\n ",
+            "{\"a\" : 1 , \"b\":[]}",
             "{\"a\":1,\"a\":2}", "{\"\":null}", "[[[]],{}]",
-        ])
+        ]
+    )
     func accepts(_ text: String) throws {
         let document = try JSONDocument(parsing: Array(text.utf8))
         let trimmed = text.drop(while: \.isWhitespace)
@@ -20,12 +23,17 @@ import Vocabulary
     @Test(
         "what RFC 8259 does not allow is refused",
         arguments: [
-            "", " ", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x1", "1_0", "--1", "NaN", "Infinity", "-Infinity",
-            "True", "tru", "nul", "nulll", "'a'", "\"", "\"a", "\"\\\"", #""\x""#, #""\u12""#, #""\u12G4""#, #""\u""#,
-            "\"\n\"", "\"\t\"", "\"\u{0}\"", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1,,2]", "{", "}", "{\"a\"}",
-            "{\"a\":}", "{\"a\":1,}", "{,}", "{a:1}", "{1:1}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "[}", "{]", "1 2", "{}x",
+            "", " ", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x1", "1_0", "--1", "NaN", "Infinity",
+            "-Infinity",
+            "True", "tru", "nul", "nulll", "'a'", "\"", "\"a", "\"\\\"", #""\x""#, #""\u12""#, #""\u12G4""#,
+            #""\u""#,
+            "\"\n\"", "\"\t\"", "\"\u{0}\"", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1,,2]", "{",
+            "}", "{\"a\"}",
+            "{\"a\":}", "{\"a\":1,}", "{,}", "{a:1}", "{1:1}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "[}", "{]",
+            "1 2", "{}x",
             "[]]", "\u{FEFF}{}", "/**/1", "1//", "\u{A0}1",
-        ])
+        ]
+    )
     func refuses(_ text: String) {
         let error = #expect(throws: JSONError.self) { try JSONDocument(parsing: Array(text.utf8)) }
         #expect(error?.reason == .syntax)
@@ -42,7 +50,10 @@ import Vocabulary
 
     @Test(
         "bytes that are not UTF-8 are refused",
-        arguments: [[0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0x80]])
+        arguments: [
+            [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0x80],
+        ]
+    )
     func encoding(_ bytes: [UInt8]) {
         let text = Array("[\"ok\",\"".utf8) + bytes + Array("\"]".utf8)
         let error = #expect(throws: JSONError.self) { try JSONDocument(parsing: text) }
@@ -59,7 +70,9 @@ import Vocabulary
         let bytes = Array(Self.whole.utf8)
         _ = try JSONDocument(parsing: bytes)
         for count in 0..<bytes.count {
-            #expect(throws: JSONError.self, "\(count) bytes") { try JSONDocument(parsing: Array(bytes[..<count])) }
+            #expect(throws: JSONError.self, "\(count) bytes") {
+                try JSONDocument(parsing: Array(bytes[..<count]))
+            }
             #expect(throws: JSONError.self, "\(count) bytes") {
                 let part = Array(bytes[..<count])
                 var reader = JSONReader(part.span)
@@ -85,7 +98,8 @@ import Vocabulary
     @Test("depth is bounded, and costs no stack in a skipped value")
     func depth() throws {
         func nested(_ depth: Int) -> [UInt8] {
-            Array(repeating: UInt8(ascii: "["), count: depth) + Array(repeating: UInt8(ascii: "]"), count: depth)
+            Array(repeating: UInt8(ascii: "["), count: depth)
+                + Array(repeating: UInt8(ascii: "]"), count: depth)
         }
         _ = try JSONDocument(parsing: nested(64))
         for depth in [65, 1_000_000] {

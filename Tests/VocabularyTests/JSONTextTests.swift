@@ -5,8 +5,10 @@ import Vocabulary
     @Test(
         "a string survives being escaped and resolved",
         arguments: [
-            "", "plain", "\"quoted\" \\ / \n\r\t", "\u{0}\u{1}\u{1F}\u{7F}", "é 日本語 🌍 👩‍👩‍👧", "\u{2028}\u{FEFF}\u{FFFF}",
-        ])
+            "", "plain", "\"quoted\" \\ / \n\r\t", "\u{0}\u{1}\u{1F}\u{7F}", "é 日本語 🌍 👩‍👩‍👧",
+            "\u{2028}\u{FEFF}\u{FFFF}",
+        ]
+    )
     func roundTrip(_ string: String) throws {
         let text = JSONText(string)
         #expect(text.string == string)
@@ -67,7 +69,8 @@ import Vocabulary
         writer.endObject()
         #expect(
             String(decoding: writer.bytes, as: UTF8.self)
-                == #"{"a":[-9223372036854775808,true,null,{},"x\n"],"k\"":"v","r":0,"f":{"z":1.0}}"#)
+                == #"{"a":[-9223372036854775808,true,null,{},"x\n"],"k\"":"v","r":0,"f":{"z":1.0}}"#
+        )
     }
 
     @Test("a fragment is written on one line")

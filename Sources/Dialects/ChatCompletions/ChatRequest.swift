@@ -23,7 +23,7 @@ enum ChatRequest {
             conversation.metadata = try metadata.expect(.object).fragment
         }
         ignore(root, in: &conversation)
-        try conversation.check(field: "messages")
+        try conversation.settle(field: "messages")
         return conversation
     }
 
@@ -34,8 +34,10 @@ enum ChatRequest {
         }
         for key: StaticString in ["functions", "function_call"] where root.optional(key) != nil {
             throw Refusal(
-                .invalidRequest, "\(key): is not supported; use tools and tool_choice",
-                param: key.description)
+                .invalidRequest,
+                "\(key): is not supported; use tools and tool_choice",
+                param: key.description
+            )
         }
         if let audio = root.optional("audio") { throw audio.invalid("audio output is not supported") }
         for modality in try RequestFields.list(root, "modalities")
@@ -45,7 +47,8 @@ enum ChatRequest {
     }
 
     private static func limits(
-        _ root: JSONValue, into conversation: inout Conversation
+        _ root: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) {
         let older = try RequestFields.limit(root, "max_tokens")
         conversation.sampling.maxTokens = try RequestFields.limit(root, "max_completion_tokens") ?? older
@@ -62,7 +65,8 @@ enum ChatRequest {
     }
 
     private static func tools(
-        _ root: JSONValue, into conversation: inout Conversation
+        _ root: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) {
         for tool in try RequestFields.list(root, "tools") {
             try requireFunction(tool)
@@ -103,7 +107,8 @@ enum ChatRequest {
     }
 
     private static func format(
-        _ root: JSONValue, into conversation: inout Conversation
+        _ root: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) {
         guard let format = try root.optional("response_format")?.expect(.object) else { return }
         let type = try format.required("type")
@@ -112,7 +117,8 @@ enum ChatRequest {
         case "json_schema":
             let described = try format.required("json_schema").expect(.object)
             conversation.outputFormat = .jsonSchema(
-                try described.required("schema").expect(.object).fragment)
+                try described.required("schema").expect(.object).fragment
+            )
         default: break
         }
     }
@@ -122,7 +128,10 @@ enum ChatRequest {
             [
                 "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs",
                 "prediction", "store",
-            ], of: root, in: &conversation)
+            ],
+            of: root,
+            in: &conversation
+        )
         // Zero is a seed and `{}` a search like any other: these two ask for something whatever they hold.
         if root.optional("seed") != nil { conversation.ignore("seed") }
         if root.optional("web_search_options") != nil { conversation.ignore("web_search_options") }

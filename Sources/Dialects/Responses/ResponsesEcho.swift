@@ -5,7 +5,8 @@ enum ResponsesEcho {
     private typealias Member = (key: JSONText, value: JSONFragment)
 
     static func members(
-        _ root: JSONValue, _ conversation: inout Conversation
+        _ root: JSONValue,
+        _ conversation: inout Conversation
     ) throws(Refusal) -> [(key: JSONText, value: JSONFragment)] {
         let none = JSONFragment("null")
         var members: [Member] = [
@@ -32,7 +33,9 @@ enum ResponsesEcho {
     }
 
     private static func fragment(
-        _ root: JSONValue, _ key: StaticString, _ fallback: JSONFragment
+        _ root: JSONValue,
+        _ key: StaticString,
+        _ fallback: JSONFragment
     ) -> JSONFragment {
         root.optional(key)?.fragment ?? fallback
     }
@@ -44,7 +47,9 @@ enum ResponsesEcho {
     }
 
     private static func flag(
-        _ root: JSONValue, _ key: StaticString, _ fallback: StaticString
+        _ root: JSONValue,
+        _ key: StaticString,
+        _ fallback: StaticString
     ) throws(Refusal) -> JSONFragment {
         guard let value = root.optional(key) else { return JSONFragment(fallback) }
         return try value.expect(.bool).fragment
@@ -64,7 +69,8 @@ enum ResponsesEcho {
     }
 
     private static func truncation(
-        _ root: JSONValue, _ conversation: inout Conversation
+        _ root: JSONValue,
+        _ conversation: inout Conversation
     ) throws(Refusal) -> JSONFragment {
         guard let value = root.optional("truncation") else { return JSONFragment("\"disabled\"") }
         if try RequestFields.word(value, of: ["auto", "disabled"]) == "auto" {
@@ -74,7 +80,8 @@ enum ResponsesEcho {
     }
 
     private static func metadata(
-        _ root: JSONValue, _ conversation: inout Conversation
+        _ root: JSONValue,
+        _ conversation: inout Conversation
     ) throws(Refusal) -> JSONFragment {
         guard let value = try root.optional("metadata")?.expect(.object) else { return JSONFragment("{}") }
         for (_, member) in value.members { _ = try member.requireText() }

@@ -4,7 +4,8 @@ import Vocabulary
 enum ResponsesInput {
     /// The turns of an input; instructions before the first of them go to the system prompt.
     static func decode(
-        _ input: JSONValue, into conversation: inout Conversation
+        _ input: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) -> [Turn] {
         if let text = input.text { return [Turn(.user, [.text(text)])] }
         guard input.kind == .array else { throw input.wrongType("string or array") }
@@ -18,8 +19,8 @@ enum ResponsesInput {
         return turns.list
     }
 
-    /// Turns under construction: a model's message, its thinking and its calls are items of their own here and
-    /// one message for the model; so are the results of parallel calls.
+    /// Turns under construction: a model's message, its thinking and its calls are items of their own here
+    /// and one message for the model; so are the results of parallel calls.
     private struct Turns {
         var list: [Turn] = []
         private var endsInResults = false
@@ -49,7 +50,9 @@ enum ResponsesInput {
     }
 
     private static func decode(
-        item: JSONValue, _ turns: inout Turns, _ conversation: inout Conversation
+        item: JSONValue,
+        _ turns: inout Turns,
+        _ conversation: inout Conversation
     ) throws(Refusal) {
         let type = try item.optional("type")?.requireString() ?? "message"
         switch type {
@@ -60,7 +63,8 @@ enum ResponsesInput {
                 .toolUse(
                     id: try item.required("call_id").requireText(),
                     name: try item.required("name").requireText(),
-                    input: Fragments.arguments(arguments))
+                    input: Fragments.arguments(arguments)
+                )
             ])
         case "function_call_output":
             let id = try item.required("call_id").requireText()
@@ -71,12 +75,15 @@ enum ResponsesInput {
             throw item.invalid("item references are not supported; send the item itself")
         default:
             throw try item.required("type").invalid(
-                "must be one of: message, function_call, function_call_output, reasoning")
+                "must be one of: message, function_call, function_call_output, reasoning"
+            )
         }
     }
 
     private static func message(
-        _ item: JSONValue, _ turns: inout Turns, _ conversation: inout Conversation
+        _ item: JSONValue,
+        _ turns: inout Turns,
+        _ conversation: inout Conversation
     ) throws(Refusal) {
         let role = try item.required("role")
         let blocks = try blocks(item.required("content"))
@@ -123,7 +130,8 @@ enum ResponsesInput {
             return try Attachment.image(url: part.required("image_url"))
         case "input_file": return try file(part)
         case "input_audio": throw type.invalid("audio input is not supported; send its transcript as text")
-        default: throw type.invalid("must be one of: input_text, input_image, input_file, output_text, refusal")
+        default:
+            throw type.invalid("must be one of: input_text, input_image, input_file, output_text, refusal")
         }
     }
 
@@ -140,7 +148,9 @@ enum ResponsesInput {
 
     /// Thinking can be sent back only with the vendor's seal; a summary without one is left out and named.
     private static func reasoning(
-        _ item: JSONValue, _ turns: inout Turns, _ conversation: inout Conversation
+        _ item: JSONValue,
+        _ turns: inout Turns,
+        _ conversation: inout Conversation
     ) throws(Refusal) {
         var summary: [JSONText] = []
         for part in try RequestFields.list(item, "summary") {
@@ -148,7 +158,9 @@ enum ResponsesInput {
         }
         guard let sealed = try item.optional("encrypted_content")?.requireText(),
             let block = SealedThinking.block(
-                sealed: sealed, summary: JSONText.joined(summary, separator: ""))
+                sealed: sealed,
+                summary: JSONText.joined(summary, separator: "")
+            )
         else {
             conversation.ignore("input.reasoning")
             return

@@ -22,9 +22,12 @@ enum ResponsesRequest {
         }
         conversation.streams = try RequestFields.flag(root, "stream")
         RequestFields.ignore(
-            ["max_tool_calls", "top_logprobs"], of: root, in: &conversation)
+            ["max_tool_calls", "top_logprobs"],
+            of: root,
+            in: &conversation
+        )
         conversation.echo = try ResponsesEcho.members(root, &conversation)
-        try conversation.check(field: "input", countsTokens: context.countsTokens)
+        try conversation.settle(field: "input", countsTokens: context.countsTokens)
         return conversation
     }
 
@@ -33,8 +36,11 @@ enum ResponsesRequest {
         if let previous = root.optional("previous_response_id") {
             let id = try previous.requireString()
             throw Refusal(
-                .invalidRequest, "Previous response with id '\(id)' not found.",
-                param: "previous_response_id", code: "previous_response_not_found")
+                .invalidRequest,
+                "Previous response with id '\(id)' not found.",
+                param: "previous_response_id",
+                code: "previous_response_not_found"
+            )
         }
         if let conversation = root.optional("conversation") {
             throw conversation.invalid("is not supported; send the whole conversation as input")
@@ -47,9 +53,11 @@ enum ResponsesRequest {
         }
     }
 
-    /// Tools that the vendor of this dialect would run by itself cannot be had here; they are left out and named.
+    /// Tools that the vendor of this dialect would run by itself cannot be had here; they are left out and
+    /// named.
     private static func tools(
-        _ root: JSONValue, into conversation: inout Conversation
+        _ root: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) {
         for (index, tool) in try RequestFields.list(root, "tools").enumerated() {
             let type = try tool.expect(.object).required("type").requireText()
@@ -82,7 +90,8 @@ enum ResponsesRequest {
 
     /// Asking for an effort or for a summary both ask for thinking.
     private static func reasoning(
-        _ root: JSONValue, into conversation: inout Conversation
+        _ root: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) {
         guard let reasoning = try root.optional("reasoning")?.expect(.object) else { return }
         if let summary = reasoning.optional("summary") {
@@ -96,7 +105,8 @@ enum ResponsesRequest {
     }
 
     private static func format(
-        _ root: JSONValue, into conversation: inout Conversation
+        _ root: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) {
         guard let text = try root.optional("text")?.expect(.object) else { return }
         if let verbosity = text.optional("verbosity"),
@@ -110,7 +120,8 @@ enum ResponsesRequest {
         case "json_object": conversation.outputFormat = .jsonObject
         case "json_schema":
             conversation.outputFormat = .jsonSchema(
-                try format.required("schema").expect(.object).fragment)
+                try format.required("schema").expect(.object).fragment
+            )
         default: break
         }
     }
