@@ -112,7 +112,6 @@ import CNGHTTP2
         if stream.pendingBytes == 0, stream.isFinished {
             unsafe flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_EOF.rawValue)
         }
-        stream.onChange?()
         return count
     }
 }

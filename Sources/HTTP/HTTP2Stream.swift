@@ -12,8 +12,11 @@ public final class HTTP2Stream {
     public internal(set) var isReset = false
     /// True once the whole request body has been received.
     public internal(set) var hasEndedBody: Bool
-    /// Called after body has arrived, room for output has been made, or the stream has been closed.
+    /// Called after body has arrived, output has fallen to `lowWaterBytes`, or the stream has been closed.
     public var onChange: (() -> Void)?
+
+    /// Below this much waiting output a writer that paused should go on; crossing it calls `onChange`.
+    public static let lowWaterBytes = 32 << 10
 
     /// Output that waits for the peer's window.
     public var pendingBytes: Int { output.count - outputStart }
@@ -79,7 +82,8 @@ public final class HTTP2Stream {
 
     /// Copies output into a DATA frame's buffer; returns how much.
     func moveOutput(to buffer: UnsafeMutableRawBufferPointer) -> Int {
-        let count = min(buffer.count, pendingBytes)
+        let before = pendingBytes
+        let count = min(buffer.count, before)
         let start = outputStart
         unsafe output.withUnsafeBytes { source in
             unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[start..<(start + count)]))
@@ -89,6 +93,7 @@ public final class HTTP2Stream {
             output.removeAll(keepingCapacity: output.capacity <= 16 << 10)
             outputStart = 0
         }
+        if before > Self.lowWaterBytes, pendingBytes <= Self.lowWaterBytes { onChange?() }
         return count
     }
 }

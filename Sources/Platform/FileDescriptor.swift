@@ -42,4 +42,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
             return errno == EAGAIN ? .wouldBlock : .failed(errno)
         }
     }
+
+    /// Ends the sending side of a socket (`shutdown(2)`); without effect on anything else.
+    public func shutdownWriting() { _ = shutdown(number, Int32(SHUT_WR)) }
 }
