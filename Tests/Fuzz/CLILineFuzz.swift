@@ -1,7 +1,9 @@
-// modules: Vocabulary ClaudeCLI/LineSplitter ClaudeCLI/CLIEvent ClaudeCLI/CLIEventReader ClaudeCLI/CLILineFields ClaudeCLI/ReplyAssembler ClaudeCLI/FailureMap ClaudeCLI/CLILimits
+// modules: Vocabulary
+// files: Sources/ClaudeCLI/LineSplitter.swift Sources/ClaudeCLI/CLIEvent.swift Sources/ClaudeCLI/CLIEventReader.swift Sources/ClaudeCLI/CLILineFields.swift Sources/ClaudeCLI/ReplyAssembler.swift Sources/ClaudeCLI/FailureMap.swift Sources/ClaudeCLI/CLILimits.swift
 //
 // The CLI's output, split, read and assembled. What must hold for any input: no trap, no unbounded buffer, slices
 // within their line, blocks in order, and at most one end with nothing after it.
+import Vocabulary
 
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzCLILines(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
