@@ -65,6 +65,44 @@ struct CLIEventTests {
         #expect(slice.string(in: Array(line.utf8).span) == "a\nb")
     }
 
+    @Test("the short way for deltas is taken, and agrees with the reader proper")
+    func shortWay() throws {
+        var count = 0
+        for name in ["text_stream", "thinking", "tool_use_parallel_held_then_interrupt"] {
+            for line in Fixture.bytes("\(name).ndjson").split(separator: 0x0A) {
+                let isDelta = String(decoding: line, as: UTF8.self).contains("content_block_delta")
+                let short = DeltaLine.read(line.span)
+                guard case .delta(let index, let kind, let content) = try CLIEventReader.readInFull(line.span)
+                else {
+                    #expect(short == nil)
+                    continue
+                }
+                guard case .delta(index, kind, content)? = short else {
+                    #expect(kind == .signature && isDelta)
+                    continue
+                }
+                count += 1
+            }
+        }
+        #expect(count > 20)
+    }
+
+    @Test(
+        "the short way leaves what it does not know to the reader proper",
+        arguments: [
+            #""type":"x""#, #""event":1"#, #""parent_tool_use_id":"toolu_1""#, #""a":{}"#, #""a":-1"#, #""a":01"#,
+            #""a":"\u0041""#, #""a\n":1"#, #""abandoned_blocks":null"#,
+        ])
+    func shortWayRefuses(member: String) {
+        let start = """
+            {"type":"stream_event","event":{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}
+            """
+        #expect(DeltaLine.read(Array((start + "}").utf8).span) != nil)
+        #expect(DeltaLine.read(Array((start + "," + member + "}").utf8).span) == nil)
+        #expect(DeltaLine.read(Array((start + "} ").utf8).span) == nil)
+        #expect(DeltaLine.read(Array(start.utf8).span) == nil)
+    }
+
     @Test("a request of the CLI's MCP client is told apart")
     func mcp() throws {
         let line = """

@@ -46,9 +46,9 @@ enum Harness {
         unsafe fwrite(bytes, 1, bytes.count, file)
         unsafe fclose(file)
         unsafe chmod(path, 0o700)
-        return try CLISupply(
+        return CLISupply(
             Invocation(path: path, operatorEnvironment: ["ANTHROPIC_API_KEY=x"], loginDirectory: "/nonexistent"),
-            limits: limits, state: directory + "/state")
+            limits: limits, directories: try TurnDirectories(state: directory + "/state"))
     }
 
     /// A conversation of one user message.

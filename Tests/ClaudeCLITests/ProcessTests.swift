@@ -152,9 +152,9 @@ struct ProcessTests {
     @Test("a program that is not there is the operator's to repair")
     func missing() async throws {
         let directory = Harness.directory()
-        let supply = try CLISupply(
+        let supply = CLISupply(
             Invocation(path: directory + "/none", operatorEnvironment: [], loginDirectory: "/nonexistent"),
-            limits: CLILimits(), state: directory)
+            limits: CLILimits(), directories: try TurnDirectories(state: directory))
         let kind = try await Harness.onLoop { loop in
             do throws(Fault) {
                 _ = try supply.obtain(on: loop, waking: Wakeup())

@@ -123,9 +123,9 @@ struct RealCLITests {
     @Test("says in plain words that nobody is logged in")
     func notLoggedIn() async throws {
         let directory = Harness.directory()
-        let supply = try CLISupply(
+        let supply = CLISupply(
             Invocation(path: RealCLI.path, operatorEnvironment: [], loginDirectory: directory + "/none"),
-            limits: CLILimits(), state: directory + "/state")
+            limits: CLILimits(), directories: try TurnDirectories(state: directory + "/state"))
         let lines = try await Harness.turn(supply, Harness.conversation("hi"))
         #expect(lines.last?.hasPrefix("failed 503") == true)
         #expect(lines.last?.contains("claude login") == true)
@@ -139,9 +139,9 @@ enum RealCLI {
 
     static func supply(limits: CLILimits = CLILimits()) throws -> CLISupply {
         let environment = ["CLAUDE_CODE_OAUTH_TOKEN=test", "ANTHROPIC_BASE_URL=\(upstream)"]
-        return try CLISupply(
+        return CLISupply(
             Invocation(path: path, operatorEnvironment: environment, loginDirectory: "/nonexistent"),
-            limits: limits, state: Harness.directory() + "/state")
+            limits: limits, directories: try TurnDirectories(state: Harness.directory() + "/state"))
     }
 
     /// The text of an answer.

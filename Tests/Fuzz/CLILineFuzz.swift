@@ -1,5 +1,5 @@
 // modules: Vocabulary
-// files: Sources/ClaudeCLI/LineSplitter.swift Sources/ClaudeCLI/CLIEvent.swift Sources/ClaudeCLI/CLIEventReader.swift Sources/ClaudeCLI/CLILineFields.swift Sources/ClaudeCLI/ReplyAssembler.swift Sources/ClaudeCLI/FailureMap.swift Sources/ClaudeCLI/CLILimits.swift
+// files: Sources/ClaudeCLI/LineSplitter.swift Sources/ClaudeCLI/CLIEvent.swift Sources/ClaudeCLI/CLIEventReader.swift Sources/ClaudeCLI/CLILineFields.swift Sources/ClaudeCLI/DeltaLine.swift Sources/ClaudeCLI/ReplyAssembler.swift Sources/ClaudeCLI/FailureMap.swift Sources/ClaudeCLI/CLILimits.swift
 //
 // The CLI's output, split, read and assembled. What must hold for any input: no trap, no unbounded buffer, slices
 // within their line, blocks in order, and at most one end with nothing after it.
@@ -26,12 +26,21 @@ public func fuzzCLILines(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         do {
             try splitter.forEachLine { line in
                 guard let event = try? CLIEventReader.read(line) else { return true }
+                checkShortWay(line)
                 _ = assembler.take(event, of: line, now: 1_800_000_000) { order.check($0, line) }
                 return true
             }
         } catch { return 0 }
     }
     return 0
+}
+
+/// What the short way for deltas accepts, the reader proper understands in the same way.
+private func checkShortWay(_ line: Span<UInt8>) {
+    guard case .delta(let index, let kind, let content)? = DeltaLine.read(line) else { return }
+    guard case .delta(index, kind, content)? = try? CLIEventReader.readInFull(line) else {
+        preconditionFailure("the short way differs")
+    }
 }
 
 /// The grammar of a reply.
