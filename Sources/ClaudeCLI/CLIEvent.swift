@@ -1,23 +1,25 @@
 import Vocabulary
 
 /// What one line of the CLI says, as far as it matters; slices refer to the line.
+///
+/// What is large and rare is stored apart, so that passing a delta on copies a few words.
 enum CLIEvent {
-    case messageStart(id: JSONSlice, model: JSONSlice, usage: UsageUpdate)
-    case blockStart(index: Int, CLIBlock)
+    indirect case messageStart(id: JSONSlice, model: JSONSlice, usage: UsageUpdate)
+    indirect case blockStart(index: Int, CLIBlock)
     case delta(index: Int, CLIDelta, JSONSlice)
     case blockStop(index: Int)
     /// `reason` is nil when the CLI itself closes a broken stream.
-    case messageDelta(reason: JSONSlice?, stopSequence: JSONSlice?, usage: UsageUpdate)
+    indirect case messageDelta(reason: JSONSlice?, stopSequence: JSONSlice?, usage: UsageUpdate)
     /// A message ended; abandoned when its stream broke.
     case messageStop(isAbandoned: Bool)
     /// A row the CLI wrote itself to report a failure.
-    case failureReport(CLIFailureReport)
-    case result(CLIResult)
-    case retry(CLIRetry)
+    indirect case failureReport(CLIFailureReport)
+    indirect case result(CLIResult)
+    indirect case retry(CLIRetry)
     /// The value of `rate_limit_info`, raw.
     case rateLimit(info: JSONSlice, resetsAt: Int?)
-    case controlRequest(CLIControlRequest)
-    case controlResponse(CLIControlResponse)
+    indirect case controlRequest(CLIControlRequest)
+    indirect case controlResponse(CLIControlResponse)
     /// Something that does not matter here; the CLI's schema lists some seventy such kinds.
     case ignored
 }

@@ -10,6 +10,12 @@ struct CLIEventReader: ~Copyable, ~Escapable {
         do { _ = try UTF8Span(validating: line) } catch {
             throw JSONError(.encoding, at: error.byteOffsets.lowerBound)
         }
+        if let delta = DeltaLine.read(line) { return delta }
+        return try readInFull(line)
+    }
+
+    /// The same for a line that is known to be UTF-8, without the short way for deltas.
+    static func readInFull(_ line: Span<UInt8>) throws(JSONError) -> CLIEvent {
         var reader = CLIEventReader(line)
         do {
             let event = try reader.event()

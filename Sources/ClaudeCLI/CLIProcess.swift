@@ -49,6 +49,8 @@ public final class CLIProcess {
     private var lastSign: Instant
     /// By when the process must have ended; set once its output has.
     private var exitDeadline: Instant?
+    /// When SIGTERM has had its time; set by the first `retire`.
+    private var graceEnd: Instant?
     private var hasKilled = false
     private var isReleased = false
 
@@ -133,15 +135,13 @@ public final class CLIProcess {
             release()
             return true
         }
-        if exitDeadline == nil || alarm.deadline != exitDeadline {
-            let deadline = loop.now + Milliseconds(limits.graceMilliseconds)
-            exitDeadline = deadline
-            alarm.deadline = deadline
+        if let graceEnd {
+            if graceEnd <= loop.now, !hasKilled { kill() }
+        } else {
+            let end = loop.now + Milliseconds(limits.graceMilliseconds)
+            graceEnd = end
+            alarm.deadline = end
             if !hasKilled { child.signalGroup(SIGTERM) }
-        } else if alarm.isDue {
-            kill()
-            alarm.deadline = nil
-            exitDeadline = nil
         }
         exitReadiness.readWouldBlock()
         return false

@@ -48,9 +48,13 @@ struct FailureEvidence {
         errorType = result.errorType?.short(in: line) ?? errorType
         reason = result.apiError?.short(in: line) ?? reason
         terminalReason = result.terminalReason?.short(in: line) ?? ""
-        text = result.text?.string(in: line) ?? text
-        if result.isError { return }
-        errorClass = result.turns == 0 ? "blank_prompt" : "no_answer"
+        if result.isError {
+            text = result.text?.string(in: line) ?? text
+        } else {
+            // Its text is the model's answer, which no log may hold.
+            text = ""
+            errorClass = result.turns == 0 ? "blank_prompt" : "no_answer"
+        }
     }
 
     /// The failure of an answer of which pieces were forwarded and which the CLI wants to begin anew.

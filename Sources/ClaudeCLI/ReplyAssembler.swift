@@ -236,7 +236,8 @@ struct ReplyAssembler {
             return .end
         }
         evidence.note(result, of: line)
-        fail(evidence.fault(now: now), emit: emit)
+        let isCutOff = !result.isError && (state == .streaming || state == .broken)
+        fail(isCutOff ? evidence.interrupted(now: now) : evidence.fault(now: now), emit: emit)
         return .end
     }
 

@@ -49,20 +49,25 @@ public final class TurnDirectories: Sendable {
         }
         let directory = TurnDirectory(slot: slot, path: "\(root)/\(slot)")
         if isPrepared { return directory }
-        let paths = [directory.path] + TurnDirectory.parts.map { "\(directory.path)/\($0)" }
-        for path in paths where unsafe mkdir(path, 0o700) != 0 && errno != EEXIST {
-            let fault = Self.fault("cannot make", path)
+        guard unsafe mkdir(directory.path, 0o700) == 0 || errno == EEXIST else {
+            let fault = Self.fault("cannot make", directory.path)
+            shelf.withLock { $0.used[slot] = false }
+            throw fault
+        }
+        // Makes the parts, and removes what a release could not.
+        guard PrivateTree.empty(directory.path, keeping: TurnDirectory.parts) else {
+            let fault = Self.fault("cannot empty", directory.path)
             shelf.withLock { $0.used[slot] = false }
             throw fault
         }
         return directory
     }
 
-    /// Empties a directory and makes it free. One that cannot be emptied is not used again.
+    /// Empties a directory and makes it free.
     func release(_ directory: TurnDirectory) {
-        guard PrivateTree.empty(directory.path, keeping: TurnDirectory.parts) else { return }
+        let isEmpty = PrivateTree.empty(directory.path, keeping: TurnDirectory.parts)
         shelf.withLock { shelf in
-            shelf.prepared.insert(directory.slot)
+            if isEmpty { shelf.prepared.insert(directory.slot) }
             shelf.used[directory.slot] = false
         }
     }

@@ -92,6 +92,9 @@ public struct TurnPlan: Sendable {
         rows.key("systemPrompt")
         rows.beginArray()
         for text in conversation.system where !text.isEmpty { rows.text(text) }
+        if conversation.outputFormat == .jsonObject {
+            rows.literal("Answer with one JSON object and nothing else, without a code fence.")
+        }
         rows.endArray()
         tools.write(to: &rows)
         rows.endObject()

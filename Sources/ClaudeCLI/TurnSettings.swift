@@ -24,7 +24,7 @@ struct TurnSettings {
         json.beginObject()
         Self.sampling(conversation.sampling, &json)
         Self.thinking(conversation.thinking, &json)
-        try Self.output(conversation.outputFormat, &json)
+        Self.output(conversation.outputFormat, &json)
         tools.writeChoice(to: &json)
         json.endObject()
         let pieces = json.pieces()
@@ -106,7 +106,7 @@ struct TurnSettings {
         }
     }
 
-    private static func output(_ format: OutputFormat?, _ json: inout RowWriter) throws(Refusal) {
+    private static func output(_ format: OutputFormat?, _ json: inout RowWriter) {
         switch format {
         case nil: return
         case .jsonSchema(let schema):
@@ -119,10 +119,8 @@ struct TurnSettings {
             json.fragment(schema)
             json.endObject()
             json.endObject()
-        case .jsonObject:
-            // The vendor's grammar wants a schema: an object that may hold anything.
-            json.key("output_config")
-            json.raw("{\"format\":{\"type\":\"json_schema\",\"schema\":{\"type\":\"object\"}}}")
+        // The vendor's grammar knows no object of any shape: the system prompt asks for one.
+        case .jsonObject: return
         }
     }
 }

@@ -1,0 +1,84 @@
+import Glibc
+import Platform
+import Synchronization
+import Testing
+import Vocabulary
+
+@testable import ClaudeCLI
+
+/// One loop for all tests of this module, on a thread that lives as long as the test run.
+enum Harness {
+    static let loop: EventLoop? = {
+        signal(SIGPIPE, SIG_IGN)
+        let loop = try? EventLoop()
+        try? loop?.start()
+        return loop
+    }()
+
+    private static let counter = Mutex(0)
+
+    /// Runs `body` on the loop and waits for it.
+    static func onLoop<Value: Sendable>(
+        _ body: @escaping @Sendable (EventLoop) async throws -> Value
+    ) async throws -> Value {
+        let loop = try #require(loop)
+        // Unstructured because only a task can be given an executor.
+        return try await Task(executorPreference: loop) { try await body(loop) }.value
+    }
+
+    /// A fresh private directory.
+    static func directory() -> String {
+        let number = counter.withLock { value in
+            value += 1
+            return value
+        }
+        let path = "/tmp/portcullis-tests-\(getpid())-\(number)"
+        unsafe mkdir(path, 0o700)
+        return path
+    }
+
+    /// A supply whose CLI is a shell script.
+    static func supply(script: String, limits: CLILimits = CLILimits()) throws -> CLISupply {
+        let directory = directory()
+        let path = directory + "/claude"
+        guard let file = unsafe fopen(path, "w") else { throw Fault(.internalError, "no script") }
+        let bytes = Array("#!/bin/sh\n\(script)\n".utf8)
+        unsafe fwrite(bytes, 1, bytes.count, file)
+        unsafe fclose(file)
+        unsafe chmod(path, 0o700)
+        return CLISupply(
+            Invocation(path: path, operatorEnvironment: ["ANTHROPIC_API_KEY=x"], loginDirectory: "/nonexistent"),
+            limits: limits, directories: try TurnDirectories(state: directory + "/state"))
+    }
+
+    /// A conversation of one user message.
+    static func conversation(_ text: String) -> Conversation {
+        var conversation = Conversation(model: "sonnet")
+        conversation.turns = [Turn(.user, [.text(JSONText(text))])]
+        return conversation
+    }
+
+    /// Runs one turn to its end and returns what came, a line each.
+    static func turn(_ supply: CLISupply, _ conversation: Conversation) async throws -> [String] {
+        try await onLoop { loop in
+            let wakeup = Wakeup()
+            let process = try supply.obtain(on: loop, waking: wakeup)
+            process.begin(try TurnPlan(answering: conversation, model: conversation.model))
+            let lines = await drain(process, on: loop)
+            await process.end()
+            return lines
+        }
+    }
+
+    static func drain(_ process: CLIProcess, on loop: EventLoop) async -> [String] {
+        var lines: [String] = []
+        let giveUp = loop.now + Milliseconds.seconds(60)
+        while await process.step(until: giveUp, { lines.append(CLITrace.describe($0, $1)) }) != .ended {
+            if loop.now >= giveUp {
+                lines.append("(gave up)")
+                break
+            }
+        }
+        return lines
+    }
+}

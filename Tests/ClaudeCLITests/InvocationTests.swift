@@ -1,0 +1,79 @@
+import Glibc
+import Testing
+import Vocabulary
+
+@testable import ClaudeCLI
+
+@Suite("How the CLI is started")
+struct InvocationTests {
+    private let directory = TurnDirectory(slot: 0, path: "/state/turns/0")
+
+    @Test("the environment holds the fixed names and the operator's, and no more")
+    func environment() {
+        let invocation = Invocation(
+            path: "/bin/claude", operatorEnvironment: ["HTTPS_PROXY=http://p", "HOME=/evil", "ANTHROPIC_API_KEY=k"],
+            loginDirectory: "/home/o/.claude")
+        let names = Set(
+            invocation.environment(in: directory, limits: CLILimits()).map { String($0.prefix { $0 != "=" }) })
+        #expect(
+            names == [
+                "HOME", "PATH", "LANG", "TZ", "SHELL", "TMPDIR", "CLAUDE_CODE_TMPDIR", "CLAUDE_CONFIG_DIR",
+                "CLAUDE_CODE_MAX_RETRIES", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+                "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS", "ENABLE_TOOL_SEARCH", "CLAUDE_AGENT_SDK_MCP_NO_PREFIX",
+                "CLAUDE_CODE_MAX_MCP_DESCRIPTION_LENGTH", "DISABLE_AUTO_COMPACT",
+                "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK",
+                "CLAUDE_CODE_DISABLE_REFUSAL_RETRY", "CLAUDE_CODE_DISABLE_REFUSAL_FALLBACK",
+                "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP", "CLAUDE_CODE_DISABLE_FILE_MENTIONS",
+                "CLAUDE_CODE_DISABLE_THINKING", "HTTPS_PROXY", "ANTHROPIC_API_KEY",
+            ])
+    }
+
+    @Test("a credential from the operator means a private configuration, none means the operator's login")
+    func login() {
+        func configuration(_ environment: [String]) -> String? {
+            Invocation(path: "/c", operatorEnvironment: environment, loginDirectory: "/home/o/.claude")
+                .environment(in: directory, limits: CLILimits()).first { $0.hasPrefix("CLAUDE_CONFIG_DIR=") }
+        }
+        #expect(configuration([]) == "CLAUDE_CONFIG_DIR=/home/o/.claude")
+        #expect(configuration(["CLAUDE_CONFIG_DIR=/other"]) == "CLAUDE_CONFIG_DIR=/other")
+        #expect(configuration(["CLAUDE_CODE_OAUTH_TOKEN=t"]) == "CLAUDE_CONFIG_DIR=/state/turns/0/config")
+        #expect(configuration(["ANTHROPIC_API_KEY=k"]) == "CLAUDE_CONFIG_DIR=/state/turns/0/config")
+    }
+
+    @Test("directories are handed out lowest first and empty, and links are not followed")
+    func directories() throws {
+        let state = Harness.directory()
+        unsafe mkdir(state + "/turns", 0o700)
+        unsafe mkdir(state + "/turns/7", 0o700)
+        unsafe mkdir(state + "/precious", 0o700)
+        unsafe symlink(state + "/precious", state + "/turns/link")
+        touch(state + "/precious/file")
+        touch(state + "/turns/7/stale")
+        let directories = try TurnDirectories(state: state)
+        #expect(unsafe access(state + "/turns/7", F_OK) != 0)
+        #expect(unsafe access(state + "/precious/file", F_OK) == 0)
+        let first = try directories.take()
+        let second = try directories.take()
+        #expect([first.slot, second.slot] == [0, 1])
+        touch(first.working + "/left")
+        unsafe mkdir(first.configuration + "/a", 0o700)
+        touch(first.configuration + "/a/b")
+        touch(first.path + "/.claude.json")
+        unsafe rmdir(first.temporary)
+        unsafe symlink(state + "/precious", first.temporary)
+        directories.release(first)
+        #expect(try directories.take() == first)
+        for path in ["/work/left", "/config/a", "/.claude.json"] {
+            #expect(unsafe access(first.path + path, F_OK) != 0)
+        }
+        #expect(unsafe access(state + "/precious/file", F_OK) == 0)
+        var status = stat()
+        unsafe lstat(first.temporary, &status)
+        #expect(status.st_mode == S_IFDIR | 0o700)
+    }
+
+    private func touch(_ path: String) {
+        let number = unsafe open(path, O_CREAT | O_WRONLY, 0o600)
+        close(number)
+    }
+}

@@ -1,0 +1,160 @@
+import Testing
+import Vocabulary
+
+@testable import ClaudeCLI
+
+@Suite("A conversation becomes rows")
+struct TurnPlanTests {
+    private func portions(_ conversation: Conversation, counts: Bool = false) throws -> [[String]] {
+        let plan =
+            counts
+            ? try TurnPlan(counting: conversation, model: "claude-sonnet-5-5")
+            : try TurnPlan(answering: conversation, model: "claude-sonnet-5-5")
+        return plan.portions.map { pieces in
+            let text = String(decoding: pieces.joined(), as: UTF8.self)
+            #expect(text.hasSuffix("\n"))
+            return text.split(separator: "\n").map(String.init)
+        }
+    }
+
+    private func conversation(_ turns: [Turn]) -> Conversation {
+        var conversation = Conversation(model: "sonnet")
+        conversation.turns = turns
+        return conversation
+    }
+
+    @Test("one question goes out in one write")
+    func single() throws {
+        var conversation = conversation([Turn(.user, [.text("Hi \"you\"")])])
+        conversation.system = ["Be brief.", "Be kind."]
+        conversation.effort = "low"
+        let rows = try portions(conversation)
+        #expect(
+            rows == [
+                [
+                    #"{"type":"control_request","request_id":"i","request":{"subtype":"initialize","systemPrompt":["Be brief.","Be kind."]}}"#,
+                    #"{"type":"control_request","request_id":"s","request":{"subtype":"apply_flag_settings","settings":{"model":"claude-sonnet-5-5","effortLevel":"low"}}}"#,
+                    #"{"type":"user","client_composed":true,"uuid":"00000000-0000-4000-8000-000000000000","message":{"role":"user","content":[{"type":"text","text":"Hi \"you\""}]}}"#,
+                ]
+            ])
+    }
+
+    @Test("a portion ends with each user row, and assistant rows begin the next")
+    func history() throws {
+        let rows = try portions(
+            conversation([
+                Turn(.user, [.text("q1")]),
+                Turn(
+                    .assistant,
+                    [
+                        .thinking("hm", signature: "sig"), .redactedThinking("data"), .text("a1"),
+                        .toolUse(id: "t1", name: "f", input: JSONFragment("{\"a\": 1}")),
+                    ]),
+                Turn(
+                    .user,
+                    [
+                        .toolResult(
+                            id: "t1", content: [.text("r"), .image(source: JSONFragment("{\"type\":\"url\"}"))],
+                            isError: true)
+                    ]),
+                Turn(.system, [.text("Now.")]),
+                Turn(.user, [.text("q2")]),
+            ]))
+        #expect(rows.count == 2)
+        #expect(rows[0].count == 3)
+        #expect(
+            rows[0][2]
+                == #"{"type":"user","client_composed":true,"shouldQuery":false,"uuid":"00000000-0000-4000-8000-000000000000","message":{"role":"user","content":[{"type":"text","text":"q1"}]}}"#
+        )
+        #expect(
+            rows[1] == [
+                #"{"type":"assistant","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-5-5","content":[{"type":"thinking","thinking":"hm","signature":"sig"},{"type":"redacted_thinking","data":"data"},{"type":"text","text":"a1"},{"type":"tool_use","id":"t1","name":"f","input":{"a": 1}}],"stop_reason":"end_turn","usage":{"input_tokens":0,"output_tokens":0}}}"#,
+                #"{"type":"user","client_composed":true,"uuid":"00000000-0000-4000-8000-000000000002","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":[{"type":"text","text":"r"},{"type":"image","source":{"type":"url"}}],"is_error":true},{"type":"text","text":"<system>\nNow.\n</system>"},{"type":"text","text":"q2"}]}}"#,
+            ])
+    }
+
+    @Test("counting asks no question")
+    func counting() throws {
+        let rows = try portions(conversation([Turn(.user, [.text("q")])]), counts: true)
+        #expect(rows.count == 2)
+        #expect(rows[0].allSatisfy { !$0.contains("\"type\":\"user\"") || $0.contains("\"shouldQuery\":false") })
+        #expect(rows[1] == [#"{"type":"control_request","request_id":"u","request":{"subtype":"get_context_usage"}}"#])
+    }
+
+    @Test("parameters reach the extra body, and nothing else does")
+    func extraBody() throws {
+        var conversation = conversation([Turn(.user, [.text("q")])])
+        conversation.sampling.maxTokens = 7
+        conversation.sampling.temperature = JSONFragment("0.50")
+        conversation.sampling.stopSequences = ["\n\n"]
+        conversation.thinking = .enabled(budgetTokens: 1024)
+        conversation.outputFormat = .jsonSchema(JSONFragment("{\"type\":\"object\"}"))
+        let settings = try TurnSettings(conversation, model: "m")
+        #expect(
+            String(decoding: settings.extraBody, as: UTF8.self)
+                == #"{"max_tokens":7,"temperature":0.50,"stop_sequences":["\n\n"],"thinking":{"type":"enabled","budget_tokens":1024},"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}}"#
+        )
+        let row = try portions(conversation)[0][1]
+        #expect(row.contains(#""CLAUDE_CODE_EXTRA_BODY":"{\"max_tokens\":7,"#))
+    }
+
+    @Test("tools are declared once and held open; the choice goes with the body")
+    func tools() throws {
+        var conversation = conversation([Turn(.user, [.text("q")])])
+        conversation.tools = [
+            Tool(name: "f", description: "d", schema: JSONFragment("{\"type\":\"object\"}")),
+            Tool(name: "g", description: nil, schema: JSONFragment("{\"x\":{},\n\"type\":\"object\"}")),
+        ]
+        conversation.toolChoice = .named("g")
+        conversation.allowsParallelToolCalls = false
+        let rows = try portions(conversation)[0]
+        #expect(
+            rows[0].contains(
+                #""tools":[{"name":"f","description":"d","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true}},{"name":"g","inputSchema":{"x":{}, "type":"object"},"annotations":{"readOnlyHint":true}}]"#
+            ))
+        #expect(rows[1].contains(#"\"tool_choice\":{\"type\":\"tool\",\"name\":\"g\",\"disable_parallel_tool_use\":true}"#))
+        conversation.toolChoice = .allowed(["f"], isRequired: true)
+        let allowed = try portions(conversation)[0]
+        #expect(!allowed[0].contains("\"name\":\"g\""))
+        #expect(allowed[1].contains(#"\"type\":\"any\""#))
+    }
+
+    @Test("what cannot be carried is refused, not dropped")
+    func refusals() {
+        let question = Turn(.user, [.text("q")])
+        func refusal(_ change: (inout Conversation) -> Void) -> String? {
+            var conversation = conversation([question])
+            change(&conversation)
+            do throws(Refusal) {
+                _ = try TurnPlan(answering: conversation, model: "m")
+                return nil
+            } catch { return error.param }
+        }
+        let object = JSONFragment("{\"type\":\"object\"}")
+        func tool(_ name: String, _ schema: JSONFragment) -> Tool {
+            Tool(name: JSONText(name), description: nil, schema: schema)
+        }
+        #expect(refusal { _ in } == nil)
+        #expect(refusal { $0.turns.append(Turn(.assistant, [.text("begun")])) } == "messages")
+        #expect(refusal { $0.turns = [] } == "messages")
+        #expect(refusal { $0.effort = "extreme" } == "effort")
+        #expect(refusal { $0.tools = [tool("a b", object)] } == "tools[0].name")
+        #expect(refusal { $0.tools = [tool("a", object), tool("a", object)] } == "tools[1].name")
+        #expect(refusal { $0.tools = [tool("ToolSearch", object)] } == "tools[0].name")
+        #expect(refusal { $0.tools = [tool("a", JSONFragment("{}"))] } == "tools[0]")
+        #expect(refusal { $0.toolChoice = .any } == "tool_choice")
+        #expect(refusal { $0.toolChoice = .named("a") } == "tool_choice")
+    }
+
+    @Test("a large value is referred to, not copied")
+    func large() throws {
+        let data = [UInt8](repeating: 0x41, count: 1 << 20)
+        let text = JSONText(escaped: data[...], hasEscapes: false)
+        let plan = try TurnPlan(
+            answering: conversation([Turn(.user, [.text(text), .text("end")])]), model: "m")
+        let pieces = try #require(plan.portions.first)
+        #expect(pieces.count == 3)
+        #expect(pieces[1] == data[...])
+        #expect(pieces[0].count + pieces[2].count < 2000)
+    }
+}

@@ -1,0 +1,72 @@
+// modules: Vocabulary
+// files: Sources/ClaudeCLI/LineSplitter.swift Sources/ClaudeCLI/CLIEvent.swift Sources/ClaudeCLI/CLIEventReader.swift Sources/ClaudeCLI/CLILineFields.swift Sources/ClaudeCLI/DeltaLine.swift Sources/ClaudeCLI/ReplyAssembler.swift Sources/ClaudeCLI/FailureMap.swift Sources/ClaudeCLI/CLILimits.swift
+//
+// The CLI's output, split, read and assembled. What must hold for any input: no trap, no unbounded buffer, slices
+// within their line, blocks in order, and at most one end with nothing after it.
+import Vocabulary
+
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzCLILines(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+    guard count > 1 else { return 0 }
+    let input = unsafe [UInt8](UnsafeBufferPointer(start: start, count: count))
+    let chunk = Int(input[0]) + 1
+    var limits = CLILimits()
+    limits.maxLineBytes = 1 << 16
+    var splitter = LineSplitter(maxLineBytes: limits.maxLineBytes)
+    var assembler = ReplyAssembler(limits: limits)
+    var order = ReplyOrder()
+    var rest = input.dropFirst()
+    while !rest.isEmpty {
+        unsafe splitter.receive { buffer in
+            let part = rest.prefix(min(chunk, buffer.count))
+            unsafe buffer.copyBytes(from: part)
+            rest = rest.dropFirst(part.count)
+            return part.count
+        }
+        do {
+            try splitter.forEachLine { line in
+                guard let event = try? CLIEventReader.read(line) else { return true }
+                checkShortWay(line)
+                _ = assembler.take(event, of: line, now: 1_800_000_000) { order.check($0, line) }
+                return true
+            }
+        } catch { return 0 }
+    }
+    return 0
+}
+
+/// What the short way for deltas accepts, the reader proper understands in the same way.
+private func checkShortWay(_ line: Span<UInt8>) {
+    guard case .delta(let index, let kind, let content)? = DeltaLine.read(line) else { return }
+    guard case .delta(index, kind, content)? = try? CLIEventReader.readInFull(line) else {
+        preconditionFailure("the short way differs")
+    }
+}
+
+/// The grammar of a reply.
+struct ReplyOrder {
+    private var hasStarted = false
+    private var isOpen = false
+    private var isOver = false
+
+    mutating func check(_ event: ReplyEvent, _ line: Span<UInt8>) {
+        precondition(!isOver, "nothing follows the end")
+        switch event {
+        case .started:
+            precondition(!hasStarted, "one beginning")
+            hasStarted = true
+        case .blockStarted:
+            precondition(hasStarted && !isOpen, "blocks one at a time")
+            isOpen = true
+        case .text(let slice), .thinking(let slice), .signature(let slice), .toolInput(let slice), .citation(let slice):
+            precondition(isOpen && slice.start >= 0 && slice.end <= line.count && slice.start <= slice.end)
+        case .blockStopped:
+            precondition(isOpen, "only an open block stops")
+            isOpen = false
+        case .finished:
+            precondition(hasStarted && !isOpen, "whole when finished")
+            isOver = true
+        case .failed: isOver = true
+        }
+    }
+}
