@@ -87,34 +87,52 @@ struct CLIEnvironmentFileTests {
     func parsed() throws {
         let text = "# login\nANTHROPIC_API_KEY=\"a=b c\"\n\n HTTPS_PROXY = http://proxy:3128 \r\n"
         let variables = try CLIEnvironmentFile.parse(Array(text.utf8), path: "env")
-        #expect(variables.map { "\($0.name)|\($0.value)" } == ["ANTHROPIC_API_KEY|a=b c", "HTTPS_PROXY|http://proxy:3128"])
+        #expect(
+            variables.map { "\($0.name)|\($0.value)" } == [
+                "ANTHROPIC_API_KEY|a=b c", "HTTPS_PROXY|http://proxy:3128",
+            ])
     }
 
-    @Test("what would break the isolation of a child is refused, without its value", arguments: [
-        ("LD_PRELOAD=hush", "env:1: LD_PRELOAD: would run other code inside the CLI"),
-        ("BUN_OPTIONS=hush", "env:1: BUN_OPTIONS: would run other code inside the CLI"),
-        ("NODE_OPTIONS=hush", "env:1: NODE_OPTIONS: would run other code inside the CLI"),
-        ("CLAUDE_CODE_EXTRA_BODY=hush", "env:1: CLAUDE_CODE_EXTRA_BODY: would change what the CLI says of itself"),
-        ("HOME=hush", "env:1: HOME: each child gets a private one"),
-        ("CLAUDE_CONFIG_DIR=hush", "env:1: CLAUDE_CONFIG_DIR: is a setting of its own: --claude-config-dir"),
-        ("LISTEN_FDS=3", "env:1: LISTEN_FDS: belongs to the gateway's own service"),
-        ("CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR=3", "env:1: CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR: children inherit no descriptors"),
-        ("sk-ant-hush", "env:1: is not NAME=value"),
-        ("sk-ant-hush=", "env:1: is not NAME=value"),
-        ("A=1\nA=2", "env:2: A is given twice"),
-        ("ANTHROPIC_API_KEY=", "env:1: ANTHROPIC_API_KEY is empty"),
-        ("A=hush\u{1}", "env:1: A holds a control character"),
-    ])
+    @Test(
+        "what would break the isolation of a child is refused, without its value",
+        arguments: [
+            ("LD_PRELOAD=hush", "env:1: LD_PRELOAD: would run other code inside the CLI"),
+            ("BUN_OPTIONS=hush", "env:1: BUN_OPTIONS: would run other code inside the CLI"),
+            ("NODE_OPTIONS=hush", "env:1: NODE_OPTIONS: would run other code inside the CLI"),
+            (
+                "CLAUDE_CODE_EXTRA_BODY=hush",
+                "env:1: CLAUDE_CODE_EXTRA_BODY: would change what the CLI says of itself"
+            ),
+            ("HOME=hush", "env:1: HOME: each child gets a private one"),
+            (
+                "CLAUDE_CONFIG_DIR=hush",
+                "env:1: CLAUDE_CONFIG_DIR: is a setting of its own: --claude-config-dir"
+            ),
+            ("LISTEN_FDS=3", "env:1: LISTEN_FDS: belongs to the gateway's own service"),
+            (
+                "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR=3",
+                "env:1: CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR: children inherit no descriptors"
+            ),
+            ("sk-ant-hush", "env:1: is not NAME=value"),
+            ("sk-ant-hush=", "env:1: is not NAME=value"),
+            ("A=1\nA=2", "env:2: A is given twice"),
+            ("ANTHROPIC_API_KEY=", "env:1: ANTHROPIC_API_KEY is empty"),
+            ("A=hush\u{1}", "env:1: A holds a control character"),
+        ])
     func refused(text: String, fault: String) {
         #expect(faults(text) == [fault])
     }
 
-    @Test("the login is the one that the CLI takes", arguments: [
-        (["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"], .apiKey), (["CLAUDE_CODE_OAUTH_TOKEN"], .oauthToken),
-        (["CLAUDE_CODE_OAUTH_REFRESH_TOKEN"], .oauthToken), (["ANTHROPIC_AUTH_TOKEN"], .authToken),
-        (["CLAUDE_CODE_USE_BEDROCK"], .cloud(variable: "CLAUDE_CODE_USE_BEDROCK")),
-        (["ANTHROPIC_BASE_URL"], .directory("/home/operator/.claude")), ([], .directory("/home/operator/.claude")),
-    ] as [([String], CLIEnvironment.Login)])
+    @Test(
+        "the login is the one that the CLI takes",
+        arguments: [
+            (["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"], .apiKey),
+            (["CLAUDE_CODE_OAUTH_TOKEN"], .oauthToken),
+            (["CLAUDE_CODE_OAUTH_REFRESH_TOKEN"], .oauthToken), (["ANTHROPIC_AUTH_TOKEN"], .authToken),
+            (["CLAUDE_CODE_USE_BEDROCK"], .cloud(variable: "CLAUDE_CODE_USE_BEDROCK")),
+            (["ANTHROPIC_BASE_URL"], .directory("/home/operator/.claude")),
+            ([], .directory("/home/operator/.claude")),
+        ] as [([String], CLIEnvironment.Login)])
     func login(names: [String], login: CLIEnvironment.Login) {
         let environment = CLIEnvironment(
             variables: names.map { ($0, "1") }, configDirectory: "/home/operator/.claude")

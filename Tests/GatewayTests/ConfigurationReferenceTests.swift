@@ -21,7 +21,9 @@ struct ConfigurationReferenceTests {
             for name in [setting.name] + setting.aliases {
                 #expect(help.contains(name) && markdown.contains("`\(name)`"))
             }
-            if let flag = setting.flag { #expect(help.contains("  \(flag)") && markdown.contains("`\(flag)`")) }
+            if let flag = setting.flag {
+                #expect(help.contains("  \(flag)") && markdown.contains("`\(flag)`"))
+            }
         }
     }
 
@@ -38,12 +40,15 @@ struct ConfigurationReferenceTests {
         }
     }
 
-    @Test("the names that scripts and users of similar proxies rely on are there", arguments: [
-        "PORT", "HOST", "PROXY_API_KEY", "PROXY_API_KEYS", "REQUIRE_AUTH", "CLAUDE_PATH", "DEFAULT_MODEL",
-        "DEFAULT_EFFORT", "REQUEST_TIMEOUT_MS", "LOG_LEVEL", "ENABLE_THINKING", "LISTEN", "TLS_CERTIFICATE",
-        "TLS_KEY", "API_KEYS_FILE", "CLI_ENV_FILE", "STATE_DIR", "MAX_BODY_BYTES", "MODEL_ALIASES",
-        "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_MAX_RETRIES",
-    ])
+    @Test(
+        "the names that scripts and users of similar proxies rely on are there",
+        arguments: [
+            "PORT", "HOST", "PROXY_API_KEY", "PROXY_API_KEYS", "REQUIRE_AUTH", "CLAUDE_PATH", "DEFAULT_MODEL",
+            "DEFAULT_EFFORT", "REQUEST_TIMEOUT_MS", "LOG_LEVEL", "ENABLE_THINKING", "LISTEN",
+            "TLS_CERTIFICATE",
+            "TLS_KEY", "API_KEYS_FILE", "CLI_ENV_FILE", "STATE_DIR", "MAX_BODY_BYTES", "MODEL_ALIASES",
+            "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_MAX_RETRIES",
+        ])
     func promised(name: String) {
         #expect(Setting.named(name) != nil)
     }

@@ -41,7 +41,8 @@ struct ConfigurationTests {
     @Test("a bare switch is true, and takes another value only after an equals sign")
     func switches() throws {
         #expect(try load(["--enable-thinking"]).models.enablesThinking)
-        #expect(try !load(["--enable-thinking=no"], environment: ["ENABLE_THINKING": "1"]).models.enablesThinking)
+        #expect(
+            try !load(["--enable-thinking=no"], environment: ["ENABLE_THINKING": "1"]).models.enablesThinking)
         #expect(faults(["--enable-thinking", "false"]) == ["'false': is no option; see portcullis help"])
     }
 
@@ -77,10 +78,12 @@ struct ConfigurationTests {
         #expect(configuration.limits.maxBodyBytes == 65_536)
     }
 
-    @Test("HOST and PORT stand for one address", arguments: [
-        (["HOST": "0.0.0.0"], "0.0.0.0:8443"), (["PORT": "9000"], "127.0.0.1:9000"),
-        (["HOST": "::", "PORT": "1"], "[::]:1"), (["HOST": "localhost", "PORT": "0"], "127.0.0.1:0"),
-    ])
+    @Test(
+        "HOST and PORT stand for one address",
+        arguments: [
+            (["HOST": "0.0.0.0"], "0.0.0.0:8443"), (["PORT": "9000"], "127.0.0.1:9000"),
+            (["HOST": "::", "PORT": "1"], "[::]:1"), (["HOST": "localhost", "PORT": "0"], "127.0.0.1:0"),
+        ])
     func hostAndPort(environment: [String: String], address: String) throws {
         let strong = ["PROXY_API_KEY": "0123456789abcdefghijk"]
         let configuration = try load(environment: environment.merging(strong) { $1 })
@@ -95,7 +98,9 @@ struct ConfigurationTests {
 
     @Test("keys from both spellings of the environment are taken, and printing them shows no secret")
     func inlineKeys() throws {
-        let configuration = try load(environment: ["PROXY_API_KEYS": "k-good, k-other", "PROXY_API_KEY": "third"])
+        let configuration = try load(environment: [
+            "PROXY_API_KEYS": "k-good, k-other", "PROXY_API_KEY": "third",
+        ])
         #expect(configuration.keys.inline.map(\.name) == ["env-1", "env-2", "env-3"])
         #expect(configuration.keys.allowsWeakKeys)
         var shown = ""
@@ -113,13 +118,15 @@ struct ConfigurationTests {
         #expect(turns.maxRunning == expected && turns.maxWaiting == 2 * expected)
     }
 
-    @Test("the state directory is systemd's, root's, or the user's", arguments: [
-        (["STATE_DIRECTORY": "/var/lib/one:/var/lib/two"], false, "/var/lib/one"),
-        ([:], true, "/var/lib/portcullis"),
-        (["XDG_STATE_HOME": "/state"], false, "/state/portcullis"),
-        ([:], false, "/home/operator/.local/state/portcullis"),
-        (["STATE_DIR": "here"], false, "/srv/here"),
-    ])
+    @Test(
+        "the state directory is systemd's, root's, or the user's",
+        arguments: [
+            (["STATE_DIRECTORY": "/var/lib/one:/var/lib/two"], false, "/var/lib/one"),
+            ([:], true, "/var/lib/portcullis"),
+            (["XDG_STATE_HOME": "/state"], false, "/state/portcullis"),
+            ([:], false, "/home/operator/.local/state/portcullis"),
+            (["STATE_DIR": "here"], false, "/srv/here"),
+        ])
     func stateDirectory(environment: [String: String], isRoot: Bool, expected: String) throws {
         var machine = plainMachine
         machine.isRoot = isRoot
@@ -137,7 +144,9 @@ struct ConfigurationTests {
     @Test("without keys no web page may ask unless the operator says so")
     func corsWithoutKeys() throws {
         #expect(try load(environment: ["REQUIRE_AUTH": "false"]).corsOrigin == nil)
-        #expect(try load(["--require-auth=false", "--cors-origin", "https://a.example"]).corsOrigin == "https://a.example")
+        #expect(
+            try load(["--require-auth=false", "--cors-origin", "https://a.example"]).corsOrigin
+                == "https://a.example")
         #expect(try load(["--cors-origin", "none"]).corsOrigin == nil)
     }
 
@@ -147,7 +156,8 @@ struct ConfigurationTests {
             // A control character fits no setting, so each row reports its own place.
             let value = "\u{1}"
             #expect(
-                faults(environment: [setting.name: value]).contains("\(setting.name) (environment): holds a control character"))
+                faults(environment: [setting.name: value]).contains(
+                    "\(setting.name) (environment): holds a control character"))
             #expect(
                 faults(["--config", "/c"], file: "\(setting.name)=\(value)\n")
                     .contains("/c:1: \(setting.name): holds a control character"))
@@ -159,27 +169,34 @@ struct ConfigurationTests {
 
 @Suite("Listen addresses")
 struct ListenAddressTests {
-    @Test("an address is kept in the kernel's spelling", arguments: [
-        ("127.0.0.1:0", "127.0.0.1:0"), ("[::1]:8443", "[::1]:8443"), ("[0:0::0]:65535", "[::]:65535"),
-        ("localhost:1", "127.0.0.1:1"), ("unix:/run/a.sock", "unix:/run/a.sock"),
-    ])
+    @Test(
+        "an address is kept in the kernel's spelling",
+        arguments: [
+            ("127.0.0.1:0", "127.0.0.1:0"), ("[::1]:8443", "[::1]:8443"), ("[0:0::0]:65535", "[::]:65535"),
+            ("localhost:1", "127.0.0.1:1"), ("unix:/run/a.sock", "unix:/run/a.sock"),
+        ])
     func accepted(text: String, spelling: String) throws {
         #expect(try #require(ListenAddress(text)).description == spelling)
     }
 
-    @Test("anything else is refused", arguments: [
-        "", ":1", "127.0.0.1", "127.0.0.1:", "127.0.0.1:+5", "127.0.0.1:65536", "::1:80", "[127.0.0.1]:80",
-        "example.com:80", "*:80", "[::1]", "unix:relative", "unix:/dir/", "1.2.3:80", "127.0.0.1:8 ",
-        "unix:/" + String(repeating: "a", count: 107),
-    ])
+    @Test(
+        "anything else is refused",
+        arguments: [
+            "", ":1", "127.0.0.1", "127.0.0.1:", "127.0.0.1:+5", "127.0.0.1:65536", "::1:80",
+            "[127.0.0.1]:80",
+            "example.com:80", "*:80", "[::1]", "unix:relative", "unix:/dir/", "1.2.3:80", "127.0.0.1:8 ",
+            "unix:/" + String(repeating: "a", count: 107),
+        ])
     func refused(text: String) {
         #expect(ListenAddress(text) == nil)
     }
 
-    @Test("only loopback and Unix sockets are local", arguments: [
-        ("127.9.9.9:1", true), ("[::1]:1", true), ("[::ffff:127.0.0.1]:1", true), ("unix:/a", true),
-        ("0.0.0.0:1", false), ("[::]:1", false), ("192.168.0.1:1", false), ("[fe80::1]:1", false),
-    ])
+    @Test(
+        "only loopback and Unix sockets are local",
+        arguments: [
+            ("127.9.9.9:1", true), ("[::1]:1", true), ("[::ffff:127.0.0.1]:1", true), ("unix:/a", true),
+            ("0.0.0.0:1", false), ("[::]:1", false), ("192.168.0.1:1", false), ("[fe80::1]:1", false),
+        ])
     func locality(text: String, isLocal: Bool) throws {
         #expect(try #require(ListenAddress(text)).isLocal == isLocal)
     }

@@ -48,7 +48,8 @@ struct KeyRingTests {
         #expect(place == (match < 16 ? match + 1 : 0))
     }
 
-    @Test("any non-zero result of a comparison is a difference", arguments: [1, 255, -1, .max, .min] as [Int32])
+    @Test(
+        "any non-zero result of a comparison is a difference", arguments: [1, 255, -1, .max, .min] as [Int32])
     func differences(result: Int32) {
         let digest = [UInt8](repeating: 0, count: KeyRing.digestBytes)
         #expect(unsafe KeyRing.place(of: digest, in: digest) { _, _ in result } == 0)
@@ -72,25 +73,32 @@ struct CredentialTests {
         ).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    @Test("a key comes by either header", arguments: [
-        (["Bearer k"], []), (["bearer k"], []), (["BEARER   k  "], []), ([], ["k"]), ([], [" k\t"]),
-        (["Bearer k"], ["k"]), ([], ["k", "k"]), (["Basic abc"], ["k"]), (["Bearer\tk"], []),
-    ] as [([String], [String])])
+    @Test(
+        "a key comes by either header",
+        arguments: [
+            (["Bearer k"], []), (["bearer k"], []), (["BEARER   k  "], []), ([], ["k"]), ([], [" k\t"]),
+            (["Bearer k"], ["k"]), ([], ["k", "k"]), (["Basic abc"], ["k"]), (["Bearer\tk"], []),
+        ] as [([String], [String])])
     func found(authorization: [String], apiKey: [String]) throws {
         #expect(try extract(authorization, apiKey) == "k")
     }
 
-    @Test("no key, an empty one and another scheme are none", arguments: [
-        ([], []), (["Bearer"], []), (["Bearer "], []), (["Basic abc"], []), (["Bearerk"], []), ([], [""]),
-        ([""], [" "]), (["k"], []),
-    ] as [([String], [String])])
+    @Test(
+        "no key, an empty one and another scheme are none",
+        arguments: [
+            ([], []), (["Bearer"], []), (["Bearer "], []), (["Basic abc"], []), (["Bearerk"], []), ([], [""]),
+            ([""], [" "]), (["k"], []),
+        ] as [([String], [String])])
     func none(authorization: [String], apiKey: [String]) throws {
         #expect(try extract(authorization, apiKey) == nil)
     }
 
-    @Test("two different keys are refused", arguments: [
-        (["Bearer a"], ["b"]), ([], ["a", "b"]), (["Bearer a", "Bearer b"], []), (["Bearer a"], ["a", "b"]),
-    ] as [([String], [String])])
+    @Test(
+        "two different keys are refused",
+        arguments: [
+            (["Bearer a"], ["b"]), ([], ["a", "b"]), (["Bearer a", "Bearer b"], []),
+            (["Bearer a"], ["a", "b"]),
+        ] as [([String], [String])])
     func different(authorization: [String], apiKey: [String]) throws {
         let refusal = try #require(throws: Refusal.self) { try extract(authorization, apiKey) }
         #expect(refusal.kind == .invalidRequest)
@@ -145,10 +153,12 @@ struct APIKeyTests {
         #expect(try key("a", "any-other-key").hasGoodChecksum)
     }
 
-    @Test("names and secrets are bounded", arguments: [
-        ("", "k"), ("a b", "k"), ("a:b", "k"), (String(repeating: "a", count: 65), "k"), ("a", ""),
-        ("a", "two words"), ("a", "tab\t"), ("a", "schlüssel"), ("a", String(repeating: "k", count: 513)),
-    ])
+    @Test(
+        "names and secrets are bounded",
+        arguments: [
+            ("", "k"), ("a b", "k"), ("a:b", "k"), (String(repeating: "a", count: 65), "k"), ("a", ""),
+            ("a", "two words"), ("a", "tab\t"), ("a", "clé"), ("a", String(repeating: "k", count: 513)),
+        ])
     func bounds(name: String, secret: String) {
         #expect(APIKey(name: name, secret: secret) == nil)
     }
@@ -173,20 +183,31 @@ struct APIKeyFileTests {
         #expect(keys.map(\.secret) == ["0123456789abcdef0123", "with:colons:0123456789"])
     }
 
-    @Test("a wrong line is told without its key", arguments: [
-        ("", "keys: holds no key"),
-        ("hush-hush-hush-hush-hush", "keys:1: is not name:key"),
-        ("a b:hush-hush-hush-hush-hush", "keys:1: the name is not 1 to 64 letters, digits, '.', '_' and '-'"),
-        ("a:", "keys:1: key a is not 1 to 512 printable ASCII characters"),
-        ("a:hush", "keys:1: key a is shorter than 20 characters; 'portcullis new-key NAME' makes a strong one"),
-        (
-            "a:hhhhhhhhhhhhhhhhhhhhhhhhh",
-            "keys:1: key a repeats a few characters; 'portcullis new-key NAME' makes a strong one"
-        ),
-        ("a:0123456789hush-hush-1\na:0123456789hush-hush-2", "keys:2: the name a is used in line 1 already"),
-        ("a:0123456789hush-hush-1\nb:0123456789hush-hush-1", "keys:2: key b is the key of line 1"),
-        ("a:\(strong)000000", "keys:1: key a was mistyped: its checksum is wrong"),
-    ])
+    @Test(
+        "a wrong line is told without its key",
+        arguments: [
+            ("", "keys: holds no key"),
+            ("hush-hush-hush-hush-hush", "keys:1: is not name:key"),
+            (
+                "a b:hush-hush-hush-hush-hush",
+                "keys:1: the name is not 1 to 64 letters, digits, '.', '_' and '-'"
+            ),
+            ("a:", "keys:1: key a is not 1 to 512 printable ASCII characters"),
+            (
+                "a:hush",
+                "keys:1: key a is shorter than 20 characters; 'portcullis new-key NAME' makes a strong one"
+            ),
+            (
+                "a:hhhhhhhhhhhhhhhhhhhhhhhhh",
+                "keys:1: key a repeats a few characters; 'portcullis new-key NAME' makes a strong one"
+            ),
+            (
+                "a:0123456789hush-hush-1\na:0123456789hush-hush-2",
+                "keys:2: the name a is used in line 1 already"
+            ),
+            ("a:0123456789hush-hush-1\nb:0123456789hush-hush-1", "keys:2: key b is the key of line 1"),
+            ("a:\(strong)000000", "keys:1: key a was mistyped: its checksum is wrong"),
+        ])
     func wrong(text: String, fault: String) {
         #expect(faults(text) == [fault])
     }
@@ -196,14 +217,16 @@ struct APIKeyFileTests {
         #expect(faults("a:k-good", allowsWeakKeys: true) == [])
     }
 
-    @Test("a key file must be the owner's alone", arguments: [
-        (0o600, nil), (0o400, nil), (0o440, nil), (0o640, nil),
-        (0o644, "may be read by others (mode 0644); chmod 600"),
-        (0o604, "may be read by others (mode 0604); chmod 600"),
-        (0o660, "may be written by others (mode 0660); chmod 600"),
-        (0o620, "may be written by others (mode 0620); chmod 600"),
-        (0o602, "may be written by others (mode 0602); chmod 600"),
-    ] as [(UInt32, String?)])
+    @Test(
+        "a key file must be the owner's alone",
+        arguments: [
+            (0o600, nil), (0o400, nil), (0o440, nil), (0o640, nil),
+            (0o644, "may be read by others (mode 0644); chmod 600"),
+            (0o604, "may be read by others (mode 0604); chmod 600"),
+            (0o660, "may be written by others (mode 0660); chmod 600"),
+            (0o620, "may be written by others (mode 0620); chmod 600"),
+            (0o602, "may be written by others (mode 0602); chmod 600"),
+        ] as [(UInt32, String?)])
     func modes(mode: UInt32, problem: String?) throws {
         let scratch = try Scratch()
         let file = try scratch.write("keys", "a:0123456789hush-hush-1\n", mode: mode)
@@ -234,7 +257,8 @@ struct APIKeyFileTests {
 
 @Suite("Secret files")
 struct SecretFileTests {
-    private func problem(_ path: String, _ access: SecretFile.Access = .secret, maximum: Int = 100) -> String? {
+    private func problem(_ path: String, _ access: SecretFile.Access = .secret, maximum: Int = 100) -> String?
+    {
         do throws(FileFault) {
             _ = try SecretFile.read(path, access, maximumBytes: maximum)
             return nil

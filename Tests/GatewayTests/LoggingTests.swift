@@ -35,14 +35,21 @@ struct LoggingTests {
             $0.info("c")
             $0.debug("d")
         }
-        #expect(text == "<3>level=error msg=a\n<4>level=warning msg=b\n<6>level=info msg=c\n<7>level=debug msg=d\n")
+        #expect(
+            text
+                == "<3>level=error msg=a\n<4>level=warning msg=b\n<6>level=info msg=c\n<7>level=debug msg=d\n"
+        )
     }
 
-    @Test("a value cannot leave its place", arguments: [
-        ("plain", "plain"), ("", "\"\""), ("two words", "\"two words\""), ("a=b", "\"a=b\""), ("say \"hi\"", "\"say \\\"hi\\\"\""),
-        ("back\\slash", "\"back\\\\slash\""), ("line\nbreak", "\"line\\nbreak\""), ("\r", "\"\\x0d\""), ("\u{1B}[2J", "\"\\x1b[2J\""),
-        ("é", "\"\\xc3\\xa9\""), ("\u{9B}", "\"\\xc2\\x9b\""), ("\0", "\"\\x00\""),
-    ])
+    @Test(
+        "a value cannot leave its place",
+        arguments: [
+            ("plain", "plain"), ("", "\"\""), ("two words", "\"two words\""), ("a=b", "\"a=b\""),
+            ("say \"hi\"", "\"say \\\"hi\\\"\""),
+            ("back\\slash", "\"back\\\\slash\""), ("line\nbreak", "\"line\\nbreak\""), ("\r", "\"\\x0d\""),
+            ("\u{1B}[2J", "\"\\x1b[2J\""),
+            ("é", "\"\\xc3\\xa9\""), ("\u{9B}", "\"\\xc2\\x9b\""), ("\0", "\"\\x00\""),
+        ])
     func quoting(value: String, shown: String) throws {
         #expect(try written { $0.info(value) } == "<6>level=info msg=\(shown)\n")
     }
@@ -91,7 +98,9 @@ struct LoggingTests {
         }
     }
 
-    @Test("lines that nobody reads are dropped and counted, and the next line tells it", arguments: [true, false])
+    @Test(
+        "lines that nobody reads are dropped and counted, and the next line tells it",
+        arguments: [true, false])
     func dropped(isSocket: Bool) throws {
         let ends = try Ends(isSocket: isSocket)
         let log = Log(LogSettings(target: .journal), descriptor: ends.writer)
