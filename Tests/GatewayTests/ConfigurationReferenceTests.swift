@@ -27,6 +27,11 @@ struct ConfigurationReferenceTests {
         }
     }
 
+    @Test("the help text fits a terminal of 100 columns")
+    func columns() {
+        for line in Configuration.helpText().split(separator: "\n") { #expect(line.count <= 100, "\(line)") }
+    }
+
     @Test("every row of the reference has five cells")
     func cells() {
         for line in Configuration.referenceMarkdown().split(separator: "\n") where line.hasPrefix("|") {
