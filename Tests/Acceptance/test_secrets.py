@@ -12,8 +12,7 @@ OPERATORS = {
     "GITHUB_TOKEN": "operators-github-token",
     "ANTHROPIC_API_KEY": "operators-other-login",
     "NODE_OPTIONS": "--no-warnings",
-    "CLAUDECODE": "1",
-    "LD_PRELOAD": "",
+    "CLAUDECODE": "operators-session",
 }
 
 
@@ -59,7 +58,7 @@ def test_the_environment_of_the_child_is_built_from_nothing(own_gateway, upstrea
             assert variables[b"CLAUDE_CODE_OAUTH_TOKEN"] == FAKE_LOGIN.encode()
             for name, value in OPERATORS.items():
                 assert name.encode() not in variables, name
-                assert not value or value.encode() not in variables.values()
+                assert value.encode() not in variables.values(), name
             assert own_gateway.key.encode() not in environment(pid) and nonce.encode() not in environment(pid)
 
 
