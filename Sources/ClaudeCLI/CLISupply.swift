@@ -13,11 +13,11 @@ public final class CLISupply: Sendable {
     public let limits: CLILimits
     private let directories: TurnDirectories
 
-    /// A supply whose turns live below the directory `state`; removes what an earlier run left there.
-    public init(_ invocation: Invocation, limits: CLILimits, state: String) throws(Fault) {
+    /// A supply whose turns live in `directories`, which supplies before and after it may share.
+    public init(_ invocation: Invocation, limits: CLILimits, directories: TurnDirectories) {
         self.invocation = invocation
         self.limits = limits
-        directories = try TurnDirectories(state: state)
+        self.directories = directories
     }
 
     /// A process for one turn, watched on `loop` by whoever sleeps on `wakeup`. Call on that loop.

@@ -1,7 +1,8 @@
 /// Finds the data in a body sent in chunks, strictly (RFC 9112 §7.1).
 ///
-/// A few words of state and no buffer. Sizes are bare hexadecimal digits and lines end with CRLF exactly. Extensions
-/// and trailers are checked for form, limited and discarded, so a `Content-Length` among the trailers changes nothing.
+/// A few words of state and no buffer. Sizes are bare hexadecimal digits and lines end with CRLF exactly.
+/// Extensions and trailers are checked for form, limited and discarded, so a `Content-Length` among the
+/// trailers changes nothing.
 public struct ChunkedDecoder: Sendable {
     /// What was found.
     public enum Event: Equatable, Sendable {
@@ -47,10 +48,8 @@ public struct ChunkedDecoder: Sendable {
     /// - Parameters:
     ///   - bytes: bytes of the body; they are looked at once and need not be kept.
     ///   - position: where to begin in `bytes`; moved behind what was used.
-    /// - Throws: 400, 413 or 431, ending the connection. A chunk beyond the limit is refused when its size is known.
-    public mutating func next(
-        in bytes: Span<UInt8>, at position: inout Int
-    ) throws(HTTPFault) -> Event {
+    /// - Throws: 400, 413 or 431, ending the connection; a chunk beyond the limit once its size is known.
+    public mutating func next(in bytes: Span<UInt8>, at position: inout Int) throws(HTTPFault) -> Event {
         while position < bytes.count, state != .finished {
             if state == .data {
                 let end = position + min(remaining, bytes.count - position)
@@ -81,7 +80,8 @@ public struct ChunkedDecoder: Sendable {
 
     private mutating func takeSize(_ byte: UInt8) throws(HTTPFault) {
         if let digit = hexValue(byte) {
-            // Sixteen digits hold any size; more could only be leading zeros, or an overflow in a laxer reader.
+            // Sixteen digits hold any size; more could only be leading zeros, or an overflow in a laxer
+            // reader.
             guard digits < 16, remaining <= Int.max >> 4 else { throw .malformed("a chunk size is too long") }
             digits += 1
             remaining = remaining << 4 | Int(digit)
@@ -102,7 +102,9 @@ public struct ChunkedDecoder: Sendable {
         guard isFieldByte(byte) else { throw .malformed("a chunk extension holds a control byte") }
         extensionRoom -= 1
         extensionTotalRoom -= 1
-        if extensionRoom < 0 || extensionTotalRoom < 0 { throw .malformed("the chunk extensions are too long") }
+        guard extensionRoom >= 0, extensionTotalRoom >= 0 else {
+            throw .malformed("the chunk extensions are too long")
+        }
     }
 
     private mutating func endSize() throws(HTTPFault) {
@@ -117,7 +119,9 @@ public struct ChunkedDecoder: Sendable {
     }
 
     private mutating func takeLineFeed(_ byte: UInt8, then next: State) throws(HTTPFault) {
-        guard byte == UInt8(ascii: "\n") else { throw .malformed("a line of the chunked body does not end with CRLF") }
+        guard byte == UInt8(ascii: "\n") else {
+            throw .malformed("a line of the chunked body does not end with CRLF")
+        }
         state = next
     }
 

@@ -22,7 +22,8 @@ public struct FieldName: Hashable, Sendable, ExpressibleByStringLiteral, CustomS
         description = name
     }
 
-    // The names a gateway meets; made without the check above because each is read on every request.
+    // MARK: The names a gateway meets, made without the check above
+
     public static let accept = FieldName(known: "accept")
     public static let acceptEncoding = FieldName(known: "accept-encoding")
     public static let accessControlAllowHeaders = FieldName(known: "access-control-allow-headers")

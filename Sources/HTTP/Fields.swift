@@ -1,8 +1,8 @@
 /// The header fields of a request, in the order they came.
 ///
-/// All bytes lie in one array and the fields are offsets into it, so a head costs two allocations however many
-/// fields it has. Names are in lower case. Values are the client's bytes without the white space around them;
-/// they hold no control bytes but may hold bytes above 0x7F that are not UTF-8.
+/// All bytes lie in one array and the fields are offsets into it, so a head costs two allocations however
+/// many fields it has. Names are in lower case. Values are the client's bytes without the white space around
+/// them; they hold no control bytes but may hold bytes above 0x7F that are not UTF-8.
 public struct Fields: Sendable {
     /// Where one field lies in `storage`.
     struct Entry: Sendable {
@@ -36,7 +36,7 @@ public struct Fields: Sendable {
     init(head: consuming [UInt8], entries: [Entry]) {
         var bytes = head.mutableSpan
         for entry in entries {
-            for index in entry.name { bytes[index] = lowercased(bytes[index]) }
+            lowercase(&bytes, in: entry.name)
         }
         storage = head
         self.entries = entries
@@ -175,6 +175,7 @@ extension [UInt8] {
     @inline(__always)
     mutating func append(literal: StaticString) {
         // A literal lives as long as the program.
-        unsafe append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+        let count = literal.utf8CodeUnitCount
+        unsafe append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: count))
     }
 }

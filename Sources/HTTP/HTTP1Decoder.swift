@@ -1,9 +1,9 @@
 /// Reads HTTP/1.1 and HTTP/1.0 request heads, strictly (RFC 9112).
 ///
-/// It looks at every byte once, in one pass that can stop and go on anywhere, so a head that comes byte by byte gives
-/// the same answer for the same work as one that comes whole. It keeps offsets only: the caller holds the bytes until
-/// a head is complete. What is malformed is refused at the byte that shows it, and never repaired, because two servers
-/// that repair differently are what request smuggling is made of.
+/// It looks at every byte once, in one pass that can stop and go on anywhere, so a head that comes byte by
+/// byte gives the same answer for the same work as one that comes whole. It keeps offsets only: the caller
+/// holds the bytes until a head is complete. What is malformed is refused at the byte that shows it, and
+/// never repaired, because two servers that repair differently are what request smuggling is made of.
 public struct HTTP1Decoder: Sendable {
     private enum State {
         case start, leadingLineFeed
@@ -45,10 +45,19 @@ public struct HTTP1Decoder: Sendable {
             case .target: try scanTarget(bytes)
             case .version: try scanVersion(bytes)
             case .requestLineFeed: try lineFeed(bytes, then: .fieldStart)
-            case .fieldStart: try beginField(bytes)
-            case .name: try scanName(bytes)
-            case .padding: skipPadding(bytes)
-            case .value: try scanValue(bytes)
+            case .fieldStart:
+                // Falling through saves a jump for each part of a line that is there as a whole.
+                guard try beginField(bytes) else { continue }
+                fallthrough
+            case .name:
+                guard try scanName(bytes) else { continue }
+                fallthrough
+            case .padding:
+                guard skipPadding(bytes) else { continue }
+                fallthrough
+            case .value:
+                guard try scanValue(bytes), position < bytes.count else { continue }
+                fallthrough
             case .fieldLineFeed: try lineFeed(bytes, then: .fieldStart)
             case .endLineFeed:
                 try lineFeed(bytes, then: .start)
@@ -72,32 +81,33 @@ public struct HTTP1Decoder: Sendable {
     }
 
     private mutating func scanMethod(_ bytes: Span<UInt8>) throws(HTTPFault) {
-        let end = scan(bytes) { isTokenByte($0) }
+        position = endOfTokenBytes(bytes, from: position, to: bound(bytes))
         // RFC 9112 §3: a method longer than any that could be meant is refused before it ends.
-        if end - start > HTTP1Decoder.methodBytes {
+        if position - start > HTTP1Decoder.methodBytes {
             throw HTTPFault(status: 501, reason: "the method is not implemented", scope: .connection)
         }
-        if end == bytes.count { return }
-        guard bytes[end] == space, let token = Method(token: bytes.extracting(start..<end)) else {
+        if position == bytes.count { return }
+        guard bytes[position] == space, let token = Method(token: bytes.extracting(start..<position)) else {
             throw .malformed("the request line does not begin with a method and a space")
         }
         if token == .connect { throw .noTunnels }
         method = token
-        position = end + 1
+        position += 1
         start = position
         state = .target
     }
 
     private mutating func scanTarget(_ bytes: Span<UInt8>) throws(HTTPFault) {
-        let end = scan(bytes) { isTargetByte($0) }
-        if end == bytes.count { return }
+        let bound = bound(bytes)
+        while position < bound, isTargetByte(bytes[position]) { position += 1 }
+        if position == bytes.count { return }
         // The line's limit leaves no room for the version any more.
-        if end >= lineEnd { throw HTTP1Decoder.requestLineTooLong }
-        guard bytes[end] == space else {
+        if position >= lineEnd { throw HTTP1Decoder.requestLineTooLong }
+        guard bytes[position] == space else {
             throw .malformed("the request target holds a forbidden byte or no version follows it")
         }
-        target = try RequestTarget(bytes, in: start..<end, method: method, absolute: true)
-        position = end + 1
+        target = try RequestTarget(bytes, in: start..<position, method: method, absolute: true)
+        position += 1
         start = position
         state = .version
     }
@@ -121,77 +131,79 @@ public struct HTTP1Decoder: Sendable {
         switch (bytes[position - 3], bytes[position - 1]) {
         case (UInt8(ascii: "1"), UInt8(ascii: "1")): framing.isHTTP11 = true
         case (UInt8(ascii: "1"), UInt8(ascii: "0")): framing.isHTTP11 = false
-        default: throw HTTPFault(status: 505, reason: "only HTTP/1.1 and HTTP/1.0 are spoken here", scope: .connection)
+        default: throw HTTP1Decoder.otherVersion
         }
         position += 1
         state = .requestLineFeed
     }
 
-    // MARK: Field lines
+    // MARK: Field lines. Each step tells whether it is done, so that the next one may follow.
 
-    private mutating func beginField(_ bytes: Span<UInt8>) throws(HTTPFault) {
+    private mutating func beginField(_ bytes: Span<UInt8>) throws(HTTPFault) -> Bool {
         if position >= limits.headBytes { throw HTTP1Decoder.headTooLong }
         switch bytes[position] {
         case carriageReturn:
             position += 1
             state = .endLineFeed
-            return
+            return false
         case space, tab:
             // RFC 9112 §2.2 and §5.2: white space here would continue the line before, or hide a field in it.
             throw .malformed("a header line begins with white space")
         default: break
         }
-        if entries.count == limits.fieldCount { throw .headTooLarge("the request has too many header fields") }
+        if entries.count == limits.fieldCount { throw .tooManyFields }
         if entries.isEmpty { entries.reserveCapacity(HTTP1Decoder.usualFieldCount) }
         start = position
         lineEnd = min(start + limits.fieldBytes, limits.headBytes)
         state = .name
+        return true
     }
 
-    private mutating func scanName(_ bytes: Span<UInt8>) throws(HTTPFault) {
-        let end = scan(bytes) { isTokenByte($0) }
-        if end == bytes.count { return }
-        if end >= lineEnd { throw HTTP1Decoder.fieldTooLong }
-        // RFC 9112 §5.1: nothing between the name and the colon; a proxy in front might read such a name otherwise.
-        guard bytes[end] == UInt8(ascii: ":"), end > start else {
+    private mutating func scanName(_ bytes: Span<UInt8>) throws(HTTPFault) -> Bool {
+        position = endOfTokenBytes(bytes, from: position, to: bound(bytes))
+        if position == bytes.count { return false }
+        if position >= lineEnd { throw HTTP1Decoder.fieldTooLong }
+        // RFC 9112 §5.1: nothing between the name and the colon; a proxy in front might read such a name
+        // otherwise.
+        guard bytes[position] == UInt8(ascii: ":"), position > start else {
             throw .malformed("a header line does not begin with a field name and a colon")
         }
-        name = start..<end
-        position = end + 1
+        name = start..<position
+        position += 1
         state = .padding
+        return true
     }
 
-    private mutating func skipPadding(_ bytes: Span<UInt8>) {
-        start = scan(bytes) { isBlank($0) }
-        if start < bytes.count { state = .value }
+    private mutating func skipPadding(_ bytes: Span<UInt8>) -> Bool {
+        let bound = bound(bytes)
+        while position < bound, isBlank(bytes[position]) { position += 1 }
+        if position >= bytes.count { return false }
+        start = position
+        state = .value
+        return true
     }
 
-    private mutating func scanValue(_ bytes: Span<UInt8>) throws(HTTPFault) {
-        let end = scan(bytes) { isFieldByte($0) }
-        if end == bytes.count { return }
-        guard bytes[end] == carriageReturn else {
-            if end >= lineEnd { throw HTTP1Decoder.fieldTooLong }
+    private mutating func scanValue(_ bytes: Span<UInt8>) throws(HTTPFault) -> Bool {
+        position = endOfValueBytes(bytes, from: position, to: bound(bytes))
+        if position == bytes.count { return false }
+        guard bytes[position] == carriageReturn else {
+            if position >= lineEnd { throw HTTP1Decoder.fieldTooLong }
             throw .malformed("a header field holds a control byte")
         }
-        var last = end
-        while last > start, isBlank(bytes[last - 1]) { last -= 1 }
-        let value = start..<last
-        entries.append(Fields.Entry(name: name, value: value))
-        try framing.note(bytes, name: name, value: value)
-        position = end + 1
+        var end = position
+        while end > start, isBlank(bytes[end - 1]) { end -= 1 }
+        entries.append(Fields.Entry(name: name, value: start..<end))
+        try framing.note(bytes, name: name, value: start..<end)
+        position += 1
         state = .fieldLineFeed
+        return true
     }
 
     // MARK: Shared steps
 
-    /// Moves on to the first byte that is not of the kind, at most to the end of the bytes or of the line's limit.
-    @inline(__always)
-    private mutating func scan(_ bytes: Span<UInt8>, while kind: (UInt8) -> Bool) -> Int {
-        let bound = min(bytes.count, lineEnd)
-        var index = position
-        while index < bound, kind(bytes[index]) { index += 1 }
-        position = index
-        return index
+    /// Where scanning must pause: at the end of the bytes or of the line's limit.
+    private func bound(_ bytes: Span<UInt8>) -> Int {
+        min(bytes.count, lineEnd)
     }
 
     private mutating func lineFeed(_ bytes: Span<UInt8>, then next: State) throws(HTTPFault) {
@@ -205,8 +217,10 @@ public struct HTTP1Decoder: Sendable {
         if position > limits.headBytes { throw HTTP1Decoder.headTooLong }
         guard var target else { throw .malformed("the request has no target") }
         try framing.settle(bytes, &target)
-        var head: [UInt8] = []
-        head.append(span: bytes.extracting(0..<position))
+        // The pointer lives only inside the closure, as long as the span it comes from.
+        let head = unsafe bytes.extracting(0..<position).withUnsafeBufferPointer { buffer in
+            unsafe [UInt8](buffer)
+        }
         return Request(
             method: method, target: target, version: framing.isHTTP11 ? .http11 : .http10,
             fields: Fields(head: head, entries: entries), body: framing.body, keepAlive: framing.keepAlive,
@@ -224,7 +238,10 @@ public struct HTTP1Decoder: Sendable {
     private static var requestLineTooLong: HTTPFault {
         HTTPFault(status: 414, reason: "the request line is too long", scope: .connection)
     }
-    private static var fieldTooLong: HTTPFault { .headTooLarge("a header field is too large") }
+    private static var otherVersion: HTTPFault {
+        HTTPFault(status: 505, reason: "only HTTP/1.1 and HTTP/1.0 are read here", scope: .connection)
+    }
+    private static var fieldTooLong: HTTPFault { .fieldTooLarge }
     private static var headTooLong: HTTPFault { .headTooLarge("the request head is too large") }
 }
 

@@ -1,6 +1,8 @@
-/// What the fields of an HTTP/1 head say about its body, its host and its connection (RFC 9112 §3.2, §6, §9.3).
+/// What the fields of an HTTP/1 head say about its body, its host and its connection (RFC 9112 §3.2, §6,
+/// §9.3).
 ///
-/// Any doubt about the body's length is an error: guessing lets a second request hide in the first one's body.
+/// Any doubt about the body's length is an error: guessing lets a second request hide in the first one's
+/// body.
 struct HTTP1Framing: Sendable {
     var isHTTP11 = true
     private(set) var expectsContinue = false
@@ -25,8 +27,11 @@ struct HTTP1Framing: Sendable {
     /// Judges the head as a whole, once its last field is read, and gives the target its authority.
     mutating func settle(_ bytes: Span<UInt8>, _ target: inout RequestTarget) throws(HTTPFault) {
         if isChunked {
-            // RFC 9112 §6.1: together with a length it is the signature of smuggling; in HTTP/1.0 it is faulty framing.
-            if contentLength != nil { throw .malformed("both Content-Length and Transfer-Encoding were sent") }
+            // RFC 9112 §6.1: together with a length it is the signature of smuggling; in HTTP/1.0 it is
+            // faulty framing.
+            guard contentLength == nil else {
+                throw .malformed("Content-Length and Transfer-Encoding exclude each other")
+            }
             if !isHTTP11 { throw .malformed("HTTP/1.0 has no Transfer-Encoding") }
         }
         // RFC 9110 §10.1.1: an HTTP/1.0 client cannot understand an interim response.
@@ -37,8 +42,8 @@ struct HTTP1Framing: Sendable {
             return
         }
         if let authority = target.authority {
-            // RFC 9112 §3.2.2: the target's authority wins; but a client must send the same in Host, and one that
-            // does not could be routed to one place and judged for another.
+            // RFC 9112 §3.2.2: the target's authority wins; but a client must send the same in Host, and one
+            // that does not could be routed to one place and judged for another.
             guard sameLetters(bytes, authority, host) else {
                 throw .malformed("the Host field differs from the request target")
             }
@@ -83,7 +88,8 @@ struct HTTP1Framing: Sendable {
     }
 
     private mutating func noteLength(_ bytes: Span<UInt8>, _ value: Range<Int>) throws(HTTPFault) {
-        // RFC 9112 §6.3 allows to take equal repetitions for one; whoever repeats is more likely to be probing.
+        // RFC 9112 §6.3 allows to take equal repetitions for one; whoever repeats is more likely to be
+        // probing.
         if contentLength != nil { throw .malformed("the Content-Length field was sent twice") }
         guard let length = decimal(bytes, in: value) else {
             throw .malformed("the Content-Length field is not one decimal number")

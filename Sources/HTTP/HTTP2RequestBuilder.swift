@@ -1,7 +1,7 @@
 /// Puts the fields of an HTTP/2 request together, with the checks of RFC 9113 §8.2 and §8.3.
 ///
-/// HPACK can carry bytes that HTTP/1.1 would have used as framing, so names and values are checked as strictly here.
-/// Every fault reaches the stream only: the frames around it were sound.
+/// HPACK can carry bytes that HTTP/1.1 would have used as framing, so names and values are checked as
+/// strictly here. Every fault reaches the stream only: the frames around it were sound.
 public struct HTTP2RequestBuilder: Sendable {
     private let limits: HTTPLimits
     private var fields = Fields()
@@ -28,7 +28,7 @@ public struct HTTP2RequestBuilder: Sendable {
             // RFC 9113 §6.5.2: the size of a field list counts 32 bytes of overhead for each field.
             listBytes += name.count + value.count + 32
             if listBytes > limits.headBytes { throw .headTooLarge("the request head is too large") }
-            if name.count + value.count > limits.fieldBytes { throw .headTooLarge("a header field is too large") }
+            if name.count + value.count > limits.fieldBytes { throw .fieldTooLarge }
             try checkValue(value)
             if name.count > 0, name[0] == UInt8(ascii: ":") {
                 try addPseudo(name, value)
@@ -54,8 +54,8 @@ public struct HTTP2RequestBuilder: Sendable {
             if endsStream, let contentLength, contentLength > 0 {
                 throw .malformed("the Content-Length field announces a body that was not sent")
             }
-            let body: BodyFraming =
-                if endsStream || contentLength == 0 { .none } else { contentLength.map(BodyFraming.length) ?? .untilEnd }
+            let isEmpty = endsStream || contentLength == 0
+            let body = isEmpty ? .none : contentLength.map(BodyFraming.length) ?? .untilEnd
             return Request(
                 method: method, target: target, version: .http2, fields: fields, body: body, keepAlive: true,
                 expectsContinue: expectsContinue && body != .none)
@@ -67,7 +67,8 @@ public struct HTTP2RequestBuilder: Sendable {
     // MARK: Pseudo-fields
 
     private mutating func addPseudo(_ name: Span<UInt8>, _ value: Span<UInt8>) throws(HTTPFault) {
-        // RFC 9113 §8.3: all pseudo-fields come first; one behind would be missed by a reader that stopped looking.
+        // RFC 9113 §8.3: all pseudo-fields come first; one behind would be missed by a reader that stopped
+        // looking.
         if sawRegular { throw .malformed("a pseudo-field follows a regular field") }
         let all = 0..<name.count
         if equals(name, all, ":method") {
@@ -87,7 +88,9 @@ public struct HTTP2RequestBuilder: Sendable {
             path = fields.append(bytes: value)
         } else if equals(name, all, ":authority") {
             guard authority == nil else { throw HTTP2RequestBuilder.repeated }
-            guard isAuthority(value, in: 0..<value.count) else { throw .malformed("the authority is malformed") }
+            guard isAuthority(value, in: 0..<value.count) else {
+                throw .malformed("the authority is malformed")
+            }
             authority = fields.append(bytes: value)
         } else {
             // Also :protocol (RFC 8441), which this side never announced.
@@ -109,7 +112,7 @@ public struct HTTP2RequestBuilder: Sendable {
         for index in name.indices where !isTokenByte(name[index]) || lowercased(name[index]) != name[index] {
             throw .malformed("a field name is not a lower-case token")
         }
-        if fields.count == limits.fieldCount { throw .headTooLarge("the request has too many header fields") }
+        if fields.count == limits.fieldCount { throw .tooManyFields }
         try judge(name, value)
         fields.append(validName: name, validValue: value)
     }

@@ -37,6 +37,12 @@ public struct HTTPFault: Error, Equatable, Sendable {
         HTTPFault(status: 431, reason: reason, scope: .connection)
     }
 
+    /// A 431 for one field.
+    static var fieldTooLarge: HTTPFault { .headTooLarge("a header field is too large") }
+
+    /// A 431 for the number of fields.
+    static var tooManyFields: HTTPFault { .headTooLarge("the request has too many header fields") }
+
     /// CONNECT asks for a tunnel, in any version; there is none here (RFC 9110 §9.3.6).
     static let noTunnels = HTTPFault(
         status: 501, reason: "the CONNECT method is not implemented", scope: .connection)

@@ -49,7 +49,8 @@ public struct Method: Equatable, Sendable {
         case 4: return equals(token, all, "POST") ? .post : equals(token, all, "HEAD") ? .head : nil
         case 5: return equals(token, all, "PATCH") ? .patch : equals(token, all, "TRACE") ? .trace : nil
         case 6: return equals(token, all, "DELETE") ? .delete : nil
-        case 7: return equals(token, all, "OPTIONS") ? .options : equals(token, all, "CONNECT") ? .connect : nil
+        case 7:
+            return equals(token, all, "OPTIONS") ? .options : equals(token, all, "CONNECT") ? .connect : nil
         default: return nil
         }
     }

@@ -14,6 +14,7 @@ public enum BodyFraming: Equatable, Sendable {
 public struct Request: Sendable {
     /// The version of HTTP the request came in.
     public enum Version: Sendable {
+        /// HTTP/1.0, HTTP/1.1 and HTTP/2.
         case http10, http11, http2
     }
 
@@ -47,7 +48,8 @@ public struct Request: Sendable {
 
     /// The path: it begins with `/`, or is `*` for OPTIONS; visible ASCII, percent escapes left as sent.
     public var path: ArraySlice<UInt8> {
-        // Only `https://host` and `https://host?query` have an empty path, which means the root (RFC 9110 §4.2.3).
+        // Only `https://host` and `https://host?query` have an empty path, which means the root (RFC 9110
+        // §4.2.3).
         target.path.isEmpty ? Request.root : fields.storage[target.path]
     }
 

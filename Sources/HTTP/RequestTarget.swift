@@ -7,8 +7,8 @@ struct RequestTarget: Sendable {
 
     /// Reads the target in `range`, whose bytes are known to be visible ASCII.
     ///
-    /// Origin form and absolute form are read for every method, `*` for OPTIONS alone. The absolute form only with
-    /// `absolute`: HTTP/2 has the parts in fields of their own.
+    /// Origin form and absolute form are read for every method, `*` for OPTIONS alone. The absolute form only
+    /// with `absolute`: HTTP/2 has the parts in fields of their own.
     init(_ bytes: Span<UInt8>, in range: Range<Int>, method: Method, absolute: Bool) throws(HTTPFault) {
         guard let first = range.first else { throw .malformed("the request target is empty") }
         // RFC 9112 §3.2: no form of the target has a fragment.
@@ -44,15 +44,19 @@ struct RequestTarget: Sendable {
         }
         guard let start = begins("https://") ?? begins("http://") else { return nil }
         var end = start
-        while end < range.upperBound, bytes[end] != UInt8(ascii: "/"), bytes[end] != UInt8(ascii: "?") { end += 1 }
+        while end < range.upperBound, bytes[end] != UInt8(ascii: "/"), bytes[end] != UInt8(ascii: "?") {
+            end += 1
+        }
         return start..<end
     }
 }
 
-/// Whether the bytes in `range` are a host name, an IPv4 address or a bracketed IPv6 address, with or without a port.
+/// Whether the bytes in `range` are a host name, an IPv4 address or a bracketed IPv6 address, with or without
+/// a port.
 ///
-/// Stricter than RFC 3986 §3.2: no user information, which browsers and gateways read differently; no percent escapes
-/// or sub-delimiters in the name, which no host in use has; a colon must be followed by a port below 65536.
+/// Stricter than RFC 3986 §3.2: no user information, which browsers and gateways read differently; no percent
+/// escapes or sub-delimiters in the name, which no host in use has; a colon must be followed by a port below
+/// 65536.
 func isAuthority(_ bytes: Span<UInt8>, in range: Range<Int>) -> Bool {
     guard let first = range.first else { return false }
     var index = first
@@ -63,9 +67,9 @@ func isAuthority(_ bytes: Span<UInt8>, in range: Range<Int>) -> Bool {
             colons += kind
             index += 1
         }
-        guard colons >= 2, index - first <= 46, index < range.upperBound, bytes[index] == UInt8(ascii: "]") else {
-            return false
-        }
+        // 45 characters are the longest form, with an IPv4 address at its end.
+        guard colons >= 2, index - first <= 46 else { return false }
+        guard index < range.upperBound, bytes[index] == UInt8(ascii: "]") else { return false }
         index += 1
     } else {
         while index < range.upperBound, isHostByte(bytes[index]) { index += 1 }
@@ -84,6 +88,6 @@ private func addressByte(_ byte: UInt8) -> Int? {
 }
 
 private func isHostByte(_ byte: UInt8) -> Bool {
-    lowercased(byte) &- 0x61 < 26 || byte &- 0x30 < 10 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
-        || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "~")
+    if lowercased(byte) &- 0x61 < 26 || byte &- 0x30 < 10 { return true }
+    return byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_")
 }

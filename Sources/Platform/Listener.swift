@@ -44,11 +44,15 @@ public final class Listener {
         reserve = Listener.openReserve()
     }
 
-    /// A second listener on the same socket for another loop.
-    public func duplicate() throws(SystemError) -> Listener {
-        let copy = fcntl(socket.number, F_DUPFD_CLOEXEC, 3)
+    /// A listener on a socket that was inherited and that other loops use as well.
+    public static func sharing(_ inherited: Int32, isTCP: Bool) throws(SystemError) -> Listener {
+        let copy = fcntl(inherited, F_DUPFD_CLOEXEC, 3)
         guard copy >= 0 else { throw .last("dup") }
-        return Listener(adopting: FileDescriptor(adopting: copy), isTCP: isStream)
+        guard fcntl(copy, F_SETFL, fcntl(copy, F_GETFL) | O_NONBLOCK) == 0 else {
+            close(copy)
+            throw .last("fcntl")
+        }
+        return Listener(adopting: FileDescriptor(adopting: copy), isTCP: isTCP)
     }
 
     /// Accepts one waiting connection.

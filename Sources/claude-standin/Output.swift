@@ -35,7 +35,6 @@ struct TurnState {
     /// Appends the value a letter stands for.
     mutating func append(_ letter: UInt8, to bytes: inout [UInt8]) {
         switch letter {
-        case UInt8(ascii: "a"): Output.render(Template.initFields, &self, to: &bytes)
         case UInt8(ascii: "g"): Output.render(Template.eventTail, &self, to: &bytes)
         case UInt8(ascii: "A"): Output.render(Template.resultAccount, &self, to: &bytes)
         case UInt8(ascii: "N"): Output.render(Template.noUsage, &self, to: &bytes)
@@ -47,6 +46,11 @@ struct TurnState {
         case UInt8(ascii: "m"): bytes.append(contentsOf: model)
         case UInt8(ascii: "t"): bytes.append(contentsOf: text)
         case UInt8(ascii: "c"): bytes.append(contentsOf: commandUUID)
+        case UInt8(ascii: "v"), UInt8(ascii: "V"):
+            guard !commandUUID.isEmpty else { return }
+            let name = String(decoding: commandUUID, as: UTF8.self)
+            if letter == UInt8(ascii: "V") { bytes.append(contentsOf: ",\"user_message_uuid\":\"\(name)\"".utf8) }
+            bytes.append(contentsOf: ",\"user_message_uuids\":[\"\(name)\"]".utf8)
         case UInt8(ascii: "Q"): bytes.append(contentsOf: requestID)
         case UInt8(ascii: "i"): bytes.append(contentsOf: "msg_standin\(messages)".utf8)
         case UInt8(ascii: "r"): bytes.append(contentsOf: stopReason.utf8)

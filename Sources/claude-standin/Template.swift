@@ -16,20 +16,15 @@ enum Template {
         {"type":"command_lifecycle","command_uuid":"$c","state":"completed","uuid":"$u","session_id":"$s"}
         """
     static let systemInit: StaticString = """
-        {"type":"system","subtype":"init",$a}
-        """
-    static let systemInitWithUUID: StaticString = """
-        {"type":"system","subtype":"init",$a,"user_message_uuids":["$c"]}
-        """
-    static let initFields: StaticString = """
-        "cwd":"/","session_id":"$s","tools":[],"mcp_servers":[],"model":"$m","permissionMode":"dontAsk",\
+        {"type":"system","subtype":"init","cwd":"/","session_id":"$s","tools":[],"mcp_servers":[],\
+        "model":"$m","permissionMode":"dontAsk",\
         "slash_commands":[],"apiKeySource":"none","claude_code_version":"0.0.0","output_style":"default",\
         "agents":["claude"],"skills":[],"plugins":[],"capabilities":["interrupt_receipt_v1",\
         "msg_lifecycle_v1","sdk_mcp_manifests"],"analytics_disabled":true,"product_feedback_disabled":true,\
         "served_by_anthropic":false,"uuid":"$u","memory_paths":{},"original_cwd":"/",\
-        "additional_directories":[],"fast_mode_state":"off","fast_mode_disabled_reason":"sdk_opt_in_required",\
-        "per_turn_effort_active":true,"ultrathink_available":false,"ultrathink_typed_raises":false,\
-        "view_mode":"default"
+        "additional_directories":[],"fast_mode_state":"off",\
+        "fast_mode_disabled_reason":"sdk_opt_in_required","per_turn_effort_active":true,\
+        "ultrathink_available":false,"ultrathink_typed_raises":false,"view_mode":"default"$v}
         """
     static let requesting: StaticString = """
         {"type":"system","subtype":"status","status":"requesting","session_id":"$s","uuid":"$u"}
@@ -52,6 +47,10 @@ enum Template {
     static let delta: StaticString = """
         {"type":"stream_event","event":{"type":"content_block_delta","index":0,\
         "delta":{"type":"text_delta","text":"$t"}},$g}
+        """
+    static let halfDelta: StaticString = """
+        {"type":"stream_event","event":{"type":"content_block_delta","index":0,\
+        "delta":{"type":"text_delta","text":"
         """
     static let assistant: StaticString = """
         {"type":"assistant","message":{"id":"$i","type":"message","role":"assistant","model":"$m",\
@@ -130,15 +129,8 @@ enum Template {
     static let emptyResult: StaticString = """
         {"is_error":false,"duration_api_ms":0,"num_turns":0,"stop_reason":null,"session_id":"$s",\
         "total_cost_usd":0,"usage":$N,"modelUsage":{},"permission_denials":[],$A,"subtype":"success",\
-        "result":"","type":"result","duration_ms":1,"uuid":"$u","queued_turn_count":0,"result_index":$x,\
-        "model_usage_since_last_result":{}}
-        """
-    static let emptyResultWithUUID: StaticString = """
-        {"is_error":false,"duration_api_ms":0,"num_turns":0,"stop_reason":null,"session_id":"$s",\
-        "total_cost_usd":0,"usage":$N,"modelUsage":{},"permission_denials":[],$A,"subtype":"success",\
-        "result":"","user_message_uuid":"$c","user_message_uuids":["$c"],"type":"result",\
-        "duration_ms":1,"uuid":"$u","queued_turn_count":0,"result_index":$x,\
-        "model_usage_since_last_result":{}}
+        "result":""$V,"type":"result","duration_ms":1,"uuid":"$u","queued_turn_count":0,\
+        "result_index":$x,"model_usage_since_last_result":{}}
         """
     static let failedAssistant: StaticString = """
         {"type":"assistant","message":{"diagnostics":null,"id":"$u","container":null,\

@@ -2,10 +2,15 @@ import Glibc
 
 /// What the newest user text asks the stand-in to do: `standin:NAME ARGUMENTS…` anywhere in it.
 ///
-/// Answers: `echo TEXT`, `words N`, `events N INTERVAL_US` (0: flat out), `stop REASON`, `usage INPUT CREATED READ`,
-/// `delay MS`. Failures: `status CODE [RETRIES]`, `limit SECONDS`, `nologin`, `exit CODE`, `die N` (after N deltas),
-/// `stderr TEXT`, `hang`, `stall`, `stubborn` (hangs and ignores SIGTERM), `child` (hangs beside a child of its own),
-/// `garbage`, `half` (half a UTF-8 sequence, then the end), `longline BYTES`, `flood BYTES` (to stderr), `slowread`.
+/// Answers: `echo TEXT`, `words N`, `events N INTERVAL_US` (0: flat out), `stop REASON`,
+/// `usage INPUT CREATED READ`, `delay MS`.
+///
+/// Failures as the real program words them: `status CODE [RETRIES]`, `limit SECONDS`, `nologin`.
+///
+/// Misbehaviour: `exit CODE`, `die N` (after N deltas), `stderr TEXT`, `hang`, `stall` (hangs after a delta),
+/// `stubborn` (hangs and ignores SIGTERM), `child` (hangs beside a child of its own), `garbage`, `half` (ends
+/// within a UTF-8 sequence), `longline BYTES`, `flood BYTES` (to stderr), `slowread` (reads no further; also in
+/// a history row, or in a row whose end has not come yet).
 struct Marker {
     let name: String
     /// The rest of the marker's line, still escaped as in JSON.
@@ -93,7 +98,7 @@ extension Standin {
         finish(text, stopReason: "end_turn")
     }
 
-    /// `count` deltas of a typical line's length, one every `interval` µs by the clock, or as fast as they are read.
+    /// `count` deltas of a typical length, one every `interval` µs by the clock, or as fast as they are read.
     private mutating func stream(count: Int, every interval: Int) {
         beginMessage()
         // With this text a line is 390 bytes long, the usual length of a delta of the real program.
@@ -123,7 +128,7 @@ extension Standin {
         finish(text, stopReason: "end_turn")
     }
 
-    /// An answer that ends for `reason`. Like the real program, `max_tokens` is followed by a request nobody asked for.
+    /// An answer that ends for `reason`; like the real program it asks on by itself after `max_tokens`.
     private mutating func stop(_ reason: String) {
         let text = Array("This answer is cut off in the".utf8)
         beginMessage()
@@ -156,7 +161,8 @@ extension Standin {
     private mutating func endMessage(_ text: [UInt8], stopReason: String) {
         state.text = text
         state.stopReason = stopReason
-        for template in [Template.assistant, Template.blockStop, Template.messageDelta, Template.messageStop] {
+        let lines = [Template.assistant, Template.blockStop, Template.messageDelta, Template.messageStop]
+        for template in lines {
             output.line(template, &state)
             output.flush()
         }
@@ -203,8 +209,8 @@ extension Standin {
             beginMessage()
             for index in 0..<max(1, marker.number()) { delta(Array("d\(index) ".utf8)[...]) }
             if marker.name == "half" {
-                output.append("{\"type\":\"stream_event\",\"event\":{\"type\":\"content_block_delta\",\"index\":0,")
-                output.append(bytes: Array("\"delta\":{\"type\":\"text_delta\",\"text\":\"".utf8) + [0xE2, 0x82])
+                output.append(Template.halfDelta)
+                output.append(bytes: [0xE2, 0x82])
                 output.flush()
             }
             if marker.name == "stall" { sleepForever() }

@@ -1,8 +1,8 @@
 import Glibc
 
 // A stand-in for the `claude` command line program: it speaks the same stream-json protocol on its standard
-// streams, needs no login and no network, and says so in every default answer. Flags are accepted and, but for
-// `--model` and `--version`, ignored.
+// streams, needs no login and no network, and says what it is in every default answer. Flags are accepted
+// and, but for `--model` and `--version`, ignored.
 
 if CommandLine.arguments.contains("--version") || CommandLine.arguments.contains("-v") {
     var output = Output()
@@ -71,7 +71,7 @@ struct Standin {
         return true
     }
 
-    /// `standin:slowread` in a row that is still arriving: nothing more is read, so the writer's pipe fills up.
+    /// `standin:slowread` in a row that is still arriving: nothing more is read, the writer's pipe fills up.
     private func stopReadingIfAsked() {
         guard pending.count <= 65_536, pending.find("standin:slowread") != nil else { return }
         sleepForever()
@@ -114,7 +114,7 @@ struct Standin {
     private mutating func acknowledge(_ row: Row) {
         if row.text.find("standin:slowread") != nil { sleepForever() }
         openTurn(row)
-        output.line(row.uuid.isEmpty ? Template.emptyResult : Template.emptyResultWithUUID, &state)
+        output.line(Template.emptyResult, &state)
         closeTurn(row)
     }
 
@@ -126,7 +126,7 @@ struct Standin {
             output.line(Template.queued, &state)
             output.line(Template.started, &state)
         }
-        output.line(row.uuid.isEmpty ? Template.systemInit : Template.systemInitWithUUID, &state)
+        output.line(Template.systemInit, &state)
         output.flush()
     }
 

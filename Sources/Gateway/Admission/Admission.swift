@@ -10,7 +10,7 @@ final class Admission: Sendable {
         var waitMilliseconds: Milliseconds
     }
 
-    private struct State {
+    fileprivate struct State {
         var limits: Limits
         var running = 0
         /// Who waits, by key; `order` holds each key that has waiters once, the next to be served first.

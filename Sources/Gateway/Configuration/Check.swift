@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// What `portcullis check`, start and reload find out about all that a configuration names.
 public struct Check: Sendable, Equatable {

@@ -1,3 +1,5 @@
+public import Platform
+
 /// Everything an operator can choose, as typed values; made by `load`.
 ///
 /// The initial values are the defaults; the table of ``Setting`` rows takes its default column from them.

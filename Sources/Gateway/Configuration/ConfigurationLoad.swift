@@ -1,3 +1,5 @@
+import Platform
+
 /// The bytes of a configuration file.
 public struct ConfigurationFile: Sendable {
     /// Its content.

@@ -1,12 +1,8 @@
 import Glibc
+public import Platform
 
-/// Where a listener listens.
-public enum ListenAddress: Sendable, Equatable {
-    /// A literal IPv4 or IPv6 address without brackets; port 0 lets the kernel choose.
-    case tcp(host: String, port: UInt16)
-    /// The absolute path of a Unix socket.
-    case unix(path: String)
-
+/// How operators write the addresses to listen on.
+extension ListenAddress {
     /// The longest path of a Unix socket: `sun_path` less its terminating zero.
     static let maxPathBytes = 107
 
@@ -68,7 +64,7 @@ public enum ListenAddress: Sendable, Equatable {
     }
 }
 
-extension ListenAddress: CustomStringConvertible {
+extension ListenAddress {
     /// The spelling that parses to it.
     public var description: String {
         switch self {

@@ -1,3 +1,5 @@
+import Platform
+
 extension Setting.Reader {
     /// A path, made absolute by the finishing step.
     static func path(_ syntax: String, _ field: Setting.Field<String>) -> Self {

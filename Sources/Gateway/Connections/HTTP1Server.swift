@@ -61,7 +61,8 @@ final class HTTP1Server {
             return await end(lingering: !isBodySkipped)
         case .turn(let turn):
             let channel = HTTP1Channel(request, over: self)
-            await Exchange(turn, over: connection, answering: channel).run()
+            var exchange = Exchange(turn, over: connection, answering: channel)
+            await exchange.run()
             switch channel.outcome {
             case .keepsAlive: return connection.state.phase == .serving ? true : await end(lingering: false)
             case .closes: return await end(lingering: channel.hasUnreadBody)

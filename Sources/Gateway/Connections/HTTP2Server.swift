@@ -58,7 +58,8 @@ final class HTTP2Server {
         guard let (turn, stream, request) = turns.removeValue(forKey: id) else { return }
         let channel = HTTP2Channel(request, stream, over: self)
         channels[id] = channel
-        await Exchange(turn, over: connection, answering: channel).run()
+        var exchange = Exchange(turn, over: connection, answering: channel)
+        await exchange.run()
         channels[id] = nil
         stream.onChange = nil
         // What the answer left to send is the connection's business.

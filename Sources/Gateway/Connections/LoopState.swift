@@ -31,7 +31,7 @@ final class LoopState {
 
     /// A fresh identifier of 22 letters and digits: unique, not secret.
     func newIdentifier() -> String {
-        String(unsafeUninitializedCapacity: 22) { buffer in
+        unsafe String(unsafeUninitializedCapacity: 22) { buffer in
             for half in 0..<2 {
                 var bits = random.next()
                 for index in 0..<11 {

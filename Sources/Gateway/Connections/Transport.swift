@@ -22,7 +22,9 @@ struct Transport: ~Copyable {
     mutating func handshake() -> TLSResult { session?.handshake() ?? .bytes(0) }
 
     /// What ALPN chose; a plain connection speaks HTTP/1.1.
-    var applicationProtocol: ApplicationProtocol { session?.applicationProtocol ?? .http1 }
+    var applicationProtocol: ApplicationProtocol {
+        mutating get { session?.applicationProtocol ?? .http1 }
+    }
 
     /// Reads what is there.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> TLSResult {
