@@ -1,1 +1,178 @@
+#define _GNU_SOURCE
 #include "CLinux.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int linux_accept(int listener, struct sockaddr_storage *peer, socklen_t *length) {
+    return accept4(listener, (struct sockaddr *)peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+static int control(int epoll, int operation, int fd, uint32_t events) {
+    struct epoll_event event = {.events = events, .data.fd = fd};
+    return epoll_ctl(epoll, operation, fd, &event);
+}
+
+int linux_epoll_add(int epoll, int fd, uint32_t events) { return control(epoll, EPOLL_CTL_ADD, fd, events); }
+int linux_epoll_modify(int epoll, int fd, uint32_t events) { return control(epoll, EPOLL_CTL_MOD, fd, events); }
+int linux_epoll_remove(int epoll, int fd) { return control(epoll, EPOLL_CTL_DEL, fd, 0); }
+int linux_epoll_fd(const struct epoll_event *event) { return event->data.fd; }
+
+// What the child needs between clone and exec, on the parent's stack.
+struct start {
+    const linux_spawn_plan *plan;
+    int input, output, errors;  // the child's ends, all >= 3
+    int error;
+};
+
+// Runs in the child on the parent's memory: async-signal-safe calls only, and nothing of the parent's is changed.
+static int become(const struct start *start) {
+    const linux_spawn_plan *plan = start->plan;
+    if (dup2(start->input, 0) < 0 || dup2(start->output, 1) < 0 || dup2(start->errors, 2) < 0) return errno;
+    if (setpgid(0, 0)) return errno;
+    struct sigaction fallback = {.sa_handler = SIG_DFL};
+    for (int number = 1; number < 65; number++)
+        if (number != SIGKILL && number != SIGSTOP) sigaction(number, &fallback, 0);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL)) return errno;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return errno;
+    struct rlimit core = {0, 0};
+    setrlimit(RLIMIT_CORE, &core);
+    if (plan->max_open_files) {
+        struct rlimit files = {plan->max_open_files, plan->max_open_files};
+        if (setrlimit(RLIMIT_NOFILE, &files)) return errno;
+    }
+    if (plan->directory && chdir(plan->directory)) return errno;
+    if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC)) return errno;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, 0);
+    execve(plan->path, plan->arguments, plan->environment);
+    return errno;
+}
+
+static int child_main(void *argument) {
+    struct start *start = argument;
+    start->error = become(start);
+    _exit(127);
+}
+
+// clone with the memory shared until exec: its cost does not grow with the parent's memory as fork's does.
+static int clone_child(struct start *start, int *pidfd) {
+    static __thread char *stack;
+    const size_t size = 64 * 1024;
+    if (!stack) {
+        void *fresh = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+        if (fresh == MAP_FAILED) return -1;
+        stack = fresh;
+    }
+    // Without blocking them, a signal handler could run in the child on the parent's memory.
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    int pid = clone(child_main, stack + size, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, start, pidfd);
+    int saved = errno;
+    pthread_sigmask(SIG_SETMASK, &old, 0);
+    errno = saved;
+    return pid;
+}
+
+static void close_pair(int pair[2]) {
+    if (pair[0] >= 0) close(pair[0]);
+    if (pair[1] >= 0) close(pair[1]);
+}
+
+// A pipe whose ends are all above 2, so that dup2 in the child can never overwrite one it still needs.
+static int open_pipe(int pair[2]) {
+    if (pipe2(pair, O_CLOEXEC)) return -1;
+    for (int end = 0; end < 2; end++) {
+        if (pair[end] > 2) continue;
+        int higher = fcntl(pair[end], F_DUPFD_CLOEXEC, 3);
+        close(pair[end]);
+        pair[end] = higher;
+        if (higher < 0) return -1;
+    }
+    return 0;
+}
+
+linux_child linux_spawn(const linux_spawn_plan *plan) {
+    int input[2] = {-1, -1}, output[2] = {-1, -1}, errors[2] = {-1, -1};
+    linux_child child = {.error = 0, .pid = -1, .pidfd = -1, .input = -1, .output = -1, .errors = -1};
+    if (open_pipe(input) || open_pipe(output) || open_pipe(errors)) {
+        child.error = errno;
+    } else {
+        struct start start = {plan, input[0], output[1], errors[1], 0};
+        child.pid = clone_child(&start, &child.pidfd);
+        child.error = child.pid < 0 ? errno : start.error;
+        if (child.pid > 0 && start.error) {
+            waitpid(child.pid, 0, 0);
+            close(child.pidfd);
+        }
+    }
+    if (child.error) {
+        close_pair(input), close_pair(output), close_pair(errors);
+        return child;
+    }
+    close(input[0]), close(output[1]), close(errors[1]);
+    child.input = input[1], child.output = output[0], child.errors = errors[0];
+    fcntl(child.input, F_SETFL, O_WRONLY | O_NONBLOCK);
+    fcntl(child.output, F_SETFL, O_RDONLY | O_NONBLOCK);
+    fcntl(child.errors, F_SETFL, O_RDONLY | O_NONBLOCK);
+    return child;
+}
+
+int linux_pidfd_signal(int pidfd, int number) { return (int)syscall(SYS_pidfd_send_signal, pidfd, number, 0, 0); }
+
+int linux_pidfd_reap(int pidfd, int block, int *status) {
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    int result;
+    do result = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | (block ? 0 : WNOHANG));
+    while (result && errno == EINTR);
+    if (result) return -1;
+    if (!info.si_pid) return 0;
+    *status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+    return 1;
+}
+
+uint64_t linux_raise_open_files(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files)) return 0;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    return getrlimit(RLIMIT_NOFILE, &files) ? 0 : files.rlim_cur;
+}
+
+int linux_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+static int empty(int directory, int depth) {
+    DIR *stream = fdopendir(directory);
+    if (!stream) return close(directory), -1;
+    int failed = 0;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+        if (!unlinkat(dirfd(stream), entry->d_name, 0)) continue;
+        if (errno != EISDIR && errno != EPERM) { failed = -1; continue; }
+        int inner = openat(dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        // The depth bound keeps a hostile tree from exhausting the stack.
+        if (inner < 0 || depth == 64) { if (inner >= 0) close(inner); failed = -1; continue; }
+        if (empty(inner, depth + 1) | unlinkat(dirfd(stream), entry->d_name, AT_REMOVEDIR)) failed = -1;
+    }
+    closedir(stream);
+    return failed;
+}
+
+int linux_empty_directory(const char *path) {
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return directory < 0 ? -1 : empty(directory, 0);
+}

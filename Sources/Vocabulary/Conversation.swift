@@ -18,6 +18,10 @@ public struct Conversation: Sendable {
     public var sampling = Sampling()
     /// What was asked about thinking; nil when nothing was.
     public var thinking: Thinking?
+    /// Whether thinking is shown; nil where the client left it to the vendor.
+    public var thinkingDisplay: ThinkingDisplay?
+    /// True when sealed thinking is to be returned for later turns (Responses, `reasoning.encrypted_content`).
+    public var wantsSealedThinking = false
     /// How hard to think: `low`, `medium`, `high`, `xhigh`, `max`; nil when nothing was asked.
     public var effort: String?
     /// The shape the answer must have; nil for plain text.
@@ -26,7 +30,9 @@ public struct Conversation: Sendable {
     public var streams = false
     /// True when a Chat Completions client asked for the usage chunk at the end of a stream.
     public var wantsUsageInStream = false
-    /// Parameters the client set that cannot be honoured, by name.
+    /// The request's `metadata` object; never sent to the vendor.
+    public var metadata: JSONFragment?
+    /// Parameters the client set that cannot be honoured, by name: plain ASCII, never a value of the client's.
     public var ignored: [String] = []
     /// Values of the request that its answer repeats, by key (Responses).
     public var echo: [(key: JSONText, value: JSONFragment)] = []
@@ -118,6 +124,13 @@ public enum Thinking: Sendable, Equatable {
     case disabled, adaptive
     /// At most this many tokens.
     case enabled(budgetTokens: Int)
+}
+
+/// Whether the client wants to read what the model thinks.
+public enum ThinkingDisplay: Sendable, Equatable {
+    case summarized
+    /// Blocks come with their signature and without their text.
+    case omitted
 }
 
 /// The shape an answer must have.

@@ -1,7 +1,7 @@
 /// Writes JSON text piece by piece, placing the commas.
 ///
 /// The caller opens and closes objects and arrays in order; what it writes is then valid JSON.
-public struct JSONWriter {
+public struct JSONWriter: Sendable {
     /// What has been written.
     public var bytes: [UInt8]
     /// True when the next value or key needs no comma before it.
@@ -31,7 +31,8 @@ public struct JSONWriter {
         isFirst = true
     }
 
-    /// Writes a key; its value must follow.
+    /// Writes a key; its value must follow. A literal goes to the overload above, which copies nothing.
+    @_disfavoredOverload
     public mutating func key(_ name: JSONText) {
         string(name)
         bytes.append(UInt8(ascii: ":"))
@@ -85,10 +86,10 @@ public struct JSONWriter {
         bytes.append("null")
     }
 
-    /// Writes a value as it stands.
+    /// Writes a value as it stands, on one line.
     public mutating func fragment(_ value: JSONFragment) {
         comma()
-        bytes.append(contentsOf: value.bytes)
+        bytes.append(line: value)
     }
 
     /// Writes text that the caller vouches to be one or more members or values.
@@ -116,6 +117,18 @@ public struct JSONWriter {
 }
 
 extension [UInt8] {
+    /// Appends a value's text on one line.
+    ///
+    /// Without this, a pretty-printed value would tear a line of the CLI's input or an SSE event apart. In valid
+    /// JSON a raw line end can only be white space between tokens (RFC 8259 §2, §7), so a space means the same.
+    public mutating func append(line value: JSONFragment) {
+        let start = count
+        append(contentsOf: value.bytes)
+        for index in start..<count where self[index] == 0x0A || self[index] == 0x0D {
+            self[index] = 0x20
+        }
+    }
+
     /// Appends a whole number in decimal.
     public mutating func append(decimal value: Int) {
         if value < 0 { append(UInt8(ascii: "-")) }

@@ -1,1 +1,56 @@
 #pragma once
+// The few system calls that Swift cannot make itself: variadic ones, those glibc hides behind _GNU_SOURCE
+// (which a header imported by Swift must not define), and starting a process.
+#include <stdint.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+// accept4 with SOCK_NONBLOCK | SOCK_CLOEXEC; -1 with errno set on failure.
+int linux_accept(int listener, struct sockaddr_storage *peer, socklen_t *length);
+
+// epoll_ctl with the descriptor itself as the event's data.
+int linux_epoll_add(int epoll, int fd, uint32_t events);
+int linux_epoll_modify(int epoll, int fd, uint32_t events);
+int linux_epoll_remove(int epoll, int fd);
+int linux_epoll_fd(const struct epoll_event *event);
+
+// What a child is to be. Strings and arrays are borrowed for the call.
+typedef struct {
+    const char *path;
+    char *const *arguments;
+    char *const *environment;
+    const char *directory;
+    uint64_t max_open_files;  // RLIMIT_NOFILE; 0 leaves it
+} linux_spawn_plan;
+
+// A started child. The descriptors belong to the caller; the parent's pipe ends do not block and close on exec.
+typedef struct {
+    int error;  // 0, or the errno of the step that failed: then nothing else is valid
+    pid_t pid;
+    int pidfd;
+    int input, output, errors;  // the parent's ends of stdin, stdout and stderr
+} linux_child;
+
+// Starts a child in a process group of its own, with default signal dispositions, an empty signal mask, no new
+// privileges, no core dumps, every other descriptor closed, and SIGKILL when the calling *thread* ends:
+// call it only from threads that live as long as the process.
+linux_child linux_spawn(const linux_spawn_plan *plan);
+
+// pidfd_send_signal; 0 or -1 with errno set.
+int linux_pidfd_signal(int pidfd, int signal);
+
+// Reaps the child. 1: it has ended, `status` is its exit code or 128 + signal. 0: it still runs. -1: errno.
+int linux_pidfd_reap(int pidfd, int block, int *status);
+
+// Raises the soft limit of open descriptors to the hard one; returns the limit now in force.
+uint64_t linux_raise_open_files(void);
+
+// PR_SET_DUMPABLE 0: no core dump, and no other process of this user reads our memory.
+int linux_forbid_dumps(void);
+
+// Empties the directory tree below `path` without following symbolic links; keeps `path` itself.
+int linux_empty_directory(const char *path);

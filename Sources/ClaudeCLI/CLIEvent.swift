@@ -1,0 +1,98 @@
+import Vocabulary
+
+/// What one line of the CLI says, as far as it matters; slices refer to the line.
+enum CLIEvent {
+    case messageStart(id: JSONSlice, model: JSONSlice, usage: UsageUpdate)
+    case blockStart(index: Int, CLIBlock)
+    case delta(index: Int, CLIDelta, JSONSlice)
+    case blockStop(index: Int)
+    /// `reason` is nil when the CLI itself closes a broken stream.
+    case messageDelta(reason: JSONSlice?, stopSequence: JSONSlice?, usage: UsageUpdate)
+    /// A message ended; abandoned when its stream broke.
+    case messageStop(isAbandoned: Bool)
+    /// A row the CLI wrote itself to report a failure.
+    case failureReport(CLIFailureReport)
+    case result(CLIResult)
+    case retry(CLIRetry)
+    /// The value of `rate_limit_info`, raw.
+    case rateLimit(info: JSONSlice, resetsAt: Int?)
+    case controlRequest(CLIControlRequest)
+    case controlResponse(CLIControlResponse)
+    /// Something that does not matter here; the CLI's schema lists some seventy such kinds.
+    case ignored
+}
+
+/// A block that begins, with what its first line already says.
+enum CLIBlock {
+    case text(JSONSlice)
+    case thinking(JSONSlice, signature: JSONSlice?)
+    case redactedThinking(JSONSlice)
+    case toolUse(id: JSONSlice, name: JSONSlice)
+    /// The whole block, raw.
+    case other(JSONSlice)
+}
+
+/// What a delta adds to.
+enum CLIDelta { case text, thinking, signature, toolInput, citation }
+
+/// How a turn ended.
+struct CLIResult {
+    var isError = false
+    var turns = 0
+    var status: Int?
+    var subtype: JSONSlice?
+    var errorType: JSONSlice?
+    var apiError: JSONSlice?
+    var terminalReason: JSONSlice?
+    var text: JSONSlice?
+    /// The array of `errors`, raw.
+    var errors: JSONSlice?
+    var usage = UsageUpdate()
+}
+
+/// What the CLI says of a failure before its result.
+struct CLIFailureReport {
+    var error: JSONSlice?
+    var status: Int?
+    var errorType: JSONSlice?
+    var apiError: JSONSlice?
+    var text: JSONSlice?
+    var resetsAt: Int?
+}
+
+/// The CLI is about to ask the vendor again.
+struct CLIRetry {
+    var attempt = 0
+    var delayMilliseconds = 0
+    var status: Int?
+    var error: JSONSlice?
+}
+
+/// Something the CLI asks of its caller.
+struct CLIControlRequest {
+    var id: JSONSlice
+    var subtype: JSONSlice?
+    /// For `mcp_message`: the method, and the message's id as raw JSON.
+    var method: JSONSlice?
+    var messageID: JSONSlice?
+}
+
+/// The answer to something asked of the CLI.
+struct CLIControlResponse {
+    var id: JSONSlice
+    var isSuccess: Bool
+    var error: JSONSlice?
+    var totalTokens: Int?
+}
+
+/// Token counts of one line; nil where it says nothing.
+struct UsageUpdate {
+    var input: Int?
+    var cacheCreation: Int?
+    var cacheCreation5m: Int?
+    var cacheCreation1h: Int?
+    var cacheRead: Int?
+    var output: Int?
+    var thinking: Int?
+    var serviceTier: JSONSlice?
+}

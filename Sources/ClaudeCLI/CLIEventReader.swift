@@ -1,0 +1,403 @@
+import Vocabulary
+
+/// Reads one line of the CLI; nothing is allocated for the lines of a running answer.
+struct CLIEventReader: ~Copyable, ~Escapable {
+    private var json: JSONReader
+    private let line: Span<UInt8>
+
+    /// What `line`, without its line end, says. Throws when it is not UTF-8 or not one JSON object.
+    static func read(_ line: Span<UInt8>) throws(JSONError) -> CLIEvent {
+        do { _ = try UTF8Span(validating: line) } catch {
+            throw JSONError(.encoding, at: error.byteOffsets.lowerBound)
+        }
+        var reader = CLIEventReader(line)
+        do {
+            let event = try reader.event()
+            try reader.json.end()
+            return event
+        } catch {
+            // A tool's arguments may be nested as deep as a model likes; such lines are not needed.
+            if error.reason == .tooDeep { return .ignored }
+            throw error
+        }
+    }
+
+    @_lifetime(copy line)
+    private init(_ line: Span<UInt8>) {
+        self.line = line
+        json = JSONReader(line)
+    }
+
+    /// What the outermost object says.
+    ///
+    /// The CLI writes `type` first in most lines, but last but a few in `result`: so every key that any kind
+    /// needs is kept until the end.
+    private mutating func event() throws(JSONError) -> CLIEvent {
+        var type: JSONSlice?
+        var streamed: CLIEvent?
+        var isAbandoned = false
+        var isNested = false
+        var fields = CLILineFields()
+        try json.enterObject()
+        while let key = try json.key() {
+            if json.matches(key, "type") {
+                type = try text()
+            } else if json.matches(key, "event"), try json.peek() == .object {
+                streamed = try streamEvent()
+            } else if json.matches(key, "abandoned_blocks") {
+                isAbandoned = try json.peek() != .null
+                _ = try json.skip()
+            } else if json.matches(key, "parent_tool_use_id") {
+                isNested = try json.peek() != .null
+                _ = try json.skip()
+            } else if let type, json.matches(type, "stream_event") {
+                _ = try json.skip()
+            } else {
+                try field(key, &fields)
+            }
+        }
+        guard let type, !isNested else { return .ignored }
+        if json.matches(type, "stream_event") {
+            if isAbandoned, case .messageStop = streamed { return .messageStop(isAbandoned: true) }
+            return streamed ?? .ignored
+        }
+        return fields.event(of: type, in: line)
+    }
+
+    // MARK: - Streamed events of the Messages API
+
+    private mutating func streamEvent() throws(JSONError) -> CLIEvent {
+        var type: JSONSlice?
+        var index = 0
+        var block: CLIBlock?
+        var delta = Delta()
+        var usage = UsageUpdate()
+        var message = Message()
+        try json.enterObject()
+        while let key = try json.key() {
+            if json.matches(key, "type") {
+                type = try text()
+            } else if json.matches(key, "index") {
+                index = try integer() ?? 0
+            } else if json.matches(key, "delta"), try json.peek() == .object {
+                delta = try self.delta()
+            } else if json.matches(key, "content_block"), try json.peek() == .object {
+                block = try contentBlock()
+            } else if json.matches(key, "usage"), try json.peek() == .object {
+                usage = try self.usage()
+            } else if json.matches(key, "message"), try json.peek() == .object {
+                message = try self.message()
+            } else {
+                _ = try json.skip()
+            }
+        }
+        guard let type else { return .ignored }
+        if json.matches(type, "content_block_delta") {
+            guard let kind = delta.kind, let content = delta.content else { return .ignored }
+            return .delta(index: index, kind, content)
+        }
+        if json.matches(type, "content_block_start"), let block { return .blockStart(index: index, block) }
+        if json.matches(type, "content_block_stop") { return .blockStop(index: index) }
+        if json.matches(type, "message_start"), let id = message.id, let model = message.model {
+            return .messageStart(id: id, model: model, usage: message.usage)
+        }
+        if json.matches(type, "message_delta") {
+            return .messageDelta(reason: delta.stopReason, stopSequence: delta.stopSequence, usage: usage)
+        }
+        if json.matches(type, "message_stop") { return .messageStop(isAbandoned: false) }
+        return .ignored
+    }
+
+    private struct Delta {
+        var kind: CLIDelta?
+        var content: JSONSlice?
+        var stopReason: JSONSlice?
+        var stopSequence: JSONSlice?
+    }
+
+    private mutating func delta() throws(JSONError) -> Delta {
+        var delta = Delta()
+        try json.enterObject()
+        while let key = try json.key() {
+            if json.matches(key, "text") {
+                (delta.kind, delta.content) = (.text, try text())
+            } else if json.matches(key, "thinking") {
+                (delta.kind, delta.content) = (.thinking, try text())
+            } else if json.matches(key, "partial_json") {
+                (delta.kind, delta.content) = (.toolInput, try text())
+            } else if json.matches(key, "signature") {
+                (delta.kind, delta.content) = (.signature, try text())
+            } else if json.matches(key, "citation") {
+                (delta.kind, delta.content) = (.citation, try json.skip())
+            } else if json.matches(key, "stop_reason") {
+                delta.stopReason = try text()
+            } else if json.matches(key, "stop_sequence") {
+                delta.stopSequence = try text()
+            } else {
+                _ = try json.skip()
+            }
+        }
+        return delta
+    }
+
+    private mutating func contentBlock() throws(JSONError) -> CLIBlock {
+        var type: JSONSlice?
+        var content: JSONSlice?
+        var signature: JSONSlice?
+        var id: JSONSlice?
+        var name: JSONSlice?
+        let start = json.offset
+        try json.enterObject()
+        while let key = try json.key() {
+            if json.matches(key, "type") {
+                type = try text()
+            } else if json.matches(key, "text") || json.matches(key, "thinking") || json.matches(key, "data") {
+                content = try text()
+            } else if json.matches(key, "signature") {
+                signature = try text()
+            } else if json.matches(key, "id") {
+                id = try text()
+            } else if json.matches(key, "name") {
+                name = try text()
+            } else {
+                _ = try json.skip()
+            }
+        }
+        let whole = JSONSlice(start: start, end: json.offset, hasEscapes: false)
+        guard let type else { return .other(whole) }
+        let empty = JSONSlice(start: start, end: start, hasEscapes: false)
+        if json.matches(type, "text") { return .text(content ?? empty) }
+        if json.matches(type, "thinking") { return .thinking(content ?? empty, signature: signature) }
+        if json.matches(type, "redacted_thinking") { return .redactedThinking(content ?? empty) }
+        if json.matches(type, "tool_use"), let id, let name { return .toolUse(id: id, name: name) }
+        return .other(whole)
+    }
+
+    private struct Message {
+        var id: JSONSlice?
+        var model: JSONSlice?
+        /// The text of the first text block.
+        var text: JSONSlice?
+        var usage = UsageUpdate()
+    }
+
+    private mutating func message() throws(JSONError) -> Message {
+        var message = Message()
+        try json.enterObject()
+        while let key = try json.key() {
+            if json.matches(key, "id") {
+                message.id = try text()
+            } else if json.matches(key, "model") {
+                message.model = try text()
+            } else if json.matches(key, "usage"), try json.peek() == .object {
+                message.usage = try usage()
+            } else if json.matches(key, "content"), try json.peek() == .array {
+                try json.enterArray()
+                while try json.element() {
+                    guard try json.peek() == .object else {
+                        _ = try json.skip()
+                        continue
+                    }
+                    if case .text(let text) = try contentBlock() { message.text = message.text ?? text }
+                }
+            } else {
+                _ = try json.skip()
+            }
+        }
+        return message
+    }
+
+    // MARK: - Other lines
+
+    /// Reads the value of a key that some kind of line needs.
+    private mutating func field(_ key: JSONSlice, _ fields: inout CLILineFields) throws(JSONError) {
+        if json.matches(key, "subtype") {
+            fields.subtype = try text()
+        } else if json.matches(key, "message"), try json.peek() == .object {
+            let message = try message()
+            fields.model = message.model
+            fields.text = message.text
+        } else if json.matches(key, "request_id") {
+            fields.requestID = try text()
+        } else if json.matches(key, "request"), try json.peek() == .object {
+            try controlRequest(&fields)
+        } else if json.matches(key, "response"), try json.peek() == .object {
+            try controlResponse(&fields)
+        } else if json.matches(key, "rate_limit_info"), try json.peek() == .object {
+            fields.rateLimit = try rateLimit(&fields.resetsAt)
+        } else if json.matches(key, "api_error_params"), try json.peek() == .object {
+            try errorParameters(&fields)
+        } else if json.matches(key, "usage"), try json.peek() == .object {
+            fields.result.usage = try usage()
+        } else if try !resultField(key, &fields) {
+            _ = try json.skip()
+        }
+    }
+
+    private mutating func resultField(_ key: JSONSlice, _ fields: inout CLILineFields) throws(JSONError) -> Bool {
+        if json.matches(key, "is_error") {
+            if try json.peek() == .bool { fields.result.isError = try json.bool() } else { return false }
+        } else if json.matches(key, "num_turns") {
+            fields.result.turns = try integer() ?? 0
+        } else if json.matches(key, "result") {
+            fields.result.text = try text()
+        } else if json.matches(key, "errors") {
+            fields.result.errors = try json.skip()
+        } else if json.matches(key, "terminal_reason") {
+            fields.result.terminalReason = try text()
+        } else if json.matches(key, "api_error_status") {
+            fields.result.status = try integer()
+        } else if json.matches(key, "api_error_type") {
+            fields.result.errorType = try text()
+        } else if json.matches(key, "api_error") {
+            fields.result.apiError = try text()
+        } else if json.matches(key, "error") {
+            fields.error = try text()
+        } else if json.matches(key, "attempt") {
+            fields.retry.attempt = try integer() ?? 0
+        } else if json.matches(key, "retry_delay_ms") {
+            fields.retry.delayMilliseconds = try wholeMilliseconds()
+        } else if json.matches(key, "error_status") {
+            fields.retry.status = try integer()
+        } else {
+            return false
+        }
+        return true
+    }
+
+    private mutating func controlRequest(_ fields: inout CLILineFields) throws(JSONError) {
+        try json.enterObject()
+        while let key = try json.key() {
+            if json.matches(key, "subtype") {
+                fields.controlSubtype = try text()
+            } else if json.matches(key, "message"), try json.peek() == .object {
+                try json.enterObject()
+                while let key = try json.key() {
+                    if json.matches(key, "method") {
+                        fields.method = try text()
+                    } else if json.matches(key, "id") {
+                        fields.messageID = try json.skip()
+                    } else {
+                        _ = try json.skip()
+                    }
+                }
+            } else {
+                _ = try json.skip()
+            }
+        }
+    }
+
+    private mutating func controlResponse(_ fields: inout CLILineFields) throws(JSONError) {
+        try json.enterObject()
+        while let key = try json.key() {
+            if json.matches(key, "subtype") {
+                fields.controlSubtype = try text()
+            } else if json.matches(key, "request_id") {
+                fields.requestID = try text()
+            } else if json.matches(key, "error") {
+                fields.error = try text()
+            } else if json.matches(key, "response"), try json.peek() == .object {
+                try json.enterObject()
+                while let key = try json.key() {
+                    if json.matches(key, "totalTokens") {
+                        fields.totalTokens = try integer()
+                    } else {
+                        _ = try json.skip()
+                    }
+                }
+            } else {
+                _ = try json.skip()
+            }
+        }
+    }
+
+    private mutating func rateLimit(_ resetsAt: inout Int?) throws(JSONError) -> JSONSlice {
+        _ = try json.peek()
+        let start = json.offset
+        try json.enterObject()
+        while let key = try json.key() {
+            if json.matches(key, "resetsAt") { resetsAt = try integer() } else { _ = try json.skip() }
+        }
+        return JSONSlice(start: start, end: json.offset, hasEscapes: false)
+    }
+
+    private mutating func errorParameters(_ fields: inout CLILineFields) throws(JSONError) {
+        try json.enterObject()
+        while let key = try json.key() {
+            if json.matches(key, "rate_limit_info"), try json.peek() == .object {
+                _ = try rateLimit(&fields.resetsAt)
+            } else {
+                _ = try json.skip()
+            }
+        }
+    }
+
+    private mutating func usage() throws(JSONError) -> UsageUpdate {
+        var usage = UsageUpdate()
+        try json.enterObject()
+        while let key = try json.key() {
+            if json.matches(key, "input_tokens") {
+                usage.input = try integer()
+            } else if json.matches(key, "output_tokens") {
+                usage.output = try integer()
+            } else if json.matches(key, "cache_creation_input_tokens") {
+                usage.cacheCreation = try integer()
+            } else if json.matches(key, "cache_read_input_tokens") {
+                usage.cacheRead = try integer()
+            } else if json.matches(key, "service_tier") {
+                usage.serviceTier = try text()
+            } else if try json.peek() == .object {
+                try usageDetails(&usage)
+            } else {
+                _ = try json.skip()
+            }
+        }
+        return usage
+    }
+
+    /// `cache_creation` and `output_tokens_details`, whose keys do not overlap.
+    private mutating func usageDetails(_ usage: inout UsageUpdate) throws(JSONError) {
+        try json.enterObject()
+        while let key = try json.key() {
+            if json.matches(key, "ephemeral_5m_input_tokens") {
+                usage.cacheCreation5m = try integer()
+            } else if json.matches(key, "ephemeral_1h_input_tokens") {
+                usage.cacheCreation1h = try integer()
+            } else if json.matches(key, "thinking_tokens") {
+                usage.thinking = try integer()
+            } else {
+                _ = try json.skip()
+            }
+        }
+    }
+
+    // MARK: - Values
+
+    /// The string that comes next; anything else is passed over and is nil.
+    @inline(__always)
+    private mutating func text() throws(JSONError) -> JSONSlice? {
+        if try json.peek() == .string { return try json.string() }
+        _ = try json.skip()
+        return nil
+    }
+
+    private mutating func integer() throws(JSONError) -> Int? {
+        if try json.peek() == .number { return try json.number().integer(in: line) }
+        _ = try json.skip()
+        return nil
+    }
+
+    /// A number of milliseconds that may carry a fraction.
+    private mutating func wholeMilliseconds() throws(JSONError) -> Int {
+        guard try json.peek() == .number else {
+            _ = try json.skip()
+            return 0
+        }
+        var digits = try json.number()
+        for index in digits.start..<digits.end where line[index] == UInt8(ascii: ".") {
+            digits.end = index
+            break
+        }
+        return digits.integer(in: line) ?? 0
+    }
+}

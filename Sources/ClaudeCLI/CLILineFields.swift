@@ -1,0 +1,51 @@
+import Vocabulary
+
+/// Keys of the lines that are not streamed events.
+struct CLILineFields {
+    var subtype: JSONSlice?
+    var model: JSONSlice?
+    var text: JSONSlice?
+    var error: JSONSlice?
+    var requestID: JSONSlice?
+    var controlSubtype: JSONSlice?
+    var method: JSONSlice?
+    var messageID: JSONSlice?
+    var totalTokens: Int?
+    var rateLimit: JSONSlice?
+    var resetsAt: Int?
+    var result = CLIResult()
+    var retry = CLIRetry()
+
+    func event(of type: JSONSlice, in line: Span<UInt8>) -> CLIEvent {
+        if type.matches("result", in: line) {
+            var result = result
+            result.subtype = subtype
+            return .result(result)
+        }
+        if type.matches("assistant", in: line) {
+            guard let model, model.matches("<synthetic>", in: line) else { return .ignored }
+            return .failureReport(
+                CLIFailureReport(
+                    error: error, status: result.status, errorType: result.errorType,
+                    apiError: result.apiError, text: text, resetsAt: resetsAt))
+        }
+        if type.matches("system", in: line), let subtype, subtype.matches("api_retry", in: line) {
+            var retry = retry
+            retry.error = error
+            return .retry(retry)
+        }
+        if type.matches("rate_limit_event", in: line), let rateLimit {
+            return .rateLimit(info: rateLimit, resetsAt: resetsAt)
+        }
+        if type.matches("control_request", in: line), let requestID {
+            return .controlRequest(
+                CLIControlRequest(id: requestID, subtype: controlSubtype, method: method, messageID: messageID))
+        }
+        if type.matches("control_response", in: line), let requestID {
+            let isSuccess = controlSubtype?.matches("success", in: line) ?? false
+            return .controlResponse(
+                CLIControlResponse(id: requestID, isSuccess: isSuccess, error: error, totalTokens: totalTokens))
+        }
+        return .ignored
+    }
+}

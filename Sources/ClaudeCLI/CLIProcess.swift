@@ -1,0 +1,346 @@
+import Glibc
+public import Platform
+public import Vocabulary
+
+/// One CLI process that serves one turn and is then gone, its whole process group with it.
+///
+/// Confined to its loop. Nothing in here blocks and nothing runs by itself: the owner calls `poll` (or `step`,
+/// which also waits) until it answers `.ended`, then `end`, or `retire` until it answers true. Dropping the process
+/// kills and reaps it as well, but makes the loop wait for it.
+public final class CLIProcess {
+    /// What a look at the process came to.
+    public enum StepResult: Equatable, Sendable {
+        /// Reply events were handed over, and all lines read so far have been used up: a good moment to flush.
+        case progress
+        /// Nothing came: the deadline was reached, or somebody else woke the sleeper.
+        case quiet
+        /// The reply is over, or the tokens are counted. Nothing follows.
+        case ended
+    }
+
+    /// The process id, for the log.
+    public var pid: Int32 { child.pid }
+    /// The newest quota the CLI has told, the value of `rate_limit_info`; nil while it told none.
+    public var quota: JSONFragment? { assembler.quota }
+    /// The tokens counted, once a counting plan has ended well.
+    public private(set) var countedTokens: Int?
+
+    private var child: ChildProcess
+    private let directory: TurnDirectory
+    private let directories: TurnDirectories
+    private let limits: CLILimits
+    private let loop: EventLoop
+    private let wakeup: Wakeup
+    private let alarm: Alarm
+    private let inputReadiness: Readiness
+    private let outputReadiness: Readiness
+    private let errorReadiness: Readiness
+    private let exitReadiness: Readiness
+
+    private var input = InputQueue()
+    private var portions: [[ArraySlice<UInt8>]] = []
+    private var splitter: LineSplitter
+    private var assembler: ReplyAssembler
+    private var errorOutput = ErrorOutput()
+    /// Lines longer than allowed, or not JSON: nothing more can be read.
+    private var isOutputOver = false
+    private var isErrorOver = false
+    private var totalDeadline: Instant?
+    private var lastSign: Instant
+    /// By when the process must have ended; set once its output has.
+    private var exitDeadline: Instant?
+    private var hasKilled = false
+    private var isReleased = false
+
+    init(
+        _ child: consuming ChildProcess, in directory: TurnDirectory, of directories: TurnDirectories,
+        limits: CLILimits, on loop: EventLoop, waking wakeup: Wakeup
+    ) {
+        self.directory = directory
+        self.directories = directories
+        self.limits = limits
+        self.loop = loop
+        self.wakeup = wakeup
+        alarm = Alarm(on: loop, waking: wakeup)
+        let inputNumber = child.inputNumber
+        inputReadiness = Readiness(inputNumber, on: loop, interest: .writing, waking: wakeup)
+        outputReadiness = Readiness(child.output.number, on: loop, interest: .reading, waking: wakeup)
+        errorReadiness = Readiness(child.errors.number, on: loop, interest: .reading, waking: wakeup)
+        exitReadiness = Readiness(child.exit.number, on: loop, interest: .reading, waking: wakeup)
+        splitter = LineSplitter(maxLineBytes: limits.maxLineBytes)
+        assembler = ReplyAssembler(limits: limits)
+        lastSign = loop.now
+        self.child = child
+    }
+
+    deinit {
+        // Before the descriptors are closed: epoll would go on reporting a number that means something else.
+        for readiness in [inputReadiness, outputReadiness, errorReadiness, exitReadiness] { readiness.cancel() }
+        alarm.cancel()
+        if !isReleased { directories.release(directory) }
+    }
+
+    /// Starts the turn; what does not fit into the pipe is written by `poll`.
+    public func begin(_ plan: TurnPlan) {
+        portions = plan.portions.reversed()
+        totalDeadline = loop.now + Milliseconds(limits.requestMilliseconds)
+        lastSign = loop.now
+        writeNextPortion()
+    }
+
+    /// Moves what can be moved now, without waiting. `take` gets each reply event with the line its slices refer to.
+    public func poll(_ take: (ReplyEvent, Span<UInt8>) -> Void) -> StepResult {
+        guard !isOver else { return .ended }
+        var emitted = 0
+        let count = { (event: ReplyEvent, line: Span<UInt8>) in
+            emitted += 1
+            take(event, line)
+        }
+        writeInput()
+        readErrors()
+        readOutput(count)
+        if !isOver { watchExit(count) }
+        if !isOver { watchClock(count) }
+        if isOver { return .ended }
+        return emitted > 0 ? .progress : .quiet
+    }
+
+    /// Moves what can be moved, waiting for it until `deadline` at the longest.
+    ///
+    /// Returns `.quiet` also when somebody else signalled the wake-up: look at everything, then call again.
+    public func step(
+        until deadline: Instant, _ take: (ReplyEvent, Span<UInt8>) -> Void
+    ) async -> StepResult {
+        let first = poll(take)
+        guard first == .quiet else { return first }
+        if let own = alarm.deadline { alarm.deadline = min(own, deadline) } else { alarm.deadline = deadline }
+        await wakeup.wait()
+        return poll(take)
+    }
+
+    /// Kills the whole group at once; for a client that has gone.
+    public func kill() {
+        hasKilled = true
+        child.signalGroup(SIGKILL)
+    }
+
+    /// True once the process is gone and its directories are empty; call again after the next wake-up until it is.
+    ///
+    /// The first call sends SIGTERM, a call after the grace time SIGKILL. Pipes that a descendant keeps open are
+    /// not waited for.
+    public func retire() -> Bool {
+        if child.reapIfExited() != nil {
+            release()
+            return true
+        }
+        if exitDeadline == nil || alarm.deadline != exitDeadline {
+            let deadline = loop.now + Milliseconds(limits.graceMilliseconds)
+            exitDeadline = deadline
+            alarm.deadline = deadline
+            if !hasKilled { child.signalGroup(SIGTERM) }
+        } else if alarm.isDue {
+            kill()
+            alarm.deadline = nil
+            exitDeadline = nil
+        }
+        exitReadiness.readWouldBlock()
+        return false
+    }
+
+    /// Waits until the process is gone.
+    public func end() async {
+        while !retire() { await wakeup.wait() }
+        // A signal that was meant for somebody else may have been used up here.
+        wakeup.signal()
+    }
+
+    private var isOver: Bool { assembler.isOver || countedTokens != nil }
+
+    private func release() {
+        guard !isReleased else { return }
+        isReleased = true
+        alarm.cancel()
+        directories.release(directory)
+    }
+
+    // MARK: - Input
+
+    private func writeNextPortion() {
+        guard let portion = portions.popLast() else { return }
+        input.append(portion)
+        writeInput()
+    }
+
+    private func writeInput() {
+        while inputReadiness.isWritable, let bytes = input.next {
+            switch child.write(bytes.span) {
+            case .bytes(let count):
+                input.drop(count)
+                lastSign = loop.now
+            case .wouldBlock: inputReadiness.writeWouldBlock()
+            // The CLI reads no more: its output and its end tell why.
+            case .end, .failed: input.clear()
+            }
+        }
+    }
+
+    // MARK: - Output
+
+    /// At most so many reads at once: a CLI that never stops talking must not stop the loop.
+    private static let readsPerPoll = 8
+
+    private func readOutput(_ take: (ReplyEvent, Span<UInt8>) -> Void) {
+        for _ in 0..<Self.readsPerPoll {
+            guard outputReadiness.isReadable, !isOutputOver, !isOver else { return }
+            switch receive() {
+            case .bytes: lastSign = loop.now
+            case .wouldBlock: return outputReadiness.readWouldBlock()
+            case .end, .failed:
+                isOutputOver = true
+                takeLastLine(take)
+                return
+            }
+            takeLines(take)
+        }
+        // Still readable, but nothing new will signal it.
+        wakeup.signal()
+    }
+
+    private func receive() -> IOResult {
+        var result = IOResult.wouldBlock
+        unsafe splitter.receive { buffer in
+            unsafe result = child.output.read(into: buffer)
+            if case .bytes(let count) = result { return count }
+            return 0
+        }
+        return result
+    }
+
+    private func takeLines(_ take: (ReplyEvent, Span<UInt8>) -> Void) {
+        do {
+            try splitter.forEachLine { line in
+                handle(line, take)
+                return !isOver
+            }
+        } catch {
+            isOutputOver = true
+            fail(error, take)
+        }
+    }
+
+    /// The CLI's last line may lack its end.
+    private func takeLastLine(_ take: (ReplyEvent, Span<UInt8>) -> Void) {
+        guard let rest = splitter.takeRest() else { return }
+        splitter.withBytes(of: rest) { handle($0, take) }
+    }
+
+    private func handle(_ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void) {
+        guard !line.isEmpty else { return }
+        let event: CLIEvent
+        do { event = try CLIEventReader.read(line) } catch {
+            let start = String(copying: line.extracting(first: min(line.count, 80)))
+            let detail = "\(error.reason) at byte \(error.offset): " + Redaction.clean(start)
+            return fail(Fault(.badGateway, "The CLI printed something that is not JSON.", detail: detail), take)
+        }
+        switch event {
+        case .result(let result) where !portions.isEmpty && result.turns == 0 && !result.isError:
+            writeNextPortion()
+            return
+        case .controlResponse(let response): return controlResponse(response, line, take)
+        case .controlRequest(let request): return answer(request, line, take)
+        default: break
+        }
+        let action = assembler.take(event, of: line, now: WallClock.unixSeconds) { take($0, line) }
+        if action == .kill { kill() }
+    }
+
+    private func controlResponse(
+        _ response: CLIControlResponse, _ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void
+    ) {
+        if response.isSuccess {
+            guard response.id.matches(TurnPlan.countID, in: line) else { return }
+            if let tokens = response.totalTokens {
+                countedTokens = tokens
+                return
+            }
+        }
+        let detail = Redaction.clean(response.error?.string(in: line) ?? "no reason given")
+        fail(Fault(.badGateway, "The CLI did not accept the request.", detail: detail), take)
+    }
+
+    private func answer(
+        _ request: CLIControlRequest, _ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void
+    ) {
+        switch ControlAnswer(to: request, in: line) {
+        case .hold: return
+        case .write(let row):
+            input.append([row[...]])
+            writeInput()
+        case .fail(let fault): fail(fault, take)
+        }
+    }
+
+    private func readErrors() {
+        while errorReadiness.isReadable, !isErrorOver {
+            switch errorOutput.receive(from: child.errors, limit: limits.maxErrorOutputBytes) {
+            case .bytes: continue
+            case .wouldBlock: errorReadiness.readWouldBlock()
+            case .end, .failed: isErrorOver = true
+            }
+        }
+    }
+
+    // MARK: - Ends
+
+    /// Ends the reply as failed and kills the group: whatever it does now is done for nobody.
+    private func fail(_ fault: Fault, _ take: (ReplyEvent, Span<UInt8>) -> Void) {
+        assembler.fail(fault) { take($0, [UInt8]().span) }
+        kill()
+    }
+
+    /// A CLI that has ended without a result has failed; a descendant may keep its pipes open all the same.
+    private func watchExit(_ take: (ReplyEvent, Span<UInt8>) -> Void) {
+        guard exitReadiness.isReadable || isOutputOver else { return }
+        guard let status = child.reapIfExited() else {
+            exitReadiness.readWouldBlock()
+            guard isOutputOver else { return }
+            let deadline = exitDeadline ?? loop.now + Milliseconds(limits.graceMilliseconds)
+            exitDeadline = deadline
+            if deadline <= loop.now { fail(faultAtEnd(nil), take) }
+            return
+        }
+        // What it printed before it ended is still in the pipe.
+        if outputReadiness.isReadable, !isOutputOver { return wakeup.signal() }
+        if !isOutputOver {
+            isOutputOver = true
+            takeLastLine(take)
+        }
+        readErrors()
+        if !isOver { fail(faultAtEnd(status), take) }
+    }
+
+    private func faultAtEnd(_ status: ExitStatus?) -> Fault {
+        if let fault = assembler.faultAtEnd(now: WallClock.unixSeconds) { return fault }
+        let errors = errorOutput.text
+        let code = status.map { "exit status \($0.code)" } ?? "output closed"
+        if errors.contains("Not logged in") || errors.contains("/login") {
+            return FailureEvidence.notLoggedIn(detail: code)
+        }
+        return Fault(
+            .badGateway, "The CLI ended without an answer.",
+            detail: errors.isEmpty ? code : "\(code): \(errors)")
+    }
+
+    private func watchClock(_ take: (ReplyEvent, Span<UInt8>) -> Void) {
+        let stall = lastSign + Milliseconds.seconds(limits.stallSeconds)
+        if let totalDeadline, totalDeadline <= loop.now {
+            let seconds = limits.requestMilliseconds / 1000
+            return fail(Fault(.gatewayTimeout, "The answer was not complete after \(seconds) seconds."), take)
+        }
+        if stall <= loop.now {
+            let text = "The CLI was silent for \(limits.stallSeconds) seconds."
+            return fail(Fault(.gatewayTimeout, text, detail: errorOutput.text), take)
+        }
+        alarm.deadline = [totalDeadline, exitDeadline].compactMap { $0 }.reduce(stall, min)
+    }
+}

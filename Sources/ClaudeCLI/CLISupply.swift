@@ -1,0 +1,47 @@
+import Glibc
+public import Platform
+public import Vocabulary
+
+/// Where turns get their CLI processes from.
+///
+/// Shared by all loops. It starts one process for each turn; a shelf of waiting ones will stand behind the same
+/// method, since a process that has not been initialised yet belongs to nobody.
+public final class CLISupply: Sendable {
+    /// How the CLI is started.
+    public let invocation: Invocation
+    /// The bounds of its turns.
+    public let limits: CLILimits
+    private let directories: TurnDirectories
+
+    /// A supply whose turns live in `directories`, which supplies before and after it may share.
+    public init(_ invocation: Invocation, limits: CLILimits, directories: TurnDirectories) {
+        self.invocation = invocation
+        self.limits = limits
+        self.directories = directories
+    }
+
+    /// A process for one turn, watched on `loop` by whoever sleeps on `wakeup`. Call on that loop.
+    public func obtain(on loop: EventLoop, waking wakeup: Wakeup) throws(Fault) -> CLIProcess {
+        let directory = try directories.take()
+        do throws(SystemError) {
+            let child = try ChildProcess.spawn(invocation.plan(in: directory, limits: limits))
+            return CLIProcess(
+                child, in: directory, of: directories, limits: limits, on: loop, waking: wakeup)
+        } catch {
+            directories.release(directory)
+            throw Self.fault(of: error)
+        }
+    }
+
+    private static func fault(of error: SystemError) -> Fault {
+        let detail = error.description
+        // Out of processes, memory or descriptors: it passes, unlike a program that is not there.
+        if [EAGAIN, ENOMEM, EMFILE, ENFILE].contains(error.code) {
+            return Fault(
+                .overloaded, "The gateway has no room for another turn.", detail: detail, retryAfterSeconds: 2)
+        }
+        return Fault(
+            .unavailable, "The CLI behind this gateway cannot be started. Its operator must check CLAUDE_PATH.",
+            detail: detail)
+    }
+}

@@ -1,0 +1,216 @@
+import Vocabulary
+
+/// What the CLI has said about a failure so far, and what it amounts to.
+///
+/// `subtype` is "success" for the vendor's failures too; only `is_error` and the statuses tell.
+struct FailureEvidence {
+    var maxRetries: Int
+    var quotaResetsAt: Int?
+    private(set) var hasReport = false
+    private var status: Int?
+    /// The vendor's error type, as `overloaded_error`.
+    private var errorType = ""
+    /// The CLI's own reason, as `usage_limit_reached`.
+    private var reason = ""
+    /// The CLI's class of error, as `authentication_failed`.
+    private var errorClass = ""
+    private var terminalReason = ""
+    private var subtype = ""
+    private var text = ""
+    private var reportedReset: Int?
+    private var retries = 0
+    private var lastDelayMilliseconds = 0
+
+    init(maxRetries: Int) { self.maxRetries = maxRetries }
+
+    mutating func note(_ report: CLIFailureReport, of line: Span<UInt8>) {
+        hasReport = true
+        status = report.status
+        reportedReset = report.resetsAt ?? reportedReset
+        errorClass = report.error?.short(in: line) ?? errorClass
+        errorType = report.errorType?.short(in: line) ?? errorType
+        reason = report.apiError?.short(in: line) ?? reason
+        text = report.text?.string(in: line) ?? text
+    }
+
+    mutating func note(_ retry: CLIRetry, of line: Span<UInt8>) {
+        status = retry.status
+        errorClass = retry.error?.short(in: line) ?? ""
+        retries += 1
+        lastDelayMilliseconds = retry.delayMilliseconds
+    }
+
+    mutating func note(_ result: CLIResult, of line: Span<UInt8>) {
+        hasReport = true
+        status = result.status ?? status
+        if !result.isError { status = nil }
+        subtype = result.subtype?.short(in: line) ?? ""
+        errorType = result.errorType?.short(in: line) ?? errorType
+        reason = result.apiError?.short(in: line) ?? reason
+        terminalReason = result.terminalReason?.short(in: line) ?? ""
+        text = result.text?.string(in: line) ?? text
+        if result.isError { return }
+        errorClass = result.turns == 0 ? "blank_prompt" : "no_answer"
+    }
+
+    /// The failure of an answer of which pieces were forwarded and which the CLI wants to begin anew.
+    func interrupted(now: Int) -> Fault {
+        if status != nil { return fault(now: now) }
+        return Fault(
+            .badGateway, "The connection to the model was lost in the middle of the answer.",
+            detail: "the CLI began the answer anew")
+    }
+
+    /// What it amounts to; `now` is in Unix seconds.
+    func fault(now: Int) -> Fault {
+        var fault = classified(now: now)
+        fault.detail = [
+            status.map { "status \($0)" } ?? "", errorClass, errorType, reason, terminalReason, subtype,
+        ].filter { !$0.isEmpty }.joined(separator: " ")
+        if fault.kind.status >= 500, !text.isEmpty { fault.detail += ": " + Redaction.clean(text) }
+        return fault
+    }
+
+    private func classified(now: Int) -> Fault {
+        if text.hasPrefix("Not logged in") { return Self.notLoggedIn() }
+        if errorClass == "blank_prompt" {
+            return Fault(.invalidRequest, "The newest message is blank: nothing was sent to the model.")
+        }
+        if errorClass == "billing_error" {
+            return Fault(
+                .paymentRequired, "The account behind this gateway has no credit left.", shouldRetry: false)
+        }
+        if terminalReason == "prompt_too_long" || terminalReason == "blocking_limit" {
+            return Fault(.invalidRequest, "The prompt is too long for this model.", shouldRetry: false)
+        }
+        if let status { return of(status: status, now: now) }
+        if reason == "usage_limit_reached" || errorType == "rate_limit_error" { return rateLimited(now) }
+        if errorType == "overloaded_error" { return overloaded }
+        if errorClass == "authentication_failed" { return credentialRefused }
+        if reason == "connection_failed" || errorClass == "unknown" { return connectionFailed }
+        if text.contains("timed out") { return timedOut }
+        return Fault(.badGateway, "The CLI failed without an answer.")
+    }
+
+    private func of(status: Int, now: Int) -> Fault {
+        switch status {
+        case 401: credentialRefused
+        case 402: Fault(.paymentRequired, "The account behind this gateway has no credit left.", shouldRetry: false)
+        case 403: Fault(.forbidden, "The account behind this gateway may not do that: \(vendorText)")
+        case 404: Fault(.modelNotFound, "The model does not exist, or this gateway's account has no access to it.")
+        case 408, 504: timedOut
+        case 413: Fault(.tooLarge, "The request is too large for the model's provider (at most 32 MB).")
+        case 429: rateLimited(now)
+        case 400..<500: Fault(.invalidRequest, vendorText)
+        case 503: Fault(.unavailable, "The model's provider is unavailable.", retryAfterSeconds: retryDelay)
+        case 502: Fault(.badGateway, "The model's provider answered with status 502.")
+        case 529: overloaded
+        default: Fault(.internalError, "The model's provider had an internal error (status \(status)).")
+        }
+    }
+
+    private func rateLimited(_ now: Int) -> Fault {
+        if let reset = reportedReset ?? (reason == "usage_limit_reached" ? quotaResetsAt : nil) {
+            let wait = max(1, reset - now)
+            return Fault(
+                .rateLimited, "The usage limit of this gateway's account is reached.", retryAfterSeconds: wait,
+                shouldRetry: wait > 60 ? false : nil, resetsAt: reset)
+        }
+        if reason == "usage_limit_reached" {
+            return Fault(
+                .rateLimited, "The usage limit of this gateway's account is reached.",
+                retryAfterSeconds: Self.longWaitSeconds, shouldRetry: false)
+        }
+        // The CLI repeats a 429 as long as the wait asked for is short. Where it gives up at once the vendor
+        // asked for a long one, whose length it does not print.
+        if retries == 0, maxRetries > 0 {
+            return Fault(
+                .rateLimited, "The model's provider limits the requests of this gateway's account.",
+                retryAfterSeconds: Self.longWaitSeconds, shouldRetry: false)
+        }
+        return Fault(
+            .rateLimited, "The model's provider is limiting requests for a moment.",
+            retryAfterSeconds: retryDelay)
+    }
+
+    /// What is told where the wait is long and its length is not known.
+    private static let longWaitSeconds = 300
+
+    /// The last wait the CLI announced, in whole seconds, at least one.
+    private var retryDelay: Int { max(1, (lastDelayMilliseconds + 500) / 1000) }
+
+    private var overloaded: Fault {
+        Fault(.overloaded, "The model's provider is overloaded.", retryAfterSeconds: retryDelay)
+    }
+
+    private var connectionFailed: Fault {
+        Fault(.badGateway, "The model's provider could not be reached, or the connection was lost.")
+    }
+
+    private var timedOut: Fault {
+        Fault(.gatewayTimeout, "The model's provider did not answer in time.")
+    }
+
+    /// Nobody has logged the CLI in.
+    static func notLoggedIn(detail: String = "") -> Fault {
+        Fault(
+            .unavailable,
+            "The CLI behind this gateway is not logged in. Its operator must run `claude login`, "
+                + "or set a credential in CLI_ENV_FILE.",
+            detail: detail, shouldRetry: false)
+    }
+
+    /// Not 401: the caller's own key is good, and its SDK must not blame it.
+    private var credentialRefused: Fault {
+        Fault(
+            .unavailable,
+            "The credential of the CLI behind this gateway was refused. Its operator must run "
+                + "`claude login` again, or renew the credential in CLI_ENV_FILE.",
+            shouldRetry: false)
+    }
+
+    /// The vendor's sentence without what the CLI puts around it.
+    private var vendorText: String {
+        var rest = Substring(text)
+        if rest.hasPrefix("Failed to authenticate. ") { rest = rest.dropFirst(24) }
+        if rest.hasPrefix("API Error: ") { rest = rest.dropFirst(11) }
+        if rest.prefix(3).allSatisfy(\.isNumber), rest.dropFirst(3).first == " " { rest = rest.dropFirst(4) }
+        let clean = Redaction.clean(String(rest))
+        return clean.isEmpty ? "The model's provider refused the request." : clean
+    }
+}
+
+extension JSONSlice {
+    /// A machine-readable word; anything long is cut.
+    fileprivate func short(in line: Span<UInt8>) -> String {
+        JSONSlice(start: start, end: min(end, start + 64), hasEscapes: hasEscapes).string(in: line)
+    }
+}
+
+/// Makes foreign text fit for a log line.
+enum Redaction {
+    /// At most `limit` bytes of the text on one line, without anything that looks like a credential.
+    static func clean(_ text: String, limit: Int = 500) -> String {
+        var out = ""
+        var word = ""
+        var hidesNext = false
+        func flush() {
+            let isSecret = hidesNext || word.contains("sk-ant-") || word.contains("oat01") || word.contains("eyJ")
+            hidesNext = word.lowercased().hasSuffix("bearer")
+            out += isSecret && !word.isEmpty ? "[redacted]" : word
+            word = ""
+        }
+        for character in text.unicodeScalars {
+            guard out.utf8.count + word.utf8.count < limit else { break }
+            if character.value <= 0x20 || character.value == 0x7F {
+                flush()
+                if !out.hasSuffix(" ") { out += " " }
+            } else {
+                word.unicodeScalars.append(character)
+            }
+        }
+        flush()
+        while out.hasSuffix(" ") { out.removeLast() }
+        return out
+    }
+}

@@ -1,0 +1,90 @@
+import Platform
+
+/// How the CLI is started: the same arguments for every turn, and an environment made from nothing.
+///
+/// Nothing of a request is in either: both can be read by other processes of the machine.
+public struct Invocation: Sendable {
+    /// The CLI's program file.
+    public var path: String
+    /// What the operator gives every child, as `NAME=value`: credential, base URL, proxies.
+    public var operatorEnvironment: [String]
+    /// The directory of the operator's own login, used where they bring no credential.
+    public var loginDirectory: String
+    /// The most descriptors a child may open.
+    public var maxOpenFiles = 1024
+
+    /// An invocation of the CLI at `path`; a `CLAUDE_CONFIG_DIR` in the environment is the login directory.
+    public init(path: String, operatorEnvironment: [String], loginDirectory: String) {
+        self.path = path
+        self.operatorEnvironment = operatorEnvironment
+        let prefix = "CLAUDE_CONFIG_DIR="
+        let chosen = operatorEnvironment.last { $0.hasPrefix(prefix) }
+        self.loginDirectory = chosen.map { String($0.dropFirst(prefix.count)) } ?? loginDirectory
+    }
+
+    /// The arguments; `--allowedTools` names the server of the client's tools.
+    public static let arguments = [
+        "--print", "--verbose", "--input-format", "stream-json", "--output-format", "stream-json",
+        "--include-partial-messages", "--tools", "", "--setting-sources", "", "--strict-mcp-config",
+        "--no-session-persistence", "--disable-slash-commands", "--permission-mode", "dontAsk",
+        "--allowedTools", "mcp__c",
+    ]
+
+    /// True when the operator's environment brings a login, so that children need none of their own.
+    public var bringsCredential: Bool {
+        operatorEnvironment.contains { pair in Self.credentials.contains { pair.hasPrefix($0 + "=") } }
+    }
+
+    /// The variables by which a login may come.
+    public static let credentials = [
+        "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN",
+        "CLAUDE_CODE_OAUTH_REFRESH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",
+        "CLAUDE_CODE_USE_FOUNDRY",
+    ]
+
+    /// The whole environment of a child whose private directories are `directories`.
+    func environment(in directories: TurnDirectory, limits: CLILimits) -> [String] {
+        let configuration = bringsCredential ? directories.configuration : loginDirectory
+        let fixed =
+            [
+                "HOME=\(directories.path)", "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "TZ=UTC",
+                "SHELL=/bin/sh", "TMPDIR=\(directories.temporary)", "CLAUDE_CODE_TMPDIR=\(directories.temporary)",
+                "CLAUDE_CONFIG_DIR=\(configuration)", "CLAUDE_CODE_MAX_RETRIES=\(limits.maxRetries)",
+            ] + Self.switches
+        // The private directories and the locks are not the operator's to change by accident.
+        let names = Set(fixed.map(Self.name))
+        return fixed + operatorEnvironment.filter { !names.contains(Self.name(of: $0)) }
+    }
+
+    /// The plan by which a child is started.
+    func plan(in directories: TurnDirectory, limits: CLILimits) -> SpawnPlan {
+        var plan = SpawnPlan(
+            path: path, arguments: ["claude"] + Self.arguments, workingDirectory: directories.working)
+        plan.environment = environment(in: directories, limits: limits)
+        plan.maxOpenFiles = maxOpenFiles
+        return plan
+    }
+
+    private static func name(of pair: String) -> Substring { pair.prefix { $0 != "=" } }
+
+    private static let switches = [
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+        "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS=1",
+        // Else a placeholder tool appears as soon as there is any tool.
+        "ENABLE_TOOL_SEARCH=false",
+        "CLAUDE_AGENT_SDK_MCP_NO_PREFIX=1",
+        "CLAUDE_CODE_MAX_MCP_DESCRIPTION_LENGTH=1000000",
+        // No hidden compaction, and the vendor decides whether a prompt is too long.
+        "DISABLE_AUTO_COMPACT=1",
+        "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE=100000000",
+        // A broken stream is an error, not a second, silent request.
+        "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK=1",
+        "CLAUDE_CODE_DISABLE_REFUSAL_RETRY=1",
+        "CLAUDE_CODE_DISABLE_REFUSAL_FALLBACK=1",
+        "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP=1",
+        // The second lock against `@path` in a prompt; the first is `client_composed`.
+        "CLAUDE_CODE_DISABLE_FILE_MENTIONS=1",
+        // Off unless a request asks for it, which the extra body then says.
+        "CLAUDE_CODE_DISABLE_THINKING=1",
+    ]
+}

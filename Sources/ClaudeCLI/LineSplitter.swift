@@ -1,0 +1,127 @@
+public import Vocabulary
+
+/// Cuts what a CLI prints into lines without copying them: a line is a range of the splitter's own buffer.
+///
+/// Bytes arrive in the free end of the buffer; only the unfinished line at its end is ever moved. Memory is
+/// bounded by `maxLineBytes` plus one read.
+public struct LineSplitter: ~Copyable {
+    /// How much a read may bring at once, in bytes.
+    static let readBytes = 64 * 1024
+
+    private var buffer: [UInt8]
+    /// The first byte of the next line.
+    private var start = 0
+    /// The byte behind the last one received.
+    private var end = 0
+    /// Bytes before this one are known to hold no line end: without it, byte-wise input costs quadratic time.
+    private var scanned = 0
+    private let maxLineBytes: Int
+
+    /// A splitter that refuses lines of more than `maxLineBytes`.
+    public init(maxLineBytes: Int = CLILimits.defaultMaxLineBytes) {
+        self.maxLineBytes = maxLineBytes
+        buffer = [UInt8](repeating: 0, count: Self.readBytes)
+    }
+
+    /// True when bytes of an unfinished line are waiting for their end.
+    public var holdsPartialLine: Bool { end > start }
+
+    /// The bytes of a range that `next()` returned; good until the next `receive`.
+    public var bytes: Span<UInt8> {
+        @_lifetime(borrow self)
+        get { buffer.span }
+    }
+
+    /// Offers the free end of the buffer to `read`, which returns how many bytes it filled.
+    ///
+    /// Call only after `next()` returned nil: ranges returned before are void afterwards.
+    public mutating func receive(_ read: (UnsafeMutableRawBufferPointer) -> Int) {
+        makeRoom()
+        let free = end..<min(buffer.count, end + Self.readBytes)
+        let count = unsafe buffer.withUnsafeMutableBytes { all in
+            unsafe read(UnsafeMutableRawBufferPointer(rebasing: all[free]))
+        }
+        end += min(max(count, 0), free.count)
+    }
+
+    /// The next complete line without its end; nil when more bytes are needed.
+    ///
+    /// Throws when the line at hand is longer than allowed; nothing more can be read then.
+    public mutating func next() throws(Fault) -> Range<Int>? {
+        guard let lineEnd = findLineEnd() else {
+            scanned = end
+            guard end - start <= maxLineBytes else { throw tooLong() }
+            return nil
+        }
+        let line = start..<lineEnd
+        start = lineEnd + 1
+        scanned = start
+        guard line.count <= maxLineBytes else { throw tooLong() }
+        return line
+    }
+
+    /// Hands every complete line to `body` until it returns false.
+    ///
+    /// Throws when a line is longer than allowed; nothing more can be read then.
+    mutating func forEachLine(_ body: (Span<UInt8>) -> Bool) throws(Fault) {
+        while let line = try next() {
+            if !body(buffer.span.extracting(line)) { return }
+        }
+    }
+
+    /// Hands the bytes of a range to `body`.
+    func withBytes(of range: Range<Int>, _ body: (Span<UInt8>) -> Void) {
+        body(buffer.span.extracting(range))
+    }
+
+    /// The unfinished line that remains when the CLI has closed its output; nil when there is none.
+    public mutating func takeRest() -> Range<Int>? {
+        guard end > start else { return nil }
+        defer { (start, scanned) = (end, end) }
+        return start..<end
+    }
+
+    private func findLineEnd() -> Int? {
+        let bytes = buffer.span
+        var index = scanned
+        let newlines: UInt64 = 0x0A0A_0A0A_0A0A_0A0A
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        while index &+ 8 <= end {
+            let word =
+                unsafe bytes.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self) ^ newlines
+            let hit = (word &- ones) & ~word & 0x8080_8080_8080_8080
+            guard hit == 0 else { return index &+ hit.trailingZeroBitCount >> 3 }
+            index &+= 8
+        }
+        while index < end {
+            if bytes[index] == 0x0A { return index }
+            index &+= 1
+        }
+        return nil
+    }
+
+    private mutating func makeRoom() {
+        if start == end {
+            (start, end, scanned) = (0, 0, 0)
+            // One huge line must not keep its memory for the rest of a long answer.
+            if buffer.count > 4 * Self.readBytes { buffer = [UInt8](repeating: 0, count: Self.readBytes) }
+        }
+        guard buffer.count - end < Self.readBytes / 2 else { return }
+        if start > 0, end - start <= buffer.count / 2 {
+            for offset in 0..<end - start { buffer[offset] = buffer[start + offset] }
+            scanned -= start
+            end -= start
+            start = 0
+        }
+        guard buffer.count - end < Self.readBytes / 2 else { return }
+        let size = min(max(buffer.count * 2, end + Self.readBytes), maxLineBytes + 2 * Self.readBytes)
+        guard size > buffer.count else { return }
+        buffer.append(contentsOf: repeatElement(0, count: size - buffer.count))
+    }
+
+    private func tooLong() -> Fault {
+        Fault(
+            .badGateway, "The CLI printed a line that is too long.",
+            detail: "line of more than \(maxLineBytes) bytes")
+    }
+}

@@ -1,0 +1,298 @@
+import Vocabulary
+
+/// Turns the CLI's events into the reply's: exactly one `.finished` or `.failed`, and nothing twice.
+///
+/// The CLI may ask the vendor more than once in a turn: again after a failure, or for more when it finds an
+/// answer too short. What the client has not seen of a broken attempt is dropped silently; once a piece was
+/// forwarded, another attempt ends the reply as failed. What follows a complete answer is never asked for.
+struct ReplyAssembler {
+    /// What the owner of the process has to do now.
+    enum Action: Equatable {
+        /// Go on reading.
+        case goOn
+        /// The reply is over and the process must die at once: left alone it would ask the vendor again.
+        case kill
+        /// The reply is over and the process has nothing more to do.
+        case end
+    }
+
+    private enum State: Equatable {
+        /// No message, or one of which the client has seen nothing.
+        case waiting
+        /// Pieces have been forwarded.
+        case streaming
+        /// The message is whole; the result is to follow.
+        case complete(StopReason)
+        /// Pieces had been forwarded when the stream broke.
+        case broken
+        /// The reply is over.
+        case over
+    }
+
+    private var state = State.waiting
+    private var start: ReplyStart?
+    private var openBlock: Int?
+    private var hasVisibleOutput = false
+    private var usage = Usage()
+    private var messages = 0
+    private var stopSequence: JSONText?
+    private var evidence: FailureEvidence
+    private var announcedMilliseconds = 0
+    private let limits: CLILimits
+
+    /// The newest value of a `rate_limit_event`, raw; nil while there was none.
+    private(set) var quota: JSONFragment?
+
+    /// An assembler at the beginning of a reply.
+    init(limits: CLILimits) {
+        self.limits = limits
+        evidence = FailureEvidence(maxRetries: limits.maxRetries)
+    }
+
+    /// True once `.finished` or `.failed` was emitted.
+    var isOver: Bool { state == .over }
+
+    /// True once something of the answer was emitted.
+    var hasBegun: Bool { state != .waiting && (state != .over || messages > 0) }
+
+    /// Takes the next event of `line`; `now` is in Unix seconds.
+    mutating func take(
+        _ event: CLIEvent, of line: Span<UInt8>, now: Int, emit: (ReplyEvent) -> Void
+    ) -> Action {
+        guard state != .over else { return .end }
+        switch event {
+        case .delta(let index, let kind, let content):
+            return delta(index, kind, content, of: line, emit: emit)
+        case .messageStart(let id, let model, let usage):
+            return messageStart(id, model, usage, of: line, now: now, emit: emit)
+        case .blockStart(let index, let block):
+            return blockStart(index, block, of: line, emit: emit)
+        case .blockStop(let index):
+            guard openBlock == index else { return disorder(emit) }
+            openBlock = nil
+            emit(.blockStopped)
+        case .messageDelta(let reason, let stopSequence, let usage):
+            self.usage.merge(usage, of: line)
+            guard let reason else { return .goOn }
+            return stop(for: reason, stopSequence, of: line, emit: emit)
+        case .messageStop(let isAbandoned):
+            if isAbandoned { abandon() }
+        case .retry(let retry):
+            return self.retry(retry, of: line, now: now, emit: emit)
+        case .failureReport(let report):
+            evidence.note(report, of: line)
+        case .rateLimit(let info, let resetsAt):
+            quota = JSONFragment(validated: info.text(in: line).escaped)
+            evidence.quotaResetsAt = resetsAt
+        case .result(let result):
+            return self.result(result, of: line, now: now, emit: emit)
+        case .controlRequest, .controlResponse, .ignored:
+            break
+        }
+        return .goOn
+    }
+
+    /// Ends the reply because there will be no result; without effect when it is over already.
+    mutating func fail(_ fault: Fault, emit: (ReplyEvent) -> Void) {
+        guard state != .over else { return }
+        state = .over
+        emit(.failed(fault))
+    }
+
+    /// What is known when the CLI ended without a result.
+    func faultAtEnd(now: Int) -> Fault? { evidence.hasReport ? evidence.fault(now: now) : nil }
+
+    // MARK: - A message
+
+    private mutating func messageStart(
+        _ id: JSONSlice, _ model: JSONSlice, _ update: UsageUpdate, of line: Span<UInt8>, now: Int,
+        emit: (ReplyEvent) -> Void
+    ) -> Action {
+        switch state {
+        case .complete(let reason):
+            // The CLI has begun a turn nobody asked for.
+            finish(reason, emit: emit)
+            return .kill
+        case .streaming, .broken:
+            return failNow(evidence.interrupted(now: now), emit)
+        case .waiting, .over:
+            break
+        }
+        messages += 1
+        usage = Usage()
+        usage.merge(update, of: line)
+        start = ReplyStart(id: id.string(in: line), model: model.string(in: line), usage: usage)
+        openBlock = nil
+        return .goOn
+    }
+
+    private mutating func blockStart(
+        _ index: Int, _ block: CLIBlock, of line: Span<UInt8>, emit: (ReplyEvent) -> Void
+    ) -> Action {
+        guard openBlock == nil, begin(emit) else { return disorder(emit) }
+        openBlock = index
+        switch block {
+        case .text(let text):
+            emit(.blockStarted(.text))
+            if text.count > 0 { forward(.text, text, of: line, emit: emit) }
+        case .thinking(let text, let signature):
+            emit(.blockStarted(.thinking))
+            if text.count > 0 { emit(.thinking(text)) }
+            if let signature, signature.count > 0 { emit(.signature(signature)) }
+        case .redactedThinking(let data):
+            emit(.blockStarted(.redactedThinking(data: data.text(in: line))))
+        case .toolUse(let id, let name):
+            hasVisibleOutput = true
+            emit(.blockStarted(.toolUse(id: id.text(in: line), name: name.text(in: line))))
+        case .other(let raw):
+            hasVisibleOutput = true
+            emit(.blockStarted(.other(JSONFragment(validated: raw.text(in: line).escaped))))
+        }
+        return .goOn
+    }
+
+    private mutating func delta(
+        _ index: Int, _ kind: CLIDelta, _ content: JSONSlice, of line: Span<UInt8>,
+        emit: (ReplyEvent) -> Void
+    ) -> Action {
+        guard openBlock == index else { return disorder(emit) }
+        forward(kind, content, of: line, emit: emit)
+        return .goOn
+    }
+
+    @inline(__always)
+    private mutating func forward(
+        _ kind: CLIDelta, _ content: JSONSlice, of line: Span<UInt8>, emit: (ReplyEvent) -> Void
+    ) {
+        switch kind {
+        case .text:
+            if !hasVisibleOutput { hasVisibleOutput = !content.isBlank(in: line) }
+            emit(.text(content))
+        case .thinking: emit(.thinking(content))
+        case .signature: emit(.signature(content))
+        case .toolInput: emit(.toolInput(content))
+        case .citation: emit(.citation(content))
+        }
+    }
+
+    /// Emits `.started` before the first piece; false when there is no message to begin.
+    private mutating func begin(_ emit: (ReplyEvent) -> Void) -> Bool {
+        if state == .streaming { return true }
+        guard state == .waiting, let start else { return false }
+        state = .streaming
+        emit(.started(start))
+        return true
+    }
+
+    private mutating func stop(
+        for reason: JSONSlice, _ stopSequence: JSONSlice?, of line: Span<UInt8>, emit: (ReplyEvent) -> Void
+    ) -> Action {
+        guard begin(emit) else { return disorder(emit) }
+        if openBlock != nil {
+            openBlock = nil
+            emit(.blockStopped)
+        }
+        self.stopSequence = stopSequence?.text(in: line)
+        // A reason that the vendor invents later still ends the answer.
+        let reason = StopReason(rawValue: reason.string(in: line)) ?? .endTurn
+        if reason == .endTurn, hasVisibleOutput {
+            state = .complete(reason)
+            return .goOn
+        }
+        finish(reason, emit: emit)
+        return .kill
+    }
+
+    private mutating func abandon() {
+        switch state {
+        case .streaming: state = .broken
+        case .waiting: start = nil
+        case .complete, .broken, .over: break
+        }
+        openBlock = nil
+    }
+
+    // MARK: - Ends
+
+    private mutating func retry(
+        _ retry: CLIRetry, of line: Span<UInt8>, now: Int, emit: (ReplyEvent) -> Void
+    ) -> Action {
+        evidence.note(retry, of: line)
+        announcedMilliseconds += retry.delayMilliseconds
+        if state == .streaming || state == .broken { return failNow(evidence.interrupted(now: now), emit) }
+        start = nil
+        openBlock = nil
+        let isBeyondPatience =
+            retry.attempt > limits.maxRetries || announcedMilliseconds > limits.retryPatienceMilliseconds
+        return isBeyondPatience ? failNow(evidence.fault(now: now), emit) : .goOn
+    }
+
+    private mutating func result(
+        _ result: CLIResult, of line: Span<UInt8>, now: Int, emit: (ReplyEvent) -> Void
+    ) -> Action {
+        if case .complete(let reason) = state {
+            if !result.isError, messages == 1 { usage.fillIn(result.usage, of: line) }
+            finish(reason, emit: emit)
+            return .end
+        }
+        evidence.note(result, of: line)
+        fail(evidence.fault(now: now), emit: emit)
+        return .end
+    }
+
+    private mutating func finish(_ reason: StopReason, emit: (ReplyEvent) -> Void) {
+        state = .over
+        emit(.finished(ReplyEnd(reason: reason, stopSequence: stopSequence, usage: usage)))
+    }
+
+    private mutating func failNow(_ fault: Fault, _ emit: (ReplyEvent) -> Void) -> Action {
+        fail(fault, emit: emit)
+        return .kill
+    }
+
+    private mutating func disorder(_ emit: (ReplyEvent) -> Void) -> Action {
+        failNow(Fault(.badGateway, "The CLI's answer came out of order.", detail: "block order"), emit)
+    }
+}
+
+extension JSONSlice {
+    /// True when the escaped text holds nothing but white space.
+    fileprivate func isBlank(in line: Span<UInt8>) -> Bool {
+        var index = start
+        while index < end {
+            switch line[index] {
+            case UInt8(ascii: " "): index += 1
+            case UInt8(ascii: "\\"):
+                guard index + 1 < end, [UInt8(ascii: "n"), UInt8(ascii: "t"), UInt8(ascii: "r")].contains(line[index + 1])
+                else { return false }
+                index += 2
+            default: return false
+            }
+        }
+        return true
+    }
+}
+
+extension Usage {
+    /// Takes over every count that the line gives: later lines of a stream are cumulative.
+    mutating func merge(_ update: UsageUpdate, of line: Span<UInt8>) {
+        if let value = update.input { inputTokens = value }
+        if let value = update.cacheCreation { cacheCreationTokens = value }
+        if let value = update.cacheCreation5m { cacheCreation5mTokens = value }
+        if let value = update.cacheCreation1h { cacheCreation1hTokens = value }
+        if let value = update.cacheRead { cacheReadTokens = value }
+        if let value = update.output { outputTokens = value }
+        if let value = update.thinking { thinkingTokens = value }
+        if let value = update.serviceTier { serviceTier = value.string(in: line) }
+    }
+
+    /// Takes from the result what the stream left open: its sums are those of the only message.
+    fileprivate mutating func fillIn(_ update: UsageUpdate, of line: Span<UInt8>) {
+        if cacheCreation5mTokens == 0, cacheCreation1hTokens == 0 {
+            cacheCreation5mTokens = update.cacheCreation5m ?? 0
+            cacheCreation1hTokens = update.cacheCreation1h ?? 0
+        }
+        if thinkingTokens == 0 { thinkingTokens = update.thinking ?? 0 }
+        if serviceTier == nil { serviceTier = update.serviceTier?.string(in: line) }
+    }
+}

@@ -1,0 +1,147 @@
+import Glibc
+import Synchronization
+public import Vocabulary
+
+/// The private directories of one turn: nothing of one caller's turn is there when the next one's begins.
+public struct TurnDirectory: Sendable, Equatable {
+    /// Which of the numbered directories it is.
+    public let slot: Int
+    /// The directory itself, the child's HOME.
+    public let path: String
+    /// The child's configuration.
+    public var configuration: String { path + "/config" }
+    /// The child's temporary files and socket.
+    public var temporary: String { path + "/tmp" }
+    /// Where the child starts. The model is told this path, so that it hardly ever changes.
+    public var working: String { path + "/work" }
+
+    static let parts = ["config", "tmp", "work"]
+}
+
+/// Hands out turn directories, always the lowest free one, and empties them afterwards.
+///
+/// Shared by all loops. Two services must not share one state directory: each removes what it finds at its start.
+public final class TurnDirectories: Sendable {
+    private let root: String
+    private let shelf = Mutex(Shelf())
+
+    private struct Shelf {
+        var used: [Bool] = []
+        /// Slots whose directories exist and are empty.
+        var prepared: Set<Int> = []
+    }
+
+    /// Directories below `state`/turns; what an earlier run left there is removed.
+    public init(state: String) throws(Fault) {
+        root = state + "/turns"
+        for path in [state, root] where unsafe mkdir(path, 0o700) != 0 && errno != EEXIST {
+            throw Self.fault("cannot make", path)
+        }
+        guard PrivateTree.empty(root, keeping: []) else { throw Self.fault("cannot empty", root) }
+    }
+
+    /// Takes the lowest free directory; give it back with `release`.
+    func take() throws(Fault) -> TurnDirectory {
+        let (slot, isPrepared) = shelf.withLock { shelf in
+            let slot = shelf.used.firstIndex(of: false) ?? shelf.used.count
+            if slot == shelf.used.count { shelf.used.append(true) } else { shelf.used[slot] = true }
+            return (slot, shelf.prepared.remove(slot) != nil)
+        }
+        let directory = TurnDirectory(slot: slot, path: "\(root)/\(slot)")
+        if isPrepared { return directory }
+        let paths = [directory.path] + TurnDirectory.parts.map { "\(directory.path)/\($0)" }
+        for path in paths where unsafe mkdir(path, 0o700) != 0 && errno != EEXIST {
+            let fault = Self.fault("cannot make", path)
+            shelf.withLock { $0.used[slot] = false }
+            throw fault
+        }
+        return directory
+    }
+
+    /// Empties a directory and makes it free. One that cannot be emptied is not used again.
+    func release(_ directory: TurnDirectory) {
+        guard PrivateTree.empty(directory.path, keeping: TurnDirectory.parts) else { return }
+        shelf.withLock { shelf in
+            shelf.prepared.insert(directory.slot)
+            shelf.used[directory.slot] = false
+        }
+    }
+
+    private static func fault(_ what: String, _ path: String) -> Fault {
+        let reason = unsafe String(cString: strerror(errno))
+        return Fault(
+            .unavailable, "The gateway cannot prepare a turn.", detail: "\(what) \(path): \(reason)",
+            retryAfterSeconds: 5)
+    }
+}
+
+/// Removal that never follows a symbolic link and never leaves the directory it was given.
+enum PrivateTree {
+    /// Deeper trees are not ours to remove.
+    private static let maxDepth = 64
+
+    /// Removes everything in the directory at `path` but the directories `parts`, which are emptied and, where
+    /// something has taken their place, made anew. False when something is left.
+    static func empty(_ path: String, keeping parts: [String]) -> Bool {
+        let directory = unsafe open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard directory >= 0 else { return false }
+        return empty(directory, keeping: parts, depth: 0)
+    }
+
+    /// Takes over `directory`.
+    private static func empty(_ directory: Int32, keeping parts: [String], depth: Int) -> Bool {
+        guard let entries = names(in: directory) else {
+            close(directory)
+            return false
+        }
+        defer { close(directory) }
+        var isEmpty = true
+        var missing = parts
+        for name in entries {
+            if let place = missing.firstIndex(of: name), let part = openDirectory(name, in: directory) {
+                isEmpty = empty(part, keeping: [], depth: depth + 1) && isEmpty
+                missing.remove(at: place)
+            } else {
+                isEmpty = remove(name, in: directory, depth: depth) && isEmpty
+            }
+        }
+        for part in missing where unsafe mkdirat(directory, part, 0o700) != 0 { isEmpty = false }
+        return isEmpty
+    }
+
+    private static func remove(_ name: String, in directory: Int32, depth: Int) -> Bool {
+        if unsafe unlinkat(directory, name, 0) == 0 || errno == ENOENT { return true }
+        guard depth < maxDepth, let inner = openDirectory(name, in: directory) else { return false }
+        guard empty(inner, keeping: [], depth: depth + 1) else { return false }
+        return unsafe unlinkat(directory, name, AT_REMOVEDIR) == 0
+    }
+
+    private static func openDirectory(_ name: String, in directory: Int32) -> Int32? {
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        var number = unsafe openat(directory, name, flags)
+        if number < 0, errno == EACCES {
+            // A child may have taken its own rights away.
+            _ = unsafe fchmodat(directory, name, 0o700, AT_SYMLINK_NOFOLLOW)
+            number = unsafe openat(directory, name, flags)
+        }
+        return number < 0 ? nil : number
+    }
+
+    private static func names(in directory: Int32) -> [String]? {
+        let copy = fcntl(directory, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { return nil }
+        guard let stream = unsafe fdopendir(copy) else {
+            close(copy)
+            return nil
+        }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { field in
+                unsafe field.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+}

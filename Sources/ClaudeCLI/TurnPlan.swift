@@ -1,0 +1,209 @@
+public import Vocabulary
+
+/// Everything that is written to the CLI for one turn, in the order and portions in which it must be written.
+///
+/// The CLI appends assistant rows the moment it reads them but queues user rows, so after each user row of the
+/// history its zero-turn result must be awaited: a portion ends where the CLI has to be waited for.
+public struct TurnPlan: Sendable {
+    /// The id of the `initialize` request.
+    static let initializeID: StaticString = "i"
+    /// The id of the `apply_flag_settings` request.
+    static let settingsID: StaticString = "s"
+    /// The id of the `get_context_usage` request.
+    static let countID: StaticString = "u"
+
+    /// The rows of each portion, as pieces to be written one after another.
+    private(set) var portions: [[ArraySlice<UInt8>]] = []
+    /// True when the tokens are to be counted rather than the model asked.
+    let counts: Bool
+
+    /// Plans the turn that answers a conversation, for a model the CLI knows by `model`.
+    public init(answering conversation: Conversation, model: String) throws(Refusal) {
+        try self.init(conversation, model: model, counts: false)
+    }
+
+    /// Plans the counting of a conversation's tokens; the model is not asked.
+    public init(counting conversation: Conversation, model: String) throws(Refusal) {
+        try self.init(conversation, model: model, counts: true)
+    }
+
+    private init(_ conversation: Conversation, model: String, counts: Bool) throws(Refusal) {
+        self.counts = counts
+        let settings = try TurnSettings(conversation, model: model)
+        let messages = try Self.messages(of: conversation)
+        var rows = RowWriter()
+        Self.initialize(conversation, settings.tools, &rows)
+        settings.write(to: &rows)
+        for (index, message) in messages.enumerated() {
+            guard message.role == .user else {
+                try Self.assistant(message.blocks, number: index, model: model, &rows)
+                continue
+            }
+            let isLast = index == messages.count - 1
+            try Self.user(message.blocks, number: index, isQuestion: isLast && !counts, &rows)
+            guard !isLast || counts else { break }
+            portions.append(rows.pieces())
+            rows = RowWriter()
+        }
+        if counts { Self.count(&rows) }
+        portions.append(rows.pieces())
+    }
+
+    // MARK: - The conversation in the CLI's terms
+
+    /// The turns with neighbouring user turns joined, which the CLI would otherwise join with a line end, and
+    /// system turns as marked text of the user, since the CLI takes no other role than user and assistant.
+    private static func messages(of conversation: Conversation) throws(Refusal) -> [Turn] {
+        var messages: [Turn] = []
+        for turn in conversation.turns {
+            let role: Turn.Role = turn.role == .assistant ? .assistant : .user
+            let blocks = turn.role == .system ? turn.blocks.map(instruction) : turn.blocks
+            if role == .user, let last = messages.indices.last, messages[last].role == .user {
+                messages[last].blocks += blocks
+            } else {
+                messages.append(Turn(role, blocks))
+            }
+        }
+        guard let last = messages.last, last.role == .user else {
+            throw Refusal(
+                .invalidRequest,
+                "messages: the conversation must end with a user message; continuing an assistant message "
+                    + "that was begun (prefill) is not supported.",
+                param: "messages")
+        }
+        return messages
+    }
+
+    private static func instruction(_ block: Block) -> Block {
+        guard case .text(let text) = block else { return block }
+        return .text(.joined(["<system>\n", text, "\n</system>"], separator: ""))
+    }
+
+    // MARK: - Rows
+
+    private static func initialize(_ conversation: Conversation, _ tools: ClientTools, _ rows: inout RowWriter) {
+        rows.beginObject()
+        rows.raw("\"type\":\"control_request\"")
+        rows.key("request_id")
+        rows.literal(initializeID)
+        rows.key("request")
+        rows.beginObject()
+        rows.raw("\"subtype\":\"initialize\"")
+        rows.key("systemPrompt")
+        rows.beginArray()
+        for text in conversation.system where !text.isEmpty { rows.text(text) }
+        rows.endArray()
+        tools.write(to: &rows)
+        rows.endObject()
+        rows.endObject()
+        rows.endRow()
+    }
+
+    /// `client_composed` has the text delivered as written: no `@file` is read and no `/command` obeyed.
+    private static func user(
+        _ blocks: [Block], number: Int, isQuestion: Bool, _ rows: inout RowWriter
+    ) throws(Refusal) {
+        rows.beginObject()
+        rows.raw("\"type\":\"user\",\"client_composed\":true")
+        if !isQuestion { rows.raw("\"shouldQuery\":false") }
+        rows.key("uuid")
+        rows.string(uuid(number))
+        rows.key("message")
+        rows.beginObject()
+        rows.raw("\"role\":\"user\"")
+        rows.key("content")
+        try content(blocks, &rows)
+        rows.endObject()
+        rows.endObject()
+        rows.endRow()
+    }
+
+    /// Without an id of its own and a model, thinking blocks of the row are dropped by the CLI.
+    private static func assistant(
+        _ blocks: [Block], number: Int, model: String, _ rows: inout RowWriter
+    ) throws(Refusal) {
+        rows.beginObject()
+        rows.raw("\"type\":\"assistant\"")
+        rows.key("message")
+        rows.beginObject()
+        rows.key("id")
+        rows.string("msg_\(number)")
+        rows.raw("\"type\":\"message\",\"role\":\"assistant\"")
+        rows.key("model")
+        rows.string(model)
+        rows.key("content")
+        try content(blocks, &rows)
+        rows.raw("\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":0,\"output_tokens\":0}")
+        rows.endObject()
+        rows.endObject()
+        rows.endRow()
+    }
+
+    private static func count(_ rows: inout RowWriter) {
+        rows.beginObject()
+        rows.raw("\"type\":\"control_request\"")
+        rows.key("request_id")
+        rows.literal(countID)
+        rows.raw("\"request\":{\"subtype\":\"get_context_usage\"}")
+        rows.endObject()
+        rows.endRow()
+    }
+
+    private static func content(_ blocks: [Block], _ rows: inout RowWriter) throws(Refusal) {
+        rows.beginArray()
+        for block in blocks { try self.block(block, &rows) }
+        rows.endArray()
+    }
+
+    private static func block(_ block: Block, _ rows: inout RowWriter) throws(Refusal) {
+        switch block {
+        case .document(let whole), .other(let whole):
+            rows.fragment(whole)
+            return
+        default: rows.beginObject()
+        }
+        switch block {
+        case .text(let text):
+            rows.raw("\"type\":\"text\"")
+            rows.key("text")
+            rows.text(text)
+        case .image(let source):
+            rows.raw("\"type\":\"image\"")
+            rows.key("source")
+            rows.fragment(source)
+        case .toolUse(let id, let name, let input):
+            rows.raw("\"type\":\"tool_use\"")
+            rows.key("id")
+            rows.text(id)
+            rows.key("name")
+            rows.text(name)
+            rows.key("input")
+            rows.fragment(input)
+        case .toolResult(let id, let blocks, let isError):
+            rows.raw("\"type\":\"tool_result\"")
+            rows.key("tool_use_id")
+            rows.text(id)
+            rows.key("content")
+            try content(blocks, &rows)
+            if isError { rows.raw("\"is_error\":true") }
+        case .thinking(let text, let signature):
+            rows.raw("\"type\":\"thinking\"")
+            rows.key("thinking")
+            rows.text(text)
+            rows.key("signature")
+            rows.text(signature)
+        case .redactedThinking(let data):
+            rows.raw("\"type\":\"redacted_thinking\"")
+            rows.key("data")
+            rows.text(data)
+        case .document, .other: break
+        }
+        rows.endObject()
+    }
+
+    /// A row's name, unique within the turn: a process serves one turn only.
+    private static func uuid(_ number: Int) -> String {
+        let digits = String(number, radix: 16)
+        return "00000000-0000-4000-8000-" + String(repeating: "0", count: max(0, 12 - digits.count)) + digits
+    }
+}

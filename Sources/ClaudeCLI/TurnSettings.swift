@@ -1,0 +1,128 @@
+import Vocabulary
+
+/// What of a request reaches the CLI as settings: the model, the effort, and an allow-list of parameters.
+///
+/// `CLAUDE_CODE_EXTRA_BODY` could replace any part of the vendor's request. Only what a client may set goes in:
+/// never `system`, `messages`, `tools`, `model` or `metadata`, by which the service knows whose traffic it is.
+struct TurnSettings {
+    let tools: ClientTools
+    private let model: String
+    private let effort: String?
+    /// The JSON object of extra parameters; empty when there are none.
+    private(set) var extraBody: [UInt8] = []
+
+    init(_ conversation: Conversation, model: String) throws(Refusal) {
+        self.model = model
+        tools = try ClientTools(conversation)
+        if let effort = conversation.effort {
+            guard ["low", "medium", "high", "xhigh", "max"].contains(effort) else {
+                throw Refusal(.invalidRequest, "effort must be low, medium, high, xhigh or max", param: "effort")
+            }
+        }
+        effort = conversation.effort
+        var json = RowWriter()
+        json.beginObject()
+        Self.sampling(conversation.sampling, &json)
+        Self.thinking(conversation.thinking, &json)
+        try Self.output(conversation.outputFormat, &json)
+        tools.writeChoice(to: &json)
+        json.endObject()
+        let pieces = json.pieces()
+        if pieces.count > 1 || pieces[0].count > 2 { extraBody = Array(pieces.joined()) }
+    }
+
+    /// Writes the row that applies them.
+    func write(to rows: inout RowWriter) {
+        rows.beginObject()
+        rows.raw("\"type\":\"control_request\"")
+        rows.key("request_id")
+        rows.literal(TurnPlan.settingsID)
+        rows.key("request")
+        rows.beginObject()
+        rows.raw("\"subtype\":\"apply_flag_settings\"")
+        rows.key("settings")
+        rows.beginObject()
+        rows.key("model")
+        rows.string(model)
+        if let effort {
+            rows.key("effortLevel")
+            rows.string(effort)
+        }
+        if !extraBody.isEmpty {
+            rows.key("env")
+            rows.beginObject()
+            rows.key("CLAUDE_CODE_EXTRA_BODY")
+            rows.string(String(decoding: extraBody, as: UTF8.self))
+            rows.endObject()
+        }
+        rows.endObject()
+        rows.endObject()
+        rows.endObject()
+        rows.endRow()
+    }
+
+    private static func sampling(_ sampling: Sampling, _ json: inout RowWriter) {
+        if let limit = sampling.maxTokens {
+            json.key("max_tokens")
+            json.integer(limit)
+        }
+        if let value = sampling.temperature {
+            json.key("temperature")
+            json.fragment(value)
+        }
+        if let value = sampling.topP {
+            json.key("top_p")
+            json.fragment(value)
+        }
+        if let value = sampling.topK {
+            json.key("top_k")
+            json.fragment(value)
+        }
+        if let value = sampling.serviceTier {
+            json.key("service_tier")
+            json.fragment(value)
+        }
+        guard !sampling.stopSequences.isEmpty else { return }
+        json.key("stop_sequences")
+        json.beginArray()
+        for text in sampling.stopSequences { json.text(text) }
+        json.endArray()
+    }
+
+    /// The CLI is started with thinking switched off; what is asked for overrides that.
+    private static func thinking(_ thinking: Thinking?, _ json: inout RowWriter) {
+        switch thinking {
+        case nil, .disabled: return
+        case .adaptive:
+            json.key("thinking")
+            json.raw("{\"type\":\"adaptive\"}")
+        case .enabled(let budget):
+            json.key("thinking")
+            json.beginObject()
+            json.raw("\"type\":\"enabled\"")
+            json.key("budget_tokens")
+            json.integer(budget)
+            json.endObject()
+        }
+    }
+
+    private static func output(_ format: OutputFormat?, _ json: inout RowWriter) throws(Refusal) {
+        switch format {
+        case nil: return
+        case .jsonSchema(let schema):
+            json.key("output_config")
+            json.beginObject()
+            json.key("format")
+            json.beginObject()
+            json.raw("\"type\":\"json_schema\"")
+            json.key("schema")
+            json.fragment(schema)
+            json.endObject()
+            json.endObject()
+        case .jsonObject:
+            // The vendor's grammar wants a schema: an object that may hold anything.
+            json.key("output_config")
+            json.raw("{\"format\":{\"type\":\"json_schema\",\"schema\":{\"type\":\"object\"}}}")
+        }
+    }
+}

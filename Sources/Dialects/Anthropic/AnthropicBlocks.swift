@@ -1,0 +1,57 @@
+import Vocabulary
+
+/// Decodes the content of a message.
+enum AnthropicBlocks {
+    /// Content is a string or an array of blocks.
+    static func blocks(_ content: JSONValue) throws(Refusal) -> [Block] {
+        if let text = content.text { return text.isEmpty ? [] : [.text(text)] }
+        guard content.kind == .array else { throw content.wrongType("string or array") }
+        var blocks: [Block] = []
+        for value in content.elements { blocks.append(try block(value)) }
+        return blocks
+    }
+
+    private static func block(_ value: JSONValue) throws(Refusal) -> Block {
+        let type = try value.expect(.object).required("type").requireText()
+        if type.matches("text") { return .text(try value.required("text").requireText()) }
+        if type.matches("image") { return .image(source: try source(value)) }
+        if type.matches("document") {
+            _ = try source(value)
+            return .document(Fragments.withoutCacheMarks(value))
+        }
+        if type.matches("tool_use") {
+            return .toolUse(
+                id: try value.required("id").requireText(), name: try value.required("name").requireText(),
+                input: try value.required("input").expect(.object).fragment)
+        }
+        if type.matches("tool_result") { return try toolResult(value) }
+        if type.matches("thinking") {
+            return .thinking(
+                try value.required("thinking").requireText(),
+                signature: try value.required("signature").requireText())
+        }
+        if type.matches("redacted_thinking") {
+            return .redactedThinking(try value.required("data").requireText())
+        }
+        return .other(Fragments.withoutCacheMarks(value))
+    }
+
+    private static func source(_ value: JSONValue) throws(Refusal) -> JSONFragment {
+        let source = try value.required("source").expect(.object)
+        let type = try source.required("type").requireText()
+        if type.matches("base64") {
+            _ = try source.required("media_type").requireText()
+            _ = try source.required("data").requireText()
+        } else if type.matches("url") {
+            _ = try source.required("url").requireText()
+        }
+        return source.fragment
+    }
+
+    private static func toolResult(_ value: JSONValue) throws(Refusal) -> Block {
+        let id = try value.required("tool_use_id").requireText()
+        let content = try value.optional("content").map(blocks) ?? []
+        return .toolResult(
+            id: id, content: content, isError: try RequestFields.flag(value, "is_error"))
+    }
+}

@@ -1,0 +1,76 @@
+import Vocabulary
+
+/// The parts of a message object that streams and bodies share.
+enum AnthropicMessage {
+    /// The vendor's own id where the CLI gave one.
+    static func id(_ start: ReplyStart, _ identity: ReplyIdentity) -> String {
+        start.id.hasPrefix("msg_") ? start.id : "msg_" + identity.suffix
+    }
+
+    /// The message up to the first block.
+    static func begin(_ writer: inout JSONWriter, _ start: ReplyStart, _ identity: ReplyIdentity) {
+        writer.beginObject()
+        writer.key("id")
+        writer.string(id(start, identity))
+        writer.raw("\"type\":\"message\",\"role\":\"assistant\"")
+        writer.key("model")
+        writer.string(start.model)
+        writer.key("content")
+        writer.beginArray()
+    }
+
+    /// The message from behind the last block; `end` is nil in a stream's first event.
+    static func end(_ writer: inout JSONWriter, _ end: ReplyEnd?, _ usage: Usage) {
+        writer.endArray()
+        stop(&writer, end)
+        writer.raw("\"stop_details\":null")
+        writer.key("usage")
+        self.usage(&writer, usage)
+        writer.endObject()
+    }
+
+    /// `stop_reason` and `stop_sequence`.
+    static func stop(_ writer: inout JSONWriter, _ end: ReplyEnd?) {
+        writer.key("stop_reason")
+        if let end { writer.string(end.reason.rawValue) } else { writer.null() }
+        writer.key("stop_sequence")
+        if let sequence = end?.stopSequence { writer.string(sequence) } else { writer.null() }
+    }
+
+    /// The whole usage object. A total without its parts, and an unknown tier, are null rather than guessed.
+    static func usage(_ writer: inout JSONWriter, _ usage: Usage) {
+        writer.beginObject()
+        counts(&writer, usage)
+        writer.key("cache_creation")
+        if usage.cacheCreation5mTokens + usage.cacheCreation1hTokens == usage.cacheCreationTokens {
+            writer.beginObject()
+            writer.key("ephemeral_5m_input_tokens")
+            writer.integer(usage.cacheCreation5mTokens)
+            writer.key("ephemeral_1h_input_tokens")
+            writer.integer(usage.cacheCreation1hTokens)
+            writer.endObject()
+        } else {
+            writer.null()
+        }
+        writer.key("service_tier")
+        if let tier = usage.serviceTier { writer.string(tier) } else { writer.null() }
+        writer.endObject()
+    }
+
+    /// The members that also end a stream.
+    static func counts(_ writer: inout JSONWriter, _ usage: Usage) {
+        writer.key("input_tokens")
+        writer.integer(usage.inputTokens)
+        writer.key("cache_creation_input_tokens")
+        writer.integer(usage.cacheCreationTokens)
+        writer.key("cache_read_input_tokens")
+        writer.integer(usage.cacheReadTokens)
+        writer.key("output_tokens")
+        writer.integer(usage.outputTokens)
+        writer.key("output_tokens_details")
+        writer.beginObject()
+        writer.key("thinking_tokens")
+        writer.integer(usage.thinkingTokens)
+        writer.endObject()
+    }
+}

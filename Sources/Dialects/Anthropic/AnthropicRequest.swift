@@ -1,0 +1,172 @@
+import Vocabulary
+
+/// Decodes `POST /v1/messages` and its `count_tokens`.
+enum AnthropicRequest {
+    static func decode(_ root: JSONValue, context: RequestContext) throws(Refusal) -> Conversation {
+        try refuseThread(root)
+        var conversation = Conversation(model: try RequestFields.model(root))
+        try limits(root, into: &conversation, context)
+        if let system = root.optional("system") { conversation.system = try systemTexts(system) }
+        try messages(root, into: &conversation)
+        try tools(root, into: &conversation)
+        try thinking(root, into: &conversation)
+        try output(root, into: &conversation)
+        if let metadata = root.optional("metadata") {
+            conversation.metadata = try metadata.expect(.object).fragment
+        }
+        conversation.streams = try RequestFields.flag(root, "stream")
+        try unsupported(root, in: &conversation)
+        try conversation.check(field: "messages", countsTokens: context.countsTokens)
+        return conversation
+    }
+
+    /// A thread's later requests carry only what is new, so that ignoring the field would lose the history;
+    /// SDKs answer this refusal by sending the whole conversation.
+    private static func refuseThread(_ root: JSONValue) throws(Refusal) {
+        guard let thread = root.optional("thread") else { return }
+        throw thread.invalid(
+            "message threads are not supported; send the whole conversation",
+            code: "thread_unsupported_request")
+    }
+
+    private static func limits(
+        _ root: JSONValue, into conversation: inout Conversation, _ context: RequestContext
+    ) throws(Refusal) {
+        if !context.countsTokens { _ = try root.required("max_tokens") }
+        conversation.sampling.maxTokens = try RequestFields.limit(root, "max_tokens")
+        conversation.sampling.temperature =
+            try RequestFields.number(root, "temperature", in: 0...1)?.fragment
+        conversation.sampling.topP = try RequestFields.number(root, "top_p", in: 0...1)?.fragment
+        if let topK = root.optional("top_k") {
+            _ = try topK.requireInteger(in: 0...Int(Int32.max))
+            conversation.sampling.topK = topK.fragment
+        }
+        if let stops = root.optional("stop_sequences") {
+            conversation.sampling.stopSequences = try RequestFields.texts(stops)
+        }
+        if let tier = root.optional("service_tier") {
+            _ = try RequestFields.word(tier, of: ["auto", "standard_only"])
+            conversation.sampling.serviceTier = tier.fragment
+        }
+    }
+
+    /// A system prompt is a string or text blocks.
+    static func systemTexts(_ value: JSONValue) throws(Refusal) -> [JSONText] {
+        if let text = value.text { return text.isEmpty ? [] : [text] }
+        guard value.kind == .array else { throw value.wrongType("string or array") }
+        var texts: [JSONText] = []
+        for block in value.elements {
+            let type = try block.expect(.object).required("type")
+            guard try type.requireText().matches("text") else {
+                throw type.invalid("system blocks must be of type text")
+            }
+            texts.append(try block.required("text").requireText())
+        }
+        return texts
+    }
+
+    private static func messages(
+        _ root: JSONValue, into conversation: inout Conversation
+    ) throws(Refusal) {
+        let list = try root.required("messages").expect(.array)
+        for message in list.elements {
+            let roleValue = try message.expect(.object).required("role")
+            let content = try message.required("content")
+            switch try RequestFields.word(roleValue, of: ["user", "assistant", "system"]) {
+            case "system":
+                let texts = try systemTexts(content)
+                if conversation.turns.isEmpty {
+                    conversation.system += texts
+                } else if !texts.isEmpty {
+                    conversation.turns.append(Turn(.system, texts.map(Block.text)))
+                }
+            case "user":
+                conversation.turns.append(Turn(.user, try AnthropicBlocks.blocks(content)))
+            default:
+                conversation.turns.append(Turn(.assistant, try AnthropicBlocks.blocks(content)))
+            }
+        }
+        if conversation.turns.isEmpty { throw list.invalid("at least one message is required") }
+    }
+
+    private static func tools(
+        _ root: JSONValue, into conversation: inout Conversation
+    ) throws(Refusal) {
+        for tool in try RequestFields.list(root, "tools") {
+            if let type = try tool.expect(.object).optional("type"),
+                try !type.requireText().matches("custom")
+            {
+                throw type.invalid("only tools that the client runs itself, of type custom, are supported")
+            }
+            let name = try tool.required("name").requireText()
+            let schema = try tool.required("input_schema").expect(.object)
+            conversation.tools.append(
+                Tool(
+                    name: name, description: try tool.optional("description")?.requireText(),
+                    schema: schema.fragment))
+            if tool.optional("strict")?.bool == true { conversation.ignore("tools.strict") }
+        }
+        guard let choice = try root.optional("tool_choice")?.expect(.object) else { return }
+        let type = try choice.required("type")
+        switch try RequestFields.word(type, of: ["auto", "any", "none", "tool"]) {
+        case "any": conversation.toolChoice = .any
+        case "none": conversation.toolChoice = .none
+        case "tool": conversation.toolChoice = .named(try choice.required("name").requireText())
+        default: conversation.toolChoice = .auto
+        }
+        conversation.allowsParallelToolCalls =
+            try !RequestFields.flag(choice, "disable_parallel_tool_use")
+    }
+
+    private static func thinking(
+        _ root: JSONValue, into conversation: inout Conversation
+    ) throws(Refusal) {
+        guard let thinking = try root.optional("thinking")?.expect(.object) else { return }
+        let type = try thinking.required("type")
+        switch try RequestFields.word(type, of: ["enabled", "disabled", "adaptive", "between_tools"]) {
+        case "enabled":
+            let budget = try thinking.required("budget_tokens").requireInteger(in: 1024...Int(Int32.max))
+            conversation.thinking = .enabled(budgetTokens: budget)
+        case "disabled": conversation.thinking = .disabled
+        case "between_tools":
+            conversation.thinking = .adaptive
+            conversation.ignore("thinking.type")
+        default: conversation.thinking = .adaptive
+        }
+        guard let display = thinking.optional("display") else { return }
+        switch try display.requireString() {
+        case "omitted": conversation.thinkingDisplay = .omitted
+        case "summarized": conversation.thinkingDisplay = .summarized
+        default: conversation.ignore("thinking.display")
+        }
+    }
+
+    /// The format has two spellings: `output_config.format`, and `output_format` of the earlier beta.
+    private static func output(
+        _ root: JSONValue, into conversation: inout Conversation
+    ) throws(Refusal) {
+        let config = try root.optional("output_config")?.expect(.object)
+        if let effort = config?.optional("effort") {
+            conversation.effort = try RequestFields.word(
+                effort, of: ["low", "medium", "high", "xhigh", "max"])
+        }
+        guard let format = try (config?.optional("format") ?? root.optional("output_format"))?.expect(.object)
+        else { return }
+        let type = try format.required("type")
+        guard try type.requireText().matches("json_schema") else {
+            throw type.invalid("must be json_schema")
+        }
+        conversation.outputFormat = .jsonSchema(try format.required("schema").expect(.object).fragment)
+    }
+
+    private static func unsupported(
+        _ root: JSONValue, in conversation: inout Conversation
+    ) throws(Refusal) {
+        for key: StaticString in ["mcp_servers", "container"] {
+            guard let value = root.optional(key), !RequestFields.isHarmless(value) else { continue }
+            throw value.invalid("is not supported here")
+        }
+        RequestFields.ignore(
+            ["context_management", "inference_geo", "speed", "fallbacks"], of: root, in: &conversation)
+    }
+}

@@ -1,0 +1,142 @@
+import Vocabulary
+
+/// Writes a chat completion stream: unnamed chunks, and `[DONE]`.
+struct ChatStream: ReplyEncoder {
+    private let identity: ReplyIdentity
+    private let showsThinking: Bool
+    private let wantsUsage: Bool
+    /// A chunk up to its delta; and on to the text of a delta of content and of thinking.
+    private var head: [UInt8] = []
+    private var textHead: [UInt8] = []
+    private var thinkingHead: [UInt8] = []
+    /// A piece of the open call's arguments up to its text.
+    private var callHead: [UInt8] = []
+    /// A chunk from behind its delta.
+    private let tail: StaticString
+    private var open = OpenBlock.hidden
+    private var calls = 0
+    private var callHasArguments = false
+    /// Object, id, created and model, for the usage chunk.
+    private var usageHead = JSONWriter()
+
+    private enum OpenBlock { case hidden, text, thinking, call }
+
+    init(_ conversation: Conversation, _ identity: ReplyIdentity) {
+        self.identity = identity
+        showsThinking = conversation.showsThinking
+        wantsUsage = conversation.wantsUsageInStream
+        tail =
+            wantsUsage
+            ? ",\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"
+            : ",\"logprobs\":null,\"finish_reason\":null}]}\n\n"
+    }
+
+    mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8]) {
+        switch event {
+        case .text(let slice):
+            if open == .text { delta(textHead, slice, "\"}", line, &out) }
+        case .thinking(let slice):
+            if open == .thinking { delta(thinkingHead, slice, "\"}", line, &out) }
+        case .toolInput(let slice):
+            guard open == .call, slice.count > 0 else { return }
+            callHasArguments = true
+            delta(callHead, slice, "\"}}]}", line, &out)
+        case .started(let start): started(start, &out)
+        case .blockStarted(let block): begin(block, &out)
+        case .blockStopped: stop(&out)
+        case .finished(let end): finish(end, &out)
+        case .failed(let fault): fail(fault, &out)
+        case .signature, .citation: break
+        }
+    }
+
+    @inline(__always)
+    private func delta(
+        _ head: [UInt8], _ slice: JSONSlice, _ close: StaticString, _ line: Span<UInt8>,
+        _ out: inout [UInt8]
+    ) {
+        out.append(contentsOf: head)
+        out.append(copying: line.extracting(slice.start..<slice.end))
+        out.append(close)
+        out.append(tail)
+    }
+
+    private mutating func started(_ start: ReplyStart, _ out: inout [UInt8]) {
+        var writer = JSONWriter()
+        writer.beginObject()
+        ChatReply.head(&writer, "chat.completion.chunk", model: start.model, identity)
+        usageHead = writer
+        head.append("data: ")
+        head += writer.bytes
+        head.append(",\"choices\":[{\"index\":0,\"delta\":")
+        textHead = head
+        textHead.append("{\"content\":\"")
+        thinkingHead = head
+        thinkingHead.append("{\"reasoning_content\":\"")
+        out += head
+        out.append("{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null}")
+        out.append(tail)
+    }
+
+    private mutating func begin(_ block: ReplyBlock, _ out: inout [UInt8]) {
+        switch block {
+        case .text: open = .text
+        case .thinking: open = showsThinking ? .thinking : .hidden
+        case .toolUse(let id, let name):
+            open = .call
+            callHasArguments = false
+            out += head
+            openCall(&out)
+            out.append(",\"id\":\"")
+            out += id.escaped
+            out.append("\",\"type\":\"function\",\"function\":{\"name\":\"")
+            out += name.escaped
+            out.append("\",\"arguments\":\"\"}}]}")
+            out.append(tail)
+            callHead = head
+            openCall(&callHead)
+            callHead.append(",\"function\":{\"arguments\":\"")
+            calls += 1
+        case .redactedThinking, .other: open = .hidden
+        }
+    }
+
+    private func openCall(_ out: inout [UInt8]) {
+        out.append("{\"tool_calls\":[{\"index\":")
+        out.append(decimal: calls)
+    }
+
+    private mutating func stop(_ out: inout [UInt8]) {
+        // A call without arguments still has an object of them, or clients fail to parse "".
+        if open == .call, !callHasArguments {
+            out += callHead
+            out.append("{}\"}}]}")
+            out.append(tail)
+        }
+        open = .hidden
+    }
+
+    private func finish(_ end: ReplyEnd, _ out: inout [UInt8]) {
+        out += head
+        out.append("{},\"logprobs\":null,\"finish_reason\":\"")
+        out.append(ChatReply.finishReason(end.reason, calls: calls))
+        out.append(wantsUsage ? "\"}],\"usage\":null}\n\n" : "\"}]}\n\n")
+        if wantsUsage {
+            var writer = usageHead
+            writer.raw("\"choices\":[]")
+            ChatReply.usage(&writer, end.usage)
+            ChatReply.tier(&writer, end.usage)
+            writer.endObject()
+            out.append("data: ")
+            out += writer.bytes
+            out.append("\n\n")
+        }
+        out.append("data: [DONE]\n\n")
+    }
+
+    private func fail(_ fault: Fault, _ out: inout [UInt8]) {
+        out.append("data: ")
+        out += ErrorReply(fault, dialect: .chatCompletions, requestID: identity.requestID).body
+        out.append("\n\n")
+    }
+}

@@ -1,0 +1,118 @@
+import Vocabulary
+
+/// What must hold for a conversation whatever dialect it came in.
+///
+/// The CLI would repair each of these silently (a made-up tool result, a dropped one, "(no content)"), so that the
+/// model answered something else than it was asked; the vendors refuse them, and so do we.
+extension Conversation {
+    /// Refuses a conversation that cannot be answered; `field` is the request's list of messages.
+    func check(field: String, countsTokens: Bool = false) throws(Refusal) {
+        try checkToolNames()
+        try checkToolChoice()
+        guard !countsTokens else { return }
+        try checkEnd(field)
+        try checkToolResults(field)
+    }
+
+    private func checkEnd(_ field: String) throws(Refusal) {
+        guard let last = turns.last(where: { $0.role != .system }) else {
+            throw Refusal(.invalidRequest, "\(field): at least one user message is required", param: field)
+        }
+        guard last.role == .user else {
+            throw Refusal(
+                .invalidRequest,
+                "\(field): the conversation must end with a user message or a tool result; "
+                    + "prefilling the assistant's answer is not supported",
+                param: field)
+        }
+        guard last.blocks.contains(where: \.saysSomething) else {
+            throw Refusal(
+                .invalidRequest, "\(field): the last user message must have non-empty content", param: field)
+        }
+    }
+
+    private func checkToolResults(_ field: String) throws(Refusal) {
+        var open: [JSONText] = []
+        var previous = Turn.Role.user
+        for turn in turns where turn.role != .system {
+            if turn.role == .assistant, previous == .user { try refuse(unanswered: open, field) }
+            for block in turn.blocks {
+                switch block {
+                case .toolUse(let id, _, _): open.append(id)
+                case .toolResult(let id, _, _):
+                    guard let index = open.firstIndex(of: id) else { throw orphan(id, field) }
+                    open.remove(at: index)
+                default: break
+                }
+            }
+            previous = turn.role
+        }
+        try refuse(unanswered: open, field)
+    }
+
+    private func refuse(unanswered open: [JSONText], _ field: String) throws(Refusal) {
+        guard let id = open.first else { return }
+        throw Refusal(
+            .invalidRequest,
+            "\(field): the tool call \(id.string) is not followed by its result", param: field)
+    }
+
+    private func orphan(_ id: JSONText, _ field: String) -> Refusal {
+        Refusal(
+            .invalidRequest, "\(field): no tool call found for the tool result with id \(id.string)",
+            param: field)
+    }
+
+    private func checkToolNames() throws(Refusal) {
+        var seen: Set<String> = []
+        for (index, tool) in tools.enumerated() {
+            let name = tool.name.string
+            let path = "tools[\(index)].name"
+            guard Self.isToolName(name) else {
+                throw Refusal(
+                    .invalidRequest, "\(path): must match ^[a-zA-Z0-9_-]{1,128}$", param: path)
+            }
+            guard seen.insert(name).inserted else {
+                throw Refusal(.invalidRequest, "\(path): tool names must be unique", param: path)
+            }
+        }
+    }
+
+    private static func isToolName(_ name: String) -> Bool {
+        (1...128).contains(name.utf8.count)
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+    }
+
+    private func checkToolChoice() throws(Refusal) {
+        let names: [JSONText]
+        switch toolChoice {
+        case .auto, .none: return
+        case .any: names = []
+        case .named(let name): names = [name]
+        case .allowed(let allowed, _): names = allowed
+        }
+        guard !tools.isEmpty else {
+            throw Refusal(
+                .invalidRequest, "tool_choice: is only allowed when tools are given", param: "tool_choice")
+        }
+        for name in names where !tools.contains(where: { $0.name == name }) {
+            throw Refusal(
+                .invalidRequest, "tool_choice: there is no tool named \(name.string)", param: "tool_choice")
+        }
+    }
+}
+
+extension Block {
+    /// False for text of nothing but white space, to which the CLI would not answer.
+    fileprivate var saysSomething: Bool {
+        guard case .text(let text) = self else { return true }
+        return !text.string.allSatisfy(\.isWhitespace)
+    }
+}

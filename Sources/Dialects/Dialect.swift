@@ -1,0 +1,66 @@
+public import Vocabulary
+
+/// The languages that clients speak.
+public enum Dialect: Sendable, CaseIterable {
+    /// Anthropic Messages, `POST /v1/messages`.
+    case anthropic
+    /// OpenAI Chat Completions, `POST /v1/chat/completions`.
+    case chatCompletions
+    /// OpenAI Responses, `POST /v1/responses`.
+    case responses
+
+    /// Understands a request's body.
+    ///
+    /// Unknown fields are passed over and null counts as absent; what is missing or of the wrong type is refused
+    /// by its path. The conversation shares the storage of `body`.
+    public func decode(
+        _ body: [UInt8], context: RequestContext = RequestContext()
+    ) throws(Refusal) -> Conversation {
+        let root = try RequestBody.parse(body, limits: context.limits)
+        return switch self {
+        case .anthropic: try AnthropicRequest.decode(root, context: context)
+        case .chatCompletions: try ChatRequest.decode(root)
+        case .responses: try ResponsesRequest.decode(root, context: context)
+        }
+    }
+}
+
+/// What decoding depends on besides the body.
+public struct RequestContext: Sendable {
+    /// True on the endpoints that only count tokens: no limit is required, and any message may be the last.
+    public var countsTokens: Bool
+    /// Bounds on the body's JSON.
+    public var limits: JSONLimits
+
+    /// The context of a request for an answer, unless said otherwise.
+    public init(countsTokens: Bool = false, limits: JSONLimits = JSONLimits()) {
+        self.countsTokens = countsTokens
+        self.limits = limits
+    }
+}
+
+/// The step from bytes to a JSON object, the same in every dialect.
+enum RequestBody {
+    static func parse(_ body: [UInt8], limits: JSONLimits) throws(Refusal) -> JSONValue {
+        guard !body.isEmpty else { throw Refusal(.invalidRequest, "The request has no body.") }
+        let document: JSONDocument
+        do throws(JSONError) {
+            document = try JSONDocument(parsing: body, limits: limits)
+        } catch {
+            throw Refusal(.invalidRequest, describe(error, limits))
+        }
+        guard document.root.kind == .object else {
+            throw Refusal(.invalidRequest, "The request body must be a JSON object.")
+        }
+        return document.root
+    }
+
+    private static func describe(_ error: JSONError, _ limits: JSONLimits) -> String {
+        switch error.reason {
+        case .syntax: "The request body is not valid JSON: unexpected input at byte \(error.offset)."
+        case .encoding: "The request body is not valid UTF-8 at byte \(error.offset)."
+        case .tooDeep: "The request body nests more than \(limits.depth) levels deep at byte \(error.offset)."
+        case .tooManyValues: "The request body holds more than \(limits.values) JSON values."
+        }
+    }
+}

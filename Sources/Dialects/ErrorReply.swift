@@ -1,0 +1,191 @@
+public import Vocabulary
+
+/// A refusal or fault as a whole HTTP answer in one dialect.
+public struct ErrorReply: Sendable {
+    /// The HTTP status.
+    public let status: Int
+    /// The fields that belong to it: `content-type`, and where they apply `retry-after`, `x-should-retry` and
+    /// `allow`. The two request-id fields are the caller's.
+    public let fields: [(name: StaticString, value: String)]
+    /// The JSON body.
+    public let body: [UInt8]
+
+    /// Words a refusal.
+    public init(_ refusal: Refusal, dialect: Dialect, requestID: String) {
+        var error = ErrorObject(kind: refusal.kind, message: refusal.message)
+        error.param = refusal.param
+        error.code = refusal.code
+        error.isRefusal = true
+        self.init(error, dialect, requestID, allow: refusal.allow)
+    }
+
+    /// Words a fault; its `detail` is not told.
+    public init(_ fault: Fault, dialect: Dialect, requestID: String) {
+        var error = ErrorObject(kind: fault.kind, message: fault.message)
+        error.resetsAt = fault.resetsAt
+        self.init(
+            error, dialect, requestID, retryAfterSeconds: fault.retryAfterSeconds,
+            shouldRetry: fault.shouldRetry)
+    }
+
+    private init(
+        _ error: ErrorObject, _ dialect: Dialect, _ requestID: String, allow: String? = nil,
+        retryAfterSeconds: Int? = nil, shouldRetry: Bool? = nil
+    ) {
+        var fields: [(name: StaticString, value: String)] = [("content-type", "application/json")]
+        if let seconds = retryAfterSeconds ?? Self.patience(error.kind, shouldRetry) {
+            fields.append(("retry-after", String(seconds)))
+        }
+        if let shouldRetry { fields.append(("x-should-retry", shouldRetry ? "true" : "false")) }
+        if let allow { fields.append(("allow", allow)) }
+        self.fields = fields
+        switch dialect {
+        case .anthropic:
+            status = error.kind.status
+            body = error.anthropicBody(requestID: requestID)
+        case .chatCompletions, .responses:
+            status = error.kind == .overloaded ? 503 : error.kind.status
+            body = error.openAIBody()
+        }
+    }
+
+    /// Seconds that we ask a client to wait when nobody told us any: enough that retries do not come at once.
+    private static func patience(_ kind: FailureKind, _ shouldRetry: Bool?) -> Int? {
+        switch kind {
+        case .rateLimited, .unavailable, .overloaded: shouldRetry == false ? nil : 2
+        default: nil
+        }
+    }
+}
+
+/// What the error objects of all dialects are made of.
+struct ErrorObject {
+    let kind: FailureKind
+    let message: String
+    var param: String?
+    var code: String?
+    var resetsAt: Int?
+    var isRefusal = false
+
+    init(kind: FailureKind, message: String) {
+        self.kind = kind
+        self.message = message
+    }
+
+    /// `{"type":"error","error":{…},"request_id":…}`.
+    func anthropicBody(requestID: String) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.raw("\"type\":\"error\"")
+        writer.key("error")
+        writer.beginObject()
+        writer.key("type")
+        writer.string(literal: anthropicType)
+        writer.key("message")
+        writer.string(message)
+        if let code {
+            writer.key("details")
+            writer.beginObject()
+            writer.key("error_code")
+            writer.string(code)
+            writer.endObject()
+        }
+        reset(&writer)
+        writer.endObject()
+        writer.key("request_id")
+        writer.string(requestID)
+        writer.endObject()
+        return writer.bytes
+    }
+
+    /// `{"error":{"message","type","param","code"}}`.
+    func openAIBody() -> [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key("error")
+        writer.beginObject()
+        writer.key("message")
+        writer.string(openAIMessage)
+        writer.key("type")
+        writer.string(literal: openAIType)
+        writer.key("param")
+        if let param = param ?? (kind == .modelNotFound ? "model" : nil), !param.isEmpty {
+            writer.string(param)
+        } else {
+            writer.null()
+        }
+        writer.key("code")
+        if let code = openAICode { writer.string(code) } else { writer.null() }
+        reset(&writer)
+        writer.endObject()
+        writer.endObject()
+        return writer.bytes
+    }
+
+    private func reset(_ writer: inout JSONWriter) {
+        guard let resetsAt else { return }
+        writer.key("reset_at")
+        writer.string(Timestamp.rfc3339(resetsAt))
+    }
+
+    private var anthropicType: StaticString {
+        switch kind {
+        case .invalidRequest, .methodNotAllowed, .requestTimeout, .targetTooLong, .unsupportedMediaType,
+            .expectationFailed, .misdirected, .headersTooLarge:
+            "invalid_request_error"
+        case .unauthenticated: "authentication_error"
+        case .paymentRequired: "billing_error"
+        case .forbidden: "permission_error"
+        case .notFound, .modelNotFound: "not_found_error"
+        case .tooLarge: "request_too_large"
+        case .rateLimited: "rate_limit_error"
+        case .internalError, .notImplemented, .badGateway, .unavailable: "api_error"
+        case .gatewayTimeout: "timeout_error"
+        case .overloaded: "overloaded_error"
+        }
+    }
+
+    private var openAIType: StaticString {
+        switch kind {
+        case .invalidRequest, .notFound, .modelNotFound, .methodNotAllowed, .requestTimeout, .tooLarge,
+            .targetTooLong, .unsupportedMediaType, .expectationFailed, .misdirected, .headersTooLarge:
+            "invalid_request_error"
+        case .unauthenticated: isRefusal ? "invalid_request_error" : "authentication_error"
+        case .paymentRequired: "insufficient_quota"
+        case .forbidden: "permission_error"
+        case .rateLimited: "rate_limit_error"
+        case .internalError, .notImplemented, .badGateway, .unavailable, .gatewayTimeout, .overloaded:
+            "server_error"
+        }
+    }
+
+    private var openAICode: String? {
+        if let code { return code }
+        if isContextOverflow { return "context_length_exceeded" }
+        return switch kind {
+        case .unauthenticated where isRefusal: "invalid_api_key"
+        case .modelNotFound: "model_not_found"
+        case .rateLimited: "rate_limit_exceeded"
+        case .paymentRequired: "insufficient_quota"
+        case .overloaded: "overloaded"
+        default: nil
+        }
+    }
+
+    /// Clients such as litellm choose the exception by these words before they look at status or code.
+    private var openAIMessage: String {
+        if kind == .unauthenticated, isRefusal, !message.contains("Incorrect API key provided") {
+            return "Incorrect API key provided. " + message
+        }
+        if isContextOverflow, !message.contains("This model's maximum context length is") {
+            return "This model's maximum context length is exceeded. " + message
+        }
+        return message
+    }
+
+    /// The vendor's words for a prompt beyond the context window.
+    private var isContextOverflow: Bool {
+        (kind == .invalidRequest || kind == .tooLarge) && !isRefusal
+            && message.lowercased().contains("prompt is too long")
+    }
+}

@@ -1,0 +1,30 @@
+import Vocabulary
+
+/// Function tools, which OpenAI's two dialects describe alike.
+enum FunctionTool {
+    /// A tool from the object that holds `name`, `description` and `parameters`; none means no arguments.
+    static func decode(
+        _ function: JSONValue, into conversation: inout Conversation
+    ) throws(Refusal) -> Tool {
+        if function.optional("strict")?.bool == true { conversation.ignore("tools.strict") }
+        return Tool(
+            name: try function.required("name").requireText(),
+            description: try function.optional("description")?.requireText(),
+            schema: try function.optional("parameters")?.expect(.object).fragment
+                ?? JSONFragment("{\"type\":\"object\",\"properties\":{}}"))
+    }
+
+    /// A tool choice that is a word.
+    static func mode(_ choice: JSONValue) throws(Refusal) -> ToolChoice {
+        switch try RequestFields.word(choice, of: ["auto", "none", "required"]) {
+        case "none": .none
+        case "required": .any
+        default: .auto
+        }
+    }
+
+    /// Whether one of the allowed tools must be called.
+    static func isRequired(_ mode: JSONValue) throws(Refusal) -> Bool {
+        try RequestFields.word(mode, of: ["auto", "required"]) == "required"
+    }
+}

@@ -1,0 +1,81 @@
+import Vocabulary
+
+/// A model as clients see it in the list.
+public struct ModelEntry: Sendable {
+    /// The name to ask for it by.
+    public var id: String
+    /// The name for people.
+    public var displayName: String
+    /// When it appeared, in Unix seconds.
+    public var created: Int
+
+    /// An entry of the list.
+    public init(id: String, displayName: String, created: Int) {
+        self.id = id
+        self.displayName = displayName
+        self.created = created
+    }
+}
+
+/// The answers of `GET /v1/models` and `/v1/models/{id}`, in the one shape that satisfies both vendors' clients.
+public enum ModelList {
+    /// The whole list; it has no further pages.
+    public static func list(_ models: [ModelEntry]) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.raw("\"object\":\"list\"")
+        writer.key("data")
+        writer.beginArray()
+        for model in models { write(model, to: &writer) }
+        writer.endArray()
+        writer.key("has_more")
+        writer.bool(false)
+        writer.key("first_id")
+        if let first = models.first { writer.string(first.id) } else { writer.null() }
+        writer.key("last_id")
+        if let last = models.last { writer.string(last.id) } else { writer.null() }
+        writer.endObject()
+        return writer.bytes
+    }
+
+    /// One model.
+    public static func entry(_ model: ModelEntry) -> [UInt8] {
+        var writer = JSONWriter()
+        write(model, to: &writer)
+        return writer.bytes
+    }
+
+    private static func write(_ model: ModelEntry, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key("id")
+        writer.string(model.id)
+        writer.raw("\"object\":\"model\",\"type\":\"model\",\"owned_by\":\"anthropic\"")
+        writer.key("created")
+        writer.integer(model.created)
+        writer.key("display_name")
+        writer.string(model.displayName)
+        writer.key("created_at")
+        writer.string(Timestamp.rfc3339(model.created))
+        writer.raw("\"lifecycle\":\"active\"")
+        writer.endObject()
+    }
+}
+
+/// The answers of the endpoints that count tokens.
+public enum TokenCount {
+    /// `POST /v1/messages/count_tokens`.
+    public static func anthropic(_ tokens: Int) -> [UInt8] { encode(tokens, isResponse: false) }
+
+    /// `POST /v1/responses/input_tokens`.
+    public static func responses(_ tokens: Int) -> [UInt8] { encode(tokens, isResponse: true) }
+
+    private static func encode(_ tokens: Int, isResponse: Bool) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        if isResponse { writer.raw("\"object\":\"response.input_tokens\"") }
+        writer.key("input_tokens")
+        writer.integer(tokens)
+        writer.endObject()
+        return writer.bytes
+    }
+}

@@ -1,0 +1,35 @@
+public import Vocabulary
+
+/// Collects reply events to one JSON body in one dialect.
+public struct ReplyBody: Sendable {
+    private var collector: any ReplyCollector
+
+    /// When the answer was complete, in Unix seconds, where the caller sets it before `finish` (Responses).
+    public var completedAt: Int?
+
+    /// A body that answers `conversation`.
+    public init(dialect: Dialect, conversation: Conversation, identity: ReplyIdentity) {
+        collector =
+            switch dialect {
+            case .anthropic: AnthropicBody(conversation, identity)
+            case .chatCompletions: ChatBody(conversation, identity)
+            case .responses: ResponsesBody(conversation, identity)
+            }
+    }
+
+    /// Takes the next event; `line` is the CLI line that its slices refer to.
+    ///
+    /// `.failed` is not a body's matter: the caller answers it with an `ErrorReply`.
+    public mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) {
+        collector.take(event, of: line)
+    }
+
+    /// The body, or nil as long as `.finished` has not come.
+    public func finish() -> [UInt8]? { collector.finish(completedAt: completedAt) }
+}
+
+/// One dialect's way to collect a body.
+protocol ReplyCollector: Sendable {
+    mutating func take(_ event: ReplyEvent, of line: Span<UInt8>)
+    func finish(completedAt: Int?) -> [UInt8]?
+}

@@ -1,0 +1,95 @@
+public import Vocabulary
+
+/// What an answer needs besides the events: the values no encoder may make up by itself.
+public struct ReplyIdentity: Sendable {
+    /// The id of the HTTP request, `req_…`; named in error events.
+    public var requestID: String
+    /// Random letters and digits that make this answer's ids unique: `chatcmpl-`, `resp_`, `fc_` and so on are
+    /// put before it.
+    public var suffix: String
+    /// When the answer began, in Unix seconds.
+    public var created: Int
+
+    /// The identity of one answer.
+    public init(requestID: String, suffix: String, created: Int) {
+        self.requestID = requestID
+        self.suffix = suffix
+        self.created = created
+    }
+}
+
+/// Turns reply events into a stream of server-sent events in one dialect.
+///
+/// Feed it every event of one answer in order. After `.finished` or `.failed` the stream is complete, its last
+/// bytes included, and further events write nothing.
+public struct ReplyStream: Sendable {
+    private var encoder: any ReplyEncoder
+    private var isComplete = false
+    private let dialect: Dialect
+
+    /// When the answer was complete, in Unix seconds, where the caller sets it before the last event (Responses).
+    public var completedAt: Int? {
+        get { encoder.completedAt }
+        set { encoder.completedAt = newValue }
+    }
+
+    /// A stream that answers `conversation`.
+    public init(dialect: Dialect, conversation: Conversation, identity: ReplyIdentity) {
+        self.dialect = dialect
+        encoder =
+            switch dialect {
+            case .anthropic: AnthropicStream(conversation, identity)
+            case .chatCompletions: ChatStream(conversation, identity)
+            case .responses: ResponsesStream(conversation, identity)
+            }
+    }
+
+    /// Appends what `event` means to `out`: complete server-sent events, or nothing.
+    ///
+    /// `line` is the CLI line that the event's slices refer to. A delta costs no allocation beyond the growth of
+    /// `out`, and in Responses of the text kept for the closing events.
+    public mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8]) {
+        guard !isComplete else { return }
+        switch event {
+        case .finished, .failed: isComplete = true
+        default: break
+        }
+        encoder.encode(event, of: line, into: &out)
+    }
+
+    /// Appends a sign of life that changes nothing; allowed at any time between two events.
+    public mutating func keepAlive(into out: inout [UInt8]) {
+        guard !isComplete else { return }
+        out.append(dialect == .anthropic ? ServerSentEvent.ping : ": keepalive\n\n")
+    }
+}
+
+/// One dialect's way to write a stream.
+protocol ReplyEncoder: Sendable {
+    /// When the answer was complete, for those who tell it.
+    var completedAt: Int? { get set }
+    /// Appends complete events.
+    mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8])
+}
+
+extension ReplyEncoder {
+    var completedAt: Int? {
+        get { nil }
+        set {}
+    }
+}
+
+/// Pieces of the `text/event-stream` format (WHATWG HTML §9.2).
+enum ServerSentEvent {
+    static let ping: StaticString = "event: ping\ndata: {\"type\":\"ping\"}\n\n"
+}
+
+extension Conversation {
+    /// True when the client asked for thinking and so may see it.
+    var showsThinking: Bool {
+        switch thinking {
+        case .none, .disabled: false
+        case .adaptive, .enabled: true
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import Vocabulary
+
+/// Fields that more than one dialect has.
+enum RequestFields {
+    /// The model's name.
+    static func model(_ root: JSONValue) throws(Refusal) -> String {
+        let value = try root.required("model")
+        let name = try value.requireString()
+        guard !name.isEmpty else { throw value.invalid("must not be empty") }
+        guard name.utf8.count <= 256 else { throw value.invalid("must be at most 256 bytes long") }
+        return name
+    }
+
+    /// A flag that is false unless set.
+    static func flag(_ root: JSONValue, _ key: StaticString) throws(Refusal) -> Bool {
+        try root.optional(key)?.requireBool() ?? false
+    }
+
+    /// A number within a range, in the client's spelling.
+    static func number(
+        _ root: JSONValue, _ key: StaticString, in range: ClosedRange<Double>
+    ) throws(Refusal) -> JSONValue? {
+        guard let value = root.optional(key) else { return nil }
+        guard let number = value.double else { throw value.wrongType("number") }
+        guard range.contains(number) else {
+            throw value.invalid("must be between \(range.lowerBound) and \(range.upperBound)")
+        }
+        return value
+    }
+
+    /// A token limit: at least one.
+    static func limit(_ root: JSONValue, _ key: StaticString) throws(Refusal) -> Int? {
+        try root.optional(key)?.requireInteger(in: 1...Int(Int32.max))
+    }
+
+    /// One of a set of words.
+    static func word(_ value: JSONValue, of words: [StaticString]) throws(Refusal) -> String {
+        let text = try value.requireText()
+        if let word = words.first(where: { text.matches($0) }) { return word.description }
+        let list = words.map(\.description).joined(separator: ", ")
+        throw value.invalid("must be one of: \(list)")
+    }
+
+    /// The elements of an array that may be missing.
+    static func list(_ root: JSONValue, _ key: StaticString) throws(Refusal) -> [JSONValue] {
+        guard let value = root.optional(key) else { return [] }
+        return try Array(value.expect(.array).elements)
+    }
+
+    /// The strings of an array.
+    static func texts(_ array: JSONValue) throws(Refusal) -> [JSONText] {
+        var texts: [JSONText] = []
+        for element in try array.expect(.array).elements { texts.append(try element.requireText()) }
+        return texts
+    }
+
+    /// OpenAI's sampling parameters, which both of its dialects share.
+    ///
+    /// OpenAI's temperature reaches 2, the model's only 1: what lies above is sent as 1 and named as ignored.
+    static func sample(_ root: JSONValue, into conversation: inout Conversation) throws(Refusal) {
+        if let value = try number(root, "temperature", in: 0...2) {
+            let fits = (value.double ?? 0) <= 1
+            conversation.sampling.temperature = fits ? value.fragment : JSONFragment("1")
+            if !fits { conversation.ignore("temperature") }
+        }
+        conversation.sampling.topP = try number(root, "top_p", in: 0...1)?.fragment
+        if let value = root.optional("service_tier") {
+            switch try word(value, of: ["auto", "default", "flex", "scale", "priority", "fast"]) {
+            case "auto": break
+            case "default": conversation.sampling.serviceTier = JSONFragment("\"standard_only\"")
+            default: conversation.ignore("service_tier")
+            }
+        }
+    }
+
+    /// OpenAI's words for effort: anything but `none` also asks for thinking.
+    static func effort(_ value: JSONValue, into conversation: inout Conversation) throws(Refusal) {
+        switch try word(value, of: ["none", "minimal", "low", "medium", "high", "xhigh", "max"]) {
+        case "none": conversation.thinking = .disabled
+        case "minimal": (conversation.effort, conversation.thinking) = ("low", .adaptive)
+        case let effort: (conversation.effort, conversation.thinking) = (effort, .adaptive)
+        }
+    }
+
+    /// Notes parameters that are set and cannot be honoured; their harmless values are not worth a word.
+    static func ignore(
+        _ keys: [StaticString], of root: JSONValue, in conversation: inout Conversation
+    ) {
+        for key in keys {
+            guard let value = root.optional(key), !isHarmless(value) else { continue }
+            conversation.ignore(key)
+        }
+    }
+
+    /// True for the values that ask for nothing: false, zero and whatever is empty.
+    static func isHarmless(_ value: JSONValue) -> Bool {
+        switch value.kind {
+        case .null: true
+        case .bool: value.bool == false
+        case .number: value.double == 0
+        case .string: value.text?.isEmpty == true
+        case .array: value.elements.first { _ in true } == nil
+        case .object: value.members.first { _ in true } == nil
+        }
+    }
+}
+
+extension Conversation {
+    /// Notes once that a parameter cannot be honoured.
+    mutating func ignore(_ name: StaticString) { ignore(name.description) }
+
+    /// Notes once that a parameter cannot be honoured; `name` is plain ASCII of ours.
+    mutating func ignore(_ name: String) {
+        if !ignored.contains(name) { ignored.append(name) }
+    }
+}

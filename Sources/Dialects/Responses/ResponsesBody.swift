@@ -1,0 +1,37 @@
+import Vocabulary
+
+/// Collects a response object.
+struct ResponsesBody: ReplyCollector {
+    private var object: ResponsesObject
+    private var output: ResponsesOutput
+    private var end: ReplyEnd?
+
+    init(_ conversation: Conversation, _ identity: ReplyIdentity) {
+        object = ResponsesObject(conversation, identity)
+        output = ResponsesOutput(conversation, identity)
+    }
+
+    mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) {
+        switch event {
+        case .started(let start): object.model = start.model
+        case .blockStarted(let block): _ = output.begin(block)
+        case .text(let slice), .thinking(let slice), .toolInput(let slice):
+            output.text.append(slice, of: line)
+        case .signature(let slice): output.signature.append(slice, of: line)
+        case .blockStopped:
+            guard let kind = output.open else { return }
+            if kind == .call, output.text.isEmpty { output.text.append("{}") }
+            _ = output.finishItem()
+        case .finished(let end): self.end = end
+        case .citation, .failed: break
+        }
+    }
+
+    func finish(completedAt: Int?) -> [UInt8]? {
+        guard let end else { return nil }
+        var body: [UInt8] = []
+        object.append(
+            to: &body, ResponsesObject.status(end), items: output.items, completedAt: completedAt)
+        return body
+    }
+}

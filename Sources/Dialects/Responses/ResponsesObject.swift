@@ -1,0 +1,138 @@
+import Vocabulary
+
+/// The response object, which streams and bodies share.
+struct ResponsesObject: Sendable {
+    /// How a response stands.
+    enum Status: Sendable {
+        case inProgress
+        case completed(Usage)
+        case incomplete(reason: StaticString, Usage)
+        case failed(Fault)
+    }
+
+    private let identity: ReplyIdentity
+    /// The request's own values, as members.
+    private let echo: [UInt8]
+    /// The model that answers; until it is known the one that was asked for.
+    var model: String
+
+    init(_ conversation: Conversation, _ identity: ReplyIdentity) {
+        self.identity = identity
+        model = conversation.model
+        var writer = JSONWriter()
+        for (key, value) in conversation.echo {
+            writer.key(key)
+            writer.fragment(value)
+        }
+        echo = writer.bytes
+    }
+
+    /// How a response ends that the model ended so.
+    static func status(_ end: ReplyEnd) -> Status {
+        switch end.reason {
+        case .maxTokens, .contextWindowExceeded: .incomplete(reason: "max_output_tokens", end.usage)
+        case .refusal: .incomplete(reason: "content_filter", end.usage)
+        case .endTurn, .stopSequence, .toolUse, .pauseTurn: .completed(end.usage)
+        }
+    }
+
+    /// Appends the object with its output items.
+    func append(to out: inout [UInt8], _ status: Status, items: [UInt8], completedAt: Int?) {
+        var writer = JSONWriter(out)
+        out = []
+        writer.object { writer in
+            writer.key("id")
+            writer.string("resp_" + identity.suffix)
+            writer.raw("\"object\":\"response\"")
+            writer.key("created_at")
+            writer.integer(identity.created)
+            progress(&writer, status, completedAt)
+            writer.key("model")
+            writer.string(model)
+            writer.key("output")
+            writer.beginArray()
+            if !items.isEmpty { writer.fragment(JSONFragment(validated: items[...])) }
+            writer.endArray()
+            if !echo.isEmpty { writer.fragment(JSONFragment(validated: echo[...])) }
+            writer.key("usage")
+            switch status {
+            case .completed(let usage), .incomplete(_, let usage): Self.usage(&writer, usage)
+            case .inProgress, .failed: writer.null()
+            }
+        }
+        out = writer.bytes
+    }
+
+    private func progress(_ writer: inout JSONWriter, _ status: Status, _ completedAt: Int?) {
+        writer.key("completed_at")
+        if case .completed = status, let completedAt { writer.integer(completedAt) } else { writer.null() }
+        writer.key("status")
+        switch status {
+        case .inProgress: writer.string(literal: "in_progress")
+        case .completed: writer.string(literal: "completed")
+        case .incomplete: writer.string(literal: "incomplete")
+        case .failed: writer.string(literal: "failed")
+        }
+        writer.raw("\"background\":false")
+        writer.key("error")
+        if case .failed(let fault) = status { error(&writer, fault) } else { writer.null() }
+        writer.key("incomplete_details")
+        if case .incomplete(let reason, _) = status {
+            writer.object { writer in
+                writer.key("reason")
+                writer.string(literal: reason)
+            }
+        } else {
+            writer.null()
+        }
+    }
+
+    private func error(_ writer: inout JSONWriter, _ fault: Fault) {
+        writer.object { writer in
+            writer.key("code")
+            switch fault.kind {
+            case .rateLimited: writer.string(literal: "rate_limit_exceeded")
+            case .invalidRequest, .tooLarge: writer.string(literal: "invalid_prompt")
+            default: writer.string(literal: "server_error")
+            }
+            writer.key("message")
+            writer.string(fault.message)
+            if let resetsAt = fault.resetsAt {
+                writer.key("reset_at")
+                writer.string(Timestamp.rfc3339(resetsAt))
+            }
+        }
+    }
+
+    private static func usage(_ writer: inout JSONWriter, _ usage: Usage) {
+        writer.object { writer in
+            writer.key("input_tokens")
+            writer.integer(usage.promptTokens)
+            writer.key("input_tokens_details")
+            writer.object { writer in
+                writer.key("cached_tokens")
+                writer.integer(usage.cacheReadTokens)
+                writer.key("cache_write_tokens")
+                writer.integer(usage.cacheCreationTokens)
+            }
+            writer.key("output_tokens")
+            writer.integer(usage.outputTokens)
+            writer.key("output_tokens_details")
+            writer.object { writer in
+                writer.key("reasoning_tokens")
+                writer.integer(usage.thinkingTokens)
+            }
+            writer.key("total_tokens")
+            writer.integer(usage.promptTokens + usage.outputTokens)
+        }
+    }
+}
+
+extension JSONWriter {
+    /// Writes an object with the members that `write` writes.
+    mutating func object(_ write: (inout JSONWriter) -> Void) {
+        beginObject()
+        write(&self)
+        endObject()
+    }
+}

@@ -1,0 +1,164 @@
+import Vocabulary
+
+/// Builds the output items of a response, one at a time.
+struct ResponsesOutput: Sendable {
+    /// What kind of item is open.
+    enum Kind: Sendable { case message, reasoning, sealed, call }
+
+    private let suffix: String
+    private let showsThinking: Bool
+    private let wantsSealed: Bool
+    /// The finished items with commas between them.
+    private(set) var items: [UInt8] = []
+    /// How many items are finished; the open one's index.
+    private(set) var count = 0
+    /// The open item; nil between items and in blocks that are not shown.
+    private(set) var open: Kind?
+    /// The open item's id.
+    private(set) var id: [UInt8] = []
+    /// The open item's text or arguments.
+    var text = EscapedText()
+    /// What lets the open item's thinking be sent back.
+    var signature = EscapedText()
+    private(set) var callID: JSONText = ""
+    private(set) var name: JSONText = ""
+
+    init(_ conversation: Conversation, _ identity: ReplyIdentity) {
+        suffix = identity.suffix
+        showsThinking = conversation.showsThinking
+        wantsSealed = conversation.wantsSealedThinking
+    }
+
+    /// Opens the item for a block and returns its kind; nil where the block is not shown.
+    mutating func begin(_ block: ReplyBlock) -> Kind? {
+        text.removeAll()
+        signature.removeAll()
+        switch block {
+        case .text: open = .message
+        case .thinking: open = showsThinking ? .reasoning : nil
+        case .redactedThinking(let data):
+            open = showsThinking && wantsSealed ? .sealed : nil
+            signature.append(contentsOf: data)
+        case .toolUse(let id, let name):
+            open = .call
+            (callID, self.name) = (id, name)
+        case .other: open = nil
+        }
+        if let open { setID(open) }
+        return open
+    }
+
+    private mutating func setID(_ kind: Kind) {
+        id.removeAll(keepingCapacity: true)
+        switch kind {
+        case .message: id.append("msg_")
+        case .reasoning, .sealed: id.append("rs_")
+        case .call: id.append("fc_")
+        }
+        id += suffix.utf8
+        id.append("_")
+        id.append(decimal: count)
+    }
+
+    /// The open item as it is when nothing of it has come.
+    func appendEmptyItem(to out: inout [UInt8]) {
+        switch open {
+        case .message: appendMessage(status: "in_progress", to: &out) { _ in }
+        case .reasoning, .sealed: appendReasoning(isComplete: false, to: &out)
+        case .call: appendCall(status: "in_progress", arguments: "", to: &out)
+        case nil: break
+        }
+    }
+
+    /// Finishes the open item and returns where it stands in `items`.
+    mutating func finishItem() -> Range<Int> {
+        if count > 0 { items.append(UInt8(ascii: ",")) }
+        let start = items.count
+        var item: [UInt8] = []
+        swap(&item, &items)
+        switch open {
+        case .message: appendMessage(status: "completed", to: &item) { appendPart(to: &$0) }
+        case .reasoning, .sealed: appendReasoning(isComplete: true, to: &item)
+        case .call: appendCall(status: "completed", arguments: text.text, to: &item)
+        case nil: break
+        }
+        swap(&item, &items)
+        open = nil
+        count += 1
+        return start..<items.count
+    }
+
+    /// The open message's one part with the text so far.
+    func appendPart(to out: inout [UInt8]) {
+        out.append("{\"type\":\"output_text\",\"text\":\"")
+        out += text.bytes
+        out.append("\",\"annotations\":[],\"logprobs\":[]}")
+    }
+
+    private func appendMessage(
+        status: StaticString, to out: inout [UInt8], content: (inout [UInt8]) -> Void
+    ) {
+        out.append("{\"id\":\"")
+        out += id
+        out.append("\",\"type\":\"message\",\"status\":\"")
+        out.append(status)
+        out.append("\",\"role\":\"assistant\",\"content\":[")
+        content(&out)
+        out.append("]}")
+    }
+
+    private func appendReasoning(isComplete: Bool, to out: inout [UInt8]) {
+        out.append("{\"id\":\"")
+        out += id
+        out.append("\",\"type\":\"reasoning\",\"summary\":[")
+        if isComplete, !text.isEmpty {
+            out.append("{\"type\":\"summary_text\",\"text\":\"")
+            out += text.bytes
+            out.append("\"}")
+        }
+        out.append("]")
+        if isComplete, wantsSealed, !signature.isEmpty {
+            out.append(",\"encrypted_content\":\"")
+            out.append(open == .sealed ? SealedThinking.redactedPrefix : SealedThinking.signaturePrefix)
+            out += signature.bytes
+            out.append("\"")
+        }
+        out.append("}")
+    }
+
+    private func appendCall(status: StaticString, arguments: JSONText, to out: inout [UInt8]) {
+        out.append("{\"id\":\"")
+        out += id
+        out.append("\",\"type\":\"function_call\",\"status\":\"")
+        out.append(status)
+        out.append("\",\"call_id\":\"")
+        out += callID.escaped
+        out.append("\",\"name\":\"")
+        out += name.escaped
+        out.append("\",\"arguments\":\"")
+        out += arguments.escaped
+        out.append("\"}")
+    }
+}
+
+/// How thinking travels in `encrypted_content`: what the vendor sealed, behind a mark of ours, so that a later
+/// request's items can be told from another vendor's.
+enum SealedThinking {
+    static let signaturePrefix: StaticString = "thinking:"
+    static let redactedPrefix: StaticString = "redacted:"
+
+    /// The thinking block of a reasoning item; nil for what is not ours and so could not be verified.
+    static func block(sealed: JSONText, summary: JSONText) -> Block? {
+        if let signature = strip(signaturePrefix, from: sealed) {
+            return .thinking(summary, signature: signature)
+        }
+        if let data = strip(redactedPrefix, from: sealed) { return .redactedThinking(data) }
+        return nil
+    }
+
+    private static func strip(_ prefix: StaticString, from text: JSONText) -> JSONText? {
+        let mark = prefix.description.utf8
+        guard text.escaped.starts(with: mark) else { return nil }
+        return JSONText(escaped: text.escaped.dropFirst(mark.count), hasEscapes: text.hasEscapes)
+    }
+}

@@ -1,0 +1,204 @@
+import Vocabulary
+
+/// Writes a Responses stream: named events with `sequence_number` 0, 1, 2 and so on.
+struct ResponsesStream: ReplyEncoder {
+    var completedAt: Int?
+    private var object: ResponsesObject
+    private var output: ResponsesOutput
+    private var sequence = 0
+    private var hasStarted = false
+    private var hasPart = false
+    /// The open item's delta event: up to its number, and on to its text.
+    private var deltaName: StaticString = ""
+    private var deltaHead: [UInt8] = []
+    private var deltaTail: StaticString = ""
+
+    init(_ conversation: Conversation, _ identity: ReplyIdentity) {
+        object = ResponsesObject(conversation, identity)
+        output = ResponsesOutput(conversation, identity)
+        deltaHead.reserveCapacity(160)
+    }
+
+    mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8]) {
+        switch event {
+        case .text(let slice), .toolInput(let slice): delta(slice, of: line, into: &out)
+        case .thinking(let slice):
+            guard output.open == .reasoning, slice.count > 0 else { return }
+            if !hasPart { beginPart(&out) }
+            delta(slice, of: line, into: &out)
+        case .signature(let slice): output.signature.append(slice, of: line)
+        case .started(let start):
+            object.model = start.model
+            begin(&out)
+        case .blockStarted(let block): beginItem(block, &out)
+        case .blockStopped: endItem(&out)
+        case .finished(let end): finish(ResponsesObject.status(end), &out)
+        case .failed(let fault): finish(.failed(fault), &out)
+        case .citation: break
+        }
+    }
+
+    // MARK: - The response
+
+    private mutating func begin(_ out: inout [UInt8]) {
+        hasStarted = true
+        event("response.created", .inProgress, &out)
+        event("response.in_progress", .inProgress, &out)
+    }
+
+    private mutating func finish(_ status: ResponsesObject.Status, _ out: inout [UInt8]) {
+        if !hasStarted { begin(&out) }
+        switch status {
+        case .completed, .inProgress: event("response.completed", status, &out)
+        case .incomplete: event("response.incomplete", status, &out)
+        case .failed: event("response.failed", status, &out)
+        }
+    }
+
+    private mutating func event(
+        _ name: StaticString, _ status: ResponsesObject.Status, _ out: inout [UInt8]
+    ) {
+        beginEvent(name, &out)
+        out.append(",\"response\":")
+        object.append(to: &out, status, items: output.items, completedAt: completedAt)
+        out.append("}\n\n")
+    }
+
+    /// An event up to its number; what is the event's own follows.
+    private mutating func beginEvent(_ name: StaticString, _ out: inout [UInt8]) {
+        out.append("event: ")
+        out.append(name)
+        out.append("\ndata: {\"type\":\"")
+        out.append(name)
+        out.append("\",\"sequence_number\":")
+        out.append(decimal: sequence)
+        sequence += 1
+    }
+
+    // MARK: - Items
+
+    private mutating func beginItem(_ block: ReplyBlock, _ out: inout [UInt8]) {
+        hasPart = false
+        guard let kind = output.begin(block) else { return }
+        beginEvent("response.output_item.added", &out)
+        out.append(",\"output_index\":")
+        out.append(decimal: output.count)
+        out.append(",\"item\":")
+        output.appendEmptyItem(to: &out)
+        out.append("}\n\n")
+        prepareDelta(kind)
+        if kind == .message { beginPart(&out) }
+    }
+
+    private mutating func prepareDelta(_ kind: ResponsesOutput.Kind) {
+        deltaHead.removeAll(keepingCapacity: true)
+        place(&deltaHead)
+        switch kind {
+        case .message:
+            deltaName = "response.output_text.delta"
+            deltaHead.append(",\"content_index\":0")
+            deltaTail = "\",\"logprobs\":[]}\n\n"
+        case .reasoning, .sealed:
+            deltaName = "response.reasoning_summary_text.delta"
+            deltaHead.append(",\"summary_index\":0")
+            deltaTail = "\"}\n\n"
+        case .call:
+            deltaName = "response.function_call_arguments.delta"
+            deltaTail = "\"}\n\n"
+        }
+        deltaHead.append(",\"delta\":\"")
+    }
+
+    /// Where an event belongs.
+    private func place(_ out: inout [UInt8]) {
+        out.append(",\"item_id\":\"")
+        out += output.id
+        out.append("\",\"output_index\":")
+        out.append(decimal: output.count)
+    }
+
+    @inline(__always)
+    private mutating func delta(_ slice: JSONSlice, of line: Span<UInt8>, into out: inout [UInt8]) {
+        guard output.open != nil, slice.count > 0 else { return }
+        output.text.append(slice, of: line)
+        beginEvent(deltaName, &out)
+        out.append(contentsOf: deltaHead)
+        out.append(copying: line.extracting(slice.start..<slice.end))
+        out.append(deltaTail)
+    }
+
+    private mutating func beginPart(_ out: inout [UInt8]) {
+        hasPart = true
+        if output.open == .message {
+            beginEvent("response.content_part.added", &out)
+            place(&out)
+            out.append(",\"content_index\":0,\"part\":")
+            output.appendPart(to: &out)
+        } else {
+            beginEvent("response.reasoning_summary_part.added", &out)
+            place(&out)
+            out.append(",\"summary_index\":0,\"part\":{\"type\":\"summary_text\",\"text\":\"\"}")
+        }
+        out.append("}\n\n")
+    }
+
+    private mutating func endItem(_ out: inout [UInt8]) {
+        switch output.open {
+        case .message: endText(&out)
+        case .reasoning, .sealed: if hasPart { endSummary(&out) }
+        case .call: endCall(&out)
+        case nil: return
+        }
+        beginEvent("response.output_item.done", &out)
+        out.append(",\"output_index\":")
+        out.append(decimal: output.count)
+        out.append(",\"item\":")
+        let item = output.finishItem()
+        out += output.items[item]
+        out.append("}\n\n")
+    }
+
+    private mutating func endText(_ out: inout [UInt8]) {
+        beginEvent("response.output_text.done", &out)
+        place(&out)
+        out.append(",\"content_index\":0,\"text\":\"")
+        out += output.text.bytes
+        out.append("\",\"logprobs\":[]}\n\n")
+        beginEvent("response.content_part.done", &out)
+        place(&out)
+        out.append(",\"content_index\":0,\"part\":")
+        output.appendPart(to: &out)
+        out.append("}\n\n")
+    }
+
+    private mutating func endSummary(_ out: inout [UInt8]) {
+        beginEvent("response.reasoning_summary_text.done", &out)
+        place(&out)
+        out.append(",\"summary_index\":0,\"text\":\"")
+        out += output.text.bytes
+        out.append("\"}\n\n")
+        beginEvent("response.reasoning_summary_part.done", &out)
+        place(&out)
+        out.append(",\"summary_index\":0,\"part\":{\"type\":\"summary_text\",\"text\":\"")
+        out += output.text.bytes
+        out.append("\"}}\n\n")
+    }
+
+    private mutating func endCall(_ out: inout [UInt8]) {
+        if output.text.isEmpty {
+            // A call without arguments still has an object of them, or clients fail to parse "".
+            output.text.append("{}")
+            beginEvent(deltaName, &out)
+            out += deltaHead
+            out.append("{}")
+            out.append(deltaTail)
+        }
+        beginEvent("response.function_call_arguments.done", &out)
+        place(&out)
+        out.append(",\"name\":\"")
+        out += output.name.escaped
+        out.append("\",\"arguments\":\"")
+        out += output.text.bytes
+        out.append("\"}\n\n")
+    }
+}

@@ -1,0 +1,111 @@
+import Platform
+import Synchronization
+
+/// How many connections there may be: in all, from one network, and from one network before a key was shown.
+///
+/// The last limit makes further connections wait rather than refusing them, because a client that opens fifty at once
+/// is no attacker; each waits within its handshake's deadline.
+final class ConnectionLimiter: Sendable {
+    struct Limits: Sendable {
+        var total: Int
+        var perNetwork: Int
+        var unauthenticatedPerNetwork: Int
+    }
+
+    private struct Network {
+        var open = 0
+        var unauthenticated = 0
+        var waiting: [RemoteWakeup] = []
+    }
+
+    private struct State {
+        var limits: Limits
+        var total = 0
+        var networks: [PeerAddress.InlineBytes: Network] = [:]
+    }
+
+    private let state: Mutex<State>
+
+    init(_ limits: Limits) { state = Mutex(State(limits: limits)) }
+
+    /// Takes new limits for connections to come.
+    func change(_ limits: Limits) { state.withLock { $0.limits = limits } }
+
+    /// How many connections are open.
+    var open: Int { state.withLock { $0.total } }
+
+    /// A place for a new connection, or nil when there is none.
+    func admit(_ peer: PeerAddress) -> ConnectionPlace? {
+        let isAdmitted = state.withLock { state in
+            guard state.total < state.limits.total else { return false }
+            let open = state.networks[peer.network]?.open ?? 0
+            guard open < state.limits.perNetwork else { return false }
+            state.total += 1
+            state.networks[peer.network, default: Network()].open += 1
+            return true
+        }
+        return isAdmitted ? ConnectionPlace(limiter: self, network: peer.network) : nil
+    }
+
+    /// Begins the time before a key is shown; false when the caller has to wait until `wakeup` is signalled.
+    fileprivate func beginUnauthenticated(_ network: PeerAddress.InlineBytes, waking wakeup: RemoteWakeup) -> Bool {
+        state.withLock { state in
+            let allowed = state.limits.unauthenticatedPerNetwork
+            guard state.networks[network, default: Network()].unauthenticated < allowed else {
+                state.networks[network]?.waiting.append(wakeup)
+                return false
+            }
+            state.networks[network]?.unauthenticated += 1
+            return true
+        }
+    }
+
+    fileprivate func endUnauthenticated(_ network: PeerAddress.InlineBytes) {
+        // All of them are woken, a few dozen at most: one alone might have given up and the place would stay empty.
+        let waiting = state.withLock { state -> [RemoteWakeup] in
+            state.networks[network]?.unauthenticated -= 1
+            let waiting = state.networks[network]?.waiting ?? []
+            state.networks[network]?.waiting = []
+            return waiting
+        }
+        for wakeup in waiting { wakeup.signal() }
+    }
+
+    fileprivate func release(_ network: PeerAddress.InlineBytes) {
+        state.withLock { state in
+            state.total -= 1
+            state.networks[network]?.open -= 1
+            if state.networks[network]?.open == 0 { state.networks[network] = nil }
+        }
+    }
+}
+
+/// One connection's place; given back when it goes.
+struct ConnectionPlace: ~Copyable {
+    private let limiter: ConnectionLimiter
+    private let network: PeerAddress.InlineBytes
+    private var isUnauthenticated = false
+
+    fileprivate init(limiter: ConnectionLimiter, network: PeerAddress.InlineBytes) {
+        self.limiter = limiter
+        self.network = network
+    }
+
+    deinit {
+        if isUnauthenticated { limiter.endUnauthenticated(network) }
+        limiter.release(network)
+    }
+
+    /// Begins the time before a key is shown; when false, try again once `wakeup` has been signalled.
+    mutating func beginUnauthenticated(waking wakeup: @autoclosure () -> RemoteWakeup) -> Bool {
+        if !isUnauthenticated { isUnauthenticated = limiter.beginUnauthenticated(network, waking: wakeup()) }
+        return isUnauthenticated
+    }
+
+    /// A key was shown.
+    mutating func endUnauthenticated() {
+        guard isUnauthenticated else { return }
+        isUnauthenticated = false
+        limiter.endUnauthenticated(network)
+    }
+}

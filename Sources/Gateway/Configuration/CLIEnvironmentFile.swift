@@ -1,0 +1,150 @@
+/// What every child is given beside what the gateway sets itself, and whose login that is.
+public struct CLIEnvironment: Sendable {
+    /// The login that the CLI will use.
+    public enum Login: Sendable, Equatable {
+        /// `ANTHROPIC_API_KEY`.
+        case apiKey
+        /// `ANTHROPIC_AUTH_TOKEN`.
+        case authToken
+        /// `CLAUDE_CODE_OAUTH_TOKEN`.
+        case oauthToken
+        /// A cloud provider's, switched on by this variable.
+        case cloud(variable: String)
+        /// The operator's own logged-in directory.
+        case directory(String)
+
+        /// In words, without its content.
+        public var description: String {
+            switch self {
+            case .apiKey: "an API key (ANTHROPIC_API_KEY)"
+            case .authToken: "an auth token (ANTHROPIC_AUTH_TOKEN)"
+            case .oauthToken: "an OAuth token (CLAUDE_CODE_OAUTH_TOKEN)"
+            case .cloud(let variable): "a cloud provider's login (\(variable))"
+            case .directory(let path): "the logged-in directory \(path)"
+            }
+        }
+    }
+
+    /// Names and values in the file's order.
+    public let variables: [(name: String, value: String)]
+    /// The login that the CLI will use; with `.directory` no credential came with the file.
+    public let login: Login
+
+    /// The environment of a configuration; every fault of its file at once.
+    public static func load(_ settings: CLISettings) throws(ConfigurationFaults) -> CLIEnvironment {
+        guard let path = settings.environmentFile else {
+            return CLIEnvironment(variables: [], configDirectory: settings.configDirectory)
+        }
+        let content: SecretBytes
+        do throws(FileFault) {
+            content = try SecretFile.read(path, .secret, maximumBytes: 1 << 20)
+        } catch {
+            throw ConfigurationFaults([ConfigurationFault("CLI_ENV_FILE", error.description)])
+        }
+        let bytes = content.copy
+        return CLIEnvironment(
+            variables: try CLIEnvironmentFile.parse(bytes, path: path),
+            configDirectory: settings.configDirectory)
+    }
+
+    init(variables: [(name: String, value: String)], configDirectory: String) {
+        self.variables = variables
+        let names = Set(variables.map(\.name))
+        let clouds = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"]
+        if let cloud = clouds.first(where: names.contains) {
+            login = .cloud(variable: cloud)
+        } else if names.contains("ANTHROPIC_AUTH_TOKEN") {
+            login = .authToken
+        } else if names.contains("ANTHROPIC_API_KEY") {
+            login = .apiKey
+        } else if !names.isDisjoint(with: ["CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_OAUTH_REFRESH_TOKEN"]) {
+            login = .oauthToken
+        } else {
+            login = .directory(configDirectory)
+        }
+    }
+}
+
+/// The grammar of the CLI's environment file: `NAME=value` lines, `#` comments, quotes around values.
+enum CLIEnvironmentFile {
+    /// Variables that the gateway sets itself, or that would undo what it promises, and what to say of them.
+    private static let refused: [(names: [String], reason: String)] = [
+        (
+            ["HOME", "TMPDIR", "CLAUDE_CODE_TMPDIR", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"],
+            "each child gets a private one"
+        ),
+        (["CLAUDE_CONFIG_DIR"], "is a setting of its own: --claude-config-dir"),
+        (["PATH", "LANG", "TZ", "SHELL"], "is the same for every child"),
+        (["CLAUDE_CODE_MAX_RETRIES"], "is a setting of its own: --claude-code-max-retries"),
+        (
+            [
+                "CLAUDE_CODE_DISABLE_FILE_MENTIONS", "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK",
+                "CLAUDE_CODE_DISABLE_REFUSAL_RETRY", "CLAUDE_CODE_DISABLE_REFUSAL_FALLBACK",
+                "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP", "CLAUDE_AGENT_SDK_MCP_NO_PREFIX",
+                "CLAUDE_CODE_MAX_MCP_DESCRIPTION_LENGTH", "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
+                "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "DISABLE_AUTO_COMPACT", "ENABLE_TOOL_SEARCH",
+                "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+                "CLAUDE_CODE_DISABLE_THINKING", "CLAUDE_CODE_SIMPLE", "CLAUDECODE",
+            ], "is set by the gateway"
+        ),
+        (
+            ["CLAUDE_CODE_EXTRA_BODY", "CLAUDE_CODE_EXTRA_METADATA", "CLAUDE_CODE_ATTRIBUTION_HEADER"],
+            "would change what the CLI says of itself"
+        ),
+        (
+            ["NODE_OPTIONS", "BASH_ENV", "ENV", "GCONV_PATH", "GLIBC_TUNABLES", "MALLOC_TRACE"],
+            "would run other code inside the CLI"
+        ),
+        (
+            ["NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM", "INVOCATION_ID", "MAINPID"],
+            "belongs to the gateway's own service"
+        ),
+    ]
+    private static let refusedPrefixes: [(prefix: String, reason: String)] = [
+        ("LD_", "would run other code inside the CLI"), ("BUN_", "would run other code inside the CLI"),
+        ("LISTEN_", "belongs to the gateway's own service"),
+        ("WATCHDOG_", "belongs to the gateway's own service"),
+    ]
+
+    /// Why a variable is not given to children; nil when it may be.
+    static func refusal(of name: String) -> String? {
+        if let row = refused.first(where: { $0.names.contains(name) }) { return row.reason }
+        if let row = refusedPrefixes.first(where: { name.hasPrefix($0.prefix) }) { return row.reason }
+        return name.hasSuffix("_FILE_DESCRIPTOR") ? "children inherit no descriptors" : nil
+    }
+
+    /// Parses the lines; faults name line and variable, never a value.
+    static func parse(
+        _ bytes: [UInt8], path: String
+    ) throws(ConfigurationFaults) -> [(name: String, value: String)] {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ConfigurationFaults([ConfigurationFault(path, "is not UTF-8")])
+        }
+        var variables: [(name: String, value: String)] = []
+        var faults: [ConfigurationFault] = []
+        for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let line = AssignmentLine.trim(raw)
+            guard !line.isEmpty, !line.hasPrefix("#") else { continue }
+            do throws(ValueProblem) {
+                // The parser's own words may quote what stands left of "=": here that may be a secret.
+                guard let (name, value) = try? AssignmentLine.parse(line) else {
+                    throw ValueProblem("is not NAME=value")
+                }
+                if let reason = refusal(of: name) { throw ValueProblem("\(name): \(reason)") }
+                // An empty credential would pass for a login.
+                if value.isEmpty { throw ValueProblem("\(name) is empty") }
+                if value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 }) {
+                    throw ValueProblem("\(name) holds a control character")
+                }
+                if variables.contains(where: { $0.name == name }) {
+                    throw ValueProblem("\(name) is given twice")
+                }
+                variables.append((name, value))
+            } catch {
+                faults.append(ConfigurationFault("\(path):\(index + 1)", error.text))
+            }
+        }
+        guard faults.isEmpty else { throw ConfigurationFaults(faults) }
+        return variables
+    }
+}

@@ -1,0 +1,258 @@
+import Platform
+
+/// The bytes of a configuration file.
+public struct ConfigurationFile: Sendable {
+    /// Its content.
+    public var bytes: [UInt8]
+    /// False when other users can read it; then it must not hold keys.
+    public var isPrivate: Bool
+
+    /// A file read elsewhere.
+    public init(bytes: [UInt8], isPrivate: Bool) {
+        self.bytes = bytes
+        self.isPrivate = isPrivate
+    }
+
+    /// Reads a file of at most 1 MiB; others may read it, but not write it.
+    @Sendable public static func read(_ path: String) throws(FileFault) -> ConfigurationFile {
+        let content = try SecretFile.read(path, .readableByAll, maximumBytes: 1 << 20)
+        return ConfigurationFile(
+            bytes: content.copy, isPrivate: content.isPrivate)
+    }
+}
+
+extension Configuration {
+    /// Reads flags, then the environment, then the file they name; the first to give a setting wins.
+    ///
+    /// Finds all faults, not the first only. Reads no other file: ``Check`` and the loaders of keys and CLI
+    /// environment do. `arguments` are those after the subcommand.
+    public static func load(
+        arguments: [String], environment: [String: String],
+        readFile: (String) throws(FileFault) -> ConfigurationFile = ConfigurationFile.read,
+        machine: Machine = .current()
+    ) throws(ConfigurationFaults) -> Configuration {
+        var sources = ConfigurationSources()
+        sources.takeArguments(arguments)
+        sources.takeEnvironment(environment)
+        var fileFault: ConfigurationFault?
+        if let file = sources.last("PORTCULLIS_CONFIG") {
+            let path = machine.absolute(file.text)
+            do throws(FileFault) {
+                let content = try readFile(path)
+                sources.takeFile(content.bytes, path: path, isPrivate: content.isPrivate)
+            } catch {
+                fileFault = ConfigurationFault(file.place, error.description)
+            }
+        }
+        var loader = ConfigurationLoader(
+            sources: sources, environment: environment, machine: machine,
+            faults: sources.faults + (fileFault.map { [$0] } ?? []))
+        loader.readValues()
+        loader.deriveDefaults()
+        loader.validate()
+        guard loader.faults.isEmpty else { throw ConfigurationFaults(loader.faults) }
+        return loader.configuration
+    }
+}
+
+/// The steps from written values to a configuration that holds together.
+private struct ConfigurationLoader {
+    let sources: ConfigurationSources
+    let environment: [String: String]
+    let machine: Machine
+    var faults: [ConfigurationFault]
+    var configuration = Configuration()
+
+    /// Reads every value by its row.
+    mutating func readValues() {
+        for setting in Setting.all {
+            guard let values = sources.given[setting.name] else { continue }
+            setting.reader.clear(&configuration)
+            for value in setting.reader.isList ? values[...] : values.suffix(1) {
+                do throws(ValueProblem) {
+                    try setting.reader.apply(&configuration, value.text)
+                } catch {
+                    faults.append(ConfigurationFault(value.place, error.text))
+                }
+            }
+        }
+        readHostAndPort()
+    }
+
+    /// `HOST` and `PORT` stand for one `LISTEN` address; on one level only one way of writing may be used.
+    private mutating func readHostAndPort() {
+        let pair = [sources.last("HOST"), sources.last("PORT")].compactMap(\.self)
+        guard let level = pair.map(\.level).max() else { return }
+        if let listen = sources.last("LISTEN") {
+            if listen.level == level, let first = pair.first(where: { $0.level == level }) {
+                faults.append(ConfigurationFault(first.place, "says again what LISTEN says; give only one"))
+            }
+            if listen.level >= level { return }
+        }
+        let host = sources.last("HOST")?.text ?? "127.0.0.1"
+        let port = sources.last("PORT")?.text ?? "8443"
+        // Values that do not parse were reported when they were read.
+        if let address = ListenAddress(host: Checks.bracketed(host), port: port[...]) {
+            configuration.listeners = [address]
+        }
+    }
+
+    /// Fills in what depends on the machine and on other settings.
+    mutating func deriveDefaults() {
+        let written = environment["HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+        let home = written ?? machine.homeDirectory ?? "/"
+        if configuration.stateDirectory.isEmpty { configuration.stateDirectory = defaultStateDirectory(home) }
+        if configuration.cli.configDirectory.isEmpty {
+            configuration.cli.configDirectory = home == "/" ? "/.claude" : "\(home)/.claude"
+        }
+        configuration.stateDirectory = machine.absolute(configuration.stateDirectory)
+        configuration.cli.configDirectory = machine.absolute(configuration.cli.configDirectory)
+        configuration.cli.environmentFile = configuration.cli.environmentFile.map(machine.absolute)
+        configuration.keys.file = configuration.keys.file.map(machine.absolute)
+        configuration.tls.certificateFiles = configuration.tls.certificateFiles.map(machine.absolute)
+        configuration.tls.keyFiles = configuration.tls.keyFiles.map(machine.absolute)
+        configuration.logging.journalStream = environment["JOURNAL_STREAM"]
+        configuration.keys.allowsWeakKeys = configuration.isLocalOnly
+        // Without keys any web page that the operator visits could spend his login.
+        if !configuration.keys.isRequired, sources.given["CORS_ORIGIN"] == nil {
+            configuration.corsOrigin = nil
+        }
+        findCLI()
+        deriveTurns()
+    }
+
+    private func defaultStateDirectory(_ home: String) -> String {
+        // systemd separates several directories by colons.
+        if let first = environment["STATE_DIRECTORY"]?.split(separator: ":").first { return String(first) }
+        if machine.isRoot { return "/var/lib/portcullis" }
+        if let base = environment["XDG_STATE_HOME"], base.hasPrefix("/") { return "\(base)/portcullis" }
+        return home == "/" ? "/.local/state/portcullis" : "\(home)/.local/state/portcullis"
+    }
+
+    /// Takes a program named with a slash as it is, and searches PATH for others.
+    ///
+    /// Links are kept, so that a CLI that updates itself is found again.
+    private mutating func findCLI() {
+        let written = sources.last("CLAUDE_PATH")
+        let name = written?.text ?? "claude"
+        guard name.contains("/") else {
+            let directories = (environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":")
+            for directory in directories where directory.hasPrefix("/") {
+                let path = "\(directory)/\(name)"
+                guard machine.isExecutable(path) else { continue }
+                configuration.cli.path = path
+                return
+            }
+            faults.append(
+                ConfigurationFault(
+                    written?.place ?? "CLAUDE_PATH",
+                    "no program \(quoted(name)) on PATH; install the Claude Code CLI or name it"))
+            return
+        }
+        configuration.cli.path = machine.absolute(name)
+        if !machine.isExecutable(configuration.cli.path) {
+            faults.append(
+                ConfigurationFault(
+                    written?.place ?? "CLAUDE_PATH", "\(quoted(name)) is not a program that may be run"))
+        }
+    }
+
+    private mutating func deriveTurns() {
+        if sources.given["MAX_TURNS"] == nil {
+            configuration.turns.maxRunning = TurnSettings.defaultRunning(
+                cores: machine.cores, memoryBytes: machine.memoryBytes)
+        }
+        if sources.given["MAX_WAITING_TURNS"] == nil {
+            configuration.turns.maxWaiting = 2 * configuration.turns.maxRunning
+        }
+    }
+
+    /// Rules between settings.
+    mutating func validate() {
+        validateListeners()
+        validateKeys()
+        validateTLS()
+        validateModels()
+        let limits = configuration.limits
+        if limits.maxHeadBytes < limits.maxHeaderBytes {
+            faults.append(ConfigurationFault("MAX_HEAD_BYTES", "is less than MAX_HEADER_BYTES"))
+        }
+        if limits.http2ConnectionWindowBytes < limits.http2StreamWindowBytes {
+            faults.append(
+                ConfigurationFault("HTTP2_CONNECTION_WINDOW_BYTES", "is less than HTTP2_STREAM_WINDOW_BYTES"))
+        }
+    }
+
+    private mutating func validateListeners() {
+        for (index, listener) in configuration.listeners.enumerated() {
+            if case .tcp(_, 0) = listener { continue }
+            if configuration.listeners[..<index].contains(listener) {
+                faults.append(ConfigurationFault("LISTEN", "\(listener) is given twice"))
+            }
+        }
+        guard configuration.isPlaintext else { return }
+        for listener in configuration.listeners where !listener.isLocal {
+            faults.append(
+                ConfigurationFault(
+                    sources.last("PLAINTEXT")?.place ?? "PLAINTEXT",
+                    "\(listener) can be reached from other machines; only loopback may be plain"))
+        }
+    }
+
+    private mutating func validateKeys() {
+        let keys = configuration.keys
+        if !keys.isRequired, let open = configuration.listeners.first(where: { !$0.isLocal }) {
+            faults.append(
+                ConfigurationFault(
+                    sources.last("REQUIRE_AUTH")?.place ?? "REQUIRE_AUTH",
+                    "\(open) can be reached from other machines; keys are needed there"))
+        }
+        let wasWritten = sources.given["PROXY_API_KEYS"] != nil || keys.file != nil
+        if keys.isRequired, !wasWritten {
+            faults.append(
+                ConfigurationFault(
+                    "API_KEYS_FILE",
+                    "no keys; put what 'portcullis new-key NAME' prints into a file of mode 0600"))
+        }
+    }
+
+    private mutating func validateTLS() {
+        let tls = configuration.tls
+        guard !configuration.isPlaintext else { return }
+        if tls.certificateFiles.isEmpty {
+            faults.append(
+                ConfigurationFault(
+                    "TLS_CERTIFICATE",
+                    "no certificate; name one and its TLS_KEY, or use --plaintext on loopback"))
+        } else if tls.certificateFiles.count != tls.keyFiles.count {
+            let counts = "\(tls.certificateFiles.count) certificates but \(tls.keyFiles.count) keys"
+            faults.append(ConfigurationFault("TLS_KEY", "\(counts); each needs its own, in the same order"))
+        }
+    }
+
+    private mutating func validateModels() {
+        let models = configuration.models
+        var seen: Set<String> = []
+        for alias in models.aliases where !seen.insert(alias.name).inserted {
+            faults.append(
+                ConfigurationFault(
+                    sources.last("MODEL_ALIASES")?.place ?? "MODEL_ALIASES",
+                    "\(quoted(alias.name)) is given twice"))
+        }
+        let catalog = ModelCatalog(ModelSettings(aliases: models.aliases))
+        if let model = models.defaultModel, catalog.target(of: model) == nil {
+            faults.append(
+                ConfigurationFault(
+                    sources.last("DEFAULT_MODEL")?.place ?? "DEFAULT_MODEL",
+                    "\(quoted(model)) is no alias, no full claude- name and not in MODEL_ALIASES"))
+        }
+    }
+}
+
+extension TurnSettings {
+    /// 16 turns per core, since a turn mostly waits for the vendor; at most three quarters of the memory at
+    /// the 200 MiB that a process may take.
+    static func defaultRunning(cores: Int, memoryBytes: Int) -> Int {
+        max(1, min(16 * cores, memoryBytes / 4 * 3 / (200 << 20)))
+    }
+}

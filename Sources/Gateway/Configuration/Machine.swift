@@ -1,0 +1,80 @@
+import Glibc
+
+/// What defaults are derived from: the facts about machine and user that no setting tells.
+public struct Machine: Sendable {
+    /// Processors in use.
+    public var cores: Int
+    /// Memory of the machine, or of the control group where that is less, in bytes.
+    public var memoryBytes: Int
+    /// True when the process runs as root.
+    public var isRoot: Bool
+    /// The user's home according to the password file.
+    public var homeDirectory: String?
+    /// Where relative paths begin.
+    public var currentDirectory: String
+    /// Whether a path is a program that may be run.
+    public var isExecutable: @Sendable (String) -> Bool
+
+    /// Facts made up.
+    public init(
+        cores: Int, memoryBytes: Int, isRoot: Bool, homeDirectory: String?, currentDirectory: String,
+        isExecutable: @escaping @Sendable (String) -> Bool
+    ) {
+        self.cores = cores
+        self.memoryBytes = memoryBytes
+        self.isRoot = isRoot
+        self.homeDirectory = homeDirectory
+        self.currentDirectory = currentDirectory
+        self.isExecutable = isExecutable
+    }
+
+    /// The facts as they are.
+    public static func current() -> Machine {
+        let pages = max(1, sysconf(Int32(_SC_PHYS_PAGES)))
+        return Machine(
+            cores: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))),
+            memoryBytes: min(pages * max(1, sysconf(Int32(_SC_PAGESIZE))), controlGroupLimit() ?? .max),
+            isRoot: geteuid() == 0, homeDirectory: passwordFileHome(), currentDirectory: workingDirectory(),
+            isExecutable: isProgram)
+    }
+
+    /// A path made absolute.
+    func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/") else { return path }
+        let relative = path.hasPrefix("./") ? String(path.dropFirst(2)) : path
+        return currentDirectory == "/" ? "/\(relative)" : "\(currentDirectory)/\(relative)"
+    }
+
+    private static func isProgram(_ path: String) -> Bool {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return false }
+        return unsafe access(path, X_OK) == 0
+    }
+
+    private static func passwordFileHome() -> String? {
+        guard let entry = unsafe getpwuid(geteuid()), let home = unsafe entry.pointee.pw_dir else {
+            return nil
+        }
+        return unsafe String(cString: home)
+    }
+
+    private static func workingDirectory() -> String {
+        guard let path = unsafe getcwd(nil, 0) else { return "/" }
+        defer { unsafe free(path) }
+        return unsafe String(cString: path)
+    }
+
+    /// `memory.max` of the process's own group (control groups version 2); nil where none is set.
+    private static func controlGroupLimit() -> Int? {
+        for line in smallFile("/proc/self/cgroup").split(separator: "\n") where line.hasPrefix("0::/") {
+            let limit = smallFile("/sys/fs/cgroup\(line.dropFirst(3))/memory.max")
+            return DecimalText.parse(limit.utf8.prefix { $0 != UInt8(ascii: "\n") })
+        }
+        return nil
+    }
+
+    private static func smallFile(_ path: String) -> String {
+        guard let bytes = try? SecretFile.read(path, .system, maximumBytes: 1 << 16) else { return "" }
+        return String(decoding: bytes.copy, as: UTF8.self)
+    }
+}

@@ -1,0 +1,171 @@
+/// One thing an operator can choose: a row of the table that feeds the parser, `--help` and the README.
+public struct Setting: Sendable {
+    /// The chapters of the reference, in its order.
+    public enum Section: String, Sendable, CaseIterable {
+        case general = "General"
+        case listening = "Listening and TLS"
+        case keys = "Keys"
+        case cli = "The CLI"
+        case models = "Models"
+        case turns = "Turns"
+        case logging = "Logging"
+        case time = "Limits: time"
+        case size = "Limits: size"
+        case http2 = "Limits: HTTP/2"
+        case connections = "Limits: connections"
+    }
+
+    /// The environment variable, and the name in a configuration file.
+    public let name: String
+    /// Other variables that mean the same.
+    public let aliases: [String]
+    /// The flag; nil where a value on the command line would tell a secret.
+    public let flag: String?
+    /// Where the reference lists it.
+    public let section: Section
+    /// The default in words.
+    public let fallback: String
+    /// One sentence.
+    public let help: String
+    /// How a value is read and stored.
+    let reader: Reader
+
+    /// What a value looks like, unit included.
+    public var syntax: String { reader.syntax }
+
+    init(
+        _ name: String, _ section: Section, _ reader: Reader, _ help: String, fallback: String? = nil,
+        aliases: [String] = [], flag: String? = nil
+    ) {
+        self.name = name
+        self.section = section
+        self.reader = reader
+        self.help = help
+        self.fallback = fallback ?? reader.fallback
+        self.aliases = aliases
+        self.flag = reader.isSecret ? nil : flag ?? Self.flag(for: name)
+    }
+
+    /// `MAX_TURNS` as `--max-turns`.
+    static func flag(for name: String) -> String {
+        "--" + String(name.lowercased().map { $0 == "_" ? "-" : $0 })
+    }
+}
+
+extension Setting {
+    /// How values are read and stored.
+    struct Reader: Sendable {
+        /// What a value looks like, unit included.
+        var syntax: String
+        /// The default in words.
+        var fallback: String
+        /// True when several values may be given.
+        var isList = false
+        /// True when a bare flag means `true`.
+        var isSwitch = false
+        /// True when a value must not be repeated in a message.
+        var isSecret = false
+        /// Takes the default away before the first value of a list.
+        var clear: @Sendable (inout Configuration) -> Void = { _ in }
+        /// Reads one value.
+        var apply: @Sendable (inout Configuration, String) throws(ValueProblem) -> Void
+    }
+
+    /// A field of the configuration.
+    typealias Field<Value> = any WritableKeyPath<Configuration, Value> & Sendable
+}
+
+extension Setting.Reader {
+    /// `true` or `false`.
+    static func boolean(_ field: Setting.Field<Bool>) -> Self {
+        Self(syntax: "true|false", fallback: String(Configuration()[keyPath: field]), isSwitch: true) {
+            (configuration, text) throws(ValueProblem) in
+            switch text.lowercased() {
+            case "true", "1", "yes", "on": configuration[keyPath: field] = true
+            case "false", "0", "no", "off": configuration[keyPath: field] = false
+            default: throw ValueProblem("\(quoted(text)) is neither true nor false")
+            }
+        }
+    }
+
+    /// A number with its unit.
+    static func whole(_ range: ClosedRange<Int>, _ unit: String, _ field: Setting.Field<Int>) -> Self {
+        Self(syntax: unit, fallback: String(Configuration()[keyPath: field])) {
+            (configuration, text) throws(ValueProblem) in
+            guard let value = DecimalText.parse(text.utf8), range.contains(value) else {
+                let bounds = "from \(range.lowerBound) to \(range.upperBound)"
+                throw ValueProblem("\(quoted(text)) is not a number of \(unit) \(bounds)")
+            }
+            configuration[keyPath: field] = value
+        }
+    }
+
+    /// A number of bytes, also as `KiB` or `MiB`.
+    static func size(_ range: ClosedRange<Int>, _ field: Setting.Field<Int>) -> Self {
+        Self(syntax: "bytes", fallback: DecimalText.size(Configuration()[keyPath: field])) {
+            (configuration, text) throws(ValueProblem) in
+            guard let value = DecimalText.parseSize(text), range.contains(value) else {
+                throw ValueProblem(
+                    "\(quoted(text)) is not a size from \(DecimalText.size(range.lowerBound)) to "
+                        + "\(DecimalText.size(range.upperBound)); write bytes, 64KiB or 32MiB")
+            }
+            configuration[keyPath: field] = value
+        }
+    }
+
+    /// One of a few words.
+    static func choice<Word>(_ field: Setting.Field<Word>) -> Self
+    where Word: CaseIterable & RawRepresentable<String> & SendableMetatype {
+        let words = Word.allCases.map(\.rawValue)
+        return Self(
+            syntax: words.joined(separator: "|"), fallback: Configuration()[keyPath: field].rawValue
+        ) { (configuration, text) throws(ValueProblem) in
+            guard let word = Word(rawValue: text.lowercased()) else {
+                throw ValueProblem("\(quoted(text)) is none of \(words.joined(separator: ", "))")
+            }
+            configuration[keyPath: field] = word
+        }
+    }
+
+    /// Text with a check of its own.
+    static func text(
+        _ syntax: String, _ field: Setting.Field<String?>,
+        check: @escaping @Sendable (String) throws(ValueProblem) -> Void = { (_) throws(ValueProblem) in }
+    ) -> Self {
+        Self(syntax: syntax, fallback: Configuration()[keyPath: field] ?? "") {
+            (configuration, text) throws(ValueProblem) in
+            try check(text)
+            configuration[keyPath: field] = text
+        }
+    }
+
+    /// A value that only the finishing step understands.
+    static func deferred(
+        _ syntax: String, check: @escaping @Sendable (String) throws(ValueProblem) -> Void
+    ) -> Self {
+        Self(syntax: syntax, fallback: "") { (_, text) throws(ValueProblem) in try check(text) }
+    }
+
+    /// Several values, each read by itself.
+    static func list<Value>(
+        _ syntax: String, _ field: Setting.Field<[Value]>, fallback: String = "", isSecret: Bool = false,
+        parse: @escaping @Sendable (String, _ index: Int) throws(ValueProblem) -> Value
+    ) -> Self {
+        Self(
+            syntax: syntax, fallback: fallback, isList: true, isSecret: isSecret,
+            clear: { $0[keyPath: field] = [] }
+        ) { (configuration, text) throws(ValueProblem) in
+            configuration[keyPath: field].append(try parse(text, configuration[keyPath: field].count))
+        }
+    }
+}
+
+/// A value as a message shows it: in quotes, bounded, without control characters.
+func quoted(_ text: String) -> String {
+    var shown = ""
+    for scalar in text.unicodeScalars.prefix(80) {
+        let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+        shown.unicodeScalars.append(isControl ? "?" : scalar)
+    }
+    return "'\(shown)\(text.unicodeScalars.count > 80 ? "…" : "")'"
+}

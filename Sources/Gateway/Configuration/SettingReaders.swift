@@ -1,0 +1,122 @@
+import Platform
+
+extension Setting.Reader {
+    /// A path, made absolute by the finishing step.
+    static func path(_ syntax: String, _ field: Setting.Field<String>) -> Self {
+        Self(syntax: syntax, fallback: "") { (configuration, text) throws(ValueProblem) in
+            configuration[keyPath: field] = text
+        }
+    }
+
+    /// A path that may be left out.
+    static func optionalPath(_ syntax: String, _ field: Setting.Field<String?>) -> Self {
+        .text(syntax, field)
+    }
+
+    /// Several paths.
+    static func paths(_ syntax: String, _ field: Setting.Field<[String]>) -> Self {
+        .list(syntax, field) { (text, _) throws(ValueProblem) in text }
+    }
+
+    /// The words that `LogLevel` understands.
+    static var logLevel: Self {
+        Self(
+            syntax: LogLevel.allCases.map(\.name).joined(separator: "|"),
+            fallback: Configuration().logging.level.name
+        ) { (configuration, text) throws(ValueProblem) in
+            guard let level = LogLevel(name: text.lowercased()) else {
+                throw ValueProblem("\(quoted(text)) is none of error, warning, info, debug")
+            }
+            configuration.logging.level = level
+        }
+    }
+
+    /// Where to listen.
+    static var listeners: Self {
+        .list(
+            "HOST:PORT | [IPv6]:PORT | unix:/PATH", \.listeners,
+            fallback: Configuration().listeners.map(\.description).joined(separator: ",")
+        ) { (text, _) throws(ValueProblem) in
+            guard let address = ListenAddress(text) else {
+                throw ValueProblem("\(quoted(text)) is not HOST:PORT, [IPv6]:PORT or unix:/path")
+            }
+            return address
+        }
+    }
+
+    /// Keys given by value.
+    static var inlineKeys: Self {
+        .list("KEY,…", \.keys.inline, isSecret: true) { (text, index) throws(ValueProblem) in
+            guard let key = APIKey(name: "env-\(index + 1)", secret: text) else {
+                throw ValueProblem(
+                    "key \(index + 1) is not 1 to \(APIKey.maxSecretBytes) printable ASCII characters")
+            }
+            return key
+        }
+    }
+
+    /// Model names of the operator's own.
+    static var aliases: Self {
+        .list("NAME=MODEL,…", \.models.aliases) { (text, _) throws(ValueProblem) in
+            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, let name = ModelName.trimmed(parts[0]),
+                let target = ModelName.trimmed(parts[1])
+            else { throw ValueProblem("\(quoted(text)) is not NAME=MODEL") }
+            return ModelAlias(name: name, target: target)
+        }
+    }
+
+    /// `*`, `none` or an origin (RFC 6454 §6.2).
+    static var origin: Self {
+        Self(syntax: "* | none | ORIGIN", fallback: "*") { (configuration, text) throws(ValueProblem) in
+            guard text != "none" else {
+                configuration.corsOrigin = nil
+                return
+            }
+            let host = text.hasPrefix("https://") ? text.dropFirst(8) : text.dropFirst(7)
+            let isOrigin =
+                (text.hasPrefix("https://") || text.hasPrefix("http://")) && !host.isEmpty
+                && host.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }
+            guard text == "*" || isOrigin else {
+                throw ValueProblem("\(quoted(text)) is not '*', 'none' or an origin as https://example.com")
+            }
+            configuration.corsOrigin = text
+        }
+    }
+}
+
+/// Checks of single values.
+enum Checks {
+    static let efforts = ["low", "medium", "high", "xhigh", "max"]
+    static let effortSyntax = efforts.joined(separator: "|")
+
+    @Sendable static func effort(_ text: String) throws(ValueProblem) {
+        guard efforts.contains(text) else {
+            throw ValueProblem("\(quoted(text)) is none of \(efforts.joined(separator: ", "))")
+        }
+    }
+
+    @Sendable static func model(_ text: String) throws(ValueProblem) {
+        guard ModelName.isValid(text) else {
+            throw ValueProblem(
+                "\(quoted(text)) is not a model name: 1 to \(ModelName.maxBytes) printable ASCII characters")
+        }
+    }
+
+    @Sendable static func host(_ text: String) throws(ValueProblem) {
+        guard ListenAddress(host: bracketed(text), port: "0") != nil else {
+            throw ValueProblem("\(quoted(text)) is not an IPv4 or IPv6 address or localhost")
+        }
+    }
+
+    @Sendable static func port(_ text: String) throws(ValueProblem) {
+        guard let port = DecimalText.parse(text.utf8), port <= 65_535 else {
+            throw ValueProblem("\(quoted(text)) is not a port from 0 to 65535")
+        }
+    }
+
+    /// An IPv6 address with the brackets that `HOST` does not need.
+    static func bracketed(_ host: String) -> Substring {
+        host.contains(":") && !host.hasPrefix("[") ? "[\(host)]"[...] : host[...]
+    }
+}

@@ -1,0 +1,58 @@
+extension Configuration {
+    /// The text of `portcullis help`.
+    public static func helpText() -> String {
+        var text = """
+            portcullis: one hardened HTTPS endpoint in front of the claude CLI
+
+            usage: portcullis serve [OPTIONS]     serve until SIGTERM; SIGHUP reloads
+                   portcullis check [OPTIONS]     validate everything; 0, or 78 and one line per fault
+                   portcullis new-key NAME        print a new key as a line for the API key file
+                   portcullis help [--markdown]   this text, or the table of the README
+                   portcullis version
+
+            Each option is also an environment variable and a NAME=value line of the file that --config
+            names; the flag wins over the environment, the environment over the file. Sizes are bytes, or
+            end in KiB or MiB. Lists are separated by commas; their flags can be repeated.
+
+            """
+        for section in Setting.Section.allCases {
+            text += "\n\(section.rawValue)\n"
+            for setting in Setting.all where setting.section == section {
+                text += helpEntry(setting)
+            }
+        }
+        return text
+    }
+
+    /// The settings as Markdown tables, for the README.
+    public static func referenceMarkdown() -> String {
+        var text = ""
+        for section in Setting.Section.allCases {
+            text += "### \(section.rawValue)\n\n"
+            text += "| Variable | Flag | Value | Default | Meaning |\n|---|---|---|---|---|\n"
+            for setting in Setting.all where setting.section == section {
+                text += markdownRow(setting)
+            }
+            text += "\n"
+        }
+        text.removeLast()
+        return text
+    }
+
+    private static func markdownRow(_ setting: Setting) -> String {
+        let names = ([setting.name] + setting.aliases).map { "`\($0)`" }.joined(separator: ", ")
+        let flag = setting.flag.map { "`\($0)`" } ?? "–"
+        let cells = [names, flag, setting.syntax, setting.fallback, setting.help].map {
+            $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+        }
+        return "| \(cells.joined(separator: " | ")) |\n"
+    }
+
+    private static func helpEntry(_ setting: Setting) -> String {
+        let value = setting.reader.isSwitch ? "[=\(setting.syntax)]" : " \(setting.syntax)"
+        let names = ([setting.name] + setting.aliases).joined(separator: ", ")
+        let head = setting.flag.map { "\($0)\(value)" } ?? "(no flag: \(setting.syntax))"
+        let plain = setting.help.split(separator: "`", omittingEmptySubsequences: true).joined()
+        return "  \(head)\n      \(names). \(plain)\n      Default: \(setting.fallback).\n"
+    }
+}

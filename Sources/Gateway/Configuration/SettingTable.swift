@@ -1,0 +1,133 @@
+extension Setting {
+    /// Every setting there is, in the order of the reference.
+    public static let all: [Setting] =
+        general + listening + authentication + cli + models + turns + logging + time + size + http2
+        + connections
+
+    /// The row that a variable, or an alias of it, belongs to.
+    static func named(_ name: String) -> Setting? {
+        all.first { $0.name == name || $0.aliases.contains(name) }
+    }
+
+    private static let general: [Setting] = [
+        Setting(
+            "PORTCULLIS_CONFIG", .general, .deferred("FILE") { (_) throws(ValueProblem) in },
+            "A file of `NAME=value` lines with any of these settings; flags and environment win over it.",
+            fallback: "none", flag: "--config"),
+        Setting(
+            "STATE_DIR", .general, .path("DIRECTORY", \.stateDirectory),
+            "A private directory for what must survive a restart; made when missing.",
+            fallback: "$STATE_DIRECTORY; /var/lib/portcullis for root; else ~/.local/state/portcullis"),
+        Setting(
+            "LOOPS", .general, .whole(0...256, "threads", \.loops),
+            "Event loops, each on its own thread; 0 is one per core."),
+        Setting(
+            "DRAIN_SECONDS", .general, .whole(0...3600, "seconds", \.drainSeconds),
+            "How long running answers may go on after SIGTERM."),
+        Setting(
+            "PING_SECONDS", .general, .whole(1...600, "seconds", \.pingSeconds),
+            "How long a stream may be silent before a ping or comment is sent."),
+        Setting(
+            "CORS_ORIGIN", .general, .origin,
+            "The one origin whose web pages may ask; `*` is any, `none` turns CORS off.",
+            fallback: "`*`; `none` with REQUIRE_AUTH=false"),
+    ]
+
+    private static let listening: [Setting] = [
+        Setting(
+            "LISTEN", .listening, .listeners,
+            "Where to listen; repeatable. Addresses are literal, only `localhost` is understood as a name."),
+        Setting(
+            "HOST", .listening, .deferred("ADDRESS", check: Checks.host),
+            "With `PORT` a second way to write one `LISTEN` address.", fallback: "127.0.0.1"),
+        Setting(
+            "PORT", .listening, .deferred("0..65535", check: Checks.port),
+            "With `HOST` a second way to write one `LISTEN` address.", fallback: "8443"),
+        Setting(
+            "PLAINTEXT", .listening, .boolean(\.isPlaintext),
+            "Speak plain HTTP on every listener; only on loopback and Unix sockets."),
+        Setting(
+            "TLS_CERTIFICATE", .listening, .paths("PEM-FILE", \.tls.certificateFiles),
+            "The certificate chain, leaf first; repeatable, chosen by the name the client asks for (SNI).",
+            fallback: "none"),
+        Setting(
+            "TLS_KEY", .listening, .paths("PEM-FILE", \.tls.keyFiles),
+            "The private key of each `TLS_CERTIFICATE`, in the same order.", fallback: "none"),
+        Setting(
+            "TLS_MIN_VERSION", .listening, .choice(\.tls.minimumVersion), "The oldest TLS version accepted."),
+    ]
+
+    private static let authentication: [Setting] = [
+        Setting(
+            "PROXY_API_KEYS", .keys, .inlineKeys,
+            "Keys that may ask; separated by commas. Has no flag: command lines can be read by others.",
+            fallback: "none", aliases: ["PROXY_API_KEY"]),
+        Setting(
+            "API_KEYS_FILE", .keys, .optionalPath("FILE", \.keys.file),
+            "A file of `name:key` lines, mode 0600; `portcullis new-key NAME` prints one.", fallback: "none"),
+        Setting(
+            "REQUIRE_AUTH", .keys, .boolean(\.keys.isRequired),
+            "False lets everybody ask; only on loopback and Unix sockets."),
+    ]
+
+    private static let cli: [Setting] = [
+        Setting(
+            "CLAUDE_PATH", .cli, .path("PROGRAM", \.cli.path), "The `claude` program.",
+            fallback: "claude on PATH"),
+        Setting(
+            "CLI_ENV_FILE", .cli, .optionalPath("FILE", \.cli.environmentFile),
+            "`NAME=value` lines given to every child: credential, `ANTHROPIC_BASE_URL`, proxies. "
+                + "Nothing else of the environment reaches it.", fallback: "none"),
+        Setting(
+            "CLAUDE_CONFIG_DIR", .cli, .path("DIRECTORY", \.cli.configDirectory),
+            "The logged-in directory of `claude`, used when `CLI_ENV_FILE` brings no credential.",
+            fallback: "~/.claude"),
+        Setting(
+            "REQUEST_TIMEOUT_MS", .cli, .whole(100...86_400_000, "ms", \.cli.requestTimeoutMilliseconds),
+            "How long one answer may take."),
+        Setting(
+            "CLI_STALL_TIMEOUT_SECONDS", .cli, .whole(1...86_400, "seconds", \.cli.stallTimeoutSeconds),
+            "How long the CLI may print nothing during an answer."),
+        Setting(
+            "CLAUDE_CODE_MAX_RETRIES", .cli, .whole(0...10, "retries", \.cli.maxRetries),
+            "How often the CLI asks its vendor again after a failure."),
+    ]
+
+    private static let models: [Setting] = [
+        Setting(
+            "DEFAULT_MODEL", .models, .text("MODEL", \.models.defaultModel, check: Checks.model),
+            "The model of requests that name `default` or nothing; listed first.", fallback: "none"),
+        Setting(
+            "DEFAULT_EFFORT", .models,
+            .text(Checks.effortSyntax, \.models.defaultEffort, check: Checks.effort),
+            "The effort of requests that name none.", fallback: "the model's own"),
+        Setting(
+            "ENABLE_THINKING", .models, .boolean(\.models.enablesThinking),
+            "Let the model think when a request says nothing about it; otherwise it must ask."),
+        Setting(
+            "MODEL_ALIASES", .models, .aliases,
+            "Names of your own, as `gpt-4o=sonnet,fast=haiku`.", fallback: "none"),
+    ]
+
+    private static let turns: [Setting] = [
+        Setting(
+            "MAX_TURNS", .turns, .whole(1...4096, "turns", \.turns.maxRunning),
+            "Answers that run at once; each is a process of 100 to 200 MiB.",
+            fallback: "16 per core, at most three quarters of the memory at 200 MiB each"),
+        Setting(
+            "MAX_WAITING_TURNS", .turns, .whole(0...65_536, "turns", \.turns.maxWaiting),
+            "Requests that wait for one of them to end; more are refused.", fallback: "twice MAX_TURNS"),
+        Setting(
+            "TURN_WAIT_SECONDS", .turns, .whole(0...3600, "seconds", \.turns.waitSeconds),
+            "How long a request waits."),
+    ]
+
+    private static let logging: [Setting] = [
+        Setting(
+            "LOG_LEVEL", .logging, .logLevel, "The least important lines written."),
+        Setting(
+            "LOG_TARGET", .logging, .choice(\.logging.target),
+            "The form of lines on standard error: `journal` leaves the time to the journal; "
+                + "`auto` finds out."),
+    ]
+}

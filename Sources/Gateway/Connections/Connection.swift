@@ -1,0 +1,183 @@
+import HTTP
+import Platform
+import TLS
+
+/// One accepted connection, from its handshake to its end: bytes in, bytes out, and the deadlines of both.
+///
+/// Confined to its loop. What is said over it is `HTTP1Server`'s or `HTTP2Server`'s.
+final class Connection {
+    let site: Site
+    let worker: Worker
+    let state: LoopState
+    let peer: PeerAddress
+    /// Set by the worker once the connection is registered.
+    var id = 0
+    /// Set while HTTP/2 is spoken.
+    private(set) var http2: HTTP2Server?
+    let wakeup = Wakeup()
+    let alarm: Alarm
+    /// What is to be sent; `outputStart` bytes of it have been.
+    var output: [UInt8] = []
+    private var outputStart = 0
+    private let readiness: Readiness
+    private var transport: Transport
+    private var place: ConnectionPlace
+
+    var loop: EventLoop { state.loop }
+
+    /// What came of waiting for the peer.
+    enum Received {
+        /// So many bytes are at the beginning of the loop's scratch buffer.
+        case bytes(Int)
+        /// The peer has ended the connection, or it is broken.
+        case closed
+        /// The alarm rang.
+        case timedOut
+        /// Somebody else signalled the wakeup.
+        case woken
+    }
+
+    /// Nil when OpenSSL is out of memory.
+    init?(
+        _ socket: consuming FileDescriptor, from peer: PeerAddress, place: consuming ConnectionPlace, site: Site,
+        worker: Worker, state: LoopState
+    ) {
+        self.site = site
+        self.worker = worker
+        self.state = state
+        self.peer = peer
+        self.place = place
+        alarm = Alarm(on: state.loop, waking: wakeup)
+        let number = socket.number
+        do throws(TLSFault) {
+            transport = try Transport(socket, context: site.snapshot.tls)
+        } catch {
+            site.log.warning("TLS: \(error.message)")
+            return nil
+        }
+        readiness = Readiness(number, on: state.loop, interest: .socket, waking: wakeup)
+    }
+
+    /// True once the peer has closed its side.
+    var hasHungUp: Bool { readiness.hasHungUp }
+
+    /// Serves until the peer, a deadline or the service's end closes the connection.
+    func run() async {
+        defer {
+            readiness.cancel()
+            alarm.cancel()
+            http2 = nil
+        }
+        guard await shakeHands() else { return }
+        if transport.applicationProtocol == .http2 {
+            guard let server = HTTP2Server(on: self) else { return }
+            http2 = server
+            await server.run()
+        } else {
+            await HTTP1Server(on: self).run()
+        }
+    }
+
+    /// A key was shown: the connection no longer counts as a stranger's.
+    func noteAuthenticated() { place.endUnauthenticated() }
+
+    /// The service drains or ends: whoever waits looks up.
+    func noticePhase() {
+        wakeup.signal()
+        http2?.noticePhase()
+    }
+
+    // MARK: - Bytes
+
+    /// Reads into the loop's scratch buffer, waiting until there is something, the alarm rings or somebody wakes us.
+    func receive() async -> Received {
+        var wasWoken = false
+        while true {
+            switch unsafe transport.read(into: loop.scratch) {
+            case .bytes(let count): return .bytes(count)
+            case .closed, .failed: return .closed
+            case .needsRead: readiness.readWouldBlock()
+            case .needsWrite: readiness.writeWouldBlock()
+            }
+            if alarm.isDue { return .timedOut }
+            if wasWoken { return .woken }
+            await wakeup.wait()
+            wasWoken = !readiness.isReadable
+        }
+    }
+
+    /// Sends all of `output`; false when the peer is gone or takes nothing for too long.
+    func flush() async -> Bool {
+        var stall: Alarm?
+        defer { stall?.cancel() }
+        while outputStart < output.count {
+            switch transport.write(output.span.extracting(outputStart...)) {
+            case .bytes(let count):
+                outputStart += count
+                stall?.deadline = loop.now + .seconds(site.snapshot.configuration.limits.writeStallSeconds)
+                continue
+            case .closed, .failed: return false
+            case .needsRead: readiness.readWouldBlock()
+            case .needsWrite: readiness.writeWouldBlock()
+            }
+            if let stall {
+                if stall.isDue { return false }
+            } else {
+                let alarm = Alarm(on: loop, waking: wakeup)
+                alarm.deadline = loop.now + .seconds(site.snapshot.configuration.limits.writeStallSeconds)
+                stall = alarm
+            }
+            await wakeup.wait()
+        }
+        // Idle connections hold no buffer.
+        if output.capacity > 16 << 10 { output = [] } else { output.removeAll(keepingCapacity: true) }
+        outputStart = 0
+        return true
+    }
+
+    /// Gives the output buffer back while the connection is idle.
+    func releaseBuffers() {
+        if output.isEmpty, output.capacity > 0 { output = [] }
+    }
+
+    /// Ends our side and reads on until the peer ends its own, for a moment: closing a socket with unread bytes
+    /// sends a reset, which can destroy the answer before the client has read it (RFC 9112 §9.6).
+    func linger() async {
+        transport.finishWriting()
+        alarm.deadline = loop.now + .seconds(Self.lingerSeconds)
+        var left = Self.lingerBytes
+        while left > 0 {
+            switch await receive() {
+            case .bytes(let count): left -= count
+            case .woken: continue
+            case .closed, .timedOut: return
+            }
+        }
+    }
+
+    /// Ends our side.
+    func finishWriting() { transport.finishWriting() }
+
+    private static let lingerSeconds = 5
+    private static let lingerBytes = 128 << 20
+
+    // MARK: - Handshake
+
+    private func shakeHands() async -> Bool {
+        alarm.deadline = loop.now + .seconds(site.snapshot.configuration.limits.tlsHandshakeSeconds)
+        while !place.beginUnauthenticated(waking: RemoteWakeup(wakeup, on: loop)) {
+            if alarm.isDue || readiness.hasHungUp || state.phase != .serving { return false }
+            await wakeup.wait()
+        }
+        while true {
+            switch transport.handshake() {
+            case .bytes: return true
+            case .closed, .failed: return false
+            case .needsRead: readiness.readWouldBlock()
+            case .needsWrite: readiness.writeWouldBlock()
+            }
+            if alarm.isDue || state.phase == .ending { return false }
+            await wakeup.wait()
+        }
+    }
+}

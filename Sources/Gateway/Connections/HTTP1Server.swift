@@ -1,0 +1,275 @@
+import HTTP
+import Platform
+
+/// The server's side of one HTTP/1.1 connection: requests one after another, answers in the same order.
+final class HTTP1Server {
+    private let connection: Connection
+    private var decoder: HTTP1Decoder
+    /// Received and not yet used, from `inputStart` on.
+    private var input: [UInt8] = []
+    private var inputStart = 0
+
+    private var site: Site { connection.site }
+    private var limits: Limits { site.snapshot.configuration.limits }
+
+    init(on connection: Connection) {
+        self.connection = connection
+        decoder = HTTP1Decoder(limits: connection.site.snapshot.httpLimits)
+    }
+
+    /// Serves requests until either side ends the connection.
+    func run() async {
+        var served = 0
+        var fairness = 16
+        while true {
+            let decoded: (head: Request, consumed: Int)?
+            do throws(HTTPFault) {
+                decoded = try decoder.decode(input.span.extracting(inputStart...))
+            } catch {
+                await refuse(error)
+                return
+            }
+            if let (request, consumed) = decoded {
+                inputStart += consumed
+                guard await answer(request) else { return }
+                served += 1
+                fairness -= 1
+                if fairness == 0 {
+                    // A client on another core could keep us from ever seeing an empty socket and starve the others.
+                    fairness = 16
+                    await Task.yield()
+                }
+                continue
+            }
+            if !connection.output.isEmpty {
+                guard await connection.flush() else { return }
+            }
+            guard await receiveMore(served: served) else { return }
+        }
+    }
+
+    // MARK: - Requests
+
+    /// Answers one request; false when the connection is over.
+    private func answer(_ request: Request) async -> Bool {
+        switch Endpoints.route(request, over: connection) {
+        case .answer(let response):
+            let isBodySkipped = await skipBody(of: request)
+            let keepAlive = isBodySkipped && request.keepAlive && connection.state.phase == .serving
+            append(response, to: request, keepAlive: keepAlive)
+            if keepAlive { return connection.output.count < 64 << 10 ? true : await connection.flush() }
+            return await end(lingering: !isBodySkipped)
+        case .turn(let turn):
+            let channel = HTTP1Channel(request, over: self)
+            var exchange = Exchange(turn, over: connection, answering: channel)
+            await exchange.run()
+            switch channel.outcome {
+            case .keepsAlive: return connection.state.phase == .serving ? true : await end(lingering: false)
+            case .closes: return await end(lingering: channel.hasUnreadBody)
+            case .broken: return false
+            }
+        }
+    }
+
+    private func append(_ response: Response, to request: Request, keepAlive: Bool) {
+        HTTP1Encoder.append(
+            response, under: HTTP1Encoder.Conditions(answering: request, keepAlive: keepAlive),
+            date: connection.state.httpDate, to: &connection.output)
+    }
+
+    private func end(lingering: Bool) async -> Bool {
+        guard await connection.flush() else { return false }
+        if lingering { await connection.linger() } else { connection.finishWriting() }
+        return false
+    }
+
+    private func refuse(_ fault: HTTPFault) async {
+        let response = Endpoints.unreadable(fault, over: connection)
+        HTTP1Encoder.append(
+            response, under: .unreadable, date: connection.state.httpDate, to: &connection.output)
+        _ = await end(lingering: true)
+    }
+
+    /// Passes over a small body that nobody asked for, so that the connection can go on.
+    private func skipBody(of request: Request) async -> Bool {
+        switch request.body {
+        case .none: return true
+        case .length(let count) where count <= input.count - inputStart:
+            inputStart += count
+            return true
+        default: return false
+        }
+    }
+
+    // MARK: - Receiving
+
+    private func receiveMore(served: Int) async -> Bool {
+        if inputStart == input.count {
+            if !input.isEmpty { input = [] }
+            inputStart = 0
+            connection.releaseBuffers()
+        }
+        let isIdle = input.isEmpty
+        if isIdle {
+            let seconds = served == 0 ? limits.requestHeadSeconds : limits.keepAliveSeconds
+            connection.alarm.deadline = connection.loop.now + .seconds(seconds)
+        }
+        while true {
+            if isIdle, connection.state.phase != .serving {
+                connection.finishWriting()
+                return false
+            }
+            switch await connection.receive() {
+            case .bytes(let count):
+                if isIdle {
+                    // The head's deadline counts from its first byte: a byte now and then does not extend it.
+                    connection.alarm.deadline = connection.loop.now + .seconds(limits.requestHeadSeconds)
+                }
+                takeScratch(count)
+                return true
+            case .closed: return false
+            case .woken: continue
+            case .timedOut:
+                if isIdle { connection.finishWriting() } else { await refuse(Self.headTooSlow) }
+                return false
+            }
+        }
+    }
+
+    /// Appends bytes of the loop's scratch buffer to the input.
+    fileprivate func takeScratch(_ count: Int) {
+        if inputStart > 0 {
+            input.removeSubrange(..<inputStart)
+            inputStart = 0
+        }
+        unsafe input.append(contentsOf: connection.loop.scratch.prefix(count))
+    }
+
+    private static let headTooSlow = HTTPFault(
+        status: 408, reason: "the request head arrived too slowly", scope: .connection)
+}
+
+/// One turn's way back over HTTP/1.1.
+private final class HTTP1Channel: ResponseChannel {
+    /// What becomes of the connection.
+    enum Outcome { case keepsAlive, closes, broken }
+
+    let request: Request
+    private(set) var outcome = Outcome.broken
+    private let server: HTTP1Server
+    private var form = HTTP1Encoder.BodyForm.none
+    private var isBodyRead: Bool
+    private var keepsAlive = false
+
+    init(_ request: Request, over server: HTTP1Server) {
+        self.request = request
+        self.server = server
+        isBodyRead = request.body == .none
+    }
+
+    private var connection: Connection { server.channelConnection }
+
+    var wakeup: Wakeup { connection.wakeup }
+    var isClientGone: Bool { connection.hasHungUp }
+    var hasUnreadBody: Bool { !isBodyRead }
+
+    func readBody() async throws(BodyFault) -> [UInt8] {
+        if case .length(let count) = request.body, count > server.bodyLimit { throw .refused(BodyClock.tooLarge) }
+        if request.expectsContinue, request.body != .none {
+            HTTP1Encoder.appendContinue(to: &connection.output)
+        }
+        guard await connection.flush() else { throw .gone }
+        let body = try await server.readBody(of: request)
+        isBodyRead = true
+        return body
+    }
+
+    func respond(_ response: Response) async {
+        keepsAlive = isBodyRead && request.keepAlive && connection.state.phase == .serving
+        HTTP1Encoder.append(
+            response, under: HTTP1Encoder.Conditions(answering: request, keepAlive: keepsAlive),
+            date: connection.state.httpDate, to: &connection.output)
+        outcome = keepsAlive ? .keepsAlive : .closes
+    }
+
+    func begin(_ response: Response) {
+        keepsAlive = isBodyRead && request.keepAlive && connection.state.phase == .serving
+        form = HTTP1Encoder.appendStreamHead(
+            response, under: HTTP1Encoder.Conditions(answering: request, keepAlive: keepsAlive),
+            date: connection.state.httpDate, to: &connection.output)
+        if form == .untilClose { keepsAlive = false }
+    }
+
+    func send(_ bytes: inout [UInt8]) async -> Bool {
+        HTTP1Encoder.appendPiece(bytes.span, as: form, to: &connection.output)
+        bytes.removeAll(keepingCapacity: true)
+        return await connection.flush()
+    }
+
+    func finish() async {
+        HTTP1Encoder.appendEnd(as: form, to: &connection.output)
+        guard await connection.flush() else { return }
+        outcome = keepsAlive ? .keepsAlive : .closes
+    }
+
+    /// Without the last chunk, the client sees that the answer was cut (RFC 9112 §8).
+    func abort() { outcome = .broken }
+}
+
+extension HTTP1Server {
+    fileprivate var channelConnection: Connection { connection }
+    fileprivate var bodyLimit: Int { limits.maxBodyBytes }
+
+    /// Reads the body that follows a head.
+    fileprivate func readBody(of request: Request) async throws(BodyFault) -> [UInt8] {
+        var clock = BodyClock(limits, now: connection.loop.now)
+        var body: [UInt8] = []
+        defer { connection.alarm.deadline = nil }
+        switch request.body {
+        case .none, .untilEnd: return []
+        case .length(let count):
+            body.reserveCapacity(count)
+            while body.count < count {
+                if inputStart == input.count { try await receiveBody(&clock) }
+                let part = min(count - body.count, input.count - inputStart)
+                body.append(contentsOf: input[inputStart..<(inputStart + part)])
+                inputStart += part
+            }
+        case .chunked:
+            var chunks = ChunkedDecoder(limits: site.snapshot.httpLimits)
+            while true {
+                let event: ChunkedDecoder.Event
+                do throws(HTTPFault) {
+                    event = try chunks.next(in: input.span, at: &inputStart)
+                } catch {
+                    throw .refused(error)
+                }
+                switch event {
+                case .data(let range): body.append(contentsOf: input[range])
+                case .needsMore: try await receiveBody(&clock)
+                case .finished: return body
+                }
+            }
+        }
+        return body
+    }
+
+    private func receiveBody(_ clock: inout BodyClock) async throws(BodyFault) {
+        input.removeAll(keepingCapacity: true)
+        inputStart = 0
+        connection.alarm.deadline = clock.deadline
+        while true {
+            switch await connection.receive() {
+            case .bytes(let count):
+                clock.note(count, now: connection.loop.now)
+                takeScratch(count)
+                return
+            case .closed: throw .gone
+            case .woken: if connection.state.phase == .ending { throw .gone }
+            case .timedOut:
+                if clock.deadline <= connection.loop.now { throw .refused(BodyClock.tooSlow) }
+                connection.alarm.deadline = clock.deadline
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+import HTTP
+import Platform
+
+/// The server's side of one HTTP/2 connection: moves its bytes and starts a task for each turn.
+final class HTTP2Server {
+    private let connection: Connection
+    private let http2: HTTP2Connection
+    /// Turns that have begun, by stream.
+    private var turns: [Int32: (turn: TurnRequest, stream: HTTP2Stream, request: Request)] = [:]
+    private var channels: [Int32: HTTP2Channel] = [:]
+    private var hasAnnouncedEnd = false
+
+    private var limits: Limits { connection.site.snapshot.configuration.limits }
+
+    init?(on connection: Connection) {
+        let snapshot = connection.site.snapshot
+        guard let http2 = HTTP2Connection(limits: snapshot.http2Limits, requestLimits: snapshot.httpLimits) else {
+            return nil
+        }
+        self.connection = connection
+        self.http2 = http2
+    }
+
+    /// Serves streams until either side ends the connection.
+    func run() async {
+        defer { http2.close() }
+        var fairness = 16
+        startIdleClock()
+        while true {
+            guard await sendAll(), !http2.isDone else { return await end() }
+            switch await connection.receive() {
+            case .bytes(let count):
+                let bytes = unsafe UnsafeRawBufferPointer(connection.loop.scratch).bindMemory(to: UInt8.self)
+                let part = unsafe UnsafeBufferPointer(rebasing: bytes[..<count])
+                let now = Int(connection.loop.now.nanoseconds / 1_000_000)
+                let isSound = unsafe http2.receive(part.span, at: now)
+                let hasTurns = takeRequests()
+                guard isSound else {
+                    _ = await sendAll()
+                    return await end()
+                }
+                fairness -= 1
+                if hasTurns || fairness == 0 {
+                    fairness = 16
+                    await Task.yield()
+                }
+            case .closed: return
+            case .woken: break
+            case .timedOut:
+                if http2.openStreams == 0 { http2.goAway() } else { connection.alarm.deadline = nil }
+            }
+            announceEndIfDraining()
+        }
+    }
+
+    /// Serves a turn that `takeRequests` has begun.
+    func serve(_ id: Int32) async {
+        guard let (turn, stream, request) = turns.removeValue(forKey: id) else { return }
+        let channel = HTTP2Channel(request, stream, over: self)
+        channels[id] = channel
+        var exchange = Exchange(turn, over: connection, answering: channel)
+        await exchange.run()
+        channels[id] = nil
+        stream.onChange = nil
+        // What the answer left to send is the connection's business.
+        connection.wakeup.signal()
+    }
+
+    /// The service drains or ends.
+    func noticePhase() { for channel in channels.values { channel.wakeup.signal() } }
+
+    fileprivate var channelConnection: Connection { connection }
+
+    // MARK: - The connection
+
+    private func sendAll() async -> Bool {
+        while true {
+            http2.collectOutput(into: &connection.output, upTo: 15 << 10)
+            if connection.output.isEmpty { return true }
+            guard await connection.flush() else { return false }
+        }
+    }
+
+    /// Starts what has arrived; true when there are turns among it.
+    private func takeRequests() -> Bool {
+        var hasTurns = false
+        let requests = http2.takeRequests()
+        for stream in requests {
+            switch stream.head {
+            case .failure(let fault):
+                stream.respond(Endpoints.unreadable(fault, over: connection), date: connection.state.httpDate)
+            case .success(let request):
+                switch Endpoints.route(request, over: connection) {
+                case .answer(let response): stream.respond(response, date: connection.state.httpDate)
+                case .turn(let turn):
+                    hasTurns = true
+                    begin(turn, on: stream, request)
+                }
+            }
+        }
+        if !requests.isEmpty { startIdleClock() }
+        return hasTurns
+    }
+
+    private func begin(_ turn: TurnRequest, on stream: HTTP2Stream, _ request: Request) {
+        turns[stream.id] = (turn, stream, request)
+        let (worker, id, number) = (connection.worker, connection.id, stream.id)
+        // Unstructured: streams end independently of each other and of the task that reads the connection.
+        Task(executorPreference: connection.loop) { await worker.serve(stream: number, of: id) }
+    }
+
+    /// Only a request restarts it: a peer that merely pings is idle.
+    private func startIdleClock() {
+        connection.alarm.deadline = connection.loop.now + .seconds(limits.http2IdleSeconds)
+    }
+
+    private func announceEndIfDraining() {
+        guard connection.state.phase != .serving, !hasAnnouncedEnd else { return }
+        hasAnnouncedEnd = true
+        http2.goAway()
+    }
+
+    private func end() async {
+        guard await sendAll() else { return }
+        await connection.linger()
+    }
+}
+
+/// One turn's way back over HTTP/2.
+private final class HTTP2Channel: ResponseChannel {
+    let request: Request
+    let wakeup = Wakeup()
+    private let stream: HTTP2Stream
+    private let server: HTTP2Server
+    private var isStalled = false
+
+    init(_ request: Request, _ stream: HTTP2Stream, over server: HTTP2Server) {
+        self.request = request
+        self.stream = stream
+        self.server = server
+        let wakeup = wakeup
+        stream.onChange = { wakeup.signal() }
+    }
+
+    private var connection: Connection { server.channelConnection }
+    private var limits: Limits { connection.site.snapshot.configuration.limits }
+
+    var isClientGone: Bool { stream.isClosed || isStalled }
+
+    func readBody() async throws(BodyFault) -> [UInt8] {
+        if case .length(let count) = request.body, count > limits.maxBodyBytes { throw .refused(BodyClock.tooLarge) }
+        if request.expectsContinue { stream.sendContinue() }
+        var clock = BodyClock(limits, now: connection.loop.now)
+        let alarm = Alarm(on: connection.loop, waking: wakeup)
+        defer { alarm.cancel() }
+        var body: [UInt8] = []
+        while true {
+            let before = body.count
+            stream.takeBody(into: &body)
+            if body.count > limits.maxBodyBytes { throw .refused(BodyClock.tooLarge) }
+            if stream.isClosed || connection.state.phase == .ending { throw .gone }
+            if stream.hasEndedBody { return body }
+            if body.count > before {
+                clock.note(body.count - before, now: connection.loop.now)
+                connection.wakeup.signal()  // the window has opened: an update is to be sent
+            }
+            if clock.deadline <= connection.loop.now { throw .refused(BodyClock.tooSlow) }
+            alarm.deadline = clock.deadline
+            await wakeup.wait()
+        }
+    }
+
+    func respond(_ response: Response) async {
+        stream.respond(response, date: connection.state.httpDate)
+        connection.wakeup.signal()
+    }
+
+    func begin(_ response: Response) { stream.respondStreaming(response, date: connection.state.httpDate) }
+
+    func send(_ bytes: inout [UInt8]) async -> Bool {
+        stream.write(bytes.span)
+        bytes.removeAll(keepingCapacity: true)
+        connection.wakeup.signal()
+        guard stream.pendingBytes > Self.highWaterBytes else { return !stream.isClosed }
+        let alarm = Alarm(on: connection.loop, waking: wakeup)
+        defer { alarm.cancel() }
+        var pending = stream.pendingBytes
+        alarm.deadline = connection.loop.now + .seconds(limits.writeStallSeconds)
+        while !stream.isClosed, stream.pendingBytes > HTTP2Stream.lowWaterBytes {
+            if stream.pendingBytes < pending {
+                pending = stream.pendingBytes
+                alarm.deadline = connection.loop.now + .seconds(limits.writeStallSeconds)
+            }
+            if alarm.isDue {
+                isStalled = true
+                stream.reset()
+                connection.wakeup.signal()
+                return false
+            }
+            await wakeup.wait()
+        }
+        return !stream.isClosed
+    }
+
+    func finish() async {
+        stream.finish()
+        connection.wakeup.signal()
+    }
+
+    func abort() {
+        stream.reset()
+        connection.wakeup.signal()
+    }
+
+    /// Above this much unsent output an exchange sleeps, which stops it reading the CLI's pipe.
+    private static let highWaterBytes = 64 << 10
+}

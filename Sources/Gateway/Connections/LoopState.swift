@@ -1,0 +1,93 @@
+import HTTP
+import Platform
+
+/// What the connections of one loop share. Confined to the loop, so nothing of it is locked.
+final class LoopState {
+    /// How the service's life goes on.
+    enum Phase { case serving, draining, ending }
+
+    let loop: EventLoop
+    /// `draining`: connections close when they are idle. `ending`: turns that still run are broken off.
+    private(set) var phase = Phase.serving
+    private var connections: [Int: Connection] = [:]
+    private var lastID = 0
+    private var random: SplitMix64
+    private var date: (second: UInt64, text: [UInt8]) = (.max, [])
+    /// Output and body buffers of exchanges that have ended, kept for their capacity.
+    var buffers = BufferPool()
+
+    init(on loop: EventLoop) {
+        self.loop = loop
+        var system = SystemRandomNumberGenerator()
+        random = SplitMix64(seed: system.next())
+    }
+
+    /// The current `date` field's value, made once a second.
+    var httpDate: [UInt8] {
+        let second = loop.now.nanoseconds / 1_000_000_000
+        if date.second != second { date = (second, HTTPDate.imfFixdate(unixSeconds: WallClock.unixSeconds)) }
+        return date.text
+    }
+
+    /// A fresh identifier of 22 letters and digits: unique, not secret.
+    func newIdentifier() -> String {
+        unsafe String(unsafeUninitializedCapacity: 22) { buffer in
+            for half in 0..<2 {
+                var bits = random.next()
+                for index in 0..<11 {
+                    unsafe buffer[half * 11 + index] = Self.alphabet[Int(bits % 62)]
+                    bits /= 62
+                }
+            }
+            return 22
+        }
+    }
+
+    private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
+
+    /// Registers a connection; returns the number to find it by.
+    func add(_ connection: Connection) -> Int {
+        lastID += 1
+        connections[lastID] = connection
+        return lastID
+    }
+
+    func connection(_ id: Int) -> Connection? { connections[id] }
+    func remove(_ id: Int) { connections[id] = nil }
+    var isEmpty: Bool { connections.isEmpty }
+
+    /// Goes on to the next phase and wakes everybody, so that each sees it.
+    func enter(_ phase: Phase) {
+        self.phase = phase
+        for connection in connections.values { connection.noticePhase() }
+    }
+}
+
+/// A fast generator for identifiers (Steele, Lea, Flood: SplitMix, 2014); never for secrets.
+struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+/// A few empty arrays with room in them.
+struct BufferPool {
+    private var free: [[UInt8]] = []
+
+    /// An empty buffer, with capacity where one was kept.
+    mutating func take() -> [UInt8] { free.popLast() ?? [] }
+
+    /// Keeps a buffer that is no longer needed, unless it is large or there are enough.
+    mutating func give(_ buffer: consuming [UInt8]) {
+        guard free.count < 16, buffer.capacity <= 64 << 10 else { return }
+        buffer.removeAll(keepingCapacity: true)
+        free.append(buffer)
+    }
+}

@@ -1,0 +1,54 @@
+import Platform
+import TLS
+
+/// The bytes of one connection, encrypted or plain.
+struct Transport: ~Copyable {
+    /// The socket, for watching.
+    var number: Int32 { socket.number }
+    /// True when the connection is encrypted.
+    let isEncrypted: Bool
+
+    private let socket: FileDescriptor
+    private var session: TLSSession?
+
+    /// A connection under TLS, or a plain one without a context.
+    init(_ socket: consuming FileDescriptor, context: TLSContext?) throws(TLSFault) {
+        session = if let context { try TLSSession(context, socket: socket.number) } else { nil }
+        isEncrypted = context != nil
+        self.socket = socket
+    }
+
+    /// Goes on with the handshake; at once complete for a plain connection.
+    mutating func handshake() -> TLSResult { session?.handshake() ?? .bytes(0) }
+
+    /// What ALPN chose; a plain connection speaks HTTP/1.1.
+    var applicationProtocol: ApplicationProtocol {
+        mutating get { session?.applicationProtocol ?? .http1 }
+    }
+
+    /// Reads what is there.
+    mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> TLSResult {
+        if session != nil { return unsafe session?.read(into: buffer) ?? .closed }
+        return switch unsafe socket.read(into: buffer) {
+        case .bytes(let count): .bytes(count)
+        case .wouldBlock: .needsRead
+        case .end, .failed: .closed
+        }
+    }
+
+    /// Writes what fits.
+    mutating func write(_ bytes: Span<UInt8>) -> TLSResult {
+        if session != nil { return session?.write(bytes) ?? .closed }
+        return switch socket.write(bytes) {
+        case .bytes(let count): .bytes(count)
+        case .wouldBlock: .needsWrite
+        case .end, .failed: .closed
+        }
+    }
+
+    /// Tells the peer that nothing more will be sent, while its own bytes can still be read.
+    mutating func finishWriting() {
+        session?.shutdown()
+        socket.shutdownWriting()
+    }
+}

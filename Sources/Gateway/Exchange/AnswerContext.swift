@@ -1,0 +1,199 @@
+import Dialects
+import HTTP
+import Platform
+import Vocabulary
+
+/// What every answer to one request has in common: its identifier, the fields that browsers need, and its log line.
+struct AnswerContext {
+    /// `req_` and 22 letters and digits.
+    let requestID: String
+    let started: Instant
+    let connection: Connection
+    /// The configuration that the request keeps to its end.
+    let snapshot: Snapshot
+    private let method: Method?
+    /// What a browser's `origin` gets; nil when there is none, and then nothing of CORS is sent.
+    private let allowedOrigin: String?
+
+    init(_ request: Request, over connection: Connection) {
+        self.connection = connection
+        snapshot = connection.site.snapshot
+        requestID = "req_" + connection.state.newIdentifier()
+        started = connection.loop.now
+        method = request.method
+        allowedOrigin = request.fields[.origin] == nil ? nil : snapshot.configuration.corsOrigin
+    }
+
+    /// The context of what could not be read as a request.
+    init(unreadableOver connection: Connection) {
+        self.connection = connection
+        snapshot = connection.site.snapshot
+        requestID = "req_" + connection.state.newIdentifier()
+        started = connection.loop.now
+        method = nil
+        allowedOrigin = nil
+    }
+
+    /// A record with what is known before anything has been done.
+    func record(path: String) -> AuditRecord {
+        var record = AuditRecord()
+        record.id = requestID
+        record.address = connection.peer.text
+        record.method = method?.name ?? "-"
+        record.path = path
+        return record
+    }
+
+    // MARK: - Answers
+
+    /// A JSON response with the fields that all have.
+    func json(status: Int, _ body: [UInt8], adding extra: [(FieldName, String)] = []) -> Response {
+        var fields = ResponseFields()
+        fields.append(.contentType, "application/json")
+        addCommon(to: &fields)
+        for (name, value) in extra { fields.append(name, value) }
+        return Response(status: status, fields: fields, body: body)
+    }
+
+    /// The head of a stream of server-sent events.
+    func stream(adding extra: [(FieldName, String)]) -> Response {
+        var fields = ResponseFields()
+        fields.append(.contentType, "text/event-stream; charset=utf-8")
+        fields.append(.cacheControl, "no-cache")
+        // Else nginx in front would gather the events before it passes them on.
+        fields.append("x-accel-buffering", "no")
+        addCommon(to: &fields)
+        for (name, value) in extra { fields.append(name, value) }
+        return Response(status: 200, fields: fields)
+    }
+
+    /// A refusal in a dialect's words, logged.
+    func refuse(_ refusal: Refusal, path: String, as dialect: Dialect) -> Response {
+        var record = record(path: path)
+        record.fault = "\(refusal.kind)"
+        let response = error(ErrorReply(refusal, dialect: dialect, requestID: requestID))
+        finish(&record, response)
+        return response
+    }
+
+    /// An error in a dialect's words.
+    func error(_ reply: ErrorReply) -> Response {
+        var response = json(status: reply.status, reply.body)
+        for (name, value) in reply.fields {
+            if let name = FieldName(parsing: "\(name)") { response.fields.append(name, value) }
+        }
+        return response
+    }
+
+    /// `GET /health`: whether the service lives and how busy it is.
+    func health() -> Response {
+        let load = connection.site.admission.load
+        var body = JSONWriter(connection.state.buffers.take())
+        body.beginObject()
+        body.key("status")
+        body.string(literal: "ok")
+        body.key("version")
+        body.string(Program.version)
+        body.key("uptime_seconds")
+        body.integer(started.since(connection.site.started).count / 1000)
+        body.key("cli_version")
+        body.string(snapshot.cliVersion)
+        body.key("running_turns")
+        body.integer(load.running)
+        body.key("waiting_turns")
+        body.integer(load.waiting)
+        body.endObject()
+        let response = json(status: 200, body.bytes)
+        if connection.site.log.writes(.debug) {
+            var record = record(path: "/health")
+            record.isMonitoring = true
+            finish(&record, response)
+        }
+        return response
+    }
+
+    /// `GET /`: what this is.
+    func information() -> Response {
+        var body = JSONWriter()
+        body.beginObject()
+        body.key("name")
+        body.string(literal: "portcullis")
+        body.key("version")
+        body.string(Program.version)
+        body.key("endpoints")
+        body.beginArray()
+        for path in ["/v1/messages", "/v1/chat/completions", "/v1/responses", "/v1/models", "/health"] {
+            body.string(path)
+        }
+        body.endArray()
+        body.endObject()
+        return logged("/", json(status: 200, body.bytes))
+    }
+
+    /// `GET /v1/models`.
+    func models() -> Response {
+        logged("/models", json(status: 200, ModelList.list(snapshot.models.entries.map(ModelEntry.init))))
+    }
+
+    /// `GET /v1/models/{id}`.
+    func model(named name: String) throws(Refusal) -> Response {
+        guard let entry = snapshot.models.entry(for: name) else {
+            throw Refusal(
+                .modelNotFound, "There is no model of this name.", param: "model", code: "model_not_found")
+        }
+        return logged("/models/{id}", json(status: 200, ModelList.entry(ModelEntry(entry))))
+    }
+
+    /// The answer to OPTIONS, above all to a browser's question before a request (Fetch Standard, CORS preflight).
+    func preflight(_ request: Request) -> Response {
+        var fields = ResponseFields()
+        fields.append(.allow, Self.methods)
+        addCommon(to: &fields)
+        if allowedOrigin != nil {
+            fields.append(.accessControlAllowMethods, Self.methods)
+            // `*` would not cover `authorization`, so what is asked for is allowed by name.
+            let asked = request.fields.string(of: .accessControlRequestHeaders)
+            fields.append(.accessControlAllowHeaders, asked ?? Self.usualFields)
+            fields.append(.accessControlMaxAge, "86400")
+        }
+        return Response(status: 204, fields: fields)
+    }
+
+    /// Completes a record and writes it.
+    func finish(_ record: inout AuditRecord, _ response: Response) {
+        record.status = response.status
+        record.bytesOut = response.body.count
+        record.endMicroseconds = Instant.now.microseconds(since: started)
+        connection.site.log.audit(record)
+    }
+
+    private func logged(_ path: String, _ response: Response) -> Response {
+        var record = record(path: path)
+        finish(&record, response)
+        return response
+    }
+
+    private func addCommon(to fields: inout ResponseFields) {
+        // Anthropic's SDKs read the first name, OpenAI's the second.
+        fields.append("request-id", requestID)
+        fields.append(.xRequestID, requestID)
+        guard let allowedOrigin else { return }
+        fields.append(.accessControlAllowOrigin, allowedOrigin)
+        fields.append(.accessControlExposeHeaders, Self.exposedFields)
+        if allowedOrigin != "*" { fields.append(.vary, "origin") }
+    }
+
+    private static let methods = "GET, HEAD, POST, DELETE, OPTIONS"
+    private static let usualFields =
+        "authorization, x-api-key, content-type, anthropic-version, anthropic-beta, "
+        + "anthropic-dangerous-direct-browser-access"
+    private static let exposedFields =
+        "request-id, x-request-id, retry-after, retry-after-ms, x-should-retry, x-portcullis-ignored"
+}
+
+extension ModelEntry {
+    /// A model of the catalog as the list shows it.
+    init(_ entry: ModelCatalog.Entry) {
+        self.init(id: entry.id, displayName: entry.displayName, created: entry.created)
+    }
+}

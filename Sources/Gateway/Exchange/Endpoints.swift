@@ -1,0 +1,201 @@
+import Dialects
+import HTTP
+import Platform
+import Vocabulary
+
+/// A request for a turn whose caller is known: what an exchange needs to begin.
+struct TurnRequest {
+    /// What is wanted of the CLI.
+    enum Purpose: Sendable { case answer, tokenCount }
+
+    let context: AnswerContext
+    let principal: Principal
+    let dialect: Dialect
+    let purpose: Purpose
+}
+
+/// What a path leads to.
+enum Endpoints {
+    /// What becomes of a request.
+    enum Route {
+        /// It is answered at once.
+        case answer(Response)
+        /// It needs the CLI.
+        case turn(TurnRequest)
+    }
+
+    private enum Target: Sendable {
+        case information, health, models, model
+        case turn(Dialect, TurnRequest.Purpose)
+
+        /// The methods it answers to, for `allow`.
+        var methods: String {
+            switch self {
+            case .turn: "POST, OPTIONS"
+            default: "GET, HEAD, OPTIONS"
+            }
+        }
+    }
+
+    private struct Row: Sendable {
+        let path: [UInt8]
+        let template: String
+        let target: Target
+        /// True when the path is a beginning and the rest names a thing.
+        let isPrefix: Bool
+
+        init(_ path: String, _ target: Target, isPrefix: Bool = false) {
+            self.path = Array(path.utf8)
+            template = path + (isPrefix ? "{id}" : "")
+            self.target = target
+            self.isPrefix = isPrefix
+        }
+    }
+
+    /// Every endpoint; each also stands below `/v1`.
+    private static let rows = [
+        Row("/health", .health),
+        Row("/messages", .turn(.anthropic, .answer)),
+        Row("/chat/completions", .turn(.chatCompletions, .answer)),
+        Row("/responses", .turn(.responses, .answer)),
+        Row("/messages/count_tokens", .turn(.anthropic, .tokenCount)),
+        Row("/responses/input_tokens", .turn(.responses, .tokenCount)),
+        Row("/models", .models),
+        Row("/chat/models", .models),
+        Row("/models/", .model, isPrefix: true),
+        Row("/", .information),
+    ]
+
+    /// Finds out what a request asks for and answers it, unless it needs the CLI.
+    static func route(_ request: Request, over connection: Connection) -> Route {
+        let context = AnswerContext(request, over: connection)
+        let path = withoutVersion(request.path)
+        if request.method == .options { return .answer(context.preflight(request)) }
+        guard let row = rows.first(where: { $0.isPrefix ? path.starts(with: $0.path) : path == $0.path[...] }) else {
+            let refusal = Refusal(.notFound, "There is nothing at this path.")
+            return .answer(context.refuse(refusal, path: "other", as: dialect(of: path, request)))
+        }
+        if case .health = row.target, request.method == .get || request.method == .head {
+            return .answer(context.health())
+        }
+        return route(request, to: row, path, context)
+    }
+
+    /// The answer to what is not even a request.
+    static func unreadable(_ fault: HTTPFault, over connection: Connection) -> Response {
+        AnswerContext(unreadableOver: connection).refuse(Refusal(fault), path: "unreadable", as: .chatCompletions)
+    }
+
+    private static func route(
+        _ request: Request, to row: Row, _ path: ArraySlice<UInt8>, _ context: AnswerContext
+    ) -> Route {
+        let dialect: Dialect
+        if case .turn(let own, _) = row.target { dialect = own } else { dialect = self.dialect(of: path, request) }
+        do throws(Refusal) {
+            try checkMethod(request, row.target)
+            if case .information = row.target { return .answer(context.information()) }
+            let principal = try authenticate(request, context)
+            switch row.target {
+            case .models: return .answer(context.models())
+            case .model: return .answer(try context.model(named: percentDecoded(path.dropFirst(row.path.count))))
+            case .turn(let dialect, let purpose):
+                try checkBody(request, context.snapshot)
+                return .turn(TurnRequest(context: context, principal: principal, dialect: dialect, purpose: purpose))
+            case .information, .health: return .answer(context.information())
+            }
+        } catch {
+            return .answer(context.refuse(error, path: row.template, as: dialect))
+        }
+    }
+
+    private static func checkMethod(_ request: Request, _ target: Target) throws(Refusal) {
+        let isAllowed =
+            if case .turn = target { request.method == .post } else {
+                request.method == .get || request.method == .head
+            }
+        guard !isAllowed else { return }
+        throw Refusal(.methodNotAllowed, "This path does not answer to this method.", allow: target.methods)
+    }
+
+    private static func authenticate(_ request: Request, _ context: AnswerContext) throws(Refusal) -> Principal {
+        let credential = try Credential.extract(
+            authorization: request.fields.values(of: .authorization), apiKey: request.fields.values(of: .xAPIKey))
+        let keys = context.snapshot.keys
+        if let credential, let principal = keys.authenticate(credential.span) {
+            context.connection.noteAuthenticated()
+            return principal
+        }
+        if let anonymous = keys.anonymous() { return anonymous }
+        throw Refusal(.unauthenticated, "The API key is missing or not valid.")
+    }
+
+    /// What can be refused of a body before it is read.
+    private static func checkBody(_ request: Request, _ snapshot: Snapshot) throws(Refusal) {
+        if case .length(let count) = request.body, count > snapshot.httpLimits.bodyBytes {
+            throw Refusal(.tooLarge, "The request body is larger than \(snapshot.httpLimits.bodyBytes) bytes.")
+        }
+        if let coding = request.fields[.contentEncoding], !isToken(coding, "identity") {
+            throw Refusal(.unsupportedMediaType, "The request body must not be compressed.")
+        }
+        guard let type = request.fields[.contentType] else { return }
+        let media = type.prefix { $0 != UInt8(ascii: ";") }
+        let isJSON = isToken(media, "application/json") || media.suffix(5).elementsEqual("+json".utf8)
+        if !isJSON { throw Refusal(.unsupportedMediaType, "The request body must be application/json.") }
+    }
+
+    private static func isToken(_ bytes: ArraySlice<UInt8>, _ text: String) -> Bool {
+        let trimmed = bytes.filter { $0 != 0x20 && $0 != 0x09 }
+        return trimmed.count == text.utf8.count && zip(trimmed, text.utf8).allSatisfy { $0 | 0x20 == $1 }
+    }
+
+    private static func withoutVersion(_ path: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        path.starts(with: "/v1/".utf8) ? path.dropFirst(3) : path
+    }
+
+    /// In whose words to speak of a path that belongs to both vendors or to none: Anthropic's clients show themselves
+    /// by their version header or by the name of their key's header.
+    private static func dialect(of path: ArraySlice<UInt8>, _ request: Request) -> Dialect {
+        if path.starts(with: "/messages".utf8) { return .anthropic }
+        if path.starts(with: "/chat".utf8) { return .chatCompletions }
+        if path.starts(with: "/responses".utf8) { return .responses }
+        let isAnthropic = request.fields[.anthropicVersion] != nil || request.fields[.xAPIKey] != nil
+        return isAnthropic ? .anthropic : .chatCompletions
+    }
+
+    /// `%5B` as `[`: model names may hold bytes that a path may not (RFC 3986 §2.1).
+    private static func percentDecoded(_ bytes: ArraySlice<UInt8>) -> String {
+        var decoded: [UInt8] = []
+        var rest = bytes
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let high = digit(rest.first), let low = digit(rest.dropFirst().first) {
+                decoded.append(high << 4 | low)
+                rest = rest.dropFirst(2)
+            } else {
+                decoded.append(byte)
+            }
+        }
+        return String(decoding: decoded, as: UTF8.self)
+    }
+
+    private static func digit(_ byte: UInt8?) -> UInt8? {
+        byte.flatMap { Character(Unicode.Scalar($0)).hexDigitValue }.map(UInt8.init)
+    }
+}
+
+extension Refusal {
+    /// What cannot be read as HTTP, in the words of a refusal.
+    init(_ fault: HTTPFault) {
+        let kind: FailureKind =
+            switch fault.status {
+            case 408: .requestTimeout
+            case 413: .tooLarge
+            case 414: .targetTooLong
+            case 417: .expectationFailed
+            case 421: .misdirected
+            case 431: .headersTooLarge
+            case 501, 505: .notImplemented
+            default: .invalidRequest
+            }
+        self.init(kind, fault.reason.prefix(1).uppercased() + fault.reason.dropFirst() + ".")
+    }
+}

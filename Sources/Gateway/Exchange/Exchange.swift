@@ -1,0 +1,314 @@
+import ClaudeCLI
+import Dialects
+import HTTP
+import Platform
+import Vocabulary
+
+/// One turn from permit to log line: the only place that joins a client and the CLI.
+///
+/// Everything happens in the one task that calls `run`, on the connection's loop: the client's socket, the CLI's pipes
+/// and all deadlines signal one wakeup. While the client takes nothing the CLI's output is not read, and so it stops.
+struct Exchange {
+    private let turn: TurnRequest
+    private let connection: Connection
+    private let channel: any ResponseChannel
+    private var record: AuditRecord
+
+    private var site: Site { connection.site }
+    private var context: AnswerContext { turn.context }
+
+    init(_ turn: TurnRequest, over connection: Connection, answering channel: any ResponseChannel) {
+        self.turn = turn
+        self.connection = connection
+        self.channel = channel
+        record = turn.context.record(path: Self.template(turn))
+        record.keyID = turn.principal.keyID
+        record.dialect = "\(turn.dialect)"
+    }
+
+    /// Runs the turn to its end; the client has been answered, or is gone, and no process is left.
+    mutating func run() async {
+        do throws(TurnFailure) {
+            let permit = try await admit()
+            record.admittedMicroseconds = elapsed
+            let body = try await readBody()
+            let conversation = try decode(body)
+            let process = try start(conversation)
+            record.spawnedMicroseconds = elapsed
+            let answer = ResponseWriter(channel)
+            switch turn.purpose {
+            case .tokenCount: await count(process, answer)
+            case .answer where conversation.streams: await stream(conversation, process, answer)
+            case .answer: await collect(conversation, process, answer)
+            }
+            // The client has its answer: whatever the CLI still does is done for nobody.
+            process.kill()
+            await process.end()
+            _ = consume permit
+        } catch {
+            await fail(error, ResponseWriter(channel))
+        }
+        record.endMicroseconds = elapsed
+        site.log.audit(record)
+    }
+
+    private var elapsed: Int { connection.loop.now.microseconds(since: context.started) }
+
+    private static func template(_ turn: TurnRequest) -> String {
+        switch (turn.dialect, turn.purpose) {
+        case (.anthropic, .answer): "/messages"
+        case (.anthropic, .tokenCount): "/messages/count_tokens"
+        case (.chatCompletions, _): "/chat/completions"
+        case (.responses, .answer): "/responses"
+        case (.responses, .tokenCount): "/responses/input_tokens"
+        }
+    }
+
+    // MARK: - Before the CLI
+
+    private func admit() async throws(TurnFailure) -> Permit {
+        do throws(Fault) {
+            guard connection.state.phase == .serving else { throw .goingDown }
+            return try await site.admission.permit(
+                for: turn.principal, on: connection.loop, waking: channel.wakeup, isGone: { channel.isClientGone })
+        } catch {
+            throw .fault(error)
+        }
+    }
+
+    private mutating func readBody() async throws(TurnFailure) -> [UInt8] {
+        do throws(BodyFault) {
+            let body = try await channel.readBody()
+            record.bytesIn = body.count
+            return body
+        } catch {
+            switch error {
+            case .gone: throw .gone
+            case .refused(let fault): throw .refusal(Refusal(fault))
+            }
+        }
+    }
+
+    private mutating func decode(_ body: consuming [UInt8]) throws(TurnFailure) -> Conversation {
+        let limits = context.snapshot.configuration.limits
+        let request = RequestContext(
+            countsTokens: turn.purpose == .tokenCount,
+            limits: JSONLimits(depth: limits.maxJSONDepth, values: limits.maxJSONValues))
+        do throws(Refusal) {
+            var conversation = try turn.dialect.decode(body, context: request)
+            let models = context.snapshot.configuration.models
+            record.model = String(conversation.model.prefix(128))
+            if conversation.effort == nil { conversation.effort = models.defaultEffort }
+            if conversation.thinking == nil, models.enablesThinking { conversation.thinking = .adaptive }
+            return conversation
+        } catch {
+            throw .refusal(error)
+        }
+    }
+
+    private func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess {
+        let plan: TurnPlan
+        do throws(Refusal) {
+            let model = try context.snapshot.models.resolve(conversation.model)
+            plan =
+                turn.purpose == .answer
+                ? try TurnPlan(answering: conversation, model: model)
+                : try TurnPlan(counting: conversation, model: model)
+        } catch {
+            throw .refusal(error)
+        }
+        do throws(Fault) {
+            let process = try context.snapshot.supply.obtain(on: connection.loop, waking: channel.wakeup)
+            process.begin(plan)
+            return process
+        } catch {
+            throw .fault(error)
+        }
+    }
+
+    // MARK: - Answers
+
+    /// Streams the answer as it comes. Until its first event nothing is promised, and a failure is a true status; a
+    /// model that is silent for long gets the client a sign of life first.
+    private mutating func stream(
+        _ conversation: Conversation, _ process: CLIProcess, _ answer: consuming ResponseWriter
+    ) async {
+        var encoder = ReplyStream(dialect: turn.dialect, conversation: conversation, identity: identity)
+        var pending: ResponseWriter? = consume answer
+        var writer: StreamWriter?
+        var buffer = connection.state.buffers.take()
+        defer { connection.state.buffers.give(buffer) }
+        var sign = connection.loop.now + pingInterval
+        var outcome = Outcome()
+        while true {
+            let isPromised = writer != nil
+            let step = await process.step(until: sign) { event, line in
+                outcome.note(event)
+                if outcome.fault == nil || isPromised || outcome.hasBegun {
+                    encoder.encode(event, of: line, into: &buffer)
+                }
+            }
+            if channel.isClientGone { return leave(outcome) }
+            if let fault = interruption(step) {
+                outcome.note(.failed(fault))
+                if isPromised || outcome.hasBegun {
+                    let noLine: [UInt8] = []
+                    encoder.encode(.failed(fault), of: noLine.span, into: &buffer)
+                }
+            }
+            note(outcome)
+            if let fault = outcome.fault, !isPromised, !outcome.hasBegun, let first = pending.take() {
+                return await fail(.fault(fault), first)
+            }
+            if step == .quiet, outcome.fault == nil {
+                guard sign <= connection.loop.now else { continue }
+                encoder.keepAlive(into: &buffer)
+            }
+            sign = connection.loop.now + pingInterval
+            if let first = pending.take() {
+                writer = first.stream(context.stream(adding: announcements(conversation)))
+            }
+            if !buffer.isEmpty {
+                let isTaken = await writer?.send(&buffer) ?? false
+                guard isTaken else { return leave(outcome) }
+            }
+            if step == .ended || outcome.fault != nil { break }
+        }
+        record.status = 200
+        if let last = writer.take() {
+            record.bytesOut = last.sentBytes
+            await last.finish()
+        }
+    }
+
+    /// Gathers the answer and sends it whole.
+    private mutating func collect(
+        _ conversation: Conversation, _ process: CLIProcess, _ answer: consuming ResponseWriter
+    ) async {
+        var collector = ReplyBody(dialect: turn.dialect, conversation: conversation, identity: identity)
+        var outcome = Outcome()
+        while true {
+            let step = await process.step(until: connection.loop.now + .seconds(3600)) { event, line in
+                outcome.note(event)
+                collector.take(event, of: line)
+            }
+            if channel.isClientGone { return leave(outcome) }
+            if let fault = interruption(step) { outcome.note(.failed(fault)) }
+            note(outcome)
+            if step == .ended || outcome.fault != nil { break }
+        }
+        collector.completedAt = WallClock.unixSeconds
+        guard outcome.fault == nil, let body = collector.finish() else {
+            return await fail(.fault(outcome.fault ?? .incomplete), answer)
+        }
+        let response = context.json(status: 200, body, adding: announcements(conversation))
+        record.status = 200
+        record.bytesOut = body.count
+        await answer.respond(response)
+    }
+
+    /// Counts the tokens of a conversation without asking the model.
+    private mutating func count(_ process: CLIProcess, _ answer: consuming ResponseWriter) async {
+        var outcome = Outcome()
+        while true {
+            let step = await process.step(until: connection.loop.now + .seconds(3600)) { event, _ in
+                outcome.note(event)
+            }
+            if channel.isClientGone { return leave(outcome) }
+            if let fault = interruption(step) { outcome.note(.failed(fault)) }
+            if step == .ended || outcome.fault != nil { break }
+        }
+        guard outcome.fault == nil, let tokens = process.countedTokens else {
+            return await fail(.fault(outcome.fault ?? .incomplete), answer)
+        }
+        record.status = 200
+        record.inputTokens = tokens
+        let body = turn.dialect == .anthropic ? TokenCount.anthropic(tokens) : TokenCount.responses(tokens)
+        await answer.respond(context.json(status: 200, body))
+    }
+
+    // MARK: - Pieces
+
+    /// What an answer has come to so far.
+    private struct Outcome {
+        var hasBegun = false
+        var fault: Fault?
+        var usage: Usage?
+
+        mutating func note(_ event: ReplyEvent) {
+            switch event {
+            case .started(let start):
+                hasBegun = true
+                usage = start.usage
+            case .finished(let end): usage = end.usage
+            case .failed(let fault): if self.fault == nil { self.fault = fault }
+            default: break
+            }
+        }
+    }
+
+    private var identity: ReplyIdentity {
+        ReplyIdentity(
+            requestID: context.requestID, suffix: connection.state.newIdentifier(), created: WallClock.unixSeconds)
+    }
+
+    private var pingInterval: Milliseconds { .seconds(context.snapshot.configuration.pingSeconds) }
+
+    private func interruption(_ step: CLIProcess.StepResult) -> Fault? {
+        step != .ended && connection.state.phase == .ending ? .goingDown : nil
+    }
+
+    private mutating func note(_ outcome: Outcome) {
+        if outcome.hasBegun, record.firstEventMicroseconds == nil { record.firstEventMicroseconds = elapsed }
+        record.inputTokens = outcome.usage?.promptTokens
+        record.outputTokens = outcome.usage?.outputTokens
+        if let fault = outcome.fault { record.fault = "\(fault.kind): \(fault.message) \(fault.detail)" }
+    }
+
+    private mutating func leave(_ outcome: Outcome) {
+        note(outcome)
+        record.status = 499
+        record.fault = "the client has gone"
+    }
+
+    private func announcements(_ conversation: Conversation) -> [(FieldName, String)] {
+        guard !conversation.ignored.isEmpty else { return [] }
+        return [("x-portcullis-ignored", conversation.ignored.joined(separator: ", "))]
+    }
+
+    private mutating func fail(_ failure: TurnFailure, _ answer: consuming ResponseWriter) async {
+        let reply: ErrorReply
+        switch failure {
+        case .gone: return leave(Outcome())
+        case .refusal(let refusal):
+            record.fault = "\(refusal.kind)\(refusal.param.map { " at \($0)" } ?? "")"
+            reply = ErrorReply(refusal, dialect: turn.dialect, requestID: context.requestID)
+        case .fault(let fault):
+            record.fault = "\(fault.kind): \(fault.message) \(fault.detail)"
+            reply = ErrorReply(fault, dialect: turn.dialect, requestID: context.requestID)
+        }
+        record.status = reply.status
+        record.bytesOut = reply.body.count
+        await answer.respond(context.error(reply))
+    }
+}
+
+/// Why a turn ended without an answer.
+private enum TurnFailure: Error {
+    case refusal(Refusal)
+    case fault(Fault)
+    /// Nobody is left to be told.
+    case gone
+}
+
+extension Fault {
+    /// The service is being stopped.
+    static var goingDown: Fault {
+        Fault(
+            .unavailable, "The gateway is being stopped; try again in a moment.", detail: "stopping",
+            retryAfterSeconds: 5)
+    }
+
+    /// The CLI ended its answer without finishing it.
+    static var incomplete: Fault { Fault(.badGateway, "The CLI ended without a whole answer.") }
+}

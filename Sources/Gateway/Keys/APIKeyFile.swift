@@ -1,0 +1,97 @@
+/// A file of keys: one `name:key` a line, `#` comments, blank lines.
+public enum APIKeyFile {
+    static let maximumBytes = 1 << 20
+
+    /// Reads and parses a file that only its owner, or its group at most, can read.
+    public static func load(_ path: String, allowsWeakKeys: Bool) throws(ConfigurationFaults) -> [APIKey] {
+        let content: SecretBytes
+        do throws(FileFault) {
+            content = try SecretFile.read(path, .secret, maximumBytes: maximumBytes)
+        } catch {
+            throw ConfigurationFaults([ConfigurationFault("API_KEYS_FILE", error.description)])
+        }
+        let bytes = content.copy
+        return try parse(bytes, path: path, allowsWeakKeys: allowsWeakKeys)
+    }
+
+    /// Parses the lines; faults name line and key name, never a key.
+    static func parse(
+        _ bytes: [UInt8], path: String, allowsWeakKeys: Bool
+    ) throws(ConfigurationFaults) -> [APIKey] {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ConfigurationFaults([ConfigurationFault(path, "is not UTF-8")])
+        }
+        var keys: [(key: APIKey, line: Int)] = []
+        var faults: [ConfigurationFault] = []
+        for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let line = AssignmentLine.trim(raw)
+            guard !line.isEmpty, !line.hasPrefix("#") else { continue }
+            do throws(ValueProblem) {
+                keys.append((try parse(line, after: keys, allowsWeakKeys: allowsWeakKeys), index + 1))
+            } catch {
+                faults.append(ConfigurationFault("\(path):\(index + 1)", error.text))
+            }
+        }
+        if keys.isEmpty, faults.isEmpty { faults.append(ConfigurationFault(path, "holds no key")) }
+        guard faults.isEmpty else { throw ConfigurationFaults(faults) }
+        return keys.map(\.key)
+    }
+
+    private static func parse(
+        _ line: Substring, after keys: [(key: APIKey, line: Int)], allowsWeakKeys: Bool
+    ) throws(ValueProblem) -> APIKey {
+        guard let colon = line.firstIndex(of: ":") else { throw ValueProblem("is not name:key") }
+        let name = String(AssignmentLine.trim(line[..<colon]))
+        guard APIKey.isName(name) else {
+            throw ValueProblem("the name is not 1 to 64 letters, digits, '.', '_' and '-'")
+        }
+        let secret = String(AssignmentLine.trim(line[line.index(after: colon)...]))
+        guard let key = APIKey(name: name, secret: secret) else {
+            throw ValueProblem("key \(name) is not 1 to \(APIKey.maxSecretBytes) printable ASCII characters")
+        }
+        if !key.hasGoodChecksum { throw ValueProblem("key \(name) was mistyped: its checksum is wrong") }
+        if !allowsWeakKeys, let weakness = key.weakness { throw ValueProblem("key \(name) \(weakness)") }
+        if let first = keys.first(where: { $0.key.name == name }) {
+            throw ValueProblem("the name \(name) is used in line \(first.line) already")
+        }
+        if let first = keys.first(where: { $0.key.secret == secret }) {
+            throw ValueProblem("key \(name) is the key of line \(first.line)")
+        }
+        return key
+    }
+}
+
+extension KeySettings {
+    /// All keys, those given by value first.
+    ///
+    /// Throws every fault of both sources. Empty only when keys are not required.
+    public func loadKeys() throws(ConfigurationFaults) -> [APIKey] {
+        var keys: [APIKey] = []
+        var faults: [ConfigurationFault] = []
+        for key in inline {
+            if !key.hasGoodChecksum {
+                let problem = "key \(key.name) was mistyped: its checksum is wrong"
+                faults.append(ConfigurationFault("PROXY_API_KEYS", problem))
+            } else if !allowsWeakKeys, let weakness = key.weakness {
+                faults.append(ConfigurationFault("PROXY_API_KEYS", "key \(key.name) \(weakness)"))
+            } else if !keys.contains(where: { $0.secret == key.secret }) {
+                keys.append(key)
+            }
+        }
+        if let file {
+            do throws(ConfigurationFaults) {
+                for key in try APIKeyFile.load(file, allowsWeakKeys: allowsWeakKeys) {
+                    if keys.contains(where: { $0.secret == key.secret || $0.name == key.name }) {
+                        let problem = "key \(key.name) is also among PROXY_API_KEYS"
+                        faults.append(ConfigurationFault(file, problem))
+                    }
+                    keys.append(key)
+                }
+            } catch {
+                faults += error.faults
+            }
+        }
+        guard faults.isEmpty else { throw ConfigurationFaults(faults) }
+        return keys
+    }
+}

@@ -1,0 +1,105 @@
+internal import COpenSSL
+
+/// Who asks; only a ``KeyRing`` can say so.
+public struct Principal: Sendable, Hashable {
+    /// The name of the key: safe to log.
+    public let keyID: String
+    /// The key's place in its ring; -1 for callers without a key.
+    public let index: Int
+
+    fileprivate init(keyID: String, index: Int) {
+        self.keyID = keyID
+        self.index = index
+    }
+}
+
+/// The keys that may ask, as digests under a secret of this process.
+///
+/// A presented key is hashed first, so that neither its length nor its content shows in what follows; then
+/// its digest is compared with every stored one, each in constant time. A reload makes a new ring.
+public struct KeyRing: Sendable {
+    private static let digestBytes = 32
+
+    private let names: [String]
+    private let digests: [UInt8]
+    private let pepper: [UInt8]
+    private let isRequired: Bool
+
+    /// A ring of these keys; without `isRequired` callers without a key are let in too.
+    public init(_ keys: [APIKey], isRequired: Bool = true) {
+        var random = SystemRandomNumberGenerator()
+        let pepper = (0..<Self.digestBytes).map { _ in
+            UInt8.random(in: .min ... .max, using: &random)
+        }
+        var digests: [UInt8] = []
+        for key in keys {
+            let secret = Array(key.secret.utf8)
+            digests += Self.digest(of: secret.span, pepper: pepper) ?? []
+        }
+        self.names = keys.map(\.name)
+        self.pepper = pepper
+        self.digests = digests
+        self.isRequired = isRequired
+    }
+
+    /// Reads the keys of a configuration.
+    public static func load(_ settings: KeySettings) throws(ConfigurationFaults) -> KeyRing {
+        KeyRing(try settings.loadKeys(), isRequired: settings.isRequired)
+    }
+
+    /// How many keys there are.
+    public var count: Int { names.count }
+
+    /// Who presents this key; nil when nobody has it.
+    public func authenticate(_ presented: Span<UInt8>) -> Principal? {
+        guard let digest = Self.digest(of: presented, pepper: pepper) else { return nil }
+        let place = unsafe Self.place(of: digest, in: digests) {
+            unsafe CRYPTO_memcmp($0, $1, Self.digestBytes)
+        }
+        return place == 0 ? nil : Principal(keyID: names[place - 1], index: place - 1)
+    }
+
+    /// The caller without a key; nil when keys are required.
+    public func anonymous() -> Principal? {
+        isRequired ? nil : Principal(keyID: "anonymous", index: -1)
+    }
+
+    /// The place of a digest, counted from 1; 0 when it is not there.
+    ///
+    /// Looks at all of them and chooses without a branch, so that the time tells nothing.
+    static func place(
+        of digest: [UInt8], in digests: [UInt8],
+        compare: (UnsafeRawPointer, UnsafeRawPointer) -> Int32
+    ) -> Int {
+        unsafe digest.withUnsafeBytes { presented in
+            unsafe digests.withUnsafeBytes { stored in
+                guard let presented = presented.baseAddress, let stored = stored.baseAddress else { return 0 }
+                var place: UInt32 = 0
+                for index in 0..<(digests.count / digestBytes) {
+                    let difference = unsafe compare(presented, stored + index * digestBytes)
+                    // The top bit of `x - 1` without that of `x` is set for zero only; then all bits are.
+                    let bits = UInt32(bitPattern: difference)
+                    let isSame = 0 &- (((bits &- 1) & ~bits) >> 31)
+                    place |= UInt32(truncatingIfNeeded: index + 1) & isSame
+                }
+                return Int(place)
+            }
+        }
+    }
+
+    /// HMAC-SHA256 (RFC 2104); nil when the library fails.
+    static func digest(of secret: Span<UInt8>, pepper: [UInt8]) -> [UInt8]? {
+        var length: UInt32 = 0
+        let digest = unsafe [UInt8](unsafeUninitializedCapacity: digestBytes) { buffer, count in
+            unsafe secret.withUnsafeBufferPointer { secret in
+                unsafe pepper.withUnsafeBytes { pepper in
+                    _ = unsafe HMAC(
+                        EVP_sha256(), pepper.baseAddress, Int32(pepper.count), secret.baseAddress,
+                        secret.count, buffer.baseAddress, &length)
+                }
+            }
+            count = Int(length)
+        }
+        return digest.count == digestBytes ? digest : nil
+    }
+}

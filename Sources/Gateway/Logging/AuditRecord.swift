@@ -1,0 +1,80 @@
+/// What the log tells of one request: who asked what in which dialect, how it ended, and what it took.
+///
+/// It has no room for a key or a word of a prompt. Times are microseconds from the request's first byte, on a
+/// clock that does not jump.
+public struct AuditRecord: Sendable, Equatable {
+    /// The request's id, as the client was told.
+    public var id = ""
+    /// The key's name; nil when none was accepted.
+    public var keyID: String?
+    /// The peer's address without its port.
+    public var address: String?
+    /// The dialect; nil for endpoints that have none.
+    public var dialect: String?
+    /// The request method.
+    public var method = ""
+    /// The template of the path, as `/v1/models/{id}`: the path itself might hold anything.
+    public var path = ""
+    /// The model the client named.
+    public var model: String?
+    /// The status of the answer.
+    public var status = 0
+    /// Bytes of the request body.
+    public var bytesIn = 0
+    /// Bytes of the response body.
+    public var bytesOut = 0
+    /// Tokens of the prompt, cached or not.
+    public var inputTokens: Int?
+    /// Tokens of the answer.
+    public var outputTokens: Int?
+    /// When a permit was had.
+    public var admittedMicroseconds: Int?
+    /// When the CLI was ready.
+    public var spawnedMicroseconds: Int?
+    /// When the first event of the answer came.
+    public var firstEventMicroseconds: Int?
+    /// When all was over.
+    public var endMicroseconds: Int?
+    /// How the child ended, as `exit 1` or `signal 9`.
+    public var childEnd: String?
+    /// What went wrong, in words for the operator.
+    public var fault: String?
+    /// True for requests of monitors, which are logged at debug level only.
+    public var isMonitoring = false
+
+    /// A record about to be filled.
+    public init() {}
+
+    /// How important the line is.
+    public var level: LogLevel {
+        if isMonitoring, status < 500 { return .debug }
+        return status >= 500 || fault != nil ? .warning : .info
+    }
+}
+
+extension Log {
+    /// Writes the line of a request.
+    public func audit(_ record: AuditRecord) {
+        write(record.level) { line in
+            line.add("event", "request")
+            line.add("id", record.id)
+            line.add("key", record.keyID)
+            line.add("addr", record.address)
+            line.add("dialect", record.dialect)
+            line.add("method", record.method)
+            line.add("path", record.path)
+            line.add("model", record.model)
+            line.add("status", record.status)
+            line.add("in", record.bytesIn)
+            line.add("out", record.bytesOut)
+            line.add("input_tokens", record.inputTokens)
+            line.add("output_tokens", record.outputTokens)
+            line.add("admitted_ms", milliseconds: record.admittedMicroseconds)
+            line.add("spawned_ms", milliseconds: record.spawnedMicroseconds)
+            line.add("first_event_ms", milliseconds: record.firstEventMicroseconds)
+            line.add("end_ms", milliseconds: record.endMicroseconds)
+            line.add("child", record.childEnd)
+            line.add("fault", record.fault)
+        }
+    }
+}

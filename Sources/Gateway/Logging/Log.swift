@@ -1,0 +1,156 @@
+import Glibc
+import Synchronization
+
+/// The log: one structured line per event on a descriptor, usually standard error.
+///
+/// A line is one write(2). A reader that does not keep up makes lines drop, never a loop wait; how many were
+/// dropped is told in the next line that gets through. Copies share one destination.
+public struct Log: Sendable {
+    /// The least important level that is written.
+    public let level: LogLevel
+    private let format: Format
+    private let destination: Destination
+
+    /// A log on `descriptor`, which stays the caller's and must stay open.
+    public init(_ settings: LogSettings, descriptor: Int32 = 2) {
+        level = settings.level
+        let isJournal =
+            switch settings.target {
+            case .journal: true
+            case .stderr: false
+            case .auto: Destination.isJournal(descriptor, stream: settings.journalStream)
+            }
+        format = isJournal ? .journal : isatty(descriptor) == 1 ? .terminal : .stream
+        destination = Destination(descriptor)
+    }
+
+    /// Lines dropped since the start.
+    public var droppedLines: Int { destination.droppedInAll }
+
+    /// True when lines of this level are written.
+    public func writes(_ level: LogLevel) -> Bool { level.rawValue <= self.level.rawValue }
+
+    /// Writes what went wrong and needs the operator.
+    public func error(_ message: @autoclosure () -> String) { write(.error, message) }
+
+    /// Writes what went wrong and was survived.
+    public func warning(_ message: @autoclosure () -> String) { write(.warning, message) }
+
+    /// Writes what happened.
+    public func info(_ message: @autoclosure () -> String) { write(.info, message) }
+
+    /// Writes what only a developer asks for.
+    public func debug(_ message: @autoclosure () -> String) { write(.debug, message) }
+
+    /// Writes a line of `key=value` pairs; below the level `fill` is not called.
+    public func write(_ level: LogLevel, _ fill: (inout LogLine) -> Void) {
+        guard writes(level) else { return }
+        var line = begin(level)
+        fill(&line)
+        line.finish()
+        let dropped = destination.write(line.bytes)
+        guard dropped > 0 else { return }
+        var note = begin(.warning)
+        note.add("msg", "log lines dropped: the reader does not keep up")
+        note.add("dropped", dropped)
+        note.finish()
+        _ = destination.write(note.bytes)
+    }
+
+    private func write(_ level: LogLevel, _ message: () -> String) {
+        guard writes(level) else { return }
+        write(level) { $0.add("msg", message()) }
+    }
+
+    private func begin(_ level: LogLevel) -> LogLine {
+        // `<N>` is read by journald and syslog relays as the line's priority (sd-daemon(3)).
+        let priority: [UInt8] =
+            format == .terminal
+            ? [] : [UInt8(ascii: "<"), UInt8(ascii: "0") + UInt8(level.rawValue), UInt8(ascii: ">")]
+        var line = LogLine(priority)
+        if format != .journal { line.add("time", Timestamp.now()) }
+        line.add("level", level.name)
+        return line
+    }
+}
+
+extension Log {
+    private enum Format: Sendable {
+        /// The journal adds the time itself.
+        case journal
+        /// A file, a pipe or a container's log.
+        case stream
+        /// A person.
+        case terminal
+    }
+
+    /// Where lines go, shared by all loops.
+    private final class Destination: Sendable {
+        private struct State {
+            /// Lines lost since the last one that got through.
+            var dropped = 0
+            var droppedInAll = 0
+            /// True when the last line was cut, so that the next must begin with a line end.
+            var isMidLine = false
+        }
+
+        private enum Kind { case socket, file, other }
+
+        private let descriptor: Int32
+        private let kind: Kind
+        private let state = Mutex(State())
+
+        init(_ descriptor: Int32) {
+            self.descriptor = descriptor
+            var status = stat()
+            let type = unsafe fstat(descriptor, &status) == 0 ? status.st_mode & S_IFMT : 0
+            kind = type == S_IFSOCK ? .socket : type == S_IFREG ? .file : .other
+        }
+
+        var droppedInAll: Int { state.withLock { $0.droppedInAll } }
+
+        /// Writes a line or drops it; the result is the number of lines dropped before one that got through.
+        func write(_ line: [UInt8]) -> Int {
+            state.withLock { state in
+                let bytes = state.isMidLine ? [UInt8(ascii: "\n")] + line : line
+                let written = writeAtOnce(bytes)
+                guard written > 0 else {
+                    state.dropped += 1
+                    state.droppedInAll += 1
+                    return 0
+                }
+                state.isMidLine = written < bytes.count
+                defer { state.dropped = 0 }
+                return state.dropped
+            }
+        }
+
+        /// Makes one system call that never waits.
+        ///
+        /// The descriptor itself is left blocking, because its description
+        /// is shared with whoever started the process.
+        private func writeAtOnce(_ bytes: [UInt8]) -> Int {
+            unsafe bytes.withUnsafeBytes { buffer in
+                switch kind {
+                case .socket:
+                    let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
+                    return unsafe send(descriptor, buffer.baseAddress, buffer.count, flags)
+                case .file:
+                    return unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count)
+                case .other:
+                    // A pipe that polls writable has room for PIPE_BUF bytes (pipe(7)).
+                    var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                    guard unsafe poll(&entry, 1, 0) == 1, entry.revents == Int16(POLLOUT) else { return -1 }
+                    return unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count)
+                }
+            }
+        }
+
+        /// True when systemd's `DEVICE:INODE` is this very descriptor (systemd.exec(5), JOURNAL_STREAM).
+        static func isJournal(_ descriptor: Int32, stream: String?) -> Bool {
+            var status = stat()
+            guard let stream, unsafe fstat(descriptor, &status) == 0 else { return false }
+            return stream == "\(status.st_dev):\(status.st_ino)"
+        }
+    }
+}

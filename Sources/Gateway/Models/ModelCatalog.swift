@@ -1,0 +1,133 @@
+public import Vocabulary
+
+/// Which names of models are understood, and what the CLI is given for them.
+///
+/// The CLI's own aliases and full `claude-` names go to it as they are, never collapsed to a family. The
+/// prefixes that routers put in front are taken away. All other names need an alias of the operator's.
+public struct ModelCatalog: Sendable {
+    /// A model as `GET /v1/models` tells of it.
+    public struct Entry: Sendable, Equatable {
+        /// What requests write.
+        public var id: String
+        /// What people read.
+        public var displayName: String
+        /// When the model, or the first of its family, came out; Unix seconds.
+        public var created: Int
+    }
+
+    /// What routers put in front of a name.
+    static let prefixes = ["claude-code-cli/", "openai/", "anthropic/"]
+
+    private let defaultModel: String?
+    private let aliases: [ModelAlias]
+
+    /// The catalog of a configuration.
+    public init(_ settings: ModelSettings) {
+        defaultModel = settings.defaultModel
+        aliases = settings.aliases
+    }
+
+    /// The name for the CLI; a refusal `.modelNotFound` where there is none.
+    public func resolve(_ name: String) throws(Refusal) -> String {
+        guard ModelName.isValid(name) || name.isEmpty else {
+            throw Refusal(
+                .invalidRequest, "The model must be 1 to \(ModelName.maxBytes) printable ASCII characters.",
+                param: "model")
+        }
+        if name.isEmpty, defaultModel == nil {
+            throw Refusal(.invalidRequest, "The model is missing.", param: "model")
+        }
+        guard let target = target(of: name) else {
+            throw Refusal(
+                .modelNotFound, "The model '\(name)' does not exist or you do not have access to it.",
+                param: "model", code: "model_not_found")
+        }
+        return target
+    }
+
+    /// What the CLI is given for a name; nil for unknown ones.
+    func target(of name: String) -> String? {
+        if let alias = aliases.first(where: { $0.name == name }) { return alias.target }
+        let bare = Self.withoutPrefixes(name)
+        if let alias = aliases.first(where: { $0.name == bare }) { return alias.target }
+        if bare.isEmpty || bare == "default" {
+            // A default model that is itself called so would ask for itself for ever.
+            guard let defaultModel = defaultModel.map(Self.withoutPrefixes), !defaultModel.isEmpty,
+                defaultModel != "default"
+            else { return bare.isEmpty ? nil : "default" }
+            return target(of: defaultModel)
+        }
+        return ModelName.isKnownToCLI(bare) ? bare : nil
+    }
+
+    /// All that `GET /v1/models` lists; the default model, if any, is first, and every id can be asked for.
+    public var entries: [Entry] {
+        var names = defaultModel.map { [$0] } ?? []
+        names += Self.builtIn.map(\.id) + aliases.map(\.name)
+        var seen: Set<String> = []
+        return names.filter { seen.insert($0).inserted }.compactMap { entry(for: $0) }
+    }
+
+    /// What `GET /v1/models/{id}` tells of any name that can be asked for; nil for others.
+    public func entry(for name: String) -> Entry? {
+        guard ModelName.isValid(name), let target = target(of: name) else { return nil }
+        if let known = Self.builtIn.first(where: { $0.id == name }) { return known }
+        let base = Self.builtIn.first { $0.id == target }
+        return Entry(
+            id: name, displayName: base.map { "\(name) (\($0.displayName))" } ?? name,
+            created: base?.created ?? Self.firstCreated)
+    }
+
+    private static func withoutPrefixes(_ name: String) -> String {
+        var name = name[...]
+        while let prefix = prefixes.first(where: { name.hasPrefix($0) }) {
+            name = name.dropFirst(prefix.count)
+        }
+        return String(name)
+    }
+}
+
+extension ModelCatalog {
+    /// 14 March 2023, when the first model of the name came out: the date of models we know nothing of.
+    private static let firstCreated = 1_678_752_000
+    /// 1 November 2026: the models the CLI knew then.
+    private static let currentCreated = 1_793_491_200
+
+    /// The CLI's aliases and the full names they stood for when this was written.
+    private static let builtIn: [Entry] = [
+        ("sonnet", "Claude Sonnet (latest)"), ("opus", "Claude Opus (latest)"),
+        ("haiku", "Claude Haiku (latest)"), ("fable", "Claude Fable (latest)"),
+        ("best", "The most capable Claude"), ("opusplan", "Claude Opus to plan, Sonnet to act"),
+        ("default", "The default Claude"),
+        ("claude-sonnet-5-5", "Claude Sonnet 5.5"), ("claude-opus-5-5", "Claude Opus 5.5"),
+        ("claude-haiku-5-5", "Claude Haiku 5.5"), ("claude-fable-5-2", "Claude Fable 5.2"),
+    ].map { Entry(id: $0.0, displayName: $0.1, created: currentCreated) }
+}
+
+/// The grammar of model names.
+enum ModelName {
+    static let maxBytes = 128
+    /// Asks for the window of a million tokens.
+    static let longContext = "[1m]"
+    static let cliAliases: Set<String> = ["sonnet", "opus", "haiku", "fable", "best", "default", "opusplan"]
+
+    /// 1 to 128 printable ASCII characters without blanks.
+    static func isValid(_ text: String) -> Bool {
+        (1...maxBytes).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    }
+
+    /// The name without blanks around it; nil when it is none.
+    static func trimmed(_ text: Substring) -> String? {
+        let name = String(AssignmentLine.trim(text))
+        return isValid(name) ? name : nil
+    }
+
+    /// True for the CLI's aliases and for full names, each also with `[1m]`.
+    static func isKnownToCLI(_ name: String) -> Bool {
+        let base = name.hasSuffix(longContext) ? String(name.dropLast(longContext.count)) : name
+        if cliAliases.contains(base) { return base != "default" || base == name }
+        let rest = base.utf8.dropFirst("claude-".utf8.count)
+        return base.hasPrefix("claude-") && !rest.isEmpty
+            && rest.allSatisfy { Base62.isDigit($0) || [0x2D, 0x2E, 0x3A, 0x40, 0x5F].contains($0) }
+    }
+}

@@ -1,0 +1,84 @@
+import ClaudeCLI
+import Glibc
+import Platform
+
+/// The program: one subcommand, then an exit status.
+public enum Program {
+    /// The version of this program.
+    public static let version = "0.1.0"
+
+    /// Runs the subcommand that the arguments ask for; returns the exit status (sysexits(3)).
+    public static func run(arguments: [String], environment: [String: String]) -> Int32 {
+        let command: Command
+        do throws(ConfigurationFault) {
+            command = try Command(arguments)
+        } catch {
+            Terminal.complain(error.description)
+            return 64  // EX_USAGE
+        }
+        switch command {
+        case .serve(let options): return Service.run(SnapshotLoader(options: options, environment: environment))
+        case .check(let options): return check(SnapshotLoader(options: options, environment: environment))
+        case .newKey(let name): return newKey(name)
+        case .help(let asMarkdown):
+            Terminal.say(asMarkdown ? Configuration.referenceMarkdown() : Configuration.helpText())
+            return 0
+        case .version:
+            Terminal.say("portcullis \(version)")
+            return 0
+        }
+    }
+
+    private static func newKey(_ name: String) -> Int32 {
+        guard let key = APIKey.generate(name: name) else {
+            Terminal.complain("the system gives no random bytes")
+            return 71  // EX_OSERR
+        }
+        Terminal.say("\(key.name):\(key.secret)")
+        return 0
+    }
+
+    /// Validates everything and runs the CLI for its version.
+    private static func check(_ loader: SnapshotLoader) -> Int32 {
+        do throws(ConfigurationFaults) {
+            let loaded = try loader.load()
+            let loop: EventLoop
+            do throws(SystemError) { loop = try EventLoop() } catch {
+                Terminal.complain(error.description)
+                return 71  // EX_OSERR
+            }
+            let checker = Checker(loop)
+            // Unstructured: the loop that runs it is about to start on this thread.
+            Task(executorPreference: loop) { await checker.ask(loaded) }
+            loop.run()
+            let version = try unsafe checker.result.get()
+            for note in loaded.notes { Terminal.say(note) }
+            Terminal.say("claude is version \(version)")
+            Terminal.say("configuration OK")
+            return 0
+        } catch {
+            Terminal.complain(error.description)
+            return 78  // EX_CONFIG
+        }
+    }
+}
+
+/// Runs the part of a check that needs a loop.
+private actor Checker {
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+    /// Written on the loop, read after it has stopped.
+    private(set) nonisolated(unsafe) var result: Result<String, ConfigurationFaults> = .failure(
+        ConfigurationFaults([]))
+
+    init(_ loop: EventLoop) { self.loop = loop }
+
+    func ask(_ loaded: SnapshotLoader.Loaded) async {
+        do throws(ConfigurationFaults) {
+            unsafe result = .success(try await SnapshotLoader.version(of: loaded, on: loop))
+        } catch {
+            unsafe result = .failure(error)
+        }
+        loop.stop()
+    }
+}

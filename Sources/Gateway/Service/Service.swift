@@ -1,0 +1,232 @@
+import ClaudeCLI
+import Glibc
+import Platform
+import TLS
+
+/// The running service: starts loops and listeners, hears signals and the service manager, reloads, and ends.
+///
+/// Pinned to the first loop, which runs on the main thread.
+actor Service {
+    nonisolated let loop: EventLoop
+    private let loader: SnapshotLoader
+    private let log: Log
+    private let signals: Signals
+    private let systemd = Systemd()
+    private let directories: TurnDirectories
+    private var workers: [Worker] = []
+    private var site: Site?
+    private var isEnding = false
+    private var busyLoops = 0
+    private(set) nonisolated(unsafe) var exitStatus: Int32 = 0  // written on the loop, read after it has stopped
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+
+    /// Serves until a signal ends it; returns the process's exit status. Call on the main thread.
+    static func run(_ loader: SnapshotLoader) -> Int32 {
+        do throws(ConfigurationFaults) {
+            let loaded = try loader.load()
+            let log = Log(loaded.configuration.logging)
+            let signals: Signals
+            let loop: EventLoop
+            do throws(SystemError) {
+                // Before any thread is started, so that every one inherits the mask.
+                signals = try Signals([SIGTERM, SIGINT, SIGHUP])
+                loop = try EventLoop()
+            } catch {
+                log.error(error.description)
+                return 71  // EX_OSERR
+            }
+            CurrentProcess.raiseOpenFiles()
+            CurrentProcess.forbidDumps()
+            let directories = try SnapshotLoader.directories(of: loaded)
+            let service = Service(loader, loop: loop, log: log, signals: signals, directories: directories)
+            // Unstructured: the main thread is about to become the loop that runs it.
+            Task(executorPreference: loop) { await service.serve(loaded) }
+            loop.run()
+            return unsafe service.exitStatus
+        } catch {
+            Terminal.complain(error.description)
+            return 78  // EX_CONFIG
+        }
+    }
+
+    private init(
+        _ loader: SnapshotLoader, loop: EventLoop, log: Log, signals: Signals, directories: TurnDirectories
+    ) {
+        self.loader = loader
+        self.loop = loop
+        self.log = log
+        self.signals = signals
+        self.directories = directories
+    }
+
+    private func serve(_ loaded: SnapshotLoader.Loaded) async {
+        do throws(ConfigurationFaults) {
+            let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
+            let site = Site(snapshot, log: log)
+            self.site = site
+            for note in loaded.notes { log.info(note) }
+            try await open(site)
+        } catch {
+            for fault in error.faults { log.error(fault.description) }
+            unsafe exitStatus = 78
+            loop.stop()
+            return
+        }
+        systemd.ready(status: status)
+        log.info("ready: \(status)")
+        await supervise()
+    }
+
+    private var status: String {
+        guard let site else { return "starting" }
+        let snapshot = site.snapshot
+        let addresses = snapshot.configuration.listeners.map { $0.description }.joined(separator: ", ")
+        return "serving on \(systemd.inheritedSockets.isEmpty ? addresses : "inherited sockets") with the CLI "
+            + snapshot.cliVersion
+    }
+
+    // MARK: - Listening
+
+    /// Binds everything on every loop before anything is accepted: a port in use stops the start.
+    private func open(_ site: Site) async throws(ConfigurationFaults) {
+        let configuration = site.snapshot.configuration
+        let count = configuration.loops > 0 ? configuration.loops : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        do throws(SystemError) {
+            var loops = [loop]
+            for _ in 1..<max(1, count) { loops.append(try EventLoop()) }
+            for (index, loop) in loops.enumerated() {
+                let listeners = try listeners(for: index, configuration)
+                workers.append(Worker(on: loop, for: site, listeners: listeners))
+                if index > 0 { try loop.start() }
+            }
+        } catch {
+            throw ConfigurationFaults([ConfigurationFault("LISTEN", error.description)])
+        }
+        for worker in workers { await worker.start() }
+    }
+
+    private func listeners(
+        for index: Int, _ configuration: Configuration
+    ) throws(SystemError) -> sending [Listener] {
+        var listeners: [Listener] = []
+        if !systemd.inheritedSockets.isEmpty {
+            for number in systemd.inheritedSockets {
+                guard Systemd.isListeningSocket(number) else {
+                    throw SystemError(code: EINVAL, call: "inherited descriptor \(number) does not listen")
+                }
+                listeners.append(try Listener.sharing(number, isTCP: Systemd.isTCP(number)))
+            }
+            return listeners
+        }
+        for address in configuration.listeners {
+            if case .unix = address, index > 0 { continue }
+            listeners += try Listener.open(address)
+        }
+        return listeners
+    }
+
+    // MARK: - Living
+
+    /// Hears signals, feeds the watchdog and looks after the certificates until the end.
+    private func supervise() async {
+        let wakeup = Wakeup()
+        let readiness = Readiness(signals.number, on: loop, interest: .reading, waking: wakeup)
+        let watchdog = Alarm(on: loop, waking: wakeup)
+        let upkeep = Alarm(on: loop, waking: wakeup)
+        var hours = 0
+        watchdog.deadline = systemd.watchdogInterval.map { loop.now + $0 }
+        upkeep.deadline = loop.now + .seconds(3600)
+        while true {
+            while let signal = signals.next() { await hear(signal) }
+            readiness.readWouldBlock()
+            if watchdog.isDue {
+                systemd.keepAlive()
+                watchdog.deadline = systemd.watchdogInterval.map { loop.now + $0 }
+            }
+            if upkeep.isDue {
+                hours += 1
+                upkeep.deadline = loop.now + .seconds(3600)
+                maintain(hours: hours)
+            }
+            await wakeup.wait()
+        }
+    }
+
+    private func maintain(hours: Int) {
+        guard let tls = site?.snapshot.tls else { return }
+        if hours % 12 == 0 { tls.rotateTicketKeys() }
+        let days = tls.secondsUntilExpiry / 86_400
+        if hours % 24 == 0, days < 14 { log.warning("a certificate expires in \(days) days") }
+    }
+
+    private func hear(_ signal: Int32) async {
+        switch signal {
+        case SIGHUP: await reload()
+        default: await end(signal)
+        }
+    }
+
+    /// Loads everything anew; with any fault the old state serves on.
+    private func reload() async {
+        guard let site, !isEnding else { return }
+        systemd.reloading()
+        do throws(ConfigurationFaults) {
+            let loaded = try loader.load()
+            let (old, new) = (site.snapshot.configuration, loaded.configuration)
+            guard old.listeners == new.listeners, old.isPlaintext == new.isPlaintext, old.loops == new.loops,
+                old.stateDirectory == new.stateDirectory
+            else {
+                throw ConfigurationFaults([
+                    ConfigurationFault("reload", "LISTEN, PLAINTEXT, LOOPS and STATE_DIR change only with a restart")
+                ])
+            }
+            let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
+            site.replace(snapshot)
+            for note in loaded.notes { log.info(note) }
+            log.info("reloaded")
+            systemd.ready(status: status)
+        } catch {
+            for fault in error.faults { log.error("reload refused: \(fault.description)") }
+            systemd.ready(status: "reload refused, \(error.faults.first?.description ?? ""); \(status)")
+        }
+    }
+
+    // MARK: - Ending
+
+    /// The first time: stops accepting and waits for what runs. The second time: ends at once.
+    private func end(_ signal: Int32) async {
+        guard !isEnding else {
+            for worker in workers { await worker.endTurns() }
+            return
+        }
+        isEnding = true
+        systemd.stopping(status: "finishing what runs")
+        log.info("signal \(signal): finishing what runs")
+        busyLoops = workers.count
+        for worker in workers {
+            // Unstructured: the worker calls back from its own loop, which knows of no task here.
+            await worker.drain {
+                Task(executorPreference: self.loop) { await self.workerIsEmpty() }
+            }
+        }
+        // Unstructured: signals are heard while the limit runs.
+        Task(executorPreference: loop) { await self.endTurnsAtLimit() }
+    }
+
+    private func endTurnsAtLimit() async {
+        let wakeup = Wakeup()
+        let limit = Alarm(on: loop, waking: wakeup)
+        limit.deadline = loop.now + .seconds(site?.snapshot.configuration.drainSeconds ?? 0)
+        while !limit.isDue { await wakeup.wait() }
+        log.warning("the drain limit is reached: breaking off what still runs")
+        for worker in workers { await worker.endTurns() }
+    }
+
+    private func workerIsEmpty() {
+        busyLoops -= 1
+        guard busyLoops == 0 else { return }
+        log.info("ended")
+        loop.stop()
+    }
+}

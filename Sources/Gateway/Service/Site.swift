@@ -1,0 +1,96 @@
+import ClaudeCLI
+import HTTP
+import Platform
+import Synchronization
+import TLS
+
+/// What all loops share for as long as the service lives. Everything in it may be used from any thread.
+final class Site: Sendable {
+    let log: Log
+    let limiter: ConnectionLimiter
+    let admission: Admission
+    let started = Instant.now
+    private let current: Mutex<Snapshot>
+
+    init(_ snapshot: Snapshot, log: Log) {
+        self.log = log
+        limiter = ConnectionLimiter(snapshot.connectionLimits)
+        admission = Admission(snapshot.turnLimits)
+        current = Mutex(snapshot)
+    }
+
+    /// What is configured now; a request keeps the one it began with.
+    var snapshot: Snapshot { current.withLock { $0 } }
+
+    /// Takes a new configuration for everything that begins from now on.
+    func replace(_ snapshot: Snapshot) {
+        limiter.change(snapshot.connectionLimits)
+        admission.change(snapshot.turnLimits)
+        current.withLock { $0 = snapshot }
+    }
+}
+
+/// One loaded configuration with everything read and built for it; a reload makes a new one or none.
+final class Snapshot: Sendable {
+    let configuration: Configuration
+    let keys: KeyRing
+    let models: ModelCatalog
+    /// Nil when plain HTTP is spoken.
+    let tls: TLSContext?
+    let supply: CLISupply
+    /// The first word of `claude --version`.
+    let cliVersion: String
+    let httpLimits: HTTPLimits
+    let http2Limits: HTTP2Limits
+
+    init(
+        _ configuration: Configuration, keys: KeyRing, tls: TLSContext?, supply: CLISupply, cliVersion: String
+    ) {
+        self.configuration = configuration
+        self.keys = keys
+        self.tls = tls
+        self.supply = supply
+        self.cliVersion = cliVersion
+        models = ModelCatalog(configuration.models)
+        httpLimits = HTTPLimits(configuration.limits)
+        http2Limits = HTTP2Limits(configuration.limits)
+    }
+
+    var connectionLimits: ConnectionLimiter.Limits {
+        let limits = configuration.limits
+        return ConnectionLimiter.Limits(
+            total: limits.maxConnections, perNetwork: limits.maxConnectionsPerAddress,
+            unauthenticatedPerNetwork: limits.maxUnauthenticatedPerAddress)
+    }
+
+    var turnLimits: Admission.Limits {
+        let turns = configuration.turns
+        return Admission.Limits(
+            running: turns.maxRunning, waiting: turns.maxWaiting, waitMilliseconds: .seconds(turns.waitSeconds))
+    }
+}
+
+extension HTTPLimits {
+    init(_ limits: Limits) {
+        self.init()
+        requestLineBytes = limits.maxRequestLineBytes
+        fieldBytes = limits.maxHeaderBytes
+        headBytes = limits.maxHeadBytes
+        fieldCount = limits.maxHeaders
+        bodyBytes = limits.maxBodyBytes
+        chunkExtensionBytes = limits.maxChunkExtensionBytes
+        chunkExtensionTotalBytes = limits.maxChunkExtensionsBytes
+        trailerBytes = limits.maxTrailerBytes
+    }
+}
+
+extension HTTP2Limits {
+    init(_ limits: Limits) {
+        self.init()
+        concurrentStreams = limits.http2MaxStreams
+        streamWindowBytes = limits.http2StreamWindowBytes
+        connectionWindowBytes = limits.http2ConnectionWindowBytes
+        resetsPerTenSeconds = limits.http2MaxResets
+        idleFramesPerTenSeconds = limits.http2MaxControlFrames
+    }
+}

@@ -1,0 +1,116 @@
+import ClaudeCLI
+import Platform
+import TLS
+import Vocabulary
+
+/// Reads everything a configuration names and builds a snapshot of it, or says all that is wrong: start, reload and
+/// `portcullis check` are the same up to here.
+struct SnapshotLoader {
+    /// The flags after the subcommand, and the environment.
+    let options: [String]
+    let environment: [String: String]
+
+    /// What was found, one line each, for the operator.
+    struct Loaded {
+        var configuration: Configuration
+        var notes: [String]
+        fileprivate var keys: KeyRing
+        fileprivate var tls: TLSContext?
+        fileprivate var environment: CLIEnvironment
+    }
+
+    /// Everything short of running the CLI.
+    func load() throws(ConfigurationFaults) -> Loaded {
+        let configuration = try Configuration.load(arguments: options, environment: environment)
+        var identities: [TLSIdentity] = []
+        var warnings: [String] = []
+        let check = Check(configuration) { pair, chain, key in
+            Self.add(pair, chain, key, to: &identities, warnings: &warnings)
+        }
+        guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults) }
+        return Loaded(
+            configuration: configuration, notes: check.notes + warnings,
+            keys: try KeyRing.load(configuration.keys), tls: try Self.context(configuration, identities),
+            environment: try CLIEnvironment.load(configuration.cli))
+    }
+
+    /// Asks the CLI for its version on a running loop and completes the snapshot.
+    static func snapshot(
+        of loaded: Loaded, directories: TurnDirectories, on loop: EventLoop
+    ) async throws(ConfigurationFaults) -> Snapshot {
+        let version = try await version(of: loaded, on: loop)
+        let supply = CLISupply(invocation(of: loaded), limits: limits(of: loaded), directories: directories)
+        return Snapshot(
+            loaded.configuration, keys: loaded.keys, tls: loaded.tls, supply: supply, cliVersion: version)
+    }
+
+    /// What the CLI says of itself; nothing but `--version` is asked of it.
+    static func version(of loaded: Loaded, on loop: EventLoop) async throws(ConfigurationFaults) -> String {
+        do throws(Fault) {
+            return try await CLIVersion.of(invocation(of: loaded), limits: limits(of: loaded), on: loop)
+        } catch {
+            let path = loaded.configuration.cli.path
+            throw ConfigurationFaults([
+                ConfigurationFault("CLAUDE_PATH", "\(path): \(error.message) \(error.detail)")
+            ])
+        }
+    }
+
+    private static func limits(of loaded: Loaded) -> CLILimits {
+        let cli = loaded.configuration.cli
+        var limits = CLILimits()
+        limits.requestMilliseconds = cli.requestTimeoutMilliseconds
+        limits.maxRetries = cli.maxRetries
+        limits.stallSeconds = cli.stallTimeoutSeconds
+        return limits
+    }
+
+    /// Where turns keep their files; made once for the service's life.
+    static func directories(of loaded: Loaded) throws(ConfigurationFaults) -> TurnDirectories {
+        do throws(Fault) {
+            return try TurnDirectories(state: loaded.configuration.stateDirectory)
+        } catch {
+            throw ConfigurationFaults([ConfigurationFault("STATE_DIR", error.detail)])
+        }
+    }
+
+    private static func invocation(of loaded: Loaded) -> Invocation {
+        Invocation(
+            path: loaded.configuration.cli.path,
+            operatorEnvironment: loaded.environment.variables.map { "\($0.name)=\($0.value)" },
+            loginDirectory: loaded.configuration.cli.configDirectory)
+    }
+
+    private static func context(
+        _ configuration: Configuration, _ identities: [TLSIdentity]
+    ) throws(ConfigurationFaults) -> TLSContext? {
+        guard !configuration.isPlaintext else { return nil }
+        var policy = TLSContext.Policy()
+        policy.allowsTLS12 = configuration.tls.minimumVersion == .tls12
+        do throws(TLSFault) {
+            return try TLSContext(identities: identities, policy: policy)
+        } catch {
+            throw ConfigurationFaults([ConfigurationFault("TLS_CERTIFICATE", error.message)])
+        }
+    }
+
+    /// Parses one pair; what is wrong with it, or nil.
+    private static func add(
+        _ pair: CertificatePair, _ chain: borrowing SecretBytes, _ key: borrowing SecretBytes,
+        to identities: inout [TLSIdentity], warnings: inout [String]
+    ) -> String? {
+        do throws(TLSFault) {
+            let identity = try TLSIdentity(certificatePEM: chain.copy, keyPEM: key.copy)
+            let seconds = identity.secondsUntilExpiry
+            if seconds <= 0 { return "\(pair.certificateFile): the certificate has expired" }
+            if !identity.hasBegun { return "\(pair.certificateFile): the certificate is not valid yet" }
+            if seconds < 14 * 86_400 {
+                warnings.append("\(pair.certificateFile) expires in \(seconds / 86_400) days")
+            }
+            identities.append(identity)
+            return nil
+        } catch {
+            return "\(pair.certificateFile): \(error.message)"
+        }
+    }
+}

@@ -1,0 +1,204 @@
+/// Writes HTTP/1.1 responses behind whatever the output already holds.
+public enum HTTP1Encoder {
+    /// What the request and the state of the connection settle about the form of its response.
+    public struct Conditions: Sendable {
+        /// The client's version; 1.0 knows no chunks.
+        public let version: Request.Version
+        /// Whether the request was HEAD, so that no body may follow the head (RFC 9110 §9.3.2).
+        public let isHead: Bool
+        /// Whether the connection stays open after the response.
+        public let keepAlive: Bool
+
+        /// For the answer to a request that was read; `keepAlive` may only take away what the client allows.
+        public init(answering request: Request, keepAlive: Bool = true) {
+            version = request.version
+            isHead = request.method == .head
+            self.keepAlive = keepAlive && request.keepAlive
+        }
+
+        /// For the answer to a request that could not be read: the connection closes behind it.
+        public static let unreadable = Conditions()
+
+        private init() {
+            version = .http11
+            isHead = false
+            keepAlive = false
+        }
+    }
+
+    /// How the pieces of a streamed body are delimited.
+    public enum BodyForm: Equatable, Sendable {
+        /// Each piece is a chunk.
+        case chunked
+        /// Pieces are sent as they are and closing the connection ends them (HTTP/1.0).
+        case untilClose
+        /// No body may be sent.
+        case none
+    }
+
+    // MARK: Whole responses
+
+    /// Appends a whole response with its length.
+    ///
+    /// - Parameter date: the time in the form of `HTTPDate.imfFixdate`, from the caller's cache.
+    public static func append(
+        _ response: Response, under conditions: Conditions, date: [UInt8], to output: inout [UInt8]
+    ) {
+        appendStart(of: response, date, to: &output)
+        let bodyless = hasNoBody(response.status)
+        // RFC 9110 §8.6: no length with 204; with 304 it would have to be that of another response.
+        if !bodyless {
+            output.append(literal: "content-length: ")
+            appendDecimal(response.body.count, to: &output)
+            output.append(literal: "\r\n")
+        }
+        appendEnd(under: conditions, closing: !conditions.keepAlive, to: &output)
+        if !bodyless, !conditions.isHead { output.append(span: response.body.span) }
+    }
+
+    // MARK: Streamed responses
+
+    /// Appends the head of a response whose body follows in pieces, and tells how they are delimited.
+    ///
+    /// With `.untilClose` the head says `connection: close`, and the caller must close after the last piece.
+    public static func appendStreamHead(
+        _ response: Response, under conditions: Conditions, date: [UInt8], to output: inout [UInt8]
+    ) -> BodyForm {
+        appendStart(of: response, date, to: &output)
+        if hasNoBody(response.status) {
+            appendEnd(under: conditions, closing: !conditions.keepAlive, to: &output)
+            return .none
+        }
+        let isChunked = conditions.version != .http10
+        if isChunked { output.append(literal: "transfer-encoding: chunked\r\n") }
+        let ends = conditions.isHead || isChunked
+        appendEnd(under: conditions, closing: !conditions.keepAlive || !ends, to: &output)
+        return conditions.isHead ? .none : isChunked ? .chunked : .untilClose
+    }
+
+    /// Appends one piece of a streamed body; nothing when it is empty, as an empty chunk would end the body.
+    public static func appendPiece(_ bytes: Span<UInt8>, as form: BodyForm, to output: inout [UInt8]) {
+        let mark = beginPiece(as: form, in: &output)
+        if form != .none { output.append(span: bytes) }
+        endPiece(mark, as: form, in: &output)
+    }
+
+    /// Begins a piece whose bytes the caller appends to `output` itself; returns a mark for `endPiece`.
+    public static func beginPiece(as form: BodyForm, in output: inout [UInt8]) -> Int {
+        // Eight digits are kept free, because the size is known only at the end; leading zeros are legal.
+        if form == .chunked { output.append(literal: "00000000\r\n") }
+        return output.count
+    }
+
+    /// Ends the piece begun at `mark`; takes it back when it is empty, or when there may be no body.
+    public static func endPiece(_ mark: Int, as form: BodyForm, in output: inout [UInt8]) {
+        switch form {
+        case .untilClose: return
+        case .none: output.removeSubrange(mark...)
+        case .chunked:
+            var size = output.count - mark
+            if size == 0 {
+                output.removeSubrange((mark - 10)...)
+                return
+            }
+            var digit = mark - 3
+            while size > 0 {
+                let value = UInt8(size & 15)
+                output[digit] = value < 10 ? 0x30 + value : 0x57 + value
+                size >>= 4
+                digit -= 1
+            }
+            output.append(literal: "\r\n")
+        }
+    }
+
+    /// Appends what ends a streamed body that is complete; a body cut short must go without it.
+    public static func appendEnd(as form: BodyForm, to output: inout [UInt8]) {
+        if form == .chunked { output.append(literal: "0\r\n\r\n") }
+    }
+
+    /// Appends the interim response that lets a waiting client send its body (RFC 9110 §15.2.1).
+    public static func appendContinue(to output: inout [UInt8]) {
+        output.append(literal: "HTTP/1.1 100 Continue\r\n\r\n")
+    }
+
+    // MARK: Pieces of a head
+
+    private static func appendStart(of response: Response, _ date: [UInt8], to output: inout [UInt8]) {
+        if let line = statusLine(response.status) {
+            output.append(literal: line)
+        } else {
+            // RFC 9112 §4: the reason may be empty, the space before it may not be missing.
+            output.append(literal: "HTTP/1.1 ")
+            appendDecimal(response.status, to: &output)
+            output.append(literal: " \r\n")
+        }
+        output.append(literal: "date: ")
+        output.append(span: date.span)
+        output.append(literal: "\r\n")
+        output.append(span: response.fields.lines.span)
+    }
+
+    private static func appendEnd(under conditions: Conditions, closing: Bool, to output: inout [UInt8]) {
+        if closing {
+            output.append(literal: "connection: close\r\n\r\n")
+        } else if conditions.version == .http10 {
+            output.append(literal: "connection: keep-alive\r\n\r\n")
+        } else {
+            output.append(literal: "\r\n")
+        }
+    }
+
+    private static func hasNoBody(_ status: Int) -> Bool {
+        status == 204 || status == 304
+    }
+
+    private static func appendDecimal(_ number: Int, to output: inout [UInt8]) {
+        let start = output.count
+        var rest = number.magnitude
+        repeat {
+            output.append(0x30 + UInt8(rest % 10))
+            rest /= 10
+        } while rest > 0
+        var low = start
+        var high = output.count - 1
+        while low < high {
+            output.swapAt(low, high)
+            low += 1
+            high -= 1
+        }
+    }
+
+    /// The status lines in use, ready to be copied.
+    private static func statusLine(_ status: Int) -> StaticString? {
+        switch status {
+        case 200: "HTTP/1.1 200 OK\r\n"
+        case 204: "HTTP/1.1 204 No Content\r\n"
+        case 304: "HTTP/1.1 304 Not Modified\r\n"
+        case 400: "HTTP/1.1 400 Bad Request\r\n"
+        case 401: "HTTP/1.1 401 Unauthorized\r\n"
+        case 402: "HTTP/1.1 402 Payment Required\r\n"
+        case 403: "HTTP/1.1 403 Forbidden\r\n"
+        case 404: "HTTP/1.1 404 Not Found\r\n"
+        case 405: "HTTP/1.1 405 Method Not Allowed\r\n"
+        case 408: "HTTP/1.1 408 Request Timeout\r\n"
+        case 409: "HTTP/1.1 409 Conflict\r\n"
+        case 413: "HTTP/1.1 413 Content Too Large\r\n"
+        case 414: "HTTP/1.1 414 URI Too Long\r\n"
+        case 415: "HTTP/1.1 415 Unsupported Media Type\r\n"
+        case 417: "HTTP/1.1 417 Expectation Failed\r\n"
+        case 421: "HTTP/1.1 421 Misdirected Request\r\n"
+        case 422: "HTTP/1.1 422 Unprocessable Content\r\n"
+        case 429: "HTTP/1.1 429 Too Many Requests\r\n"
+        case 431: "HTTP/1.1 431 Request Header Fields Too Large\r\n"
+        case 500: "HTTP/1.1 500 Internal Server Error\r\n"
+        case 501: "HTTP/1.1 501 Not Implemented\r\n"
+        case 502: "HTTP/1.1 502 Bad Gateway\r\n"
+        case 503: "HTTP/1.1 503 Service Unavailable\r\n"
+        case 504: "HTTP/1.1 504 Gateway Timeout\r\n"
+        case 505: "HTTP/1.1 505 HTTP Version Not Supported\r\n"
+        case 529: "HTTP/1.1 529 Overloaded\r\n"
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,241 @@
+import CNGHTTP2
+
+/// The server's side of one HTTP/2 connection (RFC 9113): bytes in, streams and bytes out.
+///
+/// Framing, HPACK and flow control are nghttp2's. It does no I/O and reads no clock: the caller passes received
+/// bytes and the time, and takes what is to be sent. Confined to one loop.
+@safe public final class HTTP2Connection {
+    /// Why a stream or connection is ended (RFC 9113 §7).
+    enum ErrorCode: UInt32 { case none = 0, internalError = 2, cancel = 8, enhanceYourCalm = 11 }
+
+    let limits: HTTP2Limits
+    let requestLimits: HTTPLimits
+    /// Requests whose heads have arrived since they were last taken.
+    private var arrived: [HTTP2Stream] = []
+    private var streams: [Int32: HTTP2Stream] = [:]
+    /// The head that is being received; HTTP/2 allows one at a time.
+    private var builder: (stream: Int32, result: Result<HTTP2RequestBuilder, HTTPFault>)?
+    private var session: OpaquePointer?
+    private var resets: HTTP2Budget
+    private var idleFrames: HTTP2Budget
+    private var milliseconds = 0
+    private var isTerminated = false
+
+    /// How many streams are open.
+    public var openStreams: Int { streams.count }
+
+    /// Begins a connection; its SETTINGS are the first bytes to send. Nil when memory is short.
+    public init?(limits: HTTP2Limits = HTTP2Limits(), requestLimits: HTTPLimits = HTTPLimits()) {
+        self.limits = limits
+        self.requestLimits = requestLimits
+        resets = HTTP2Budget(allowance: limits.resetsPerTenSeconds)
+        idleFrames = HTTP2Budget(allowance: limits.idleFramesPerTenSeconds)
+        let me = unsafe Unmanaged.passUnretained(self).toOpaque()
+        guard
+            unsafe nghttp2_session_server_new2(
+                &session, HTTP2Callbacks.shared.callbacks, me, HTTP2Callbacks.shared.options) == 0
+        else { return nil }
+        guard submitSettings() else { return nil }
+    }
+
+    deinit { unsafe nghttp2_session_del(session) }
+
+    /// Takes received bytes; false when the connection is beyond saving once `collectOutput` has been sent.
+    ///
+    /// - Parameter milliseconds: the time on any steady clock, for the budgets.
+    public func receive(_ bytes: Span<UInt8>, at milliseconds: Int) -> Bool {
+        self.milliseconds = milliseconds
+        let result = unsafe bytes.withUnsafeBufferPointer { buffer in
+            unsafe nghttp2_session_mem_recv(session, buffer.baseAddress, buffer.count)
+        }
+        return result >= 0
+    }
+
+    /// The requests that have arrived since the last call, in order.
+    public func takeRequests() -> [HTTP2Stream] {
+        guard !arrived.isEmpty else { return [] }
+        defer { arrived.removeAll(keepingCapacity: true) }
+        return arrived
+    }
+
+    /// Appends frames to send until `output` holds about `bytes` or there are no more.
+    public func collectOutput(into output: inout [UInt8], upTo bytes: Int) {
+        while output.count < bytes {
+            var piece: UnsafePointer<UInt8>?
+            let count = unsafe nghttp2_session_mem_send(session, &piece)
+            guard count > 0 else { return }
+            unsafe output.append(contentsOf: UnsafeBufferPointer(start: piece, count: count))
+        }
+    }
+
+    /// True when both sides are done and the connection can be closed.
+    public var isDone: Bool {
+        unsafe nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
+    }
+
+    /// True when there is something to send.
+    public var hasOutput: Bool { unsafe nghttp2_session_want_write(session) != 0 }
+
+    /// Announces that no further streams will be taken, while those that are open go on (RFC 9113 §6.8).
+    public func announceShutdown() { unsafe nghttp2_submit_shutdown_notice(session) }
+
+    /// Refuses every stream after those already seen.
+    public func goAway() {
+        let last = unsafe nghttp2_session_get_last_proc_stream_id(session)
+        unsafe nghttp2_submit_goaway(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, 0, nil, 0)
+    }
+
+    /// The connection is lost: every stream still open learns of it.
+    public func close() {
+        for stream in streams.values { end(stream, isReset: true) }
+        streams.removeAll()
+    }
+
+    // MARK: - For streams
+
+    func submit(_ response: Response, date: [UInt8], length: Int?, hasBody: Bool, on stream: HTTP2Stream) {
+        guard !stream.isClosed else { return }
+        var head = HTTP2ResponseHead(response, date: date, length: length)
+        var provider = unsafe nghttp2_data_provider()
+        unsafe provider.source.ptr = Unmanaged.passUnretained(stream).toOpaque()
+        unsafe provider.read_callback = HTTP2Callbacks.readOutput
+        unsafe head.withFields { fields in
+            if hasBody {
+                unsafe _ = nghttp2_submit_response(session, stream.id, fields.baseAddress, fields.count, &provider)
+            } else {
+                unsafe _ = nghttp2_submit_response(session, stream.id, fields.baseAddress, fields.count, nil)
+            }
+        }
+    }
+
+    func submitContinue(on stream: HTTP2Stream) {
+        guard !stream.isClosed else { return }
+        var head = HTTP2ResponseHead(continueOnly: ())
+        unsafe head.withFields { fields in
+            unsafe _ = nghttp2_submit_headers(
+                session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, nil, fields.baseAddress, fields.count, nil)
+        }
+    }
+
+    func resume(_ stream: HTTP2Stream) {
+        guard stream.isDeferred else { return }
+        stream.isDeferred = false
+        unsafe nghttp2_session_resume_data(session, stream.id)
+    }
+
+    func reset(_ stream: HTTP2Stream, _ code: ErrorCode) {
+        unsafe nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
+    }
+
+    func consumed(_ count: Int, of stream: HTTP2Stream) {
+        unsafe nghttp2_session_consume(session, stream.id, count)
+    }
+
+    // MARK: - From nghttp2
+
+    func beginHead(_ id: Int32) {
+        idleFrames.refill()
+        builder = (id, .success(HTTP2RequestBuilder(limits: requestLimits)))
+    }
+
+    func addField(_ id: Int32, name: Span<UInt8>, value: Span<UInt8>) {
+        guard let (stream, result) = builder, stream == id, case .success(var head) = result else { return }
+        // Taken out while it changes, so that its storage has one owner and is not copied.
+        builder = nil
+        do throws(HTTPFault) {
+            try head.add(name: name, value: value)
+            builder = (id, .success(head))
+        } catch {
+            builder = (id, .failure(error))
+        }
+    }
+
+    func endHead(_ id: Int32, endsStream: Bool) {
+        guard let (stream, result) = builder, stream == id else {
+            if let open = streams[id], endsStream { endBody(of: open) }  // trailers
+            return
+        }
+        builder = nil
+        let head: Result<Request, HTTPFault>
+        do throws(HTTPFault) {
+            head = .success(try result.get().finish(endsStream: endsStream))
+        } catch {
+            head = .failure(error)
+        }
+        let fresh = HTTP2Stream(id: id, head: head, endsStream: endsStream, of: self)
+        streams[id] = fresh
+        arrived.append(fresh)
+    }
+
+    func receiveBody(_ id: Int32, _ bytes: Span<UInt8>) {
+        idleFrames.refill()
+        guard let stream = streams[id] else {
+            unsafe nghttp2_session_consume(session, id, bytes.count)
+            return
+        }
+        guard stream.isFinished else {
+            stream.received.append(span: bytes)
+            stream.onChange?()
+            return
+        }
+        // Answered early: a client that writes its whole body before it reads would otherwise wait for ever.
+        consumed(bytes.count, of: stream)
+        stream.discarded += bytes.count
+        if stream.discarded > limits.discardedBodyBytes { reset(stream, .none) }
+    }
+
+    func endBody(_ id: Int32) {
+        if let stream = streams[id] { endBody(of: stream) }
+    }
+
+    func closeStream(_ id: Int32, code: UInt32) {
+        if builder?.stream == id { builder = nil }
+        guard let stream = streams.removeValue(forKey: id) else { return }
+        end(stream, isReset: code != ErrorCode.none.rawValue)
+    }
+
+    /// Counts a frame that carries neither request nor body.
+    func noteIdleFrame() {
+        if !idleFrames.spend(at: milliseconds) { terminate() }
+    }
+
+    /// Counts a stream that ends by a reset of either side.
+    func noteReset() {
+        if !resets.spend(at: milliseconds) { terminate() }
+    }
+
+    /// Answer bytes were sent: what the peer says meanwhile is part of useful work.
+    func noteProgress() { idleFrames.refill() }
+
+    private func endBody(of stream: HTTP2Stream) {
+        stream.hasEndedBody = true
+        stream.onChange?()
+    }
+
+    private func end(_ stream: HTTP2Stream, isReset: Bool) {
+        stream.isClosed = true
+        stream.isReset = isReset
+        stream.onChange?()
+    }
+
+    private func terminate() {
+        guard !isTerminated else { return }
+        isTerminated = true
+        unsafe nghttp2_session_terminate_session(session, ErrorCode.enhanceYourCalm.rawValue)
+    }
+
+    private func submitSettings() -> Bool {
+        func entry(_ id: nghttp2_settings_id, _ value: Int) -> nghttp2_settings_entry {
+            nghttp2_settings_entry(settings_id: Int32(id.rawValue), value: UInt32(clamping: value))
+        }
+        let settings = [
+            entry(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.concurrentStreams),
+            entry(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.streamWindowBytes),
+            entry(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, requestLimits.headBytes),
+        ]
+        let flags = UInt8(NGHTTP2_FLAG_NONE.rawValue)
+        guard unsafe nghttp2_submit_settings(session, flags, settings, settings.count) == 0 else { return false }
+        return unsafe nghttp2_session_set_local_window_size(
+            session, flags, 0, Int32(clamping: limits.connectionWindowBytes)) == 0
+    }
+}

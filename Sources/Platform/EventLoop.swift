@@ -1,0 +1,182 @@
+import CLinux
+import Glibc
+import Synchronization
+
+/// One thread with one epoll set, one queue of jobs and one heap of alarms: the executor of everything it serves.
+///
+/// Actors pinned to it and tasks that prefer it run on its thread alone, so their state needs no lock. Both
+/// are needed: a task without the preference resumes on the global pool first, which costs two thread switches.
+@safe public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+    // `@unchecked Sendable`: what is mutable below is either behind `remote`'s lock, atomic, or touched only by the
+    // thread that runs the loop: `enqueue` from elsewhere goes through `remote`, and everything else is documented
+    // as confined to the loop.
+    private let epoll: FileDescriptor
+    private let bell: FileDescriptor
+    private var thread: pthread_t?
+    private var ready: [UnownedJob] = []
+    private var running: [UnownedJob] = []
+    private var watched: [Readiness?] = []
+    private let remote = Mutex(Remote())
+    private let isRung = Atomic(false)
+    private var clock: Instant?
+    var alarms = AlarmHeap()
+
+    /// A buffer for reads that are consumed before the next `await`: idle connections hold none of their own.
+    public let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 64)
+
+    /// What other threads leave for the loop.
+    private struct Remote {
+        var jobs: [UnownedJob] = []
+        var work: [@Sendable () -> Void] = []
+        var shouldStop = false
+    }
+
+    /// A loop that does not run yet.
+    public init() throws(SystemError) {
+        let set = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard set >= 0 else { throw .last("epoll_create1") }
+        epoll = FileDescriptor(adopting: set)
+        let event = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
+        guard event >= 0 else { throw .last("eventfd") }
+        bell = FileDescriptor(adopting: event)
+        ready.reserveCapacity(256)
+        running.reserveCapacity(256)
+        guard linux_epoll_add(set, event, EPOLLIN.rawValue) == 0 else { throw .last("epoll_ctl") }
+    }
+
+    deinit { unsafe scratch.deallocate() }
+
+    /// The time, read once per turn of the loop. Confined to the loop.
+    public var now: Instant {
+        if let clock { return clock }
+        let fresh = Instant.now
+        clock = fresh
+        return fresh
+    }
+
+    /// True on the loop's own thread.
+    public var isCurrent: Bool { thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
+
+    /// Runs a closure on the loop's thread, from any thread, in the order of submission.
+    public func submit(_ work: @escaping @Sendable () -> Void) {
+        remote.withLock { $0.work.append(work) }
+        ring()
+    }
+
+    /// Lets `run` return after the turn in progress, from any thread.
+    public func stop() {
+        remote.withLock { $0.shouldStop = true }
+        ring()
+    }
+
+    /// Runs the loop on a new thread.
+    public func start() throws(SystemError) {
+        let context = unsafe Unmanaged.passRetained(self)
+        var fresh = pthread_t()
+        let failure = unsafe pthread_create(&fresh, nil, { context in
+            guard let context = unsafe context else { return nil }
+            unsafe Unmanaged<EventLoop>.fromOpaque(context).takeRetainedValue().run()
+            return nil
+        }, context.toOpaque())
+        guard failure == 0 else {
+            unsafe context.release()
+            throw SystemError(code: failure, call: "pthread_create")
+        }
+        pthread_detach(fresh)
+    }
+
+    /// Runs the loop on this thread until it is stopped.
+    public func run() {
+        thread = pthread_self()
+        let capacity = 512
+        let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: capacity)
+        defer { unsafe events.deallocate() }
+        var shouldStop = false
+        while !shouldStop {
+            let count = unsafe epoll_wait(epoll.number, events, Int32(capacity), timeout())
+            clock = nil
+            for index in 0..<max(0, Int(count)) {
+                let number = unsafe linux_epoll_fd(events + index)
+                if number == bell.number {
+                    shouldStop = takeRemote()
+                } else if Int(number) < watched.count {
+                    // Nothing is unwatched between epoll_wait and here, so an event cannot meet a descriptor's heir.
+                    unsafe watched[Int(number)]?.fire(events[index].events)
+                }
+            }
+            if let earliest = alarms.earliest, earliest <= now { alarms.ring(at: now) }
+            runJobs()
+        }
+    }
+
+    // MARK: - Executor
+
+    /// Takes a job from the runtime, on any thread.
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if isCurrent {
+            ready.append(job)
+        } else {
+            remote.withLock { $0.jobs.append(job) }
+            ring()
+        }
+    }
+
+    /// Lets the runtime check that isolated code runs where it should.
+    public func checkIsolated() { precondition(isCurrent, "code of a loop ran off its loop") }
+
+    /// The same as a question.
+    public func isIsolatingCurrentContext() -> Bool? { isCurrent }
+
+    private func runJobs() {
+        let serial = unsafe asUnownedSerialExecutor()
+        let task = unsafe asUnownedTaskExecutor()
+        swap(&ready, &running)
+        for job in running { unsafe job.runSynchronously(isolatedTo: serial, taskExecutor: task) }
+        running.removeAll(keepingCapacity: true)
+    }
+
+    private func timeout() -> Int32 {
+        if !ready.isEmpty { return 0 }
+        guard let earliest = alarms.earliest else { return -1 }
+        let now = Instant.now
+        guard earliest > now else { return 0 }
+        return Int32(min((earliest.nanoseconds - now.nanoseconds + 999_999) / 1_000_000, 3_600_000))
+    }
+
+    private func ring() {
+        guard !isRung.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        var one: UInt64 = 1
+        unsafe withUnsafeBytes(of: &one) { _ = unsafe Glibc.write(bell.number, $0.baseAddress, 8) }
+    }
+
+    /// Empties what other threads left; true when the loop is to stop.
+    private func takeRemote() -> Bool {
+        var count: UInt64 = 0
+        unsafe withUnsafeMutableBytes(of: &count) { _ = unsafe Glibc.read(bell.number, $0.baseAddress, 8) }
+        // Cleared before the queue is emptied: whoever enqueues afterwards rings again.
+        isRung.store(false, ordering: .sequentiallyConsistent)
+        var left = Remote()
+        remote.withLock { swap(&$0, &left) }
+        ready.append(contentsOf: left.jobs)
+        for work in left.work { work() }
+        return left.shouldStop
+    }
+
+    // MARK: - Descriptors
+
+    /// Begins to watch a descriptor; false when epoll cannot.
+    func watch(_ number: Int32, events: UInt32, by readiness: Readiness) -> Bool {
+        guard linux_epoll_add(epoll.number, number, events) == 0 else { return false }
+        while watched.count <= Int(number) { watched.append(nil) }
+        watched[Int(number)] = readiness
+        return true
+    }
+
+    func rewatch(_ number: Int32, events: UInt32) { _ = linux_epoll_modify(epoll.number, number, events) }
+
+    func unwatch(_ number: Int32) {
+        _ = linux_epoll_remove(epoll.number, number)
+        watched[Int(number)] = nil
+    }
+}

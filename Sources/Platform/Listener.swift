@@ -1,0 +1,201 @@
+import CLinux
+import Glibc
+
+/// A listening socket of one loop. Sockets of several loops share a port through SO_REUSEPORT.
+public final class Listener {
+    /// What an attempt to accept came to.
+    public enum Accepted: ~Copyable {
+        /// A connection that does not block, and who made it.
+        case connection(FileDescriptor, PeerAddress)
+        /// None is waiting.
+        case none
+        /// The process or system is out of descriptors or memory: try again in a moment.
+        case exhausted
+    }
+
+    /// The listening descriptor, for watching.
+    public var number: Int32 { socket.number }
+
+    private let socket: FileDescriptor
+    /// Held back so that there is always one to accept with when descriptors run out.
+    private var reserve: FileDescriptor?
+    private let isStream: Bool
+
+    /// Listens on an address.
+    ///
+    /// A Unix socket's file is replaced when nobody listens on it any more, and has mode 0660.
+    public static func open(_ address: ListenAddress, backlog: Int32 = 4096) throws(SystemError) -> [Listener] {
+        switch address {
+        case .tcp(let host, let port):
+            var listeners: [Listener] = []
+            for candidate in try resolve(host, port) {
+                listeners.append(Listener(adopting: try bind(candidate, backlog: backlog), isTCP: true))
+            }
+            return listeners
+        case .unix(let path):
+            return [Listener(adopting: try bindUnix(path, backlog: backlog), isTCP: false)]
+        }
+    }
+
+    /// Takes over a descriptor that already listens, as systemd passes one on.
+    public init(adopting socket: consuming FileDescriptor, isTCP: Bool) {
+        self.socket = socket
+        isStream = isTCP
+        reserve = Listener.openReserve()
+    }
+
+    /// A listener on a socket that was inherited and that other loops use as well.
+    public static func sharing(_ inherited: Int32, isTCP: Bool) throws(SystemError) -> Listener {
+        let copy = fcntl(inherited, F_DUPFD_CLOEXEC, 3)
+        guard copy >= 0 else { throw .last("dup") }
+        guard fcntl(copy, F_SETFL, fcntl(copy, F_GETFL) | O_NONBLOCK) == 0 else {
+            close(copy)
+            throw .last("fcntl")
+        }
+        return Listener(adopting: FileDescriptor(adopting: copy), isTCP: isTCP)
+    }
+
+    /// Accepts one waiting connection.
+    public func accept() -> Accepted {
+        var storage = sockaddr_storage()
+        while true {
+            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+            let number = unsafe linux_accept(socket.number, &storage, &length)
+            if number >= 0 {
+                let connection = FileDescriptor(adopting: number)
+                if isStream { setOption(number, IPPROTO_TCP.number, TCP_NODELAY, 1) }
+                return .connection(connection, PeerAddress(storage))
+            }
+            switch errno {
+            case EAGAIN: return .none
+            case EMFILE, ENFILE:
+                refuseOne()
+                return .exhausted
+            case ENOBUFS, ENOMEM: return .exhausted
+            default: continue  // accept(2): errors of one connection (ECONNABORTED, EPROTO …) concern only that one
+            }
+        }
+    }
+
+    /// Accepts with the reserved descriptor and closes at once: without it the waiting connection would keep the
+    /// listener readable and its client hanging.
+    private func refuseOne() {
+        reserve = nil
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let number = unsafe linux_accept(socket.number, &storage, &length)
+        if number >= 0 { close(number) }
+        reserve = Listener.openReserve()
+    }
+
+    private static func openReserve() -> FileDescriptor? {
+        let number = unsafe Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC)
+        return number >= 0 ? FileDescriptor(adopting: number) : nil
+    }
+
+    // MARK: - Binding
+
+    private struct Candidate {
+        var storage: sockaddr_storage
+        var length: socklen_t
+        var family: Int32
+    }
+
+    private static func resolve(_ host: String, _ port: UInt16) throws(SystemError) -> [Candidate] {
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_family = AF_UNSPEC
+        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        unsafe hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
+        var found: UnsafeMutablePointer<addrinfo>?
+        let isAny = host.isEmpty || host == "*"
+        let failure = unsafe getaddrinfo(isAny ? nil : host, String(port), &hints, &found)
+        guard failure == 0 else { throw SystemError(code: EADDRNOTAVAIL, call: "resolve \(host)") }
+        defer { unsafe freeaddrinfo(found) }
+        var candidates: [Candidate] = []
+        var next = unsafe found
+        while let entry = unsafe next {
+            var storage = sockaddr_storage()
+            unsafe memcpy(&storage, entry.pointee.ai_addr, Int(entry.pointee.ai_addrlen))
+            unsafe candidates.append(
+                Candidate(
+                    storage: storage, length: entry.pointee.ai_addrlen, family: entry.pointee.ai_family))
+            unsafe next = entry.pointee.ai_next
+        }
+        return candidates
+    }
+
+    private static func bind(
+        _ candidate: Candidate, backlog: Int32
+    ) throws(SystemError) -> FileDescriptor {
+        let socket = try makeSocket(candidate.family)
+        setOption(socket.number, SOL_SOCKET, SO_REUSEADDR, 1)
+        setOption(socket.number, SOL_SOCKET, SO_REUSEPORT, 1)
+        // Without it, listening on [::] would take the IPv4 port as well and a second listener would fail.
+        if candidate.family == AF_INET6 { setOption(socket.number, IPPROTO_IPV6.number, IPV6_V6ONLY, 1) }
+        var storage = candidate.storage
+        try bind(socket, &storage, candidate.length)
+        guard listen(socket.number, backlog) == 0 else { throw .last("listen") }
+        return socket
+    }
+
+    private static func bindUnix(_ path: String, backlog: Int32) throws(SystemError) -> FileDescriptor {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw SystemError(code: ENAMETOOLONG, call: "bind \(path)")
+        }
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
+        var storage = sockaddr_storage()
+        unsafe memcpy(&storage, &address, MemoryLayout<sockaddr_un>.size)
+        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        try removeStaleSocket(path, &storage, length)
+        let socket = try makeSocket(AF_UNIX)
+        try bind(socket, &storage, length)
+        guard unsafe chmod(path, 0o660) == 0 else { throw .last("chmod \(path)") }
+        guard listen(socket.number, backlog) == 0 else { throw .last("listen") }
+        return socket
+    }
+
+    private static func removeStaleSocket(
+        _ path: String, _ storage: inout sockaddr_storage, _ length: socklen_t
+    ) throws(SystemError) {
+        let probe = try makeSocket(AF_UNIX)
+        let result = unsafe withUnsafePointer(to: &storage) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(probe.number, $0, length)
+            }
+        }
+        if result != 0, errno == ECONNREFUSED { unsafe unlink(path) }
+    }
+
+    private static func makeSocket(_ family: Int32) throws(SystemError) -> FileDescriptor {
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let number = Glibc.socket(family, kind, 0)
+        guard number >= 0 else { throw .last("socket") }
+        return FileDescriptor(adopting: number)
+    }
+
+    private static func bind(
+        _ socket: borrowing FileDescriptor, _ storage: inout sockaddr_storage, _ length: socklen_t
+    ) throws(SystemError) {
+        let number = socket.number
+        let result = unsafe withUnsafePointer(to: &storage) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe Glibc.bind(number, $0, length)
+            }
+        }
+        guard result == 0 else { throw .last("bind") }
+    }
+}
+
+/// Sets an integer socket option; one that fails to be set costs speed, never correctness.
+func setOption(_ socket: Int32, _ level: Int32, _ name: Int32, _ value: Int32) {
+    var value = value
+    _ = unsafe setsockopt(socket, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
+}
+
+extension Int {
+    /// The value of a C enumeration constant as the socket calls take it.
+    var number: Int32 { Int32(self) }
+}

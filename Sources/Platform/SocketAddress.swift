@@ -1,0 +1,65 @@
+public import Glibc
+
+/// Where a service listens.
+public enum ListenAddress: Sendable, Equatable {
+    /// A TCP port on a numeric address or host name; an empty host or `*` means every address.
+    case tcp(host: String, port: UInt16)
+    /// A Unix socket.
+    case unix(path: String)
+}
+
+/// Who is at the other end of a connection.
+public struct PeerAddress: Sendable, Hashable {
+    /// 4 bytes for IPv4, 16 for IPv6, none for a Unix socket.
+    public let bytes: InlineBytes
+    /// The network that limits are counted by: an IPv4 address, or an IPv6 /64 as one subscriber has.
+    public let network: InlineBytes
+
+    /// Up to 16 bytes in place.
+    public struct InlineBytes: Sendable, Hashable {
+        fileprivate var high: UInt64 = 0
+        fileprivate var low: UInt64 = 0
+        fileprivate var count: UInt8 = 0
+    }
+
+    /// The address that the kernel reported for an accepted connection; IPv4 mapped into IPv6 counts as IPv4.
+    public init(_ storage: sockaddr_storage) {
+        var address = InlineBytes()
+        switch Int32(storage.ss_family) {
+        case AF_INET:
+            address.count = 4
+            address.low = unsafe withUnsafeBytes(of: storage) {
+                UInt64(UInt32(bigEndian: unsafe $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+            }
+        case AF_INET6:
+            address.count = 16
+            (address.high, address.low) = unsafe withUnsafeBytes(of: storage) {
+                (
+                    UInt64(bigEndian: unsafe $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+                    UInt64(bigEndian: unsafe $0.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+                )
+            }
+            if address.high == 0, address.low >> 32 == 0xFFFF {
+                address.count = 4
+                address.low &= 0xFFFF_FFFF
+            }
+        default: break
+        }
+        bytes = address
+        if address.count == 16 { address.low = 0 }
+        network = address
+    }
+
+    /// The address as people write it; `unix` for a Unix socket.
+    public var text: String {
+        switch bytes.count {
+        case 4: [24, 16, 8, 0].map { String(bytes.low >> $0 & 0xFF) }.joined(separator: ".")
+        case 16: groups.map { String($0, radix: 16) }.joined(separator: ":")
+        default: "unix"
+        }
+    }
+
+    private var groups: [UInt64] {
+        [bytes.high, bytes.low].flatMap { half in [48, 32, 16, 0].map { half >> UInt64($0) & 0xFFFF } }
+    }
+}

@@ -1,0 +1,103 @@
+import COpenSSL
+
+/// What one step of a TLS connection came to.
+public enum TLSResult: Equatable, Sendable {
+    /// So many bytes of plain text were moved; a finished handshake moves none.
+    case bytes(Int)
+    /// Go on when the socket can be read.
+    case needsRead
+    /// Go on when the socket can be written.
+    case needsWrite
+    /// The peer has ended the connection.
+    case closed
+    /// The connection is broken and must not be used again.
+    case failed(TLSFault)
+}
+
+/// The application protocol that was agreed on.
+public enum ApplicationProtocol: Sendable { case http1, http2 }
+
+/// One server-side TLS connection on a socket that does not block.
+///
+/// Owns the SSL object; the socket belongs to the caller and must outlive it.
+@safe public struct TLSSession: ~Copyable {
+    private let ssl: OpaquePointer
+    private let context: TLSContext
+    private var isBroken = false
+
+    /// Begins on an accepted socket.
+    public init(_ context: TLSContext, socket: Int32) throws(TLSFault) {
+        ERR_clear_error()
+        guard let ssl = unsafe SSL_new(context.defaultContext) else { throw .last("SSL_new") }
+        guard unsafe SSL_set_fd(ssl, socket) == 1 else {
+            unsafe SSL_free(ssl)
+            throw .last("SSL_set_fd")
+        }
+        unsafe SSL_set_accept_state(ssl)
+        unsafe self.ssl = ssl
+        self.context = context
+    }
+
+    deinit {
+        // A session whose connection was never shut down is dropped from resumption; quiet, nothing is sent.
+        if unsafe !isBroken && SSL_is_init_finished(ssl) == 1 {
+            unsafe SSL_set_quiet_shutdown(ssl, 1)
+            unsafe SSL_shutdown(ssl)
+        }
+        unsafe SSL_free(ssl)
+        ERR_clear_error()
+    }
+
+    /// Goes on with the handshake; `.bytes(0)` once it is complete.
+    public mutating func handshake() -> TLSResult {
+        ERR_clear_error()
+        let result = unsafe SSL_do_handshake(ssl)
+        return result == 1 ? .bytes(0) : outcome(result)
+    }
+
+    /// The protocol agreed on by ALPN; HTTP/1.1 where the client offered none.
+    public var applicationProtocol: ApplicationProtocol {
+        var name: UnsafePointer<UInt8>?
+        var count: UInt32 = 0
+        unsafe SSL_get0_alpn_selected(ssl, &name, &count)
+        return count == 2 ? .http2 : .http1
+    }
+
+    /// Reads plain text.
+    public mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> TLSResult {
+        ERR_clear_error()
+        let result = unsafe SSL_read(ssl, buffer.baseAddress, Int32(clamping: buffer.count))
+        return result > 0 ? .bytes(Int(result)) : outcome(result)
+    }
+
+    /// Encrypts and writes at most one record (16 KiB) of `bytes`, which must not be empty.
+    ///
+    /// After `.needsWrite` call it again with the same bytes, at whatever address they are by then.
+    public mutating func write(_ bytes: Span<UInt8>) -> TLSResult {
+        ERR_clear_error()
+        let result = unsafe bytes.withUnsafeBytes { unsafe SSL_write(ssl, $0.baseAddress, Int32(clamping: $0.count)) }
+        return result > 0 ? .bytes(Int(result)) : outcome(result)
+    }
+
+    /// Tells the peer that no more will be sent (close_notify, RFC 8446 §6.1), as far as the socket takes it.
+    public mutating func shutdown() {
+        guard !isBroken, unsafe SSL_is_init_finished(ssl) == 1 else { return }
+        ERR_clear_error()
+        unsafe SSL_shutdown(ssl)
+    }
+
+    private mutating func outcome(_ result: Int32) -> TLSResult {
+        switch unsafe SSL_get_error(ssl, result) {
+        case SSL_ERROR_WANT_READ: return .needsRead
+        case SSL_ERROR_WANT_WRITE: return .needsWrite
+        case SSL_ERROR_ZERO_RETURN: return .closed
+        case SSL_ERROR_SYSCALL:
+            isBroken = true
+            ERR_clear_error()
+            return .closed
+        default:
+            isBroken = true
+            return .failed(.last("TLS"))
+        }
+    }
+}

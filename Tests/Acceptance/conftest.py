@@ -1,0 +1,90 @@
+import os
+import pathlib
+import secrets
+import subprocess
+
+import pytest
+
+from harness import ROOT, Gateway
+from upstream import Upstream
+
+FAKE_LOGIN = "fake-login-of-the-acceptance-tests"
+
+
+def executable(variable, default):
+    path = pathlib.Path(os.environ.get(variable, default))
+    if not os.access(path, os.X_OK):
+        pytest.exit(f"{variable}: {path} is not an executable; run deploy/test", returncode=3)
+    return path
+
+
+@pytest.fixture(scope="session")
+def portcullis():
+    return executable("PORTCULLIS_BIN", ROOT / ".build/release/portcullis")
+
+
+@pytest.fixture(scope="session")
+def standin():
+    return executable("STANDIN_BIN", ROOT / ".build/release/claude-standin")
+
+
+@pytest.fixture(scope="session")
+def claude():
+    """The vendor's own command line program."""
+    return executable("CLAUDE_BIN", "claude")
+
+
+@pytest.fixture(scope="session")
+def upstream():
+    with Upstream() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cli_env(upstream):
+    """What the CLI needs to ask the upstream of these tests, with a login that is none."""
+    return {"ANTHROPIC_BASE_URL": upstream.url, "CLAUDE_CODE_OAUTH_TOKEN": FAKE_LOGIN}
+
+
+@pytest.fixture(scope="session")
+def keys(portcullis):
+    """Two client keys."""
+
+    def new_key(name):
+        line = subprocess.run([portcullis, "new-key", name], check=True, capture_output=True, text=True).stdout
+        return line.strip().partition(":")[2]
+
+    return [new_key("first"), new_key("second")]
+
+
+@pytest.fixture(scope="session")
+def gateway(portcullis, claude, cli_env, keys, tmp_path_factory):
+    """The gateway most tests share: TLS, the real CLI, our upstream."""
+    shared = Gateway(portcullis, tmp_path_factory.mktemp("gateway"), keys, claude, cli_env)
+    try:
+        yield shared.ready()
+    finally:
+        shared.stop()
+
+
+@pytest.fixture
+def make_gateway(portcullis, claude, cli_env, keys, tmp_path):
+    """Makes gateways of this test's own; they end with it."""
+    made = []
+
+    def make(**options):
+        folder = tmp_path / f"gateway{len(made)}"
+        folder.mkdir()
+        settings = {"cli": claude, "cli_env": cli_env, "keys": keys, **options}
+        made.append(Gateway(portcullis, folder, **settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture
+def nonce():
+    """A word that occurs nowhere else, to find this test's traces by."""
+    return "nonce" + secrets.token_hex(6)

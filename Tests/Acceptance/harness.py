@@ -1,0 +1,288 @@
+"""Processes with a life time, conditions with a deadline, and what /proc tells about them."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import ssl
+import subprocess
+import time
+
+import anthropic
+import httpx2
+import openai
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def eventually(condition, what, within=10.0):
+    """The first true value of condition(), asked again and again until the deadline."""
+    deadline = time.monotonic() + within
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {within} s: {what}"
+        time.sleep(0.02)
+
+
+def free_port(address="127.0.0.1"):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((address, 0))
+        return probe.getsockname()[1]
+
+
+def make_certificate(folder):
+    subprocess.run([ROOT / "certs/make-dev-certificate", folder], check=True)
+
+
+def user(text):
+    return [{"role": "user", "content": text}]
+
+
+class Gateway:
+    """One running `portcullis serve` with its own keys, state and log."""
+
+    def __init__(self, binary, folder, keys, cli, cli_env=None, flags=(), env=None, listen=None, tls=True):
+        self.folder = folder
+        self.keys = keys
+        self.tls = tls
+        self.listen = listen or [f"127.0.0.1:{free_port()}"]
+        self.port = int(self.listen[0].rsplit(":", 1)[1]) if ":" in self.listen[0] else None
+        self.url = f"{'https' if tls else 'http'}://localhost:{self.port}"
+        self.log_path = folder / "log"
+        self.arguments = [str(binary), "serve"]
+        for address in self.listen:
+            self.arguments += ["--listen", address]
+        if tls:
+            if not (folder / "tls").exists():
+                make_certificate(folder / "tls")
+            self.arguments += ["--tls-certificate", str(folder / "tls/chain.pem")]
+            self.arguments += ["--tls-key", str(folder / "tls/key.pem")]
+        else:
+            self.arguments += ["--plaintext"]
+        key_lines = "".join(f"user{number}:{key}\n" for number, key in enumerate(keys))
+        self.arguments += ["--api-keys-file", self.private_file("api-keys", key_lines)]
+        self.arguments += ["--claude-path", str(cli), "--state-dir", str(folder / "state")]
+        if cli_env is not None:
+            lines = "".join(f"{name}={value}\n" for name, value in cli_env.items())
+            self.arguments += ["--cli-env-file", self.private_file("cli.env", lines)]
+        self.arguments += [str(flag) for flag in flags]
+        (folder / "home").mkdir(exist_ok=True)
+        (folder / "state").mkdir(exist_ok=True)
+        self.env = {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "LANG": "C.UTF-8", **(env or {})}
+        self.process = None
+
+    @property
+    def key(self):
+        return self.keys[0]
+
+    @property
+    def ca(self):
+        return self.folder / "tls/ca.pem"
+
+    def private_file(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        path.chmod(0o600)
+        return str(path)
+
+    def start(self):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                self.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, cwd=self.folder
+            )
+        return self
+
+    def ready(self):
+        self.start()
+        eventually(self.answers_or_died, "the gateway answers /health", within=30)
+        assert self.process.poll() is None, f"the gateway did not start:\n{self.log()}"
+        return self
+
+    def answers_or_died(self):
+        if self.process.poll() is not None:
+            return True
+        try:
+            return self.health()["status"] == "ok"
+        except httpx2.TransportError:
+            return False
+
+    def health(self):
+        with self.http() as http:
+            return http.get("/health").json()
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def stop(self, within=15.0):
+        """Ends it if it still runs; returns its exit status."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+            try:
+                self.process.wait(within)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise
+        return self.process.returncode
+
+    def children(self):
+        return descendants(self.process.pid)
+
+    # Clients
+
+    def verify(self):
+        return ssl.create_default_context(cafile=str(self.ca)) if self.tls else True
+
+    def http(self, **options):
+        options.setdefault("timeout", 60)
+        return httpx2.Client(base_url=self.url, verify=self.verify(), trust_env=False, **options)
+
+    def anthropic(self, http2=False, key=None, **options):
+        options.setdefault("max_retries", 0)
+        http = httpx2.Client(verify=self.verify(), http2=http2, trust_env=False, timeout=60)
+        return anthropic.Anthropic(base_url=self.url, api_key=key or self.key, http_client=http, **options)
+
+    def openai(self, http2=False, key=None, **options):
+        options.setdefault("max_retries", 0)
+        http = httpx2.Client(verify=self.verify(), http2=http2, trust_env=False, timeout=60)
+        return openai.OpenAI(base_url=self.url + "/v1", api_key=key or self.key, http_client=http, **options)
+
+    def async_anthropic(self, http2=False):
+        http = httpx2.AsyncClient(verify=self.verify(), http2=http2, trust_env=False, timeout=60)
+        return anthropic.AsyncAnthropic(base_url=self.url, api_key=self.key, http_client=http, max_retries=0)
+
+    def async_openai(self, http2=False):
+        http = httpx2.AsyncClient(verify=self.verify(), http2=http2, trust_env=False, timeout=60)
+        return openai.AsyncOpenAI(base_url=self.url + "/v1", api_key=self.key, http_client=http, max_retries=0)
+
+    def post(self, path, body, headers=None, **options):
+        """One raw request with the key; returns the whole response."""
+        with self.http() as http:
+            return http.post(path, json=body, headers={"x-api-key": self.key, **(headers or {})}, **options)
+
+    def ask_message(self, text, model="sonnet", **fields):
+        return self.post("/v1/messages", message_body(text, model, **fields))
+
+    def ask_chat(self, text, model="sonnet", **fields):
+        return self.post("/v1/chat/completions", chat_body(text, model, **fields))
+
+
+def message_body(text, model="sonnet", **fields):
+    return {"model": model, "max_tokens": 1024, "messages": user(text), **fields}
+
+
+def chat_body(text, model="sonnet", **fields):
+    return {"model": model, "messages": user(text), **fields}
+
+
+# Server-sent events
+
+
+def events(text):
+    """(event name or None, data) of every event; comments are left out."""
+    found = []
+    for block in text.replace("\r\n", "\n").split("\n\n"):
+        name, data = None, []
+        for line in block.split("\n"):
+            field, _, value = line.partition(":")
+            if field == "event":
+                name = value.strip()
+            elif field == "data":
+                data.append(value.removeprefix(" "))
+        if data:
+            found.append((name, "\n".join(data)))
+    return found
+
+
+def message_events(text):
+    """The events of a Messages stream as objects; each must be named like its type."""
+    found = []
+    for name, data in events(text):
+        value = json.loads(data)
+        assert name == value["type"]
+        found.append(value)
+    return found
+
+
+def chat_chunks(text):
+    """The chunks of a chat completion stream; [DONE] must end it."""
+    found = [data for _, data in events(text)]
+    assert found and found[-1] == "[DONE]", f"the stream ends in {found[-1:]}"
+    return [json.loads(data) for data in found[:-1]]
+
+
+# Errors
+
+
+def anthropic_error(response, status):
+    """Checks that it is that refusal in the Anthropic dialect; returns the error object."""
+    assert response.status_code == status, f"{response.status_code} {response.text[:300]}"
+    assert response.headers["content-type"].startswith("application/json")
+    body = response.json()
+    assert body["type"] == "error"
+    assert body["request_id"] == response.headers["request-id"]
+    assert body["error"]["type"] and body["error"]["message"]
+    return body["error"]
+
+
+def openai_error(response, status):
+    """Checks that it is that refusal in the OpenAI dialect; returns the error object."""
+    assert response.status_code == status, f"{response.status_code} {response.text[:300]}"
+    assert response.headers["content-type"].startswith("application/json")
+    assert response.headers["x-request-id"]
+    error = response.json()["error"]
+    assert set(error) >= {"message", "type", "param", "code"}
+    assert error["message"] and error["type"]
+    return error
+
+
+# Processes
+
+
+def processes():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def parent_of(pid):
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+def descendants(pid):
+    """Every process below `pid`, dead ones that nobody collected included."""
+    parents = {each: parent_of(each) for each in processes()}
+    found, layer = [], [pid]
+    while layer:
+        layer = [each for each, parent in parents.items() if parent in layer]
+        found += layer
+    return found
+
+
+def command_line(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def environment(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""
+
+
+def open_files(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))

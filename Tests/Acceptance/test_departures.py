@@ -1,0 +1,91 @@
+"""Whoever leaves stops the work done for him: the CLI ends, the upstream notices, nothing stays behind."""
+import time
+
+import pytest
+
+from harness import eventually, message_body, open_files, user
+from wire import Wire, post
+
+
+def leave_after_the_first_words(gateway, text, http2=False):
+    with gateway.http(http2=http2) as http, http.stream(
+        "POST", "/v1/messages", json=message_body(text, stream=True), headers={"x-api-key": gateway.key}
+    ) as response:
+        for chunk in response.iter_text():
+            if "tick" in chunk:
+                return
+
+
+@pytest.fixture
+def own_gateway(make_gateway):
+    return make_gateway().ready()
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])
+def test_a_departed_reader_ends_the_cli(own_gateway, upstream, nonce, http2):
+    leave_after_the_first_words(own_gateway, f"{nonce}\nslow:50:2000", http2)
+    eventually(lambda: upstream.only_turn(nonce).outcome == "abandoned", "the upstream sees the connection end")
+    eventually(lambda: own_gateway.children() == [], "no child is left")
+    eventually(lambda: own_gateway.health()["running_turns"] == 0, "no turn is running")
+
+
+def test_a_client_that_leaves_before_the_first_word_ends_the_cli(own_gateway, upstream, nonce):
+    with Wire(own_gateway) as wire:
+        body = f'{{"model":"sonnet","max_tokens":9,"messages":[{{"role":"user","content":"{nonce}\\nhang"}}]}}'
+        wire.send(post("/v1/messages", body.encode(), own_gateway.key))
+        eventually(lambda: upstream.turns(nonce), "the upstream is asked")
+    eventually(lambda: upstream.only_turn(nonce).outcome == "abandoned", "the upstream sees the connection end")
+    eventually(lambda: own_gateway.children() == [], "no child is left")
+
+
+def test_a_whole_answer_nobody_waits_for_is_stopped(own_gateway, upstream, nonce):
+    with Wire(own_gateway) as wire:
+        body = f'{{"model":"sonnet","messages":[{{"role":"user","content":"{nonce}\\nslow:50:2000"}}]}}'
+        wire.send(post("/v1/chat/completions", body.encode(), own_gateway.key))
+        eventually(lambda: upstream.turns(nonce), "the upstream is asked")
+    eventually(lambda: upstream.only_turn(nonce).outcome == "abandoned", "the upstream sees the connection end")
+
+
+def test_twenty_departures_leave_nothing(own_gateway, nonce):
+    leave_after_the_first_words(own_gateway, f"{nonce}\nslow:50:2000")
+    eventually(lambda: own_gateway.children() == [], "no child is left")
+    before = open_files(own_gateway.process.pid)
+    for _ in range(20):
+        leave_after_the_first_words(own_gateway, f"{nonce}\nslow:50:2000")
+    eventually(lambda: own_gateway.children() == [], "no child is left")
+    eventually(lambda: open_files(own_gateway.process.pid) <= before, "no descriptor is left open")
+    assert own_gateway.ask_message("Hello").status_code == 200
+
+
+def test_a_finished_answer_leaves_nothing(own_gateway):
+    own_gateway.anthropic().messages.create(model="sonnet", max_tokens=10, messages=user("Hello"))
+    eventually(lambda: own_gateway.children() == [], "no child is left")
+
+
+def test_a_reader_that_stops_reading_stops_the_reading_of_the_cli(own_gateway, upstream, nonce):
+    """Megabytes for a client that reads none: they wait upstream, not in our memory."""
+    pid = own_gateway.process.pid
+    before = memory(pid)
+    with Wire(own_gateway) as wire:
+        body = (
+            f'{{"model":"sonnet","max_tokens":9,"stream":true,'
+            f'"messages":[{{"role":"user","content":"{nonce}\\nlong:400000"}}]}}'
+        )
+        wire.send(post("/v1/messages", body.encode(), own_gateway.key))
+        eventually(lambda: upstream.turns(nonce), "the upstream is asked")
+        highest = max(memory(pid) for _ in stays_running(upstream, nonce))
+        assert highest - before < 16, f"grew by {highest - before} MiB"
+    eventually(lambda: own_gateway.children() == [], "no child is left")
+
+
+def stays_running(upstream, nonce, seconds=3):
+    """Yields often for some seconds, for as long as the upstream still talks."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and upstream.only_turn(nonce).outcome == "running":
+        yield
+
+
+def memory(pid):
+    with open(f"/proc/{pid}/statm") as statm:
+        return int(statm.read().split()[1]) * 4096 / 2**20

@@ -1,0 +1,112 @@
+"""SIGHUP loads certificate and keys anew, all or nothing, without dropping a connection."""
+import shutil
+import signal
+import socket
+import ssl
+
+import pytest
+
+from harness import eventually, make_certificate, message_body
+
+
+def serial(gateway):
+    """Serial number of the certificate that a new connection is shown."""
+    context = ssl.create_default_context(cafile=str(gateway.ca))
+    with socket.create_connection(("127.0.0.1", gateway.port), 10) as plain:
+        with context.wrap_socket(plain, server_hostname="localhost") as wrapped:
+            return wrapped.getpeercert()["serialNumber"]
+
+
+def renew(gateway):
+    """Another certificate of the same authority, in the place of the first."""
+    (gateway.folder / "tls/certificate.pem").unlink()
+    make_certificate(gateway.folder / "tls")
+
+
+def reload_and_await_a_word(gateway):
+    """Sends SIGHUP and waits until the log says something about it."""
+    before = len(gateway.log())
+    gateway.signal(signal.SIGHUP)
+    return eventually(lambda: gateway.log()[before:], "the log speaks of the reload")
+
+
+@pytest.fixture
+def own_gateway(make_gateway):
+    return make_gateway().ready()
+
+
+@pytest.mark.core
+def test_a_new_certificate_is_shown_while_a_stream_goes_on(own_gateway):
+    old = serial(own_gateway)
+    with own_gateway.http() as http, http.stream(
+        "POST",
+        "/v1/messages",
+        json=message_body("slow:100:30", stream=True),
+        headers={"x-api-key": own_gateway.key},
+    ) as response:
+        chunks = response.iter_text()
+        text = next(chunks)
+        renew(own_gateway)
+        own_gateway.signal(signal.SIGHUP)
+        eventually(lambda: serial(own_gateway) != old, "new connections see the new certificate")
+        text += "".join(chunks)
+    assert "tick29" in text and "message_stop" in text
+
+
+@pytest.mark.parametrize("name", ["chain.pem", "key.pem"])
+def test_a_broken_pair_keeps_the_old_one(own_gateway, name):
+    old = serial(own_gateway)
+    path = own_gateway.folder / "tls" / name
+    sound = path.read_bytes()
+    path.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
+    assert name in reload_and_await_a_word(own_gateway)
+    assert serial(own_gateway) == old
+    assert own_gateway.process.poll() is None
+    path.write_bytes(sound)
+    renew(own_gateway)
+    own_gateway.signal(signal.SIGHUP)
+    eventually(lambda: serial(own_gateway) != old, "once repaired, the reload works")
+
+
+def test_a_missing_certificate_keeps_the_old_one(own_gateway):
+    old = serial(own_gateway)
+    shutil.move(own_gateway.folder / "tls/chain.pem", own_gateway.folder / "tls/elsewhere.pem")
+    reload_and_await_a_word(own_gateway)
+    assert serial(own_gateway) == old
+
+
+def test_a_key_taken_out_of_the_file_no_longer_opens(own_gateway):
+    first, second = own_gateway.keys
+    own_gateway.private_file("api-keys", f"user1:{second}\n")
+    own_gateway.signal(signal.SIGHUP)
+
+    def status(key):
+        return own_gateway.post("/v1/messages", message_body("Hello"), headers={"x-api-key": key}).status_code
+
+    eventually(lambda: status(first) == 401, "the first key is refused")
+    assert status(second) == 200
+
+
+def test_a_broken_keys_file_keeps_the_old_keys_and_the_old_certificate(own_gateway):
+    old = serial(own_gateway)
+    own_gateway.private_file("api-keys", "no colon and much too short\n")
+    renew(own_gateway)
+    reload_and_await_a_word(own_gateway)
+    assert serial(own_gateway) == old, "all or nothing"
+    assert own_gateway.ask_message("Hello").status_code == 200
+
+
+def test_an_open_connection_survives_a_reload(own_gateway):
+    with own_gateway.http() as http:
+        http.get("/health").raise_for_status()
+        renew(own_gateway)
+        old = serial(own_gateway)
+        own_gateway.signal(signal.SIGHUP)
+        eventually(lambda: serial(own_gateway) != old, "new connections see the new certificate")
+        http.get("/health").raise_for_status()
+
+
+def test_a_hundred_reloads_in_a_row_change_nothing(own_gateway):
+    for _ in range(100):
+        own_gateway.signal(signal.SIGHUP)
+    assert own_gateway.ask_message("Hello").status_code == 200

@@ -1,0 +1,76 @@
+"""SIGTERM: no new connections, running answers finish, then the end with status 0."""
+import signal
+
+import httpx2
+import pytest
+
+from harness import eventually, message_body
+
+
+def refuses_connections(gateway):
+    try:
+        gateway.health()
+    except httpx2.TransportError:
+        return True
+    return False
+
+
+@pytest.fixture
+def own_gateway(make_gateway):
+    return make_gateway().ready()
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])
+def test_a_running_answer_finishes(own_gateway, http2):
+    with own_gateway.http(http2=http2) as http, http.stream(
+        "POST",
+        "/v1/messages",
+        json=message_body("slow:100:30", stream=True),
+        headers={"x-api-key": own_gateway.key},
+    ) as response:
+        chunks = response.iter_text()
+        text = next(chunks)
+        own_gateway.signal(signal.SIGTERM)
+        eventually(lambda: refuses_connections(own_gateway), "new connections are refused")
+        text += "".join(chunks)
+    assert "tick29" in text and "message_stop" in text
+    assert own_gateway.process.wait(10) == 0
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_gateway_ends_at_once(own_gateway, number):
+    own_gateway.signal(number)
+    assert own_gateway.process.wait(5) == 0
+
+
+def test_idle_connections_do_not_hold_it_up(own_gateway):
+    with own_gateway.http() as http:
+        http.get("/health").raise_for_status()
+        own_gateway.signal(signal.SIGTERM)
+        assert own_gateway.process.wait(5) == 0
+
+
+def test_a_second_sigterm_ends_it_at_once_and_leaves_no_child(own_gateway):
+    with own_gateway.http() as http, http.stream(
+        "POST",
+        "/v1/messages",
+        json=message_body("slow:100:6000", stream=True),
+        headers={"x-api-key": own_gateway.key},
+    ) as response:
+        next(response.iter_text())
+        children = own_gateway.children()
+        own_gateway.signal(signal.SIGTERM)
+        eventually(lambda: refuses_connections(own_gateway), "new connections are refused")
+        own_gateway.signal(signal.SIGTERM)
+        own_gateway.process.wait(10)
+    eventually(lambda: not any(runs(pid) for pid in children), "the children are gone")
+
+
+def runs(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -1,0 +1,336 @@
+"""A loopback stand-in for the Anthropic Messages API, behind the real `claude`.
+
+It answers as a marker line in the newest user text says, and remembers every request it was sent.
+
+    say:TEXT              TEXT, in deltas of seven characters
+    slow:MS:N             N deltas, MS milliseconds apart
+    long:N                N words
+    delay:MS              MS milliseconds of silence before the headers, then "delayed"
+    stop:REASON           a short text that ends with that stop reason
+    empty                 a message without a content block
+    usage:IN:MADE:READ    these input token counts (plain, written to the cache, read from it)
+    status:CODE           that HTTP status with the API's error body, whenever asked
+    limit:SECONDS         the account's usage limit is reached and resets in SECONDS
+    midstream-error       three deltas, then an `error` event
+    drop                  three deltas, then the connection closes
+    hang                  nothing at all until the caller leaves
+
+Without a marker it says "Hello from upstream." Runs alone too: python3 upstream.py PORT
+(GET /requests then shows what it was sent).
+"""
+import dataclasses
+import json
+import re
+import select
+import socket
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+MARKER = re.compile(
+    r"^(say|slow|long|delay|stop|empty|usage|status|limit|midstream-error|drop|hang)(?::(.*))?$", re.MULTILINE
+)
+ERROR_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "api_error",
+    529: "overloaded_error",
+}
+SECRETS = ("authorization", "x-api-key")
+
+
+@dataclasses.dataclass
+class Recorded:
+    """One request as it arrived; `outcome` is running, answered or abandoned (by the caller)."""
+
+    method: str
+    path: str
+    headers: dict
+    body: object
+    outcome: str = "running"
+
+    def mentions(self, text):
+        return text in json.dumps(self.body, ensure_ascii=False)
+
+    def rows(self):
+        """The conversation as (role, texts), without what the CLI adds about its surroundings."""
+        found = []
+        for message in self.body["messages"]:
+            texts = [text for text in texts_of(message["content"]) if not text.startswith("<system-reminder>")]
+            if message["role"] != "system":
+                found.append((message["role"], texts))
+        return found
+
+    def system_texts(self):
+        return texts_of(self.body.get("system") or [])
+
+
+@dataclasses.dataclass
+class Answer:
+    """What to say to one request, and how."""
+
+    pieces: list = dataclasses.field(default_factory=lambda: split("Hello from upstream."))
+    pause: float = 0.0
+    silence: float = 0.0
+    stop_reason: str = "end_turn"
+    input_tokens: tuple = (11, 5, 7)
+    status: int = 200
+    headers: dict = dataclasses.field(default_factory=dict)
+    breaks: str = ""
+
+    def usage(self):
+        plain, written, read = self.input_tokens
+        return {
+            "input_tokens": plain,
+            "cache_creation_input_tokens": written,
+            "cache_read_input_tokens": read,
+            "output_tokens": max(1, len(self.pieces)),
+        }
+
+
+def texts_of(content):
+    if isinstance(content, str):
+        return [content]
+    return [block["text"] for block in content if block.get("type") == "text"]
+
+
+def split(text, size=7):
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def newest_user_text(body):
+    for message in reversed(body.get("messages") or []):
+        if message["role"] == "user":
+            return "\n".join(texts_of(message["content"]))
+    return ""
+
+
+def answer_for(body):
+    markers = MARKER.findall(newest_user_text(body))
+    name, argument = markers[-1] if markers else ("", "")
+    parts = argument.split(":")
+    if name == "say":
+        return Answer(pieces=split(argument))
+    if name == "slow":
+        return Answer(pieces=[f"tick{n} " for n in range(int(parts[1]))], pause=int(parts[0]) / 1000)
+    if name == "long":
+        return Answer(pieces=[f"word{n} " for n in range(int(argument))])
+    if name == "delay":
+        return Answer(pieces=["delayed"], silence=int(argument) / 1000)
+    if name == "stop":
+        return Answer(pieces=["cut ", "here"], stop_reason=argument)
+    if name == "empty":
+        return Answer(pieces=[])
+    if name == "usage":
+        return Answer(input_tokens=tuple(int(part) for part in parts))
+    if name == "status":
+        return Answer(status=int(argument))
+    if name == "limit":
+        return Answer(status=429, headers=limit_headers(int(argument)))
+    if name in ("midstream-error", "drop"):
+        return Answer(pieces=["one ", "two ", "three "], breaks=name)
+    if name == "hang":
+        return Answer(silence=3600)
+    return Answer()
+
+
+def limit_headers(seconds):
+    resets = str(int(time.time()) + seconds)
+    return {
+        "anthropic-ratelimit-unified-" + name: value
+        for name, value in {
+            "status": "rejected",
+            "reset": resets,
+            "representative-claim": "five_hour",
+            "5h-status": "rejected",
+            "5h-utilization": "1.0",
+            "5h-reset": resets,
+            "7d-status": "allowed",
+            "7d-utilization": "0.11",
+            "7d-reset": str(int(time.time()) + 3 * 86400),
+        }.items()
+    }
+
+
+class CallerLeft(Exception):
+    pass
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_HEAD(self):
+        self.remember(None)
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def do_GET(self):
+        if self.path == "/requests":
+            return self.send_json(200, [dataclasses.asdict(each) for each in self.server.recorded()])
+        self.remember(None)
+        return self.send_json(404, error_body(404))
+
+    def do_POST(self):
+        raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            return self.send_json(400, error_body(400))
+        entry = self.remember(body)
+        try:
+            self.answer(body)
+            entry.outcome = "answered"
+        except (CallerLeft, ConnectionError):
+            entry.outcome = "abandoned"
+            self.close_connection = True
+        return None
+
+    def remember(self, body):
+        headers = {
+            name.lower(): "redacted" if name.lower() in SECRETS else value for name, value in self.headers.items()
+        }
+        entry = Recorded(self.command, self.path, headers, body)
+        self.server.remember(entry)
+        return entry
+
+    def answer(self, body):
+        if "count_tokens" in self.path:
+            return self.send_json(200, {"input_tokens": 42})
+        if not self.path.startswith("/v1/messages"):
+            return self.send_json(404, error_body(404))
+        answer = answer_for(body)
+        self.wait(answer.silence)
+        if answer.status != 200:
+            return self.send_json(answer.status, error_body(answer.status), answer.headers)
+        if not body.get("stream"):
+            return self.send_json(200, whole_message(body, answer))
+        return self.stream(body, answer)
+
+    def wait(self, seconds):
+        """Waits, but notices at once when the caller leaves."""
+        if seconds and select.select([self.connection], [], [], seconds)[0]:
+            if not self.connection.recv(1, socket.MSG_PEEK):
+                raise CallerLeft
+
+    def stream(self, body, answer):
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("request-id", "req_upstream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        opening = whole_message(body, answer)
+        opening.update(content=[], stop_reason=None, usage={**answer.usage(), "output_tokens": 1})
+        self.event("message_start", message=opening)
+        if answer.pieces:
+            self.event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+            for piece in answer.pieces:
+                self.event("content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
+                self.wait(answer.pause)
+            if answer.breaks == "drop":
+                raise CallerLeft
+            if answer.breaks == "midstream-error":
+                self.event("error", error={"type": "overloaded_error", "message": "Overloaded"})
+                return self.chunk(b"")
+            self.event("content_block_stop", index=0)
+        self.event(
+            "message_delta", delta={"stop_reason": answer.stop_reason, "stop_sequence": None}, usage=answer.usage()
+        )
+        self.event("message_stop")
+        return self.chunk(b"")
+
+    def event(self, name, **fields):
+        self.chunk(f"event: {name}\ndata: {json.dumps({'type': name, **fields})}\n\n".encode())
+
+    def chunk(self, data):
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.flush()
+
+    def send_json(self, status, value, headers=None):
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("request-id", "req_upstream")
+        for name, text in (headers or {}).items():
+            self.send_header(name, text)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def error_body(status):
+    message = {"type": ERROR_TYPES.get(status, "api_error"), "message": f"upstream says {status}"}
+    return {"type": "error", "error": message, "request_id": "req_upstream"}
+
+
+def whole_message(body, answer):
+    return {
+        "id": "msg_upstream",
+        "type": "message",
+        "role": "assistant",
+        "model": body["model"],
+        "content": [{"type": "text", "text": "".join(answer.pieces)}] if answer.pieces else [],
+        "stop_reason": answer.stop_reason,
+        "stop_sequence": None,
+        "usage": answer.usage(),
+    }
+
+
+class Upstream(ThreadingHTTPServer):
+    """The server; `with Upstream() as upstream:` serves in a thread on a free port."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port=0):
+        super().__init__(("127.0.0.1", port), Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self._lock = threading.Lock()
+        self._recorded = []
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+    def handle_error(self, request, client_address):
+        """A connection that breaks is what many tests are about."""
+
+    def remember(self, entry):
+        with self._lock:
+            self._recorded.append(entry)
+
+    def recorded(self):
+        with self._lock:
+            return list(self._recorded)
+
+    def turns(self, text):
+        """Every request for an answer in which `text` occurs."""
+        return [
+            each
+            for each in self.recorded()
+            if each.method == "POST" and "count_tokens" not in each.path and each.mentions(text)
+        ]
+
+    def only_turn(self, text):
+        """The one request in which `text` occurs; more than one would be billed without being asked for."""
+        found = self.turns(text)
+        assert len(found) == 1, f"{len(found)} upstream requests for one request of the client"
+        return found[0]
+
+
+if __name__ == "__main__":
+    with Upstream(int(sys.argv[1])) as server:
+        print(server.url, flush=True)
+        threading.Event().wait()
