@@ -6,17 +6,20 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-int linux_accept(int listener, struct sockaddr_storage *peer, socklen_t *length) {
-    return accept4(listener, (struct sockaddr *)peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+int linux_accept(int listener, void *peer) {
+    socklen_t length = sizeof(struct sockaddr_storage);
+    return accept4(listener, peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 static int control(int epoll, int operation, int fd, uint32_t events) {

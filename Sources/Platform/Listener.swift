@@ -59,8 +59,7 @@ public final class Listener {
     public func accept() -> Accepted {
         var storage = sockaddr_storage()
         while true {
-            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            let number = unsafe linux_accept(socket.number, &storage, &length)
+            let number = unsafe linux_accept(socket.number, &storage)
             if number >= 0 {
                 let connection = FileDescriptor(adopting: number)
                 if isStream { setOption(number, IPPROTO_TCP.number, TCP_NODELAY, 1) }
@@ -82,8 +81,7 @@ public final class Listener {
     private func refuseOne() {
         reserve = nil
         var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let number = unsafe linux_accept(socket.number, &storage, &length)
+        let number = unsafe linux_accept(socket.number, &storage)
         if number >= 0 { close(number) }
         reserve = Listener.openReserve()
     }

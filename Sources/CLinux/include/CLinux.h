@@ -2,15 +2,14 @@
 // The few system calls that Swift cannot make itself: variadic ones, those glibc hides behind _GNU_SOURCE
 // (which a header imported by Swift must not define), and starting a process.
 #include <stdint.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/types.h>
+// No header that Swift's Glibc module has too, such as <sys/socket.h>: whichever module is built first would own its
+// names, and files that import the other could not see them.
 
-// accept4 with SOCK_NONBLOCK | SOCK_CLOEXEC; -1 with errno set on failure.
-int linux_accept(int listener, struct sockaddr_storage *peer, socklen_t *length);
+// accept4 with SOCK_NONBLOCK | SOCK_CLOEXEC; `peer` is a struct sockaddr_storage. -1 with errno set on failure.
+int linux_accept(int listener, void *peer);
 
 // epoll_ctl with the descriptor itself as the event's data.
 int linux_epoll_add(int epoll, int fd, uint32_t events);
@@ -30,7 +29,7 @@ typedef struct {
 // A started child. The descriptors belong to the caller; the parent's pipe ends do not block and close on exec.
 typedef struct {
     int error;  // 0, or the errno of the step that failed: then nothing else is valid
-    pid_t pid;
+    int pid;
     int pidfd;
     int input, output, errors;  // the parent's ends of stdin, stdout and stderr
 } linux_child;
