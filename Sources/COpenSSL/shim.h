@@ -1,8 +1,9 @@
 #pragma once
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
@@ -40,3 +41,14 @@ static inline int portcullis_ctx_add_chain_certificate(SSL_CTX *context, X509 *c
     return (int)SSL_CTX_add1_chain_cert(context, certificate);
 }
 static inline BIO *portcullis_bio_over(const void *bytes, int count) { return BIO_new_mem_buf(bytes, count); }
+
+// MARK: Keys
+
+// OSSL_PARAM arrays are awkward from Swift: the digest's name is fixed here.
+static inline int portcullis_mac_init_sha256(EVP_MAC_CTX *context, const unsigned char *key, size_t length) {
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
+        OSSL_PARAM_construct_end(),
+    };
+    return context ? EVP_MAC_init(context, key, length, parameters) : 0;
+}

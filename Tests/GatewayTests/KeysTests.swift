@@ -59,7 +59,7 @@ struct KeyRingTests {
     @Test("the digest is HMAC-SHA256 (RFC 4231, test case 2)")
     func digest() {
         let data = Array("what do ya want for nothing?".utf8)
-        let digest = KeyRing.digest(of: data.span, pepper: Array("Jefe".utf8))
+        let digest = KeyedHash(key: Array("Jefe".utf8)).digest(of: data.span)
         #expect(digest?.prefix(8) == [0x5B, 0xDC, 0xC1, 0x46, 0xBF, 0x60, 0x75, 0x4E])
     }
 }

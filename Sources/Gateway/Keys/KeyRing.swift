@@ -22,7 +22,7 @@ public struct KeyRing: Sendable {
 
     private let names: [String]
     private let digests: [UInt8]
-    private let pepper: [UInt8]
+    private let hash: KeyedHash
     private let isRequired: Bool
 
     /// A ring of these keys; without `isRequired` callers without a key are let in too.
@@ -31,13 +31,14 @@ public struct KeyRing: Sendable {
         let pepper = (0..<Self.digestBytes).map { _ in
             UInt8.random(in: .min ... .max, using: &random)
         }
+        hash = KeyedHash(key: pepper)
         var digests: [UInt8] = []
         for key in keys {
             let secret = Array(key.secret.utf8)
-            digests += Self.digest(of: secret.span, pepper: pepper) ?? []
+            // Without a digest the key opens nothing, but the places of the others stay what they are.
+            digests += hash.digest(of: secret.span) ?? pepper
         }
         self.names = keys.map(\.name)
-        self.pepper = pepper
         self.digests = digests
         self.isRequired = isRequired
     }
@@ -52,7 +53,7 @@ public struct KeyRing: Sendable {
 
     /// Who presents this key; nil when nobody has it.
     public func authenticate(_ presented: Span<UInt8>) -> Principal? {
-        guard let digest = Self.digest(of: presented, pepper: pepper) else { return nil }
+        guard let digest = hash.digest(of: presented) else { return nil }
         let place = unsafe Self.place(of: digest, in: digests, compare: Self.compare)
         return place == 0 ? nil : Principal(keyID: names[place - 1], index: place - 1)
     }
@@ -88,21 +89,5 @@ public struct KeyRing: Sendable {
     /// Compares two digests in a time that does not depend on them; 0 when they are the same.
     static func compare(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer) -> Int32 {
         unsafe CRYPTO_memcmp(left, right, digestBytes)
-    }
-
-    /// HMAC-SHA256 (RFC 2104); nil when the library fails.
-    static func digest(of secret: Span<UInt8>, pepper: [UInt8]) -> [UInt8]? {
-        var length: UInt32 = 0
-        let digest = unsafe [UInt8](unsafeUninitializedCapacity: digestBytes) { buffer, count in
-            unsafe secret.withUnsafeBufferPointer { secret in
-                unsafe pepper.withUnsafeBytes { pepper in
-                    _ = unsafe HMAC(
-                        EVP_sha256(), pepper.baseAddress, Int32(pepper.count), secret.baseAddress,
-                        secret.count, buffer.baseAddress, &length)
-                }
-            }
-            count = Int(length)
-        }
-        return digest.count == digestBytes ? digest : nil
     }
 }
