@@ -14,8 +14,8 @@ extension Conversation {
             try checkEnd(field)
             try checkToolResults(field)
         }
-        for index in turns.indices where turns[index].blocks.contains(.text("")) {
-            turns[index].blocks.removeAll { $0 == .text("") }
+        for index in turns.indices where turns[index].blocks.contains(where: \.isEmptyText) {
+            turns[index].blocks.removeAll(where: \.isEmptyText)
         }
         turns.removeAll { $0.blocks.isEmpty }
         system.removeAll { $0.isEmpty }
@@ -152,6 +152,10 @@ extension ToolChoice {
 }
 
 extension Block {
+    fileprivate var isEmptyText: Bool {
+        if case .text(let text) = self { text.isEmpty } else { false }
+    }
+
     /// False for text of nothing but white space, to which the CLI would not answer.
     fileprivate var saysSomething: Bool {
         guard case .text(let text) = self else { return true }
