@@ -5,8 +5,9 @@ import Vocabulary
 /// The CLI would repair each of these silently (a made-up tool result, a dropped one, "(no content)"), so
 /// that the model answered something else than it was asked; the vendors refuse them, and so do we.
 extension Conversation {
-    /// Refuses a conversation that cannot be answered, and drops what says nothing: the vendor takes neither
-    /// empty texts nor empty messages. `field` is the request's list of messages.
+    /// Refuses a conversation that cannot be answered, and drops what says nothing.
+    ///
+    /// The vendor takes neither empty texts nor empty messages. `field` is the request's list of messages.
     mutating func settle(field: String, countsTokens: Bool = false) throws(Refusal) {
         try checkToolNames()
         try checkToolChoice()
