@@ -70,8 +70,11 @@ public final class Listener {
             case EMFILE, ENFILE:
                 refuseOne()
                 return .exhausted
-            case ENOBUFS, ENOMEM: return .exhausted
-            default: continue  // accept(2): errors of one connection (ECONNABORTED, EPROTO …) concern only that one
+            // accept(2): these are errors of the one connection that was waiting, not of the listener.
+            case EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH,
+                EOPNOTSUPP, ENETUNREACH:
+                continue
+            default: return .exhausted
             }
         }
     }

@@ -92,17 +92,23 @@ final class Connection {
     /// Reads into the loop's scratch buffer, waiting until there is something, the alarm rings or somebody wakes us.
     func receive() async -> Received {
         var wasWoken = false
+        var waitsToWrite = false
         while true {
-            switch unsafe transport.read(into: loop.scratch) {
-            case .bytes(let count): return .bytes(count)
-            case .closed, .failed: return .closed
-            case .needsRead: readiness.readWouldBlock()
-            case .needsWrite: readiness.writeWouldBlock()
+            // Only when there is something: whoever wakes us to send must not cost a read that finds nothing.
+            if readiness.isReadable || waitsToWrite && readiness.isWritable {
+                switch unsafe transport.read(into: loop.scratch) {
+                case .bytes(let count): return .bytes(count)
+                case .closed, .failed: return .closed
+                case .needsRead: readiness.readWouldBlock()
+                case .needsWrite:
+                    waitsToWrite = true
+                    readiness.writeWouldBlock()
+                }
             }
             if alarm.isDue { return .timedOut }
             if wasWoken { return .woken }
             await wakeup.wait()
-            wasWoken = !readiness.isReadable
+            wasWoken = true
         }
     }
 

@@ -149,7 +149,10 @@ private final class HTTP2Channel: ResponseChannel {
 
     func readBody() async throws(BodyFault) -> [UInt8] {
         if case .length(let count) = request.body, count > limits.maxBodyBytes { throw .refused(BodyClock.tooLarge) }
-        if request.expectsContinue { stream.sendContinue() }
+        if request.expectsContinue {
+            stream.sendContinue()
+            connection.wakeup.signal()
+        }
         var clock = BodyClock(limits, now: connection.loop.now)
         let alarm = Alarm(on: connection.loop, waking: wakeup)
         defer { alarm.cancel() }

@@ -29,17 +29,19 @@ final class LoopState {
         return date.text
     }
 
-    /// A fresh identifier of 22 letters and digits: unique, not secret.
-    func newIdentifier() -> String {
-        unsafe String(unsafeUninitializedCapacity: 22) { buffer in
+    /// A fresh identifier of 22 letters and digits behind `prefix`: unique, not secret.
+    func newIdentifier(_ prefix: StaticString = "") -> String {
+        let start = prefix.utf8CodeUnitCount
+        return unsafe String(unsafeUninitializedCapacity: start + 22) { buffer in
+            for index in 0..<start { unsafe buffer[index] = prefix.utf8Start[index] }
             for half in 0..<2 {
                 var bits = random.next()
                 for index in 0..<11 {
-                    unsafe buffer[half * 11 + index] = Self.alphabet[Int(bits % 62)]
+                    unsafe buffer[start + half * 11 + index] = Self.alphabet[Int(bits % 62)]
                     bits /= 62
                 }
             }
-            return 22
+            return start + 22
         }
     }
 

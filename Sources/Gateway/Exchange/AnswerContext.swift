@@ -18,7 +18,7 @@ struct AnswerContext {
     init(_ request: Request, over connection: Connection) {
         self.connection = connection
         snapshot = connection.site.snapshot
-        requestID = "req_" + connection.state.newIdentifier()
+        requestID = connection.state.newIdentifier("req_")
         started = connection.loop.now
         method = request.method
         allowedOrigin = request.fields[.origin] == nil ? nil : snapshot.configuration.corsOrigin
@@ -28,7 +28,7 @@ struct AnswerContext {
     init(unreadableOver connection: Connection) {
         self.connection = connection
         snapshot = connection.site.snapshot
-        requestID = "req_" + connection.state.newIdentifier()
+        requestID = connection.state.newIdentifier("req_")
         started = connection.loop.now
         method = nil
         allowedOrigin = nil
@@ -88,7 +88,8 @@ struct AnswerContext {
     /// `GET /health`: whether the service lives and how busy it is.
     func health() -> Response {
         let load = connection.site.admission.load
-        var body = JSONWriter(connection.state.buffers.take())
+        var body = JSONWriter()
+        body.bytes.reserveCapacity(160)
         body.beginObject()
         body.key("status")
         body.string(literal: "ok")
