@@ -27,7 +27,8 @@ public final class HTTP2Stream {
     var isFinished = false
     var isDeferred = false
     var discarded = 0
-    private weak var connection: HTTP2Connection?
+    /// Held until the stream is closed; a weak reference would cost a side table for every request.
+    var connection: HTTP2Connection?
 
     init(id: Int32, head: Result<Request, HTTPFault>, endsStream: Bool, of connection: HTTP2Connection) {
         self.id = id

@@ -97,7 +97,13 @@ final class Connection {
             // Only when there is something: whoever wakes us to send must not cost a read that finds nothing.
             if readiness.isReadable || waitsToWrite && readiness.isWritable {
                 switch unsafe transport.read(into: loop.scratch) {
-                case .bytes(let count): return .bytes(count)
+                case .bytes(let count):
+                    // Saves the read that would only report an empty socket. Whatever comes later is told by an edge,
+                    // and so is the peer's end, unless that has been told already.
+                    if count < Self.recordBytes, transport.isDrained, !readiness.hasHungUp {
+                        readiness.readWouldBlock()
+                    }
+                    return .bytes(count)
                 case .closed, .failed: return .closed
                 case .needsRead: readiness.readWouldBlock()
                 case .needsWrite:
@@ -164,6 +170,8 @@ final class Connection {
     /// Ends our side.
     func finishWriting() { transport.finishWriting() }
 
+    /// The largest TLS record; a read that returns less has met the end of what was there.
+    private static let recordBytes = 16 << 10
     private static let lingerSeconds = 5
     private static let lingerBytes = 128 << 20
 

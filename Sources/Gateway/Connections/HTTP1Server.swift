@@ -10,7 +10,7 @@ final class HTTP1Server {
     private var inputStart = 0
 
     private var site: Site { connection.site }
-    private var limits: Limits { site.snapshot.configuration.limits }
+    private var limits: Limits { _read { yield site.snapshot.configuration.limits } }
 
     init(on connection: Connection) {
         self.connection = connection
