@@ -70,16 +70,16 @@ python_for() {
     printf '%s\n' "$folder/bin/python"
 }
 
-# real_claude: path of the vendor's `claude`, taken out of its Python package once.
+# real_claude PYTHON: path of the vendor's `claude`, taken out of its Python package once.
 real_claude() {
     local folder=$CACHE/claude-$CLAUDE_AGENT_SDK scratch
     if [ ! -x "$folder/claude" ]; then
         say "fetching the claude command line program (claude-agent-sdk $CLAUDE_AGENT_SDK)"
         mkdir -p "$folder"
         scratch=$(mktemp -d "$CACHE/fetch.XXXXXX")
-        python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+        "$1" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
             --dest "$scratch" "claude-agent-sdk==$CLAUDE_AGENT_SDK" >&2
-        python3 - "$scratch" >&2 <<'END'
+        "$1" - "$scratch" >&2 <<'END'
 import pathlib, shutil, sys, zipfile
 folder = pathlib.Path(sys.argv[1])
 with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:

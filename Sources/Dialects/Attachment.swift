@@ -17,7 +17,8 @@ enum Attachment {
 
     /// A file from its data: a document, an image or a text, by its media type.
     ///
-    /// Data without a `data:` prefix is base64 of a PDF, the one kind of file for which clients leave it away.
+    /// Data without a `data:` prefix is base64 of a PDF, the one kind of file for which clients leave it
+    /// away.
     static func file(data value: JSONValue, name: JSONText?) throws(Refusal) -> Block {
         let text = try value.requireText()
         guard DataURL.isDataURL(text) else {
@@ -27,7 +28,7 @@ enum Attachment {
         if data.mediaType.hasPrefix("image/") { return .image(source: data.source) }
         if data.mediaType == "application/pdf" { return document(data.source, name) }
         if data.isText {
-            guard let bytes = Base64.decode(data.content.escaped),
+            guard let bytes = Base64.decode(data.content),
                 let content = String(validating: bytes, as: UTF8.self)
             else { throw value.invalid("must be base64 of UTF-8 text") }
             return document(plainText(JSONText(content)), name)
@@ -89,13 +90,13 @@ enum Attachment {
                     writer.key("title")
                     writer.string(name)
                 }
-            })
+            }
+        )
     }
 
     private static func object(capacity: Int = 64, _ write: (inout JSONWriter) -> Void) -> JSONFragment {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(capacity)
-        var writer = JSONWriter(bytes)
+        var writer = JSONWriter()
+        writer.bytes.reserveCapacity(capacity)
         writer.beginObject()
         write(&writer)
         writer.endObject()
@@ -112,18 +113,19 @@ private struct DataURL {
 
     init(_ text: JSONText, at value: JSONValue) throws(Refusal) {
         guard Self.isDataURL(text) else { throw value.invalid("must be a data: URL or an https: URL") }
-        // Some encoders write "/" as "\/"; the vendor is to see the base64 text itself.
-        let url = text.hasEscapes ? JSONText(text.string) : text
-        guard let comma = url.escaped.prefix(256).firstIndex(of: UInt8(ascii: ",")) else {
+        guard let comma = text.escaped.prefix(256).firstIndex(of: UInt8(ascii: ",")) else {
             throw value.invalid("is not a complete data: URL")
         }
-        let head = String(decoding: url.escaped[..<comma].dropFirst(5), as: UTF8.self).lowercased()
+        // Some encoders write "/" as "\/": that matters to the media type, and is as good in JSON for the
+        // content.
+        let escaped = JSONText(escaped: text.escaped[..<comma].dropFirst(5), hasEscapes: text.hasEscapes)
+        let head = escaped.string.lowercased()
         let parts = head.split(separator: ";", omittingEmptySubsequences: false)
         guard parts.count > 1, parts.last == "base64", let type = parts.first else {
             throw value.invalid("must be a data: URL with base64 content")
         }
         mediaType = type.isEmpty ? "text/plain" : String(type)
-        content = JSONText(escaped: url.escaped[(comma + 1)...], hasEscapes: url.hasEscapes)
+        content = JSONText(escaped: text.escaped[(comma + 1)...], hasEscapes: text.hasEscapes)
         guard !content.isEmpty else { throw value.invalid("must not be empty") }
     }
 
@@ -145,7 +147,8 @@ private struct DataURL {
 
 /// Base64 (RFC 4648 §4), padding optional.
 private enum Base64 {
-    static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+    static func decode(_ text: JSONText) -> [UInt8]? {
+        let text = text.hasEscapes ? Array(text.string.utf8)[...] : text.escaped
         var out: [UInt8] = []
         out.reserveCapacity(text.count / 4 * 3)
         var bits: UInt32 = 0

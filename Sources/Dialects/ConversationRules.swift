@@ -2,16 +2,31 @@ import Vocabulary
 
 /// What must hold for a conversation whatever dialect it came in.
 ///
-/// The CLI would repair each of these silently (a made-up tool result, a dropped one, "(no content)"), so that the
-/// model answered something else than it was asked; the vendors refuse them, and so do we.
+/// The CLI would repair each of these silently (a made-up tool result, a dropped one, "(no content)"), so
+/// that the model answered something else than it was asked; the vendors refuse them, and so do we.
 extension Conversation {
-    /// Refuses a conversation that cannot be answered; `field` is the request's list of messages.
-    func check(field: String, countsTokens: Bool = false) throws(Refusal) {
+    /// Refuses a conversation that cannot be answered, and drops what says nothing: the vendor takes neither
+    /// empty texts nor empty messages. `field` is the request's list of messages.
+    mutating func settle(field: String, countsTokens: Bool = false) throws(Refusal) {
         try checkToolNames()
         try checkToolChoice()
-        guard !countsTokens else { return }
-        try checkEnd(field)
-        try checkToolResults(field)
+        if !countsTokens {
+            try checkEnd(field)
+            try checkToolResults(field)
+        }
+        for index in turns.indices where turns[index].blocks.contains(.text("")) {
+            turns[index].blocks.removeAll { $0 == .text("") }
+        }
+        turns.removeAll { $0.blocks.isEmpty }
+        system.removeAll { $0.isEmpty }
+    }
+
+    /// Gives up thinking that an OpenAI client asked for together with a forced tool call: the vendor refuses
+    /// the two together, and the call is what the client cannot do without.
+    mutating func preferForcedTool(over name: StaticString) {
+        guard toolChoice.forcesCall, thinking == .adaptive else { return }
+        thinking = .disabled
+        ignore(name)
     }
 
     private func checkEnd(_ field: String) throws(Refusal) {
@@ -23,11 +38,15 @@ extension Conversation {
                 .invalidRequest,
                 "\(field): the conversation must end with a user message or a tool result; "
                     + "prefilling the assistant's answer is not supported",
-                param: field)
+                param: field
+            )
         }
         guard last.blocks.contains(where: \.saysSomething) else {
             throw Refusal(
-                .invalidRequest, "\(field): the last user message must have non-empty content", param: field)
+                .invalidRequest,
+                "\(field): the last user message must have non-empty content",
+                param: field
+            )
         }
     }
 
@@ -54,13 +73,17 @@ extension Conversation {
         guard let id = open.first else { return }
         throw Refusal(
             .invalidRequest,
-            "\(field): the tool call \(id.string) is not followed by its result", param: field)
+            "\(field): the tool call \(id.string) is not followed by its result",
+            param: field
+        )
     }
 
     private func orphan(_ id: JSONText, _ field: String) -> Refusal {
         Refusal(
-            .invalidRequest, "\(field): no tool call found for the tool result with id \(id.string)",
-            param: field)
+            .invalidRequest,
+            "\(field): no tool call found for the tool result with id \(id.string)",
+            param: field
+        )
     }
 
     private func checkToolNames() throws(Refusal) {
@@ -70,7 +93,10 @@ extension Conversation {
             let path = "tools[\(index)].name"
             guard Self.isToolName(name) else {
                 throw Refusal(
-                    .invalidRequest, "\(path): must match ^[a-zA-Z0-9_-]{1,128}$", param: path)
+                    .invalidRequest,
+                    "\(path): must match ^[a-zA-Z0-9_-]{1,128}$",
+                    param: path
+                )
             }
             guard seen.insert(name).inserted else {
                 throw Refusal(.invalidRequest, "\(path): tool names must be unique", param: path)
@@ -100,11 +126,27 @@ extension Conversation {
         }
         guard !tools.isEmpty else {
             throw Refusal(
-                .invalidRequest, "tool_choice: is only allowed when tools are given", param: "tool_choice")
+                .invalidRequest,
+                "tool_choice: is only allowed when tools are given",
+                param: "tool_choice"
+            )
         }
         for name in names where !tools.contains(where: { $0.name == name }) {
             throw Refusal(
-                .invalidRequest, "tool_choice: there is no tool named \(name.string)", param: "tool_choice")
+                .invalidRequest,
+                "tool_choice: there is no tool named \(name.string)",
+                param: "tool_choice"
+            )
+        }
+    }
+}
+
+extension ToolChoice {
+    /// True when the model must call a tool.
+    fileprivate var forcesCall: Bool {
+        switch self {
+        case .any, .named, .allowed(_, isRequired: true): true
+        case .auto, .none, .allowed: false
         }
     }
 }
@@ -113,6 +155,10 @@ extension Block {
     /// False for text of nothing but white space, to which the CLI would not answer.
     fileprivate var saysSomething: Bool {
         guard case .text(let text) = self else { return true }
+        // Nearly every text is told from white space by its first byte, without making a string of it.
+        if let first = text.escaped.first, first > 0x20, first < 0x80, first != UInt8(ascii: "\\") {
+            return true
+        }
         return !text.string.allSatisfy(\.isWhitespace)
     }
 }

@@ -11,10 +11,11 @@ public enum Dialect: Sendable, CaseIterable {
 
     /// Understands a request's body.
     ///
-    /// Unknown fields are passed over and null counts as absent; what is missing or of the wrong type is refused
-    /// by its path. The conversation shares the storage of `body`.
+    /// Unknown fields are passed over and null counts as absent; what is missing or of the wrong type is
+    /// refused by its path. The conversation shares the storage of `body`.
     public func decode(
-        _ body: [UInt8], context: RequestContext = RequestContext()
+        _ body: [UInt8],
+        context: RequestContext = RequestContext()
     ) throws(Refusal) -> Conversation {
         let root = try RequestBody.parse(body, limits: context.limits)
         return switch self {

@@ -24,13 +24,21 @@ public struct ErrorReply: Sendable {
         var error = ErrorObject(kind: fault.kind, message: fault.message)
         error.resetsAt = fault.resetsAt
         self.init(
-            error, dialect, requestID, retryAfterSeconds: fault.retryAfterSeconds,
-            shouldRetry: fault.shouldRetry)
+            error,
+            dialect,
+            requestID,
+            retryAfterSeconds: fault.retryAfterSeconds,
+            shouldRetry: fault.shouldRetry
+        )
     }
 
     private init(
-        _ error: ErrorObject, _ dialect: Dialect, _ requestID: String, allow: String? = nil,
-        retryAfterSeconds: Int? = nil, shouldRetry: Bool? = nil
+        _ error: ErrorObject,
+        _ dialect: Dialect,
+        _ requestID: String,
+        allow: String? = nil,
+        retryAfterSeconds: Int? = nil,
+        shouldRetry: Bool? = nil
     ) {
         var fields: [(name: StaticString, value: String)] = [("content-type", "application/json")]
         if let seconds = retryAfterSeconds ?? Self.patience(error.kind, shouldRetry) {

@@ -22,7 +22,8 @@ enum Fragments {
         return JSONFragment(validated: writer.bytes[...])
     }
 
-    /// A block without the client's cache marks, its own and those of the blocks in its `content` and `source`.
+    /// A block without the client's cache marks, its own and those of the blocks in its `content` and
+    /// `source`.
     ///
     /// The CLI sets marks of its own and the vendor allows four in all: a client's would make the fifth.
     static func withoutCacheMarks(_ value: JSONValue) -> JSONFragment {

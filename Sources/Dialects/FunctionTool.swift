@@ -4,14 +4,16 @@ import Vocabulary
 enum FunctionTool {
     /// A tool from the object that holds `name`, `description` and `parameters`; none means no arguments.
     static func decode(
-        _ function: JSONValue, into conversation: inout Conversation
+        _ function: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) -> Tool {
         if function.optional("strict")?.bool == true { conversation.ignore("tools.strict") }
         return Tool(
             name: try function.required("name").requireText(),
             description: try function.optional("description")?.requireText(),
             schema: try function.optional("parameters")?.expect(.object).fragment
-                ?? JSONFragment("{\"type\":\"object\",\"properties\":{}}"))
+                ?? JSONFragment("{\"type\":\"object\",\"properties\":{}}")
+        )
     }
 
     /// A tool choice that is a word.

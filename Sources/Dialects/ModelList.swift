@@ -17,7 +17,8 @@ public struct ModelEntry: Sendable {
     }
 }
 
-/// The answers of `GET /v1/models` and `/v1/models/{id}`, in the one shape that satisfies both vendors' clients.
+/// The answers of `GET /v1/models` and `/v1/models/{id}`, in the one shape that satisfies both vendors'
+/// clients.
 public enum ModelList {
     /// The whole list; it has no further pages.
     public static func list(_ models: [ModelEntry]) -> [UInt8] {

@@ -3,6 +3,7 @@ public import Vocabulary
 /// Collects reply events to one JSON body in one dialect.
 public struct ReplyBody: Sendable {
     private var collector: any ReplyCollector
+    private var isComplete = false
 
     /// When the answer was complete, in Unix seconds, where the caller sets it before `finish` (Responses).
     public var completedAt: Int?
@@ -19,8 +20,11 @@ public struct ReplyBody: Sendable {
 
     /// Takes the next event; `line` is the CLI line that its slices refer to.
     ///
-    /// `.failed` is not a body's matter: the caller answers it with an `ErrorReply`.
+    /// `.failed` is not a body's matter: the caller answers it with an `ErrorReply`. What comes behind
+    /// `.finished` is not part of the answer.
     public mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) {
+        guard !isComplete else { return }
+        if case .finished = event { isComplete = true }
         collector.take(event, of: line)
     }
 

@@ -4,8 +4,8 @@ public import Vocabulary
 public struct ReplyIdentity: Sendable {
     /// The id of the HTTP request, `req_…`; named in error events.
     public var requestID: String
-    /// Random letters and digits that make this answer's ids unique: `chatcmpl-`, `resp_`, `fc_` and so on are
-    /// put before it.
+    /// Random letters and digits that make this answer's ids unique: `chatcmpl-`, `resp_`, `fc_` and so on
+    /// are put before it.
     public var suffix: String
     /// When the answer began, in Unix seconds.
     public var created: Int
@@ -20,14 +20,15 @@ public struct ReplyIdentity: Sendable {
 
 /// Turns reply events into a stream of server-sent events in one dialect.
 ///
-/// Feed it every event of one answer in order. After `.finished` or `.failed` the stream is complete, its last
-/// bytes included, and further events write nothing.
+/// Feed it every event of one answer in order. After `.finished` or `.failed` the stream is complete, its
+/// last bytes included, and further events write nothing.
 public struct ReplyStream: Sendable {
     private var encoder: any ReplyEncoder
     private var isComplete = false
     private let dialect: Dialect
 
-    /// When the answer was complete, in Unix seconds, where the caller sets it before the last event (Responses).
+    /// When the answer was complete, in Unix seconds, where the caller sets it before the last event
+    /// (Responses).
     public var completedAt: Int? {
         get { encoder.completedAt }
         set { encoder.completedAt = newValue }
@@ -46,8 +47,8 @@ public struct ReplyStream: Sendable {
 
     /// Appends what `event` means to `out`: complete server-sent events, or nothing.
     ///
-    /// `line` is the CLI line that the event's slices refer to. A delta costs no allocation beyond the growth of
-    /// `out`, and in Responses of the text kept for the closing events.
+    /// `line` is the CLI line that the event's slices refer to. A delta costs no allocation beyond the growth
+    /// of `out`, and in Responses of the text kept for the closing events.
     public mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8]) {
         guard !isComplete else { return }
         switch event {

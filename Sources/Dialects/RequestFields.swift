@@ -18,7 +18,9 @@ enum RequestFields {
 
     /// A number within a range, in the client's spelling.
     static func number(
-        _ root: JSONValue, _ key: StaticString, in range: ClosedRange<Double>
+        _ root: JSONValue,
+        _ key: StaticString,
+        in range: ClosedRange<Double>
     ) throws(Refusal) -> JSONValue? {
         guard let value = root.optional(key) else { return nil }
         guard let number = value.double else { throw value.wrongType("number") }
@@ -84,7 +86,9 @@ enum RequestFields {
 
     /// Notes parameters that are set and cannot be honoured; their harmless values are not worth a word.
     static func ignore(
-        _ keys: [StaticString], of root: JSONValue, in conversation: inout Conversation
+        _ keys: [StaticString],
+        of root: JSONValue,
+        in conversation: inout Conversation
     ) {
         for key in keys {
             guard let value = root.optional(key), !isHarmless(value) else { continue }

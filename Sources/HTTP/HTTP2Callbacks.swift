@@ -61,7 +61,11 @@ import CNGHTTP2
     private static let beginFrame: nghttp2_on_begin_frame_callback = { _, header, context in
         guard let header = unsafe header?.pointee, let connection = unsafe connection(context) else { return 0 }
         let isData = header.type == UInt8(NGHTTP2_DATA.rawValue)
-        if !isRequest(header), !(isData && header.length > 0) { connection.noteIdleFrame() }
+        if isRequest(header) {
+            connection.checkHead(header.stream_id)
+        } else if !(isData && header.length > 0) {
+            connection.noteIdleFrame()
+        }
         return 0
     }
 

@@ -6,7 +6,7 @@ import CNGHTTP2
 /// bytes and the time, and takes what is to be sent. Confined to one loop.
 @safe public final class HTTP2Connection {
     /// Why a stream or connection is ended (RFC 9113 §7).
-    enum ErrorCode: UInt32 { case none = 0, internalError = 2, cancel = 8, enhanceYourCalm = 11 }
+    enum ErrorCode: UInt32 { case none = 0, internalError = 2, streamClosed = 5, enhanceYourCalm = 11 }
 
     let limits: HTTP2Limits
     let requestLimits: HTTPLimits
@@ -20,6 +20,9 @@ import CNGHTTP2
     private var idleFrames: HTTP2Budget
     private var milliseconds = 0
     private var isTerminated = false
+    private var lastStream: Int32 = 0
+    /// Streams that ended before the client had ended its side: frames that it had sent by then may still come.
+    private var endedEarly: [Int32] = []
 
     /// How many streams are open.
     public var openStreams: Int { streams.count }
@@ -133,8 +136,16 @@ import CNGHTTP2
 
     // MARK: - From nghttp2
 
+    /// Checks the stream of a HEADERS frame (RFC 9113 §5.1.1): nghttp2 passes over one on a closed stream, and a client
+    /// that counts backwards would wait for an answer that never comes.
+    func checkHead(_ id: Int32) {
+        guard id <= lastStream, streams[id] == nil, !endedEarly.contains(id) else { return }
+        terminate(.streamClosed)
+    }
+
     func beginHead(_ id: Int32) {
         idleFrames.refill()
+        lastStream = max(lastStream, id)
         builder = (id, .success(HTTP2RequestBuilder(limits: requestLimits)))
     }
 
@@ -191,6 +202,10 @@ import CNGHTTP2
     func closeStream(_ id: Int32, code: UInt32) {
         if builder?.stream == id { builder = nil }
         guard let stream = streams.removeValue(forKey: id) else { return }
+        if !stream.hasEndedBody {
+            if endedEarly.count == Self.rememberedStreams { endedEarly.removeFirst() }
+            endedEarly.append(id)
+        }
         end(stream, isReset: code != ErrorCode.none.rawValue)
     }
 
@@ -218,10 +233,12 @@ import CNGHTTP2
         stream.onChange?()
     }
 
-    private func terminate() {
+    private static let rememberedStreams = 64
+
+    private func terminate(_ code: ErrorCode = .enhanceYourCalm) {
         guard !isTerminated else { return }
         isTerminated = true
-        unsafe nghttp2_session_terminate_session(session, ErrorCode.enhanceYourCalm.rawValue)
+        unsafe nghttp2_session_terminate_session(session, code.rawValue)
     }
 
     private func submitSettings() -> Bool {

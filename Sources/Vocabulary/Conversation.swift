@@ -20,7 +20,8 @@ public struct Conversation: Sendable {
     public var thinking: Thinking?
     /// Whether thinking is shown; nil where the client left it to the vendor.
     public var thinkingDisplay: ThinkingDisplay?
-    /// True when sealed thinking is to be returned for later turns (Responses, `reasoning.encrypted_content`).
+    /// True when sealed thinking is to be returned for later turns (Responses,
+    /// `reasoning.encrypted_content`).
     public var wantsSealedThinking = false
     /// How hard to think: `low`, `medium`, `high`, `xhigh`, `max`; nil when nothing was asked.
     public var effort: String?
@@ -32,7 +33,8 @@ public struct Conversation: Sendable {
     public var wantsUsageInStream = false
     /// The request's `metadata` object; never sent to the vendor.
     public var metadata: JSONFragment?
-    /// Parameters the client set that cannot be honoured, by name: plain ASCII, never a value of the client's.
+    /// Parameters the client set that cannot be honoured, by name: plain ASCII, never a value of the
+    /// client's.
     public var ignored: [String] = []
     /// Values of the request that its answer repeats, by key (Responses).
     public var echo: [(key: JSONText, value: JSONFragment)] = []

@@ -119,8 +119,9 @@ public struct JSONWriter: Sendable {
 extension [UInt8] {
     /// Appends a value's text on one line.
     ///
-    /// Without this, a pretty-printed value would tear a line of the CLI's input or an SSE event apart. In valid
-    /// JSON a raw line end can only be white space between tokens (RFC 8259 §2, §7), so a space means the same.
+    /// Without this, a pretty-printed value would tear a line of the CLI's input or an SSE event apart. In
+    /// valid JSON a raw line end can only be white space between tokens (RFC 8259 §2, §7), so a space means
+    /// the same.
     public mutating func append(line value: JSONFragment) {
         let start = count
         append(contentsOf: value.bytes)
@@ -132,12 +133,12 @@ extension [UInt8] {
     /// Appends a whole number in decimal.
     public mutating func append(decimal value: Int) {
         if value < 0 { append(UInt8(ascii: "-")) }
-        let start = count
-        var rest = value.magnitude
-        repeat {
-            append(UInt8(ascii: "0") + UInt8(rest % 10))
-            rest /= 10
-        } while rest > 0
-        self[start...].reverse()
+        let magnitude = value.magnitude
+        var unit: UInt = 1
+        while magnitude / unit >= 10 { unit *= 10 }
+        while unit > 0 {
+            append(UInt8(ascii: "0") + UInt8(magnitude / unit % 10))
+            unit /= 10
+        }
     }
 }

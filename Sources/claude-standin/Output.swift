@@ -49,7 +49,9 @@ struct TurnState {
         case UInt8(ascii: "v"), UInt8(ascii: "V"):
             guard !commandUUID.isEmpty else { return }
             let name = String(decoding: commandUUID, as: UTF8.self)
-            if letter == UInt8(ascii: "V") { bytes.append(contentsOf: ",\"user_message_uuid\":\"\(name)\"".utf8) }
+            if letter == UInt8(ascii: "V") {
+                bytes.append(contentsOf: ",\"user_message_uuid\":\"\(name)\"".utf8)
+            }
             bytes.append(contentsOf: ",\"user_message_uuids\":[\"\(name)\"]".utf8)
         case UInt8(ascii: "Q"): bytes.append(contentsOf: requestID)
         case UInt8(ascii: "i"): bytes.append(contentsOf: "msg_standin\(messages)".utf8)

@@ -9,8 +9,8 @@ import Glibc
 ///
 /// Misbehaviour: `exit CODE`, `die N` (after N deltas), `stderr TEXT`, `hang`, `stall` (hangs after a delta),
 /// `stubborn` (hangs and ignores SIGTERM), `child` (hangs beside a child of its own), `garbage`, `half` (ends
-/// within a UTF-8 sequence), `longline BYTES`, `flood BYTES` (to stderr), `slowread` (reads no further; also in
-/// a history row, or in a row whose end has not come yet).
+/// within a UTF-8 sequence), `longline BYTES`, `flood BYTES` (to stderr), `slowread` (reads no further;
+/// also in a history row, or in a row whose end has not come yet).
 struct Marker {
     let name: String
     /// The rest of the marker's line, still escaped as in JSON.

@@ -11,6 +11,7 @@ import time
 import anthropic
 import httpx2
 import openai
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -285,4 +286,8 @@ def environment(pid):
 
 
 def open_files(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    """How many descriptors the process has; a gateway that forbids dumps shows them to root only."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except PermissionError:
+        pytest.skip("the descriptors of the gateway are shown to root only")

@@ -40,6 +40,21 @@ def add(*arguments):
     return lambda gateway: gateway.arguments.extend(arguments)
 
 
+def both(first, second):
+    def spoil(gateway):
+        first(gateway)
+        second(gateway)
+
+    return spoil
+
+
+def swap_two_letters(gateway):
+    """The checksum in a key tells a typing error from a stranger's key."""
+    path = gateway.folder / "api-keys"
+    text = path.read_text().rstrip("\n")
+    path.write_text(text[:-2] + text[-1] + ("x" if text[-2] != "x" else "y") + "\n")
+
+
 def make_other_key(gateway):
     make_certificate(gateway.folder / "other")
     replace("--tls-key", str(gateway.folder / "other/key.pem"))(gateway)
@@ -55,7 +70,10 @@ FAULTS = {
     "a keys file that is not there": replace("--api-keys-file", "/nowhere/keys"),
     "a keys file everybody can read": loosen("api-keys", 0o644),
     "an empty keys file": spoil_file("api-keys", "\n"),
-    "a short key": spoil_file("api-keys", "user:secret\n"),
+    "a short key where others can connect": both(
+        spoil_file("api-keys", "user:secret\n"), replace("--listen", "0.0.0.0:8443")
+    ),
+    "a mistyped key": swap_two_letters,
     "a line of the CLI's environment without =": spoil_file("cli.env"),
     "no claude": replace("--claude-path", "/nowhere/claude"),
     "a claude that cannot be run": replace("--claude-path", "/etc/hostname"),

@@ -12,8 +12,7 @@ OPERATORS = {
     "GITHUB_TOKEN": "operators-github-token",
     "ANTHROPIC_API_KEY": "operators-other-login",
     "NODE_OPTIONS": "--no-warnings",
-    "CLAUDECODE": "1",
-    "LD_PRELOAD": "",
+    "CLAUDECODE": "operators-session",
 }
 
 
@@ -59,7 +58,7 @@ def test_the_environment_of_the_child_is_built_from_nothing(own_gateway, upstrea
             assert variables[b"CLAUDE_CODE_OAUTH_TOKEN"] == FAKE_LOGIN.encode()
             for name, value in OPERATORS.items():
                 assert name.encode() not in variables, name
-                assert not value or value.encode() not in variables.values()
+                assert value.encode() not in variables.values(), name
             assert own_gateway.key.encode() not in environment(pid) and nonce.encode() not in environment(pid)
 
 
@@ -99,5 +98,6 @@ def test_each_request_has_one_line_in_the_log(own_gateway):
         lambda: next((each for each in own_gateway.log().splitlines() if request_id in each), None),
         "the request is in the log",
     )
-    assert "/v1/messages" in line and "200" in line and "sonnet" in line and "1000" in line
+    for part in ("path=/v1/messages", "status=200", "model=sonnet", "key=user0", "input_tokens=1234"):
+        assert part in line
     assert own_gateway.log().count(request_id) == 1

@@ -1,4 +1,4 @@
-"""A failure behind the CLI is told as what it is: a true status at first, an error event once words have flowed."""
+"""A failure behind the CLI is told as what it is: a true status at first, an error event amid the words."""
 import json
 import time
 

@@ -232,9 +232,9 @@ class Handler(BaseHTTPRequestHandler):
         self.event("message_start", message=opening)
         if answer.pieces:
             self.event("content_block_start", index=0, content_block={"type": "text", "text": ""})
-            for piece in answer.pieces:
+            for number, piece in enumerate(answer.pieces):
+                self.wait(answer.pause if number else 0)
                 self.event("content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
-                self.wait(answer.pause)
             if answer.breaks == "drop":
                 raise CallerLeft
             if answer.breaks == "midstream-error":

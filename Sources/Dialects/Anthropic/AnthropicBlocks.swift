@@ -21,14 +21,17 @@ enum AnthropicBlocks {
         }
         if type.matches("tool_use") {
             return .toolUse(
-                id: try value.required("id").requireText(), name: try value.required("name").requireText(),
-                input: try value.required("input").expect(.object).fragment)
+                id: try value.required("id").requireText(),
+                name: try value.required("name").requireText(),
+                input: try value.required("input").expect(.object).fragment
+            )
         }
         if type.matches("tool_result") { return try toolResult(value) }
         if type.matches("thinking") {
             return .thinking(
                 try value.required("thinking").requireText(),
-                signature: try value.required("signature").requireText())
+                signature: try value.required("signature").requireText()
+            )
         }
         if type.matches("redacted_thinking") {
             return .redactedThinking(try value.required("data").requireText())
@@ -52,6 +55,9 @@ enum AnthropicBlocks {
         let id = try value.required("tool_use_id").requireText()
         let content = try value.optional("content").map(blocks) ?? []
         return .toolResult(
-            id: id, content: content, isError: try RequestFields.flag(value, "is_error"))
+            id: id,
+            content: content,
+            isError: try RequestFields.flag(value, "is_error")
+        )
     }
 }

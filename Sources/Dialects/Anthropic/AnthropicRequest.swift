@@ -16,7 +16,7 @@ enum AnthropicRequest {
         }
         conversation.streams = try RequestFields.flag(root, "stream")
         try unsupported(root, in: &conversation)
-        try conversation.check(field: "messages", countsTokens: context.countsTokens)
+        try conversation.settle(field: "messages", countsTokens: context.countsTokens)
         return conversation
     }
 
@@ -26,11 +26,14 @@ enum AnthropicRequest {
         guard let thread = root.optional("thread") else { return }
         throw thread.invalid(
             "message threads are not supported; send the whole conversation",
-            code: "thread_unsupported_request")
+            code: "thread_unsupported_request"
+        )
     }
 
     private static func limits(
-        _ root: JSONValue, into conversation: inout Conversation, _ context: RequestContext
+        _ root: JSONValue,
+        into conversation: inout Conversation,
+        _ context: RequestContext
     ) throws(Refusal) {
         if !context.countsTokens { _ = try root.required("max_tokens") }
         conversation.sampling.maxTokens = try RequestFields.limit(root, "max_tokens")
@@ -66,7 +69,8 @@ enum AnthropicRequest {
     }
 
     private static func messages(
-        _ root: JSONValue, into conversation: inout Conversation
+        _ root: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) {
         let list = try root.required("messages").expect(.array)
         for message in list.elements {
@@ -90,7 +94,8 @@ enum AnthropicRequest {
     }
 
     private static func tools(
-        _ root: JSONValue, into conversation: inout Conversation
+        _ root: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) {
         for tool in try RequestFields.list(root, "tools") {
             if let type = try tool.expect(.object).optional("type"),
@@ -102,8 +107,11 @@ enum AnthropicRequest {
             let schema = try tool.required("input_schema").expect(.object)
             conversation.tools.append(
                 Tool(
-                    name: name, description: try tool.optional("description")?.requireText(),
-                    schema: schema.fragment))
+                    name: name,
+                    description: try tool.optional("description")?.requireText(),
+                    schema: schema.fragment
+                )
+            )
             if tool.optional("strict")?.bool == true { conversation.ignore("tools.strict") }
         }
         guard let choice = try root.optional("tool_choice")?.expect(.object) else { return }
@@ -119,7 +127,8 @@ enum AnthropicRequest {
     }
 
     private static func thinking(
-        _ root: JSONValue, into conversation: inout Conversation
+        _ root: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) {
         guard let thinking = try root.optional("thinking")?.expect(.object) else { return }
         let type = try thinking.required("type")
@@ -143,12 +152,15 @@ enum AnthropicRequest {
 
     /// The format has two spellings: `output_config.format`, and `output_format` of the earlier beta.
     private static func output(
-        _ root: JSONValue, into conversation: inout Conversation
+        _ root: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) {
         let config = try root.optional("output_config")?.expect(.object)
         if let effort = config?.optional("effort") {
             conversation.effort = try RequestFields.word(
-                effort, of: ["low", "medium", "high", "xhigh", "max"])
+                effort,
+                of: ["low", "medium", "high", "xhigh", "max"]
+            )
         }
         guard let format = try (config?.optional("format") ?? root.optional("output_format"))?.expect(.object)
         else { return }
@@ -160,13 +172,17 @@ enum AnthropicRequest {
     }
 
     private static func unsupported(
-        _ root: JSONValue, in conversation: inout Conversation
+        _ root: JSONValue,
+        in conversation: inout Conversation
     ) throws(Refusal) {
         for key: StaticString in ["mcp_servers", "container"] {
             guard let value = root.optional(key), !RequestFields.isHarmless(value) else { continue }
             throw value.invalid("is not supported here")
         }
         RequestFields.ignore(
-            ["context_management", "inference_geo", "speed", "fallbacks"], of: root, in: &conversation)
+            ["context_management", "inference_geo", "speed", "fallbacks"],
+            of: root,
+            in: &conversation
+        )
     }
 }

@@ -24,7 +24,8 @@ struct AnthropicStream: ReplyEncoder {
         switch event {
         case .text(let slice), .toolInput(let slice): delta(slice, of: line, into: &out)
         case .thinking(let slice): if !omitsThinkingText { delta(slice, of: line, into: &out) }
-        case .signature(let slice): special("signature_delta\",\"signature\":\"", slice, "\"}}\n\n", line, &out)
+        case .signature(let slice):
+            special("signature_delta\",\"signature\":\"", slice, "\"}}\n\n", line, &out)
         case .citation(let slice): special("citations_delta\",\"citation\":", slice, "}}\n\n", line, &out)
         case .started(let start): started(start, &out)
         case .blockStarted(let block): begin(block, &out)
@@ -44,7 +45,10 @@ struct AnthropicStream: ReplyEncoder {
 
     /// A delta that comes rarely and so needs no head of its own.
     private func special(
-        _ head: StaticString, _ slice: JSONSlice, _ tail: StaticString, _ line: Span<UInt8>,
+        _ head: StaticString,
+        _ slice: JSONSlice,
+        _ tail: StaticString,
+        _ line: Span<UInt8>,
         _ out: inout [UInt8]
     ) {
         guard open == .shown else { return }

@@ -4,7 +4,8 @@ import Vocabulary
 enum ChatMessages {
     /// The turns of a list of messages; instructions before the first of them go to the system prompt.
     static func decode(
-        _ list: JSONValue, into conversation: inout Conversation
+        _ list: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) -> [Turn] {
         var turns: [Turn] = []
         var count = 0
@@ -15,7 +16,9 @@ enum ChatMessages {
             if message.optional("name") != nil { conversation.ignore("messages.name") }
             let isTool: Bool
             switch try RequestFields.word(
-                role, of: ["system", "developer", "user", "assistant", "tool", "function"])
+                role,
+                of: ["system", "developer", "user", "assistant", "tool", "function"]
+            )
             {
             case "system", "developer":
                 isTool = false
@@ -45,7 +48,9 @@ enum ChatMessages {
     }
 
     private static func instruct(
-        _ message: JSONValue, _ turns: inout [Turn], _ conversation: inout Conversation
+        _ message: JSONValue,
+        _ turns: inout [Turn],
+        _ conversation: inout Conversation
     ) throws(Refusal) {
         let texts = try texts(message.required("content"))
         if turns.isEmpty {
@@ -122,7 +127,9 @@ enum ChatMessages {
                 .toolUse(
                     id: try call.required("id").requireText(),
                     name: try function.required("name").requireText(),
-                    input: try arguments(function)))
+                    input: try arguments(function)
+                )
+            )
         }
         return blocks
     }

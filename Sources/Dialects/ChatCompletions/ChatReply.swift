@@ -38,7 +38,10 @@ enum ChatReply {
 
     /// `id`, `object`, `created` and `model`, the same in every chunk.
     static func head(
-        _ writer: inout JSONWriter, _ object: StaticString, model: String, _ identity: ReplyIdentity
+        _ writer: inout JSONWriter,
+        _ object: StaticString,
+        model: String,
+        _ identity: ReplyIdentity
     ) {
         writer.key("id")
         writer.string("chatcmpl-" + identity.suffix)

@@ -12,6 +12,7 @@ enum ChatRequest {
         try tools(root, into: &conversation)
         if let effort = root.optional("reasoning_effort") {
             try RequestFields.effort(effort, into: &conversation)
+            conversation.preferForcedTool(over: "reasoning_effort")
         }
         try format(root, into: &conversation)
         conversation.streams = try RequestFields.flag(root, "stream")
@@ -22,7 +23,7 @@ enum ChatRequest {
             conversation.metadata = try metadata.expect(.object).fragment
         }
         ignore(root, in: &conversation)
-        try conversation.check(field: "messages")
+        try conversation.settle(field: "messages")
         return conversation
     }
 
@@ -33,8 +34,10 @@ enum ChatRequest {
         }
         for key: StaticString in ["functions", "function_call"] where root.optional(key) != nil {
             throw Refusal(
-                .invalidRequest, "\(key): is not supported; use tools and tool_choice",
-                param: key.description)
+                .invalidRequest,
+                "\(key): is not supported; use tools and tool_choice",
+                param: key.description
+            )
         }
         if let audio = root.optional("audio") { throw audio.invalid("audio output is not supported") }
         for modality in try RequestFields.list(root, "modalities")
@@ -44,7 +47,8 @@ enum ChatRequest {
     }
 
     private static func limits(
-        _ root: JSONValue, into conversation: inout Conversation
+        _ root: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) {
         let older = try RequestFields.limit(root, "max_tokens")
         conversation.sampling.maxTokens = try RequestFields.limit(root, "max_completion_tokens") ?? older
@@ -61,7 +65,8 @@ enum ChatRequest {
     }
 
     private static func tools(
-        _ root: JSONValue, into conversation: inout Conversation
+        _ root: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) {
         for tool in try RequestFields.list(root, "tools") {
             try requireFunction(tool)
@@ -102,7 +107,8 @@ enum ChatRequest {
     }
 
     private static func format(
-        _ root: JSONValue, into conversation: inout Conversation
+        _ root: JSONValue,
+        into conversation: inout Conversation
     ) throws(Refusal) {
         guard let format = try root.optional("response_format")?.expect(.object) else { return }
         let type = try format.required("type")
@@ -111,7 +117,8 @@ enum ChatRequest {
         case "json_schema":
             let described = try format.required("json_schema").expect(.object)
             conversation.outputFormat = .jsonSchema(
-                try described.required("schema").expect(.object).fragment)
+                try described.required("schema").expect(.object).fragment
+            )
         default: break
         }
     }
@@ -119,9 +126,15 @@ enum ChatRequest {
     private static func ignore(_ root: JSONValue, in conversation: inout Conversation) {
         RequestFields.ignore(
             [
-                "seed", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs",
-                "prediction", "store", "web_search_options",
-            ], of: root, in: &conversation)
+                "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs",
+                "prediction", "store",
+            ],
+            of: root,
+            in: &conversation
+        )
+        // Zero is a seed and `{}` a search like any other: these two ask for something whatever they hold.
+        if root.optional("seed") != nil { conversation.ignore("seed") }
+        if root.optional("web_search_options") != nil { conversation.ignore("web_search_options") }
         if let verbosity = root.optional("verbosity"), verbosity.text?.matches("medium") != true {
             conversation.ignore("verbosity")
         }

@@ -52,7 +52,10 @@ struct ChatStream: ReplyEncoder {
 
     @inline(__always)
     private func delta(
-        _ head: [UInt8], _ slice: JSONSlice, _ close: StaticString, _ line: Span<UInt8>,
+        _ head: [UInt8],
+        _ slice: JSONSlice,
+        _ close: StaticString,
+        _ line: Span<UInt8>,
         _ out: inout [UInt8]
     ) {
         out.append(contentsOf: head)

@@ -31,7 +31,11 @@ struct ResponsesBody: ReplyCollector {
         guard let end else { return nil }
         var body: [UInt8] = []
         object.append(
-            to: &body, ResponsesObject.status(end), items: output.items, completedAt: completedAt)
+            to: &body,
+            ResponsesObject.status(end),
+            items: output.items,
+            completedAt: completedAt
+        )
         return body
     }
 }

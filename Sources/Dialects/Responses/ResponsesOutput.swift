@@ -96,7 +96,9 @@ struct ResponsesOutput: Sendable {
     }
 
     private func appendMessage(
-        status: StaticString, to out: inout [UInt8], content: (inout [UInt8]) -> Void
+        status: StaticString,
+        to out: inout [UInt8],
+        content: (inout [UInt8]) -> Void
     ) {
         out.append("{\"id\":\"")
         out += id
@@ -141,8 +143,8 @@ struct ResponsesOutput: Sendable {
     }
 }
 
-/// How thinking travels in `encrypted_content`: what the vendor sealed, behind a mark of ours, so that a later
-/// request's items can be told from another vendor's.
+/// How thinking travels in `encrypted_content`: what the vendor sealed, behind a mark of ours, so that a
+/// later request's items can be told from another vendor's.
 enum SealedThinking {
     static let signaturePrefix: StaticString = "thinking:"
     static let redactedPrefix: StaticString = "redacted:"

@@ -1,8 +1,128 @@
 import Vocabulary
 
-/// Decodes `POST /v1/responses`.
+/// Decodes `POST /v1/responses` and its `input_tokens`.
 enum ResponsesRequest {
     static func decode(_ root: JSONValue, context: RequestContext) throws(Refusal) -> Conversation {
-        throw Refusal(.notImplemented, "not yet")
+        var conversation = Conversation(model: try RequestFields.model(root))
+        try refuse(root)
+        if let instructions = root.optional("instructions") {
+            let text = try instructions.requireText()
+            if !text.isEmpty { conversation.system = [text] }
+        }
+        conversation.turns = try ResponsesInput.decode(root.required("input"), into: &conversation)
+        try RequestFields.sample(root, into: &conversation)
+        conversation.sampling.maxTokens = try RequestFields.limit(root, "max_output_tokens")
+        try tools(root, into: &conversation)
+        try reasoning(root, into: &conversation)
+        try format(root, into: &conversation)
+        for item in try RequestFields.list(root, "include") {
+            if try item.requireText().matches("reasoning.encrypted_content") {
+                conversation.wantsSealedThinking = true
+            }
+        }
+        conversation.streams = try RequestFields.flag(root, "stream")
+        RequestFields.ignore(
+            ["max_tool_calls", "top_logprobs"],
+            of: root,
+            in: &conversation
+        )
+        conversation.echo = try ResponsesEcho.members(root, &conversation)
+        try conversation.settle(field: "input", countsTokens: context.countsTokens)
+        return conversation
+    }
+
+    /// What would leave out a part of the conversation, or answer in another way than asked.
+    private static func refuse(_ root: JSONValue) throws(Refusal) {
+        if let previous = root.optional("previous_response_id") {
+            let id = try previous.requireString()
+            throw Refusal(
+                .invalidRequest,
+                "Previous response with id '\(id)' not found.",
+                param: "previous_response_id",
+                code: "previous_response_not_found"
+            )
+        }
+        if let conversation = root.optional("conversation") {
+            throw conversation.invalid("is not supported; send the whole conversation as input")
+        }
+        if let prompt = root.optional("prompt") {
+            throw prompt.invalid("prompt templates are not supported; send instructions and input")
+        }
+        if let background = root.optional("background"), try background.requireBool() {
+            throw background.invalid("background responses are not supported")
+        }
+    }
+
+    /// Tools that the vendor of this dialect would run by itself cannot be had here; they are left out and
+    /// named.
+    private static func tools(
+        _ root: JSONValue,
+        into conversation: inout Conversation
+    ) throws(Refusal) {
+        for (index, tool) in try RequestFields.list(root, "tools").enumerated() {
+            let type = try tool.expect(.object).required("type").requireText()
+            if type.matches("function") {
+                conversation.tools.append(try FunctionTool.decode(tool, into: &conversation))
+            } else {
+                conversation.ignore("tools[\(index)]")
+            }
+        }
+        conversation.allowsParallelToolCalls =
+            try root.optional("parallel_tool_calls")?.requireBool() ?? true
+        if let choice = root.optional("tool_choice") {
+            conversation.toolChoice = try toolChoice(choice)
+        }
+    }
+
+    private static func toolChoice(_ choice: JSONValue) throws(Refusal) -> ToolChoice {
+        if choice.kind == .string { return try FunctionTool.mode(choice) }
+        let type = try choice.expect(.object).required("type")
+        switch try RequestFields.word(type, of: ["function", "allowed_tools"]) {
+        case "function": return .named(try choice.required("name").requireText())
+        default:
+            var names: [JSONText] = []
+            for tool in try choice.required("tools").expect(.array).elements {
+                names.append(try tool.expect(.object).required("name").requireText())
+            }
+            return .allowed(names, isRequired: try FunctionTool.isRequired(choice.required("mode")))
+        }
+    }
+
+    /// Asking for an effort or for a summary both ask for thinking.
+    private static func reasoning(
+        _ root: JSONValue,
+        into conversation: inout Conversation
+    ) throws(Refusal) {
+        guard let reasoning = try root.optional("reasoning")?.expect(.object) else { return }
+        if let summary = reasoning.optional("summary") {
+            _ = try RequestFields.word(summary, of: ["auto", "concise", "detailed"])
+            conversation.thinking = .adaptive
+        }
+        if let effort = reasoning.optional("effort") {
+            try RequestFields.effort(effort, into: &conversation)
+        }
+        conversation.preferForcedTool(over: "reasoning")
+    }
+
+    private static func format(
+        _ root: JSONValue,
+        into conversation: inout Conversation
+    ) throws(Refusal) {
+        guard let text = try root.optional("text")?.expect(.object) else { return }
+        if let verbosity = text.optional("verbosity"),
+            try RequestFields.word(verbosity, of: ["low", "medium", "high"]) != "medium"
+        {
+            conversation.ignore("text.verbosity")
+        }
+        guard let format = try text.optional("format")?.expect(.object) else { return }
+        let type = try format.required("type")
+        switch try RequestFields.word(type, of: ["text", "json_object", "json_schema"]) {
+        case "json_object": conversation.outputFormat = .jsonObject
+        case "json_schema":
+            conversation.outputFormat = .jsonSchema(
+                try format.required("schema").expect(.object).fragment
+            )
+        default: break
+        }
     }
 }

@@ -8,8 +8,8 @@ struct ResponsesStream: ReplyEncoder {
     private var sequence = 0
     private var hasStarted = false
     private var hasPart = false
-    /// The open item's delta event: up to its number, and on to its text.
-    private var deltaName: StaticString = ""
+    /// The open item's delta event: up to its number, on to its text, and from there.
+    private var deltaOpening: [UInt8] = []
     private var deltaHead: [UInt8] = []
     private var deltaTail: StaticString = ""
 
@@ -56,7 +56,9 @@ struct ResponsesStream: ReplyEncoder {
     }
 
     private mutating func event(
-        _ name: StaticString, _ status: ResponsesObject.Status, _ out: inout [UInt8]
+        _ name: StaticString,
+        _ status: ResponsesObject.Status,
+        _ out: inout [UInt8]
     ) {
         beginEvent(name, &out)
         out.append(",\"response\":")
@@ -64,15 +66,19 @@ struct ResponsesStream: ReplyEncoder {
         out.append("}\n\n")
     }
 
-    /// An event up to its number; what is the event's own follows.
+    /// An event with its number; what is the event's own follows.
     private mutating func beginEvent(_ name: StaticString, _ out: inout [UInt8]) {
+        Self.appendOpening(name, &out)
+        out.append(decimal: sequence)
+        sequence += 1
+    }
+
+    private static func appendOpening(_ name: StaticString, _ out: inout [UInt8]) {
         out.append("event: ")
         out.append(name)
         out.append("\ndata: {\"type\":\"")
         out.append(name)
         out.append("\",\"sequence_number\":")
-        out.append(decimal: sequence)
-        sequence += 1
     }
 
     // MARK: - Items
@@ -91,20 +97,19 @@ struct ResponsesStream: ReplyEncoder {
     }
 
     private mutating func prepareDelta(_ kind: ResponsesOutput.Kind) {
+        deltaOpening.removeAll(keepingCapacity: true)
         deltaHead.removeAll(keepingCapacity: true)
         place(&deltaHead)
+        deltaTail = "\"}\n\n"
         switch kind {
         case .message:
-            deltaName = "response.output_text.delta"
+            Self.appendOpening("response.output_text.delta", &deltaOpening)
             deltaHead.append(",\"content_index\":0")
             deltaTail = "\",\"logprobs\":[]}\n\n"
         case .reasoning, .sealed:
-            deltaName = "response.reasoning_summary_text.delta"
+            Self.appendOpening("response.reasoning_summary_text.delta", &deltaOpening)
             deltaHead.append(",\"summary_index\":0")
-            deltaTail = "\"}\n\n"
-        case .call:
-            deltaName = "response.function_call_arguments.delta"
-            deltaTail = "\"}\n\n"
+        case .call: Self.appendOpening("response.function_call_arguments.delta", &deltaOpening)
         }
         deltaHead.append(",\"delta\":\"")
     }
@@ -121,10 +126,17 @@ struct ResponsesStream: ReplyEncoder {
     private mutating func delta(_ slice: JSONSlice, of line: Span<UInt8>, into out: inout [UInt8]) {
         guard output.open != nil, slice.count > 0 else { return }
         output.text.append(slice, of: line)
-        beginEvent(deltaName, &out)
-        out.append(contentsOf: deltaHead)
+        beginDelta(&out)
         out.append(copying: line.extracting(slice.start..<slice.end))
         out.append(deltaTail)
+    }
+
+    @inline(__always)
+    private mutating func beginDelta(_ out: inout [UInt8]) {
+        out.append(contentsOf: deltaOpening)
+        out.append(decimal: sequence)
+        sequence += 1
+        out.append(contentsOf: deltaHead)
     }
 
     private mutating func beginPart(_ out: inout [UInt8]) {
@@ -188,8 +200,7 @@ struct ResponsesStream: ReplyEncoder {
         if output.text.isEmpty {
             // A call without arguments still has an object of them, or clients fail to parse "".
             output.text.append("{}")
-            beginEvent(deltaName, &out)
-            out += deltaHead
+            beginDelta(&out)
             out.append("{}")
             out.append(deltaTail)
         }

@@ -122,9 +122,7 @@ enum CLIEnvironmentFile {
         }
         var variables: [(name: String, value: String)] = []
         var faults: [ConfigurationFault] = []
-        for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let line = AssignmentLine.trim(raw)
-            guard !line.isEmpty, !line.hasPrefix("#") else { continue }
+        for (number, line) in AssignmentLine.lines(of: text) {
             do throws(ValueProblem) {
                 // The parser's own words may quote what stands left of "=": here that may be a secret.
                 guard let (name, value) = try? AssignmentLine.parse(line) else {
@@ -141,7 +139,7 @@ enum CLIEnvironmentFile {
                 }
                 variables.append((name, value))
             } catch {
-                faults.append(ConfigurationFault("\(path):\(index + 1)", error.text))
+                faults.append(ConfigurationFault("\(path):\(number)", error.text))
             }
         }
         guard faults.isEmpty else { throw ConfigurationFaults(faults) }

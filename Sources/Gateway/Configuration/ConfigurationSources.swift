@@ -30,8 +30,10 @@ struct ConfigurationSources {
             }
             let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let flag = String(parts[0])
-            guard let setting = Self.setting(flag: flag) else {
-                faults.append(unknown(flag: flag))
+            guard let setting = Setting.all.first(where: { $0.flag == flag }) else {
+                faults.append(Self.unknown(flag: flag))
+                // The value must not be told as an argument out of place.
+                if Self.isSecret(flag: flag), parts.count == 1 { rest = rest.dropFirst() }
                 continue
             }
             if parts.count == 2 {
@@ -64,10 +66,8 @@ struct ConfigurationSources {
             return
         }
         var lineOfName: [String: Int] = [:]
-        for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let line = AssignmentLine.trim(raw)
-            guard !line.isEmpty, !line.hasPrefix("#") else { continue }
-            let place = "\(path):\(index + 1)"
+        for (number, line) in AssignmentLine.lines(of: text) {
+            let place = "\(path):\(number)"
             do throws(ValueProblem) {
                 let (name, value) = try AssignmentLine.parse(line)
                 guard let setting = Setting.named(name), setting.name != "PORTCULLIS_CONFIG" else {
@@ -79,7 +79,7 @@ struct ConfigurationSources {
                 if setting.reader.isSecret, !isPrivate {
                     throw ValueProblem("\(name) holds secrets, but everybody can read this file; chmod 600")
                 }
-                lineOfName[name] = index + 1
+                lineOfName[name] = number
                 if !value.isEmpty { take(value, for: setting, .file, "\(place): \(name)") }
             } catch {
                 faults.append(ConfigurationFault(place, error.text))
@@ -113,23 +113,33 @@ struct ConfigurationSources {
         }
     }
 
-    private static func setting(flag: String) -> Setting? {
-        Setting.all.first { $0.flag == flag }
-    }
-
-    private func unknown(flag: String) -> ConfigurationFault {
-        let isSecret = Setting.all.contains { setting in
+    /// True for a flag that would be a setting's if its value were no secret.
+    private static func isSecret(flag: String) -> Bool {
+        Setting.all.contains { setting in
             setting.flag == nil
                 && ([setting.name] + setting.aliases).contains { Setting.flag(for: $0) == flag }
         }
-        guard isSecret else { return ConfigurationFault(quoted(flag), "is no option; see portcullis help") }
+    }
+
+    private static func unknown(flag: String) -> ConfigurationFault {
+        guard isSecret(flag: flag) else {
+            return ConfigurationFault(quoted(flag), "is no option; see portcullis help")
+        }
         return ConfigurationFault(
-            flag, "a key on the command line can be read by others; use PROXY_API_KEYS or --api-keys-file")
+            flag, "others can read the command line; use PROXY_API_KEYS or --api-keys-file")
     }
 }
 
 /// One `NAME=value` line of a configuration or environment file.
 enum AssignmentLine {
+    /// The lines that say something, trimmed, with their numbers; blank lines and comments are left out.
+    static func lines(of text: String) -> [(number: Int, line: Substring)] {
+        // Bytes, not characters: to Swift CR LF is one character, which is no line feed.
+        text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
+            .map { ($0 + 1, trim(Substring($1))) }
+            .filter { !$1.isEmpty && !$1.hasPrefix("#") }
+    }
+
     /// The name and the value without its quotes.
     static func parse(_ line: Substring) throws(ValueProblem) -> (name: String, value: String) {
         guard let equals = line.firstIndex(of: "=") else { throw ValueProblem("is not NAME=value") }
@@ -147,12 +157,10 @@ enum AssignmentLine {
 
     /// The text without blanks at its ends.
     static func trim(_ text: Substring) -> Substring {
-        var text = text
-        while let first = text.first, first == " " || first == "\t" || first == "\r" { text.removeFirst() }
-        while let last = text.last, last == " " || last == "\t" || last == "\r" || last == "\r\n" {
-            text.removeLast()
-        }
-        return text
+        let isBlank: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
+        var bytes = text.utf8.drop(while: isBlank)
+        while let last = bytes.last, isBlank(last) { bytes.removeLast() }
+        return Substring(bytes)
     }
 
     /// POSIX.1 §8.1: letters, digits and underscores, no digit first.

@@ -52,7 +52,20 @@ extension Configuration {
         let value = setting.reader.isSwitch ? "[=\(setting.syntax)]" : " \(setting.syntax)"
         let names = ([setting.name] + setting.aliases).joined(separator: ", ")
         let head = setting.flag.map { "\($0)\(value)" } ?? "(no flag: \(setting.syntax))"
-        let plain = setting.help.split(separator: "`", omittingEmptySubsequences: true).joined()
-        return "  \(head)\n      \(names). \(plain)\n      Default: \(setting.fallback).\n"
+        let text = "\(names). \(setting.help) Default: \(setting.fallback)."
+        return "  \(head)\n\(wrapped(String(text.filter { $0 != "`" })))"
+    }
+
+    /// The words in lines of at most 96 columns, indented by six.
+    private static func wrapped(_ text: String) -> String {
+        var lines: [String] = []
+        for word in text.split(separator: " ") {
+            if let line = lines.last, line.count + word.count < 96 {
+                lines[lines.count - 1] = "\(line) \(word)"
+            } else {
+                lines.append("      \(word)")
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
     }
 }

@@ -72,6 +72,8 @@ enum Endpoints {
         let path = withoutVersion(request.path)
         if request.method == .options { return .answer(context.preflight(request)) }
         guard let row = rows.first(where: { $0.isPrefix ? path.starts(with: $0.path) : path == $0.path[...] }) else {
+            // Whoever shows a key is no stranger, wherever the path leads.
+            _ = try? authenticate(request, context)
             let refusal = Refusal(.notFound, "There is nothing at this path.")
             return .answer(context.refuse(refusal, path: "other", as: dialect(of: path, request)))
         }

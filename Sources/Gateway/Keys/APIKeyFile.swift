@@ -23,13 +23,11 @@ public enum APIKeyFile {
         }
         var keys: [(key: APIKey, line: Int)] = []
         var faults: [ConfigurationFault] = []
-        for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let line = AssignmentLine.trim(raw)
-            guard !line.isEmpty, !line.hasPrefix("#") else { continue }
+        for (number, line) in AssignmentLine.lines(of: text) {
             do throws(ValueProblem) {
-                keys.append((try parse(line, after: keys, allowsWeakKeys: allowsWeakKeys), index + 1))
+                keys.append((try parse(line, after: keys, allowsWeakKeys: allowsWeakKeys), number))
             } catch {
-                faults.append(ConfigurationFault("\(path):\(index + 1)", error.text))
+                faults.append(ConfigurationFault("\(path):\(number)", error.text))
             }
         }
         if keys.isEmpty, faults.isEmpty { faults.append(ConfigurationFault(path, "holds no key")) }

@@ -18,7 +18,7 @@ public struct Principal: Sendable, Hashable {
 /// A presented key is hashed first, so that neither its length nor its content shows in what follows; then
 /// its digest is compared with every stored one, each in constant time. A reload makes a new ring.
 public struct KeyRing: Sendable {
-    private static let digestBytes = 32
+    static let digestBytes = 32
 
     private let names: [String]
     private let digests: [UInt8]
@@ -53,9 +53,7 @@ public struct KeyRing: Sendable {
     /// Who presents this key; nil when nobody has it.
     public func authenticate(_ presented: Span<UInt8>) -> Principal? {
         guard let digest = Self.digest(of: presented, pepper: pepper) else { return nil }
-        let place = unsafe Self.place(of: digest, in: digests) {
-            unsafe CRYPTO_memcmp($0, $1, Self.digestBytes)
-        }
+        let place = unsafe Self.place(of: digest, in: digests, compare: Self.compare)
         return place == 0 ? nil : Principal(keyID: names[place - 1], index: place - 1)
     }
 
@@ -85,6 +83,11 @@ public struct KeyRing: Sendable {
                 return Int(place)
             }
         }
+    }
+
+    /// Compares two digests in a time that does not depend on them; 0 when they are the same.
+    static func compare(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer) -> Int32 {
+        unsafe CRYPTO_memcmp(left, right, digestBytes)
     }
 
     /// HMAC-SHA256 (RFC 2104); nil when the library fails.

@@ -50,11 +50,11 @@ public struct ModelCatalog: Sendable {
         if let alias = aliases.first(where: { $0.name == name }) { return alias.target }
         let bare = Self.withoutPrefixes(name)
         if let alias = aliases.first(where: { $0.name == bare }) { return alias.target }
-        if bare.isEmpty || bare == "default" {
+        if name.isEmpty || bare == "default" {
             // A default model that is itself called so would ask for itself for ever.
             guard let defaultModel = defaultModel.map(Self.withoutPrefixes), !defaultModel.isEmpty,
                 defaultModel != "default"
-            else { return bare.isEmpty ? nil : "default" }
+            else { return name.isEmpty ? nil : "default" }
             return target(of: defaultModel)
         }
         return ModelName.isKnownToCLI(bare) ? bare : nil

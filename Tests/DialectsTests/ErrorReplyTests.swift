@@ -1,0 +1,154 @@
+import Dialects
+import Testing
+import Vocabulary
+
+@Suite("Error replies") struct ErrorReplyTests {
+    private func text(_ reply: ErrorReply) -> String { String(decoding: reply.body, as: UTF8.self) }
+
+    private func field(_ reply: ErrorReply, _ name: String) -> String? {
+        reply.fields.first { $0.name.description == name }?.value
+    }
+
+    @Test(
+        "every kind has its status and type in each envelope",
+        arguments: [
+            (FailureKind.invalidRequest, 400, "invalid_request_error", 400, "invalid_request_error"),
+            (.unauthenticated, 401, "authentication_error", 401, "invalid_request_error"),
+            (.paymentRequired, 402, "billing_error", 402, "insufficient_quota"),
+            (.forbidden, 403, "permission_error", 403, "permission_error"),
+            (.notFound, 404, "not_found_error", 404, "invalid_request_error"),
+            (.modelNotFound, 404, "not_found_error", 404, "invalid_request_error"),
+            (.methodNotAllowed, 405, "invalid_request_error", 405, "invalid_request_error"),
+            (.requestTimeout, 408, "invalid_request_error", 408, "invalid_request_error"),
+            (.tooLarge, 413, "request_too_large", 413, "invalid_request_error"),
+            (.unsupportedMediaType, 415, "invalid_request_error", 415, "invalid_request_error"),
+            (.headersTooLarge, 431, "invalid_request_error", 431, "invalid_request_error"),
+            (.rateLimited, 429, "rate_limit_error", 429, "rate_limit_error"),
+            (.internalError, 500, "api_error", 500, "server_error"),
+            (.badGateway, 502, "api_error", 502, "server_error"),
+            (.unavailable, 503, "api_error", 503, "server_error"),
+            (.gatewayTimeout, 504, "timeout_error", 504, "server_error"),
+            (.overloaded, 529, "overloaded_error", 503, "server_error"),
+        ]
+    )
+    func table(kind: FailureKind, status: Int, type: String, openAIStatus: Int, openAIType: String) throws {
+        let refusal = Refusal(kind, "Words.")
+        let anthropic = ErrorReply(refusal, dialect: .anthropic, requestID: "req_1")
+        #expect(anthropic.status == status)
+        #expect(
+            text(anthropic)
+                == #"{"type":"error","error":{"type":"\#(type)","message":"Words."},"request_id":"req_1"}"#
+        )
+        for dialect in [Dialect.chatCompletions, .responses] {
+            let reply = ErrorReply(refusal, dialect: dialect, requestID: "req_1")
+            #expect(reply.status == openAIStatus)
+            let error = try #require(JSONDocument(parsing: reply.body).root["error"])
+            #expect(error["type"]?.text?.string == openAIType)
+            #expect(error["message"]?.text?.string.hasSuffix("Words.") == true)
+            #expect(error["param"] != nil && error["code"] != nil)
+        }
+    }
+
+    @Test("OpenAI's envelope names what clients decide by")
+    func openAI() {
+        let key = ErrorReply(Refusal(.unauthenticated, "No such key."), dialect: .responses, requestID: "r")
+        #expect(
+            text(key)
+                == #"{"error":{"message":"Incorrect API key provided. No such key.","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#
+        )
+        let model = ErrorReply(Refusal(.modelNotFound, "None."), dialect: .chatCompletions, requestID: "r")
+        #expect(text(model).contains(#""param":"model","code":"model_not_found""#))
+        let field = ErrorReply(
+            Refusal(.invalidRequest, "n: no", param: "n"),
+            dialect: .chatCompletions,
+            requestID: "r"
+        )
+        #expect(text(field).contains(#""param":"n","code":null"#))
+        let long = ErrorReply(
+            Fault(.invalidRequest, "prompt is too long: 9 tokens > 8 maximum"),
+            dialect: .chatCompletions,
+            requestID: "r"
+        )
+        #expect(text(long).contains("This model's maximum context length is"))
+        #expect(text(long).contains("\"code\":\"context_length_exceeded\""))
+        let upstream = ErrorReply(Fault(.unauthenticated, "x"), dialect: .chatCompletions, requestID: "r")
+        #expect(
+            !text(upstream).contains("Incorrect API key") && text(upstream).contains("authentication_error")
+        )
+    }
+
+    @Test("Anthropic's envelope carries a refusal's code as a detail")
+    func details() {
+        let reply = ErrorReply(
+            Refusal(.invalidRequest, "No threads.", code: "thread_unsupported_request"),
+            dialect: .anthropic,
+            requestID: "req_1"
+        )
+        #expect(
+            text(reply)
+                == #"{"type":"error","error":{"type":"invalid_request_error","message":"No threads.","details":{"error_code":"thread_unsupported_request"}},"request_id":"req_1"}"#
+        )
+    }
+
+    @Test("fields tell when and whether to try again, and what is allowed")
+    func fields() {
+        let limit = ErrorReply(
+            Fault(
+                .rateLimited,
+                "Limit.",
+                retryAfterSeconds: 7200,
+                shouldRetry: false,
+                resetsAt: 1_795_219_812
+            ),
+            dialect: .anthropic,
+            requestID: "r"
+        )
+        #expect(field(limit, "retry-after") == "7200" && field(limit, "x-should-retry") == "false")
+        #expect(text(limit).contains("\"reset_at\":\"2026-11-21T00:10:12Z\""))
+        let busy = ErrorReply(Fault(.overloaded, "Busy."), dialect: .responses, requestID: "r")
+        #expect(field(busy, "retry-after") == "2" && field(busy, "x-should-retry") == nil)
+        let method = ErrorReply(
+            Refusal(.methodNotAllowed, "No.", allow: "POST, OPTIONS"),
+            dialect: .anthropic,
+            requestID: "r"
+        )
+        #expect(
+            field(method, "allow") == "POST, OPTIONS" && field(method, "content-type") == "application/json"
+        )
+        #expect(field(method, "retry-after") == nil)
+    }
+
+    @Test("a fault's detail is for the log alone", arguments: Dialect.allCases)
+    func detail(dialect: Dialect) {
+        let reply = ErrorReply(
+            Fault(.internalError, "Broken.", detail: "/secret/path"),
+            dialect: dialect,
+            requestID: "r"
+        )
+        #expect(!text(reply).contains("secret"))
+    }
+
+    @Test("models are listed in the one shape for both vendors")
+    func models() {
+        let list = ModelList.list([
+            ModelEntry(id: "sonnet", displayName: "Sonnet", created: 951_782_400),
+            ModelEntry(id: "opus", displayName: "Opus", created: 1_795_000_000),
+        ])
+        #expect(
+            String(decoding: list, as: UTF8.self)
+                == #"{"object":"list","data":[{"id":"sonnet","object":"model","type":"model","owned_by":"anthropic","created":951782400,"display_name":"Sonnet","created_at":"2000-02-29T00:00:00Z","lifecycle":"active"},{"id":"opus","object":"model","type":"model","owned_by":"anthropic","created":1795000000,"display_name":"Opus","created_at":"2026-11-18T11:06:40Z","lifecycle":"active"}],"has_more":false,"first_id":"sonnet","last_id":"opus"}"#
+        )
+        #expect(String(decoding: ModelList.list([]), as: UTF8.self).contains("\"first_id\":null"))
+        let entry = ModelList.entry(ModelEntry(id: "a\"b", displayName: "A", created: 0))
+        #expect(String(decoding: entry, as: UTF8.self).contains(#""id":"a\"b""#))
+    }
+
+    @Test("token counts")
+    func tokens() {
+        #expect(String(decoding: TokenCount.anthropic(14), as: UTF8.self) == #"{"input_tokens":14}"#)
+        #expect(
+            String(decoding: TokenCount.responses(14), as: UTF8.self)
+                == #"{"object":"response.input_tokens","input_tokens":14}"#
+        )
+    }
+}

@@ -1,0 +1,156 @@
+import Dialects
+import Testing
+import Vocabulary
+
+@Suite("Replies") struct ReplyTests {
+    static let identity = ReplyIdentity(requestID: "req_1", suffix: "abc", created: 1_795_000_000)
+
+    static let thinkingThenText: [ReplyEvent] = {
+        let slice = JSONSlice(start: 0, end: 2, hasEscapes: false)
+        return [
+            .started(ReplyStart(id: "msg_9", model: "claude-x", usage: Usage())),
+            .blockStarted(.thinking), .thinking(slice), .signature(slice), .blockStopped,
+            .blockStarted(.redactedThinking(data: "d")), .blockStopped,
+            .blockStarted(.text), .text(slice), .blockStopped,
+            .finished(ReplyEnd(reason: .endTurn, usage: Usage())),
+        ]
+    }()
+
+    private func stream(_ dialect: Dialect, _ conversation: Conversation, _ events: [ReplyEvent]) -> String {
+        var stream = ReplyStream(dialect: dialect, conversation: conversation, identity: Self.identity)
+        let line = Array("hi".utf8)
+        var out: [UInt8] = []
+        for event in events { stream.encode(event, of: line.span, into: &out) }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    private func body(_ dialect: Dialect, _ conversation: Conversation, _ events: [ReplyEvent]) throws
+        -> JSONValue
+    {
+        var body = ReplyBody(dialect: dialect, conversation: conversation, identity: Self.identity)
+        let line = Array("hi".utf8)
+        for event in events { body.take(event, of: line.span) }
+        return try JSONDocument(parsing: try #require(body.finish())).root
+    }
+
+    @Test("thinking nobody asked for is hidden and leaves no gap", arguments: Dialect.allCases)
+    func hidden(dialect: Dialect) throws {
+        for thinking in [nil, Thinking.disabled] {
+            var conversation = Conversation(model: "m")
+            conversation.thinking = thinking
+            let text = stream(dialect, conversation, Self.thinkingThenText)
+            #expect(!text.contains("\"thinking\"") && !text.contains("reasoning_content"))
+            #expect(!text.contains("\"type\":\"reasoning\""))
+            #expect(!text.contains("\"index\":1") && !text.contains("\"output_index\":1"))
+            #expect(text.contains(":\"hi\""))
+            let body = try body(dialect, conversation, Self.thinkingThenText)
+            #expect(body["content"]?.elements.map { $0 }.count ?? 1 == 1)
+            #expect(body["output"]?.elements.map { $0 }.count ?? 1 == 1)
+        }
+    }
+
+    @Test("thinking whose text is to be omitted keeps its signature")
+    func omitted() throws {
+        var conversation = Conversation(model: "m")
+        conversation.thinking = .adaptive
+        conversation.thinkingDisplay = .omitted
+        let text = stream(.anthropic, conversation, Self.thinkingThenText)
+        #expect(!text.contains("thinking_delta") && text.contains("signature_delta"))
+        let block = try body(.anthropic, conversation, Self.thinkingThenText)["content"]?.elements.first {
+            _ in true
+        }
+        #expect(block?["thinking"]?.text?.string == "" && block?["signature"]?.text?.string == "hi")
+    }
+
+    @Test("sealed thinking is only in a response that asked for it")
+    func sealed() throws {
+        var conversation = Conversation(model: "m")
+        conversation.thinking = .adaptive
+        #expect(!stream(.responses, conversation, Self.thinkingThenText).contains("encrypted_content"))
+        conversation.wantsSealedThinking = true
+        let output = try body(.responses, conversation, Self.thinkingThenText)["output"]
+        let sealed = output?.elements.map { $0["encrypted_content"]?.text?.string }
+        #expect(sealed == ["thinking:hi", "redacted:d", nil])
+    }
+
+    @Test("a chat stream has a usage chunk only when asked")
+    func usage() {
+        let text = stream(.chatCompletions, Conversation(model: "m"), Self.thinkingThenText)
+        #expect(!text.contains("usage") && !text.contains("\"choices\":[]"))
+        #expect(text.hasSuffix("data: [DONE]\n\n"))
+    }
+
+    @Test(
+        "stop reasons in each dialect's words",
+        arguments: [
+            (StopReason.endTurn, "end_turn", "stop", "completed"),
+            (.stopSequence, "stop_sequence", "stop", "completed"),
+            (.maxTokens, "max_tokens", "length", "incomplete"),
+            (.refusal, "refusal", "content_filter", "incomplete"),
+            (.pauseTurn, "pause_turn", "stop", "completed"),
+            (.contextWindowExceeded, "model_context_window_exceeded", "length", "incomplete"),
+        ]
+    )
+    func stops(reason: StopReason, anthropic: String, chat: String, status: String) throws {
+        let start = ReplyEvent.started(ReplyStart(id: "msg_9", model: "m", usage: Usage()))
+        let events = [start, .finished(ReplyEnd(reason: reason, usage: Usage()))]
+        let conversation = Conversation(model: "m")
+        #expect(try body(.anthropic, conversation, events)["stop_reason"]?.text?.string == anthropic)
+        let choice = try body(.chatCompletions, conversation, events)["choices"]?.elements.first { _ in true }
+        #expect(choice?["finish_reason"]?.text?.string == chat)
+        #expect(try body(.responses, conversation, events)["status"]?.text?.string == status)
+    }
+
+    @Test("signs of life come at any time but after the end", arguments: Dialect.allCases)
+    func keepAlive(dialect: Dialect) {
+        var stream = ReplyStream(
+            dialect: dialect,
+            conversation: Conversation(model: "m"),
+            identity: Self.identity
+        )
+        let line: [UInt8] = []
+        var out: [UInt8] = []
+        stream.keepAlive(into: &out)
+        let expected =
+            dialect == .anthropic ? "event: ping\ndata: {\"type\":\"ping\"}\n\n" : ": keepalive\n\n"
+        #expect(String(decoding: out, as: UTF8.self) == expected)
+        stream.encode(.failed(Fault(.overloaded, "Overloaded")), of: line.span, into: &out)
+        let end = out.count
+        stream.keepAlive(into: &out)
+        stream.encode(.blockStarted(.text), of: line.span, into: &out)
+        #expect(out.count == end)
+    }
+
+    @Test("an unfinished answer is no body", arguments: Dialect.allCases)
+    func unfinished(dialect: Dialect) {
+        var body = ReplyBody(
+            dialect: dialect,
+            conversation: Conversation(model: "m"),
+            identity: Self.identity
+        )
+        let line = Array("hi".utf8)
+        for event in Self.thinkingThenText.dropLast() { body.take(event, of: line.span) }
+        #expect(body.finish() == nil)
+    }
+
+    @Test("arguments cut short stay whole in a message body")
+    func brokenArguments() throws {
+        let line = Array(#"{\"a\": \"b"#.utf8)
+        var body = ReplyBody(
+            dialect: .anthropic,
+            conversation: Conversation(model: "m"),
+            identity: Self.identity
+        )
+        let events: [ReplyEvent] = [
+            .started(ReplyStart(id: "", model: "m", usage: Usage())),
+            .blockStarted(.toolUse(id: "t", name: "n")),
+            .toolInput(JSONSlice(start: 0, end: line.count, hasEscapes: true)), .blockStopped,
+            .finished(ReplyEnd(reason: .maxTokens, usage: Usage())),
+        ]
+        for event in events { body.take(event, of: line.span) }
+        let root = try JSONDocument(parsing: try #require(body.finish())).root
+        let block = root["content"]?.elements.first { _ in true }
+        #expect(block?["input"]?["INVALID_JSON"]?.text?.string == #"{"a": "b"#)
+        #expect(root["id"]?.text?.string == "msg_abc")
+    }
+}

@@ -1,0 +1,170 @@
+import Testing
+
+@testable import Gateway
+
+@Suite("Configuration faults")
+struct ConfigurationFaultTests {
+    @Test(
+        "a wrong flag is told in one line",
+        arguments: [
+            (["--max-turns", "many"], "--max-turns: 'many' is not a number of turns from 1 to 4096"),
+            (["--max-turns", "+5"], "--max-turns: '+5' is not a number of turns from 1 to 4096"),
+            (["--max-turns", "0"], "--max-turns: '0' is not a number of turns from 1 to 4096"),
+            (
+                ["--max-turns", "99999999999999999999"],
+                "--max-turns: '99999999999999999999' is not a number of turns from 1 to 4096"
+            ),
+            (["--max-turns"], "--max-turns: needs a value (turns)"),
+            (["--max-turns", "--plaintext=no"], "--max-turns: needs a value (turns)"),
+            (["--max-turns="], "--max-turns: is empty"),
+            (
+                ["--max-body-bytes", "1GiB"],
+                "--max-body-bytes: '1GiB' is not a size from 1 to 256MiB; write bytes, 64KiB or 32MiB"
+            ),
+            (
+                ["--max-body-bytes=9999999MiB"],
+                "--max-body-bytes: '9999999MiB' is not a size from 1 to 256MiB; write bytes, 64KiB or 32MiB"
+            ),
+            (["--no-such-option", "1"], "'--no-such-option': is no option; see portcullis help"),
+            (["-v"], "'-v': is no option; see portcullis help"),
+            (["--"], "'--': is no option; see portcullis help"),
+            (["--listen", "nowhere"], "--listen: 'nowhere' is not HOST:PORT, [IPv6]:PORT or unix:/path"),
+            (["--listen", "127.0.0.1:1", "--listen", "127.0.0.1:1"], "LISTEN: 127.0.0.1:1 is given twice"),
+            (["--port", "70000"], "--port: '70000' is not a port from 0 to 65535"),
+            (["--host", "example.com"], "--host: 'example.com' is not an IPv4 or IPv6 address or localhost"),
+            (
+                ["--port", "1", "--listen", "127.0.0.1:2"],
+                "--port: says again what LISTEN says; give only one"
+            ),
+            (["--tls-min-version", "1.1"], "--tls-min-version: '1.1' is none of 1.2, 1.3"),
+            (["--log-level", "loud"], "--log-level: 'loud' is none of error, warning, info, debug"),
+            (["--plaintext=maybe"], "--plaintext: 'maybe' is neither true nor false"),
+            (
+                ["--default-effort", "extreme"],
+                "--default-effort: 'extreme' is none of low, medium, high, xhigh, max"
+            ),
+            (
+                ["--default-model", "gpt-4o"],
+                "--default-model: 'gpt-4o' is no alias, no full claude- name and not in MODEL_ALIASES"
+            ),
+            (["--model-aliases", "gpt-4o"], "--model-aliases: 'gpt-4o' is not NAME=MODEL"),
+            (["--model-aliases", "a=opus,a=haiku"], "--model-aliases: 'a' is given twice"),
+            (
+                ["--cors-origin", "https://a/b"],
+                "--cors-origin: 'https://a/b' is not '*', 'none' or an origin as https://example.com"
+            ),
+            (
+                ["--claude-path", "/nowhere/claude"],
+                "--claude-path: '/nowhere/claude' is not a program that may be run"
+            ),
+            (
+                ["--claude-path", "klaude"],
+                "--claude-path: no program 'klaude' on PATH; install the Claude Code CLI or name it"
+            ),
+            (
+                ["--tls-key", "/a", "--tls-key", "/b"],
+                "TLS_KEY: 1 certificates but 2 keys; each needs its own, in the same order"
+            ),
+            (["--config", "/missing"], "--config: /missing: does not exist"),
+            (["--max-head-bytes", "1KiB"], "MAX_HEAD_BYTES: is less than MAX_HEADER_BYTES"),
+            (
+                ["--http2-stream-window-bytes", "2MiB"],
+                "HTTP2_CONNECTION_WINDOW_BYTES: is less than HTTP2_STREAM_WINDOW_BYTES"
+            ),
+            (
+                ["--plaintext", "--listen", "0.0.0.0:1"],
+                "--plaintext: 0.0.0.0:1 can be reached from other machines; only loopback may be plain"
+            ),
+            (
+                ["--require-auth=false", "--listen", "[::]:1"],
+                "--require-auth: [::]:1 can be reached from other machines; keys are needed there"
+            ),
+            (
+                ["--proxy-api-key", "hush"],
+                "--proxy-api-key: others can read the command line; use PROXY_API_KEYS or --api-keys-file"
+            ),
+        ])
+    func flags(arguments: [String], fault: String) {
+        let told = faults(arguments)
+        #expect(told.contains(fault), "\(told)")
+        #expect(!told.joined().contains("hush"))
+    }
+
+    @Test(
+        "a wrong line of the file is told with its number",
+        arguments: [
+            ("MAX_TURNS", "/c:1: is not NAME=value"),
+            ("\n\nMAX_TURNZ=5", "/c:3: 'MAX_TURNZ' is no setting; see portcullis help"),
+            ("MAX_TURNS=5\nMAX_TURNS=6", "/c:2: MAX_TURNS is given twice, first in line 1"),
+            (
+                "MAX_TURNS=five # comment",
+                "/c:1: MAX_TURNS: 'five # comment' is not a number of turns from 1 to 4096"
+            ),
+            ("DEFAULT_MODEL=\"opus", "/c:1: DEFAULT_MODEL has an opening quote without its end"),
+            ("MAX TURNS=5", "/c:1: 'MAX TURNS' is no name"),
+            ("=5", "/c:1: '' is no name"),
+            ("PORTCULLIS_CONFIG=/other", "/c:1: 'PORTCULLIS_CONFIG' is no setting; see portcullis help"),
+            (
+                "PROXY_API_KEYS=secret words",
+                "/c:1: PROXY_API_KEYS: key 1 is not 1 to 512 printable ASCII characters"
+            ),
+        ])
+    func fileLines(file: String, fault: String) {
+        #expect(faults(["--config", "/c"], file: file) == [fault])
+    }
+
+    @Test("keys in a file that everybody can read are refused")
+    func publicFileWithKeys() {
+        #expect(
+            faults(["--config", "/c"], file: "PROXY_API_KEYS=hush-hush", isPrivate: false)
+                == ["/c:1: PROXY_API_KEYS holds secrets, but everybody can read this file; chmod 600"])
+    }
+
+    @Test("a file that is not UTF-8 is refused")
+    func notUTF8() {
+        var sources = ConfigurationSources()
+        sources.takeFile([0x41, 0x3D, 0xFF], path: "/c", isPrivate: true)
+        #expect(sources.faults == [ConfigurationFault("/c", "is not UTF-8")])
+    }
+
+    @Test("all faults are told, not the first only")
+    func allAtOnce() {
+        let told = faults(
+            ["--max-turns", "x", "--bogus", "--config", "/c"], environment: ["PORT": "x"], file: "NOPE=1\n")
+        #expect(
+            told == [
+                "'--bogus': is no option; see portcullis help",
+                "/c:1: 'NOPE' is no setting; see portcullis help",
+                "PORT (environment): 'x' is not a port from 0 to 65535",
+                "--max-turns: 'x' is not a number of turns from 1 to 4096",
+            ])
+    }
+
+    @Test("an empty configuration is told what it lacks")
+    func nothingGiven() throws {
+        let caught = #expect(throws: ConfigurationFaults.self) {
+            _ = try Configuration.load(arguments: [], environment: [:], machine: plainMachine)
+        }
+        let places = try #require(caught).faults.map(\.place)
+        #expect(places == ["API_KEYS_FILE", "TLS_CERTIFICATE"])
+    }
+
+    @Test("control characters and great lengths do not reach a message")
+    func quoting() {
+        #expect(quoted("a\u{1B}[2J\u{9B}\n") == "'a?[2J??'")
+        #expect(quoted(String(repeating: "x", count: 500)).utf8.count == 85)
+    }
+
+    @Test("a command line is a command and its options")
+    func commands() throws {
+        #expect(try Command(["serve", "--port", "1"]) == .serve(options: ["--port", "1"]))
+        #expect(try Command(["check"]) == .check(options: []))
+        #expect(try Command(["new-key", "alice"]) == .newKey(name: "alice"))
+        #expect(try Command(["help", "--markdown"]) == .help(asMarkdown: true))
+        #expect(try Command(["serve", "--help"]) == .help(asMarkdown: false))
+        #expect(try Command(["--version"]) == .version)
+        for wrong in [[], ["start"], ["new-key"], ["new-key", "a:b"], ["new-key", "a", "b"]] {
+            #expect(throws: ConfigurationFault.self) { try Command(wrong) }
+        }
+    }
+}

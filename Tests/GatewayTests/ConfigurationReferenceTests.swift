@@ -1,0 +1,73 @@
+import Testing
+
+@testable import Gateway
+
+@Suite("The table of settings")
+struct ConfigurationReferenceTests {
+    @Test("names, aliases and flags are unique")
+    func unique() {
+        let names = Setting.all.flatMap { [$0.name] + $0.aliases }
+        let flags = Setting.all.compactMap(\.flag)
+        #expect(Set(names).count == names.count)
+        #expect(Set(flags).count == flags.count)
+    }
+
+    @Test("help and reference tell every row, its names, its flag and a default")
+    func complete() {
+        let help = Configuration.helpText()
+        let markdown = Configuration.referenceMarkdown()
+        for setting in Setting.all {
+            #expect(!setting.fallback.isEmpty && setting.help.hasSuffix("."), "\(setting.name)")
+            for name in [setting.name] + setting.aliases {
+                #expect(help.contains(name) && markdown.contains("`\(name)`"))
+            }
+            if let flag = setting.flag {
+                #expect(help.contains("  \(flag)") && markdown.contains("`\(flag)`"))
+            }
+        }
+    }
+
+    @Test("the help text fits a terminal of 100 columns")
+    func columns() {
+        for line in Configuration.helpText().split(separator: "\n") { #expect(line.count <= 100, "\(line)") }
+    }
+
+    @Test("every row of the reference has five cells")
+    func cells() {
+        for line in Configuration.referenceMarkdown().split(separator: "\n") where line.hasPrefix("|") {
+            var bars = 0
+            var previous: Character = " "
+            for character in line {
+                if character == "|", previous != "\\" { bars += 1 }
+                previous = character
+            }
+            #expect(bars == 6, "\(line)")
+        }
+    }
+
+    @Test(
+        "the names that scripts and users of similar proxies rely on are there",
+        arguments: [
+            "PORT", "HOST", "PROXY_API_KEY", "PROXY_API_KEYS", "REQUIRE_AUTH", "CLAUDE_PATH", "DEFAULT_MODEL",
+            "DEFAULT_EFFORT", "REQUEST_TIMEOUT_MS", "LOG_LEVEL", "ENABLE_THINKING", "LISTEN",
+            "TLS_CERTIFICATE",
+            "TLS_KEY", "API_KEYS_FILE", "CLI_ENV_FILE", "STATE_DIR", "MAX_BODY_BYTES", "MODEL_ALIASES",
+            "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_MAX_RETRIES",
+        ])
+    func promised(name: String) {
+        #expect(Setting.named(name) != nil)
+    }
+
+    private static let readme: String? = {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let content = try? ConfigurationFile.read("/\(root)/README.md")
+        return content.map { String(decoding: $0.bytes, as: UTF8.self) }
+    }()
+
+    @Test("the README holds the reference as it is", .enabled(if: readme != nil, "there is no README yet"))
+    func readmeIsCurrent() throws {
+        let readme = try #require(Self.readme)
+        let wanted = "<!-- settings:begin -->\n\(Configuration.referenceMarkdown())<!-- settings:end -->"
+        #expect(readme.contains(wanted), "put the output of 'portcullis help --markdown' between the markers")
+    }
+}

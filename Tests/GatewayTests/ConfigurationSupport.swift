@@ -1,0 +1,157 @@
+import Glibc
+import Testing
+
+@testable import Gateway
+
+/// A machine that is the same everywhere: 2 cores, 8 GiB, `claude` in /usr/bin.
+let plainMachine = Machine(
+    cores: 2, memoryBytes: 8 << 30, isRoot: false, homeDirectory: "/home/operator",
+    currentDirectory: "/srv", isExecutable: { ["/usr/bin/claude", "/opt/claude"].contains($0) })
+
+/// The least that makes a configuration whole, given by environment variables.
+let wholeEnvironment = [
+    "HOME": "/home/operator", "PATH": "/usr/local/bin:/usr/bin", "TLS_CERTIFICATE": "/tls/chain.pem",
+    "TLS_KEY": "/tls/key.pem", "API_KEYS_FILE": "/etc/keys",
+]
+
+/// Loads with the machine above; `file` is the content of every file that is named.
+func load(
+    _ arguments: [String] = [], environment: [String: String] = [:], file: String? = nil,
+    isPrivate: Bool = true, machine: Machine = plainMachine
+) throws(ConfigurationFaults) -> Configuration {
+    try Configuration.load(
+        arguments: arguments, environment: wholeEnvironment.merging(environment) { $1 },
+        readFile: { (path) throws(FileFault) in
+            guard let file else { throw FileFault(path: path, problem: "does not exist") }
+            return ConfigurationFile(bytes: Array(file.utf8), isPrivate: isPrivate)
+        }, machine: machine)
+}
+
+/// The faults of a configuration, one line each; empty when it loads.
+func faults(
+    _ arguments: [String] = [], environment: [String: String] = [:], file: String? = nil,
+    isPrivate: Bool = true, machine: Machine = plainMachine
+) -> [String] {
+    do throws(ConfigurationFaults) {
+        _ = try load(arguments, environment: environment, file: file, isPrivate: isPrivate, machine: machine)
+        return []
+    } catch {
+        return error.faults.map(\.description)
+    }
+}
+
+/// A directory of a test's own, gone with its last reference.
+final class Scratch: Sendable {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/portcullis-test-XXXXXX".utf8CString)
+        let made = unsafe template.withUnsafeMutableBufferPointer { buffer in
+            guard let start = buffer.baseAddress else { return false }
+            return unsafe mkdtemp(start) != nil
+        }
+        try #require(made)
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit {
+        for name in names { _ = unsafe remove("\(path)/\(name)") }
+        _ = unsafe rmdir(path)
+    }
+
+    /// Writes a file with exactly this mode.
+    func write(_ name: String, _ text: String, mode: mode_t = 0o600) throws -> String {
+        let file = "\(path)/\(name)"
+        let descriptor = unsafe open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        try #require(descriptor >= 0)
+        defer { close(descriptor) }
+        let bytes = Array(text.utf8)
+        let written = unsafe bytes.withUnsafeBytes {
+            unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+        }
+        try #require(written == bytes.count)
+        try #require(fchmod(descriptor, mode) == 0)
+        return file
+    }
+
+    /// Makes a symbolic link.
+    func link(_ name: String, to target: String) throws {
+        let result = unsafe symlink(target, "\(path)/\(name)")
+        try #require(result == 0)
+    }
+
+    /// Makes a FIFO.
+    func fifo(_ name: String) throws -> String {
+        let result = unsafe mkfifo("\(path)/\(name)", 0o600)
+        try #require(result == 0)
+        return "\(path)/\(name)"
+    }
+
+    /// The permission bits of a file.
+    func mode(of name: String) -> mode_t {
+        var status = stat()
+        return unsafe stat("\(path)/\(name)", &status) == 0 ? status.st_mode & 0o777 : 0
+    }
+
+    private var names: [String] {
+        guard let directory = unsafe opendir(path) else { return [] }
+        defer { _ = unsafe closedir(directory) }
+        var names: [String] = []
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) {
+                unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+}
+
+/// The two ends of a pipe or of a pair of sockets, closed with their last reference.
+final class Ends {
+    let reader: Int32
+    let writer: Int32
+    private var isReaderOpen = true
+    private var isWriterOpen = true
+
+    init(isSocket: Bool = false) throws {
+        var ends: [Int32] = [0, 0]
+        let type = Int32(SOCK_STREAM.rawValue)
+        let result = unsafe isSocket ? socketpair(AF_UNIX, type, 0, &ends) : pipe(&ends)
+        try #require(result == 0)
+        (reader, writer) = (ends[0], ends[1])
+    }
+
+    deinit {
+        closeReader()
+        closeWriter()
+    }
+
+    func closeReader() {
+        if isReaderOpen { close(reader) }
+        isReaderOpen = false
+    }
+
+    func closeWriter() {
+        if isWriterOpen { close(writer) }
+        isWriterOpen = false
+    }
+
+    /// Everything that has been written and not yet read.
+    func drain() -> String {
+        _ = fcntl(reader, F_SETFL, O_NONBLOCK)
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = unsafe read(reader, &buffer, buffer.count)
+            guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
+            bytes += buffer[..<count]
+        }
+    }
+
+    /// Device and inode of the writer, as systemd writes them.
+    var writerIdentity: String {
+        var status = stat()
+        return unsafe fstat(writer, &status) == 0 ? "\(status.st_dev):\(status.st_ino)" : ""
+    }
+}
