@@ -40,7 +40,7 @@ public final class HTTP2Stream {
     /// Moves the body received so far behind `bytes` and lets the client send as much again.
     public func takeBody(into bytes: inout [UInt8]) {
         guard !received.isEmpty else { return }
-        bytes.append(span: received.span)
+        bytes += received
         connection?.consumed(received.count, of: self)
         received.removeAll(keepingCapacity: true)
     }

@@ -123,7 +123,7 @@ final class Connection {
         var stall: Alarm?
         defer { stall?.cancel() }
         while outputStart < output.count {
-            switch transport.write(output.span.extracting(outputStart...)) {
+            switch output.withSpan(from: outputStart, { transport.write($0) }) {
             case .bytes(let count):
                 outputStart += count
                 stall?.deadline = loop.now + .seconds(site.snapshot.configuration.limits.writeStallSeconds)

@@ -27,7 +27,9 @@ struct Transport: ~Copyable {
     }
 
     /// True when a read that filled less than its buffer has emptied the socket: the next one would find nothing.
-    var isDrained: Bool { session.map { !$0.hasPending } ?? true }
+    var isDrained: Bool {
+        mutating get { !(session?.hasPending ?? false) }
+    }
 
     /// Reads what is there.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> TLSResult {
