@@ -10,6 +10,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableExperimentalFeature("Lifetimes"),
     .strictMemorySafety(),
+    // Exclusive access is checked while testing; in a release build each check costs as much as the access it guards.
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
     .treatAllWarnings(as: .error),
 ]
 

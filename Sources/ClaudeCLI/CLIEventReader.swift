@@ -2,8 +2,8 @@ import Vocabulary
 
 /// Reads one line of the CLI; nothing is allocated for the lines of a running answer.
 struct CLIEventReader: ~Copyable, ~Escapable {
-    private var json: JSONReader
-    private let line: Span<UInt8>
+    var json: JSONReader
+    let line: Span<UInt8>
 
     /// What `line`, without its line end, says. Throws when it is not UTF-8 or not one JSON object.
     static func read(_ line: Span<UInt8>) throws(JSONError) -> CLIEvent {
@@ -157,7 +157,9 @@ struct CLIEventReader: ~Copyable, ~Escapable {
         while let key = try json.key() {
             if json.matches(key, "type") {
                 type = try text()
-            } else if json.matches(key, "text") || json.matches(key, "thinking") || json.matches(key, "data") {
+            } else if json.matches(key, "text") || json.matches(key, "thinking") {
+                content = try text()
+            } else if json.matches(key, "data") {
                 content = try text()
             } else if json.matches(key, "signature") {
                 signature = try text()
@@ -179,7 +181,8 @@ struct CLIEventReader: ~Copyable, ~Escapable {
         return .other(whole)
     }
 
-    private struct Message {
+    /// What of a whole message matters.
+    struct Message {
         var id: JSONSlice?
         var model: JSONSlice?
         /// The text of the first text block.
@@ -187,7 +190,7 @@ struct CLIEventReader: ~Copyable, ~Escapable {
         var usage = UsageUpdate()
     }
 
-    private mutating func message() throws(JSONError) -> Message {
+    mutating func message() throws(JSONError) -> Message {
         var message = Message()
         try json.enterObject()
         while let key = try json.key() {
@@ -213,188 +216,24 @@ struct CLIEventReader: ~Copyable, ~Escapable {
         return message
     }
 
-    // MARK: - Other lines
-
-    /// Reads the value of a key that some kind of line needs.
-    private mutating func field(_ key: JSONSlice, _ fields: inout CLILineFields) throws(JSONError) {
-        if json.matches(key, "subtype") {
-            fields.subtype = try text()
-        } else if json.matches(key, "message"), try json.peek() == .object {
-            let message = try message()
-            fields.model = message.model
-            fields.text = message.text
-        } else if json.matches(key, "request_id") {
-            fields.requestID = try text()
-        } else if json.matches(key, "request"), try json.peek() == .object {
-            try controlRequest(&fields)
-        } else if json.matches(key, "response"), try json.peek() == .object {
-            try controlResponse(&fields)
-        } else if json.matches(key, "rate_limit_info"), try json.peek() == .object {
-            fields.rateLimit = try rateLimit(&fields.resetsAt)
-        } else if json.matches(key, "api_error_params"), try json.peek() == .object {
-            try errorParameters(&fields)
-        } else if json.matches(key, "usage"), try json.peek() == .object {
-            fields.result.usage = try usage()
-        } else if try !resultField(key, &fields) {
-            _ = try json.skip()
-        }
-    }
-
-    private mutating func resultField(_ key: JSONSlice, _ fields: inout CLILineFields) throws(JSONError) -> Bool {
-        if json.matches(key, "is_error") {
-            if try json.peek() == .bool { fields.result.isError = try json.bool() } else { return false }
-        } else if json.matches(key, "num_turns") {
-            fields.result.turns = try integer() ?? 0
-        } else if json.matches(key, "result") {
-            fields.result.text = try text()
-        } else if json.matches(key, "errors") {
-            fields.result.errors = try json.skip()
-        } else if json.matches(key, "terminal_reason") {
-            fields.result.terminalReason = try text()
-        } else if json.matches(key, "api_error_status") {
-            fields.result.status = try integer()
-        } else if json.matches(key, "api_error_type") {
-            fields.result.errorType = try text()
-        } else if json.matches(key, "api_error") {
-            fields.result.apiError = try text()
-        } else if json.matches(key, "error") {
-            fields.error = try text()
-        } else if json.matches(key, "attempt") {
-            fields.retry.attempt = try integer() ?? 0
-        } else if json.matches(key, "retry_delay_ms") {
-            fields.retry.delayMilliseconds = try wholeMilliseconds()
-        } else if json.matches(key, "error_status") {
-            fields.retry.status = try integer()
-        } else {
-            return false
-        }
-        return true
-    }
-
-    private mutating func controlRequest(_ fields: inout CLILineFields) throws(JSONError) {
-        try json.enterObject()
-        while let key = try json.key() {
-            if json.matches(key, "subtype") {
-                fields.controlSubtype = try text()
-            } else if json.matches(key, "message"), try json.peek() == .object {
-                try json.enterObject()
-                while let key = try json.key() {
-                    if json.matches(key, "method") {
-                        fields.method = try text()
-                    } else if json.matches(key, "id") {
-                        fields.messageID = try json.skip()
-                    } else {
-                        _ = try json.skip()
-                    }
-                }
-            } else {
-                _ = try json.skip()
-            }
-        }
-    }
-
-    private mutating func controlResponse(_ fields: inout CLILineFields) throws(JSONError) {
-        try json.enterObject()
-        while let key = try json.key() {
-            if json.matches(key, "subtype") {
-                fields.controlSubtype = try text()
-            } else if json.matches(key, "request_id") {
-                fields.requestID = try text()
-            } else if json.matches(key, "error") {
-                fields.error = try text()
-            } else if json.matches(key, "response"), try json.peek() == .object {
-                try json.enterObject()
-                while let key = try json.key() {
-                    if json.matches(key, "totalTokens") {
-                        fields.totalTokens = try integer()
-                    } else {
-                        _ = try json.skip()
-                    }
-                }
-            } else {
-                _ = try json.skip()
-            }
-        }
-    }
-
-    private mutating func rateLimit(_ resetsAt: inout Int?) throws(JSONError) -> JSONSlice {
-        _ = try json.peek()
-        let start = json.offset
-        try json.enterObject()
-        while let key = try json.key() {
-            if json.matches(key, "resetsAt") { resetsAt = try integer() } else { _ = try json.skip() }
-        }
-        return JSONSlice(start: start, end: json.offset, hasEscapes: false)
-    }
-
-    private mutating func errorParameters(_ fields: inout CLILineFields) throws(JSONError) {
-        try json.enterObject()
-        while let key = try json.key() {
-            if json.matches(key, "rate_limit_info"), try json.peek() == .object {
-                _ = try rateLimit(&fields.resetsAt)
-            } else {
-                _ = try json.skip()
-            }
-        }
-    }
-
-    private mutating func usage() throws(JSONError) -> UsageUpdate {
-        var usage = UsageUpdate()
-        try json.enterObject()
-        while let key = try json.key() {
-            if json.matches(key, "input_tokens") {
-                usage.input = try integer()
-            } else if json.matches(key, "output_tokens") {
-                usage.output = try integer()
-            } else if json.matches(key, "cache_creation_input_tokens") {
-                usage.cacheCreation = try integer()
-            } else if json.matches(key, "cache_read_input_tokens") {
-                usage.cacheRead = try integer()
-            } else if json.matches(key, "service_tier") {
-                usage.serviceTier = try text()
-            } else if try json.peek() == .object {
-                try usageDetails(&usage)
-            } else {
-                _ = try json.skip()
-            }
-        }
-        return usage
-    }
-
-    /// `cache_creation` and `output_tokens_details`, whose keys do not overlap.
-    private mutating func usageDetails(_ usage: inout UsageUpdate) throws(JSONError) {
-        try json.enterObject()
-        while let key = try json.key() {
-            if json.matches(key, "ephemeral_5m_input_tokens") {
-                usage.cacheCreation5m = try integer()
-            } else if json.matches(key, "ephemeral_1h_input_tokens") {
-                usage.cacheCreation1h = try integer()
-            } else if json.matches(key, "thinking_tokens") {
-                usage.thinking = try integer()
-            } else {
-                _ = try json.skip()
-            }
-        }
-    }
-
     // MARK: - Values
 
     /// The string that comes next; anything else is passed over and is nil.
     @inline(__always)
-    private mutating func text() throws(JSONError) -> JSONSlice? {
+    mutating func text() throws(JSONError) -> JSONSlice? {
         if try json.peek() == .string { return try json.string() }
         _ = try json.skip()
         return nil
     }
 
-    private mutating func integer() throws(JSONError) -> Int? {
+    mutating func integer() throws(JSONError) -> Int? {
         if try json.peek() == .number { return try json.number().integer(in: line) }
         _ = try json.skip()
         return nil
     }
 
     /// A number of milliseconds that may carry a fraction.
-    private mutating func wholeMilliseconds() throws(JSONError) -> Int {
+    mutating func wholeMilliseconds() throws(JSONError) -> Int {
         guard try json.peek() == .number else {
             _ = try json.skip()
             return 0

@@ -39,12 +39,14 @@ struct CLILineFields {
         }
         if type.matches("control_request", in: line), let requestID {
             return .controlRequest(
-                CLIControlRequest(id: requestID, subtype: controlSubtype, method: method, messageID: messageID))
+                CLIControlRequest(
+                    id: requestID, subtype: controlSubtype, method: method, messageID: messageID))
         }
         if type.matches("control_response", in: line), let requestID {
             let isSuccess = controlSubtype?.matches("success", in: line) ?? false
             return .controlResponse(
-                CLIControlResponse(id: requestID, isSuccess: isSuccess, error: error, totalTokens: totalTokens))
+                CLIControlResponse(
+                    id: requestID, isSuccess: isSuccess, error: error, totalTokens: totalTokens))
         }
         return .ignored
     }

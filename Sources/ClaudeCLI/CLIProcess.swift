@@ -4,13 +4,14 @@ public import Vocabulary
 
 /// One CLI process that serves one turn and is then gone, its whole process group with it.
 ///
-/// Confined to its loop. Nothing in here blocks and nothing runs by itself: the owner calls `poll` (or `step`,
-/// which also waits) until it answers `.ended`, then `end`, or `retire` until it answers true. Dropping the process
-/// kills and reaps it as well, but makes the loop wait for it.
+/// Confined to its loop. Nothing in here blocks and nothing runs by itself: the owner calls `poll` (or
+/// `step`, which also waits) until it answers `.ended`, then `end`, or `retire` until it answers true.
+/// Dropping the process kills and reaps it as well, but makes the loop wait for it.
 public final class CLIProcess {
     /// What a look at the process came to.
     public enum StepResult: Equatable, Sendable {
-        /// Reply events were handed over, and all lines read so far have been used up: a good moment to flush.
+        /// Reply events were handed over, and all lines read so far have been used up: a good moment to
+        /// flush.
         case progress
         /// Nothing came: the deadline was reached, or somebody else woke the sleeper.
         case quiet
@@ -77,7 +78,9 @@ public final class CLIProcess {
 
     deinit {
         // Before the descriptors are closed: epoll would go on reporting a number that means something else.
-        for readiness in [inputReadiness, outputReadiness, errorReadiness, exitReadiness] { readiness.cancel() }
+        for readiness in [inputReadiness, outputReadiness, errorReadiness, exitReadiness] {
+            readiness.cancel()
+        }
         alarm.cancel()
         if !isReleased { directories.release(directory) }
     }
@@ -90,7 +93,8 @@ public final class CLIProcess {
         writeNextPortion()
     }
 
-    /// Moves what can be moved now, without waiting. `take` gets each reply event with the line its slices refer to.
+    /// Moves what can be moved now, without waiting. `take` gets each reply event with the line its slices
+    /// refer to.
     public func poll(_ take: (ReplyEvent, Span<UInt8>) -> Void) -> StepResult {
         guard !isOver else { return .ended }
         var emitted = 0
@@ -126,10 +130,11 @@ public final class CLIProcess {
         child.signalGroup(SIGKILL)
     }
 
-    /// True once the process is gone and its directories are empty; call again after the next wake-up until it is.
+    /// True once the process is gone and its directories are empty; call again after the next wake-up until
+    /// it is.
     ///
-    /// The first call sends SIGTERM, a call after the grace time SIGKILL. Pipes that a descendant keeps open are
-    /// not waited for.
+    /// The first call sends SIGTERM, a call after the grace time SIGKILL. Pipes that a descendant keeps open
+    /// are not waited for.
     public func retire() -> Bool {
         if child.reapIfExited() != nil {
             release()
@@ -240,7 +245,8 @@ public final class CLIProcess {
         do { event = try CLIEventReader.read(line) } catch {
             let start = String(copying: line.extracting(first: min(line.count, 80)))
             let detail = "\(error.reason) at byte \(error.offset): " + Redaction.clean(start)
-            return fail(Fault(.badGateway, "The CLI printed something that is not JSON.", detail: detail), take)
+            let text = "The CLI printed something that is not JSON."
+            return fail(Fault(.badGateway, text, detail: detail), take)
         }
         switch event {
         case .result(let result) where !portions.isEmpty && result.turns == 0 && !result.isError:

@@ -4,8 +4,8 @@ public import Vocabulary
 
 /// Where turns get their CLI processes from.
 ///
-/// Shared by all loops. It starts one process for each turn; a shelf of waiting ones will stand behind the same
-/// method, since a process that has not been initialised yet belongs to nobody.
+/// Shared by all loops. It starts one process for each turn; a shelf of waiting ones will stand behind the
+/// same method, since a process that has not been initialised yet belongs to nobody.
 public final class CLISupply: Sendable {
     /// How the CLI is started.
     public let invocation: Invocation
@@ -38,10 +38,12 @@ public final class CLISupply: Sendable {
         // Out of processes, memory or descriptors: it passes, unlike a program that is not there.
         if [EAGAIN, ENOMEM, EMFILE, ENFILE].contains(error.code) {
             return Fault(
-                .overloaded, "The gateway has no room for another turn.", detail: detail, retryAfterSeconds: 2)
+                .overloaded, "The gateway has no room for another turn.", detail: detail,
+                retryAfterSeconds: 2)
         }
         return Fault(
-            .unavailable, "The CLI behind this gateway cannot be started. Its operator must check CLAUDE_PATH.",
+            .unavailable,
+            "The CLI behind this gateway cannot be started. Its operator must check CLAUDE_PATH.",
             detail: detail)
     }
 }

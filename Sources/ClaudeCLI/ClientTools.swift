@@ -2,8 +2,8 @@ import Vocabulary
 
 /// The client's tools as an MCP server that the CLI believes to be in its caller's process.
 ///
-/// Handing over the manifest saves the handshake. A call is never answered: the answer ends with it, the process
-/// is killed, and the client brings the result with its next request.
+/// Handing over the manifest saves the handshake. A call is never answered: the answer ends with it, the
+/// process is killed, and the client brings the result with its next request.
 struct ClientTools {
     /// The server's name, which the flag `--allowedTools` names too.
     static let serverName: StaticString = "c"
@@ -93,14 +93,14 @@ struct ClientTools {
         for (index, tool) in all.enumerated() {
             let name = tool.name.string
             let path = "tools[\(index)]"
-            let isWellFormed = !name.isEmpty && name.utf8.count <= 128 && name.utf8.allSatisfy(Self.isNameByte)
-            guard isWellFormed else {
+            guard (1...128).contains(name.utf8.count), name.utf8.allSatisfy(Self.isNameByte) else {
                 throw Refusal(
                     .invalidRequest, "\(path).name: must be 1 to 128 of the characters a-z A-Z 0-9 _ -",
                     param: "\(path).name")
             }
             guard names.insert(name).inserted else {
-                throw Refusal(.invalidRequest, "\(path).name: tool names must be unique", param: "\(path).name")
+                throw Refusal(
+                    .invalidRequest, "\(path).name: tool names must be unique", param: "\(path).name")
             }
             guard name != "ToolSearch" else {
                 throw Refusal(.invalidRequest, "\(path).name: this name is reserved", param: "\(path).name")

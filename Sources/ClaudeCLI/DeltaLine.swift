@@ -2,8 +2,8 @@ import Vocabulary
 
 /// The short way for the lines of a running answer, nearly all lines there are: 0.2 µs instead of 1.
 ///
-/// It knows one spelling only, the one the CLI uses, and leaves every other line to the reader proper. What it
-/// accepts is checked as strictly: the whole line is one JSON object.
+/// It knows one spelling only, the one the CLI uses, and leaves every other line to the reader proper. What
+/// it accepts is checked as strictly: the whole line is one JSON object.
 struct DeltaLine: ~Escapable {
     private let line: Span<UInt8>
     private var position = 0
@@ -41,7 +41,8 @@ struct DeltaLine: ~Escapable {
         while skip(",\"") {
             let start = position
             guard let key = string(), !key.hasEscapes, skip(":") else { return false }
-            let isParent = position - start == 20  // `parent_tool_use_id":`, which is null in the answer itself
+            // As long as `parent_tool_use_id":`, which is null in the answer itself.
+            let isParent = position - start == 20
             switch peek {
             case UInt8(ascii: "\""):
                 position &+= 1

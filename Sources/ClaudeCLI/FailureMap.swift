@@ -81,8 +81,7 @@ struct FailureEvidence {
             return Fault(.invalidRequest, "The newest message is blank: nothing was sent to the model.")
         }
         if errorClass == "billing_error" {
-            return Fault(
-                .paymentRequired, "The account behind this gateway has no credit left.", shouldRetry: false)
+            return noCredit
         }
         if terminalReason == "prompt_too_long" || terminalReason == "blocking_limit" {
             return Fault(.invalidRequest, "The prompt is too long for this model.", shouldRetry: false)
@@ -99,9 +98,10 @@ struct FailureEvidence {
     private func of(status: Int, now: Int) -> Fault {
         switch status {
         case 401: credentialRefused
-        case 402: Fault(.paymentRequired, "The account behind this gateway has no credit left.", shouldRetry: false)
+        case 402: noCredit
         case 403: Fault(.forbidden, "The account behind this gateway may not do that: \(vendorText)")
-        case 404: Fault(.modelNotFound, "The model does not exist, or this gateway's account has no access to it.")
+        case 404:
+            Fault(.modelNotFound, "The model does not exist, or this gateway's account has no access to it.")
         case 408, 504: timedOut
         case 413: Fault(.tooLarge, "The request is too large for the model's provider (at most 32 MB).")
         case 429: rateLimited(now)
@@ -117,8 +117,8 @@ struct FailureEvidence {
         if let reset = reportedReset ?? (reason == "usage_limit_reached" ? quotaResetsAt : nil) {
             let wait = max(1, reset - now)
             return Fault(
-                .rateLimited, "The usage limit of this gateway's account is reached.", retryAfterSeconds: wait,
-                shouldRetry: wait > 60 ? false : nil, resetsAt: reset)
+                .rateLimited, "The usage limit of this gateway's account is reached.",
+                retryAfterSeconds: wait, shouldRetry: wait > 60 ? false : nil, resetsAt: reset)
         }
         if reason == "usage_limit_reached" {
             return Fault(
@@ -142,6 +142,10 @@ struct FailureEvidence {
 
     /// The last wait the CLI announced, in whole seconds, at least one.
     private var retryDelay: Int { max(1, (lastDelayMilliseconds + 500) / 1000) }
+
+    private var noCredit: Fault {
+        Fault(.paymentRequired, "The account behind this gateway has no credit left.", shouldRetry: false)
+    }
 
     private var overloaded: Fault {
         Fault(.overloaded, "The model's provider is overloaded.", retryAfterSeconds: retryDelay)
@@ -188,33 +192,5 @@ extension JSONSlice {
     /// A machine-readable word; anything long is cut.
     fileprivate func short(in line: Span<UInt8>) -> String {
         JSONSlice(start: start, end: min(end, start + 64), hasEscapes: hasEscapes).string(in: line)
-    }
-}
-
-/// Makes foreign text fit for a log line.
-enum Redaction {
-    /// At most `limit` bytes of the text on one line, without anything that looks like a credential.
-    static func clean(_ text: String, limit: Int = 500) -> String {
-        var out = ""
-        var word = ""
-        var hidesNext = false
-        func flush() {
-            let isSecret = hidesNext || word.contains("sk-ant-") || word.contains("oat01") || word.contains("eyJ")
-            hidesNext = word.lowercased().hasSuffix("bearer")
-            out += isSecret && !word.isEmpty ? "[redacted]" : word
-            word = ""
-        }
-        for character in text.unicodeScalars {
-            guard out.utf8.count + word.utf8.count < limit else { break }
-            if character.value <= 0x20 || character.value == 0x7F {
-                flush()
-                if !out.hasSuffix(" ") { out += " " }
-            } else {
-                word.unicodeScalars.append(character)
-            }
-        }
-        flush()
-        while out.hasSuffix(" ") { out.removeLast() }
-        return out
     }
 }

@@ -48,7 +48,8 @@ public struct Invocation: Sendable {
         let fixed =
             [
                 "HOME=\(directories.path)", "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "TZ=UTC",
-                "SHELL=/bin/sh", "TMPDIR=\(directories.temporary)", "CLAUDE_CODE_TMPDIR=\(directories.temporary)",
+                "SHELL=/bin/sh", "TMPDIR=\(directories.temporary)",
+                "CLAUDE_CODE_TMPDIR=\(directories.temporary)",
                 "CLAUDE_CONFIG_DIR=\(configuration)", "CLAUDE_CODE_MAX_RETRIES=\(limits.maxRetries)",
             ] + Self.switches
         // The private directories and the locks are not the operator's to change by accident.

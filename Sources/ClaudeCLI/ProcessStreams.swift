@@ -66,11 +66,10 @@ enum ControlAnswer {
             // leave the model without tools.
             self = .fail(Fault(.badGateway, "This version of the CLI does not take the client's tools."))
         default:
-            let result = method == "initialize" ? JSONFragment(ClientTools.initializeResult) : JSONFragment("{}")
-            self = .write(
-                Self.success(
-                    of: request.id.text(in: line),
-                    message: request.messageID.map { JSONFragment(validated: $0.text(in: line).escaped) }, result))
+            let result =
+                method == "initialize" ? JSONFragment(ClientTools.initializeResult) : JSONFragment("{}")
+            let message = request.messageID.map { JSONFragment(validated: $0.text(in: line).escaped) }
+            self = .write(Self.success(of: request.id.text(in: line), message: message, result))
         }
     }
 

@@ -264,8 +264,11 @@ extension JSONSlice {
             switch line[index] {
             case UInt8(ascii: " "): index += 1
             case UInt8(ascii: "\\"):
-                guard index + 1 < end, [UInt8(ascii: "n"), UInt8(ascii: "t"), UInt8(ascii: "r")].contains(line[index + 1])
-                else { return false }
+                guard index + 1 < end else { return false }
+                switch line[index + 1] {
+                case UInt8(ascii: "n"), UInt8(ascii: "t"), UInt8(ascii: "r"): break
+                default: return false
+                }
                 index += 2
             default: return false
             }

@@ -20,7 +20,8 @@ public struct TurnDirectory: Sendable, Equatable {
 
 /// Hands out turn directories, always the lowest free one, and empties them afterwards.
 ///
-/// Shared by all loops. Two services must not share one state directory: each removes what it finds at its start.
+/// Shared by all loops. Two services must not share one state directory: each removes what it finds at its
+/// start.
 public final class TurnDirectories: Sendable {
     private let root: String
     private let shelf = Mutex(Shelf())
@@ -85,8 +86,8 @@ enum PrivateTree {
     /// Deeper trees are not ours to remove.
     private static let maxDepth = 64
 
-    /// Removes everything in the directory at `path` but the directories `parts`, which are emptied and, where
-    /// something has taken their place, made anew. False when something is left.
+    /// Removes everything in the directory at `path` but the directories `parts`, which are emptied and,
+    /// where something has taken their place, made anew. False when something is left.
     static func empty(_ path: String, keeping parts: [String]) -> Bool {
         let directory = unsafe open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard directory >= 0 else { return false }

@@ -2,8 +2,8 @@ public import Vocabulary
 
 /// Everything that is written to the CLI for one turn, in the order and portions in which it must be written.
 ///
-/// The CLI appends assistant rows the moment it reads them but queues user rows, so after each user row of the
-/// history its zero-turn result must be awaited: a portion ends where the CLI has to be waited for.
+/// The CLI appends assistant rows the moment it reads them but queues user rows, so after each user row of
+/// the history its zero-turn result must be awaited: a portion ends where the CLI has to be waited for.
 public struct TurnPlan: Sendable {
     /// The id of the `initialize` request.
     static let initializeID: StaticString = "i"
@@ -81,7 +81,9 @@ public struct TurnPlan: Sendable {
 
     // MARK: - Rows
 
-    private static func initialize(_ conversation: Conversation, _ tools: ClientTools, _ rows: inout RowWriter) {
+    private static func initialize(
+        _ conversation: Conversation, _ tools: ClientTools, _ rows: inout RowWriter
+    ) {
         rows.beginObject()
         rows.raw("\"type\":\"control_request\"")
         rows.key("request_id")

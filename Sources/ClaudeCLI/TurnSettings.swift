@@ -2,8 +2,9 @@ import Vocabulary
 
 /// What of a request reaches the CLI as settings: the model, the effort, and an allow-list of parameters.
 ///
-/// `CLAUDE_CODE_EXTRA_BODY` could replace any part of the vendor's request. Only what a client may set goes in:
-/// never `system`, `messages`, `tools`, `model` or `metadata`, by which the service knows whose traffic it is.
+/// `CLAUDE_CODE_EXTRA_BODY` could replace any part of the vendor's request. Only what a client may set goes
+/// in: never `system`, `messages`, `tools`, `model` or `metadata`, by which the service knows whose traffic
+/// it is.
 struct TurnSettings {
     let tools: ClientTools
     private let model: String
@@ -16,7 +17,8 @@ struct TurnSettings {
         tools = try ClientTools(conversation)
         if let effort = conversation.effort {
             guard ["low", "medium", "high", "xhigh", "max"].contains(effort) else {
-                throw Refusal(.invalidRequest, "effort must be low, medium, high, xhigh or max", param: "effort")
+                throw Refusal(
+                    .invalidRequest, "effort must be low, medium, high, xhigh or max", param: "effort")
             }
         }
         effort = conversation.effort

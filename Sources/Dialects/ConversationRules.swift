@@ -5,8 +5,9 @@ import Vocabulary
 /// The CLI would repair each of these silently (a made-up tool result, a dropped one, "(no content)"), so
 /// that the model answered something else than it was asked; the vendors refuse them, and so do we.
 extension Conversation {
-    /// Refuses a conversation that cannot be answered, and drops what says nothing: the vendor takes neither
-    /// empty texts nor empty messages. `field` is the request's list of messages.
+    /// Refuses a conversation that cannot be answered, and drops what says nothing.
+    ///
+    /// The vendor takes neither empty texts nor empty messages. `field` is the request's list of messages.
     mutating func settle(field: String, countsTokens: Bool = false) throws(Refusal) {
         try checkToolNames()
         try checkToolChoice()
@@ -14,8 +15,8 @@ extension Conversation {
             try checkEnd(field)
             try checkToolResults(field)
         }
-        for index in turns.indices where turns[index].blocks.contains(.text("")) {
-            turns[index].blocks.removeAll { $0 == .text("") }
+        for index in turns.indices where turns[index].blocks.contains(where: \.isEmptyText) {
+            turns[index].blocks.removeAll(where: \.isEmptyText)
         }
         turns.removeAll { $0.blocks.isEmpty }
         system.removeAll { $0.isEmpty }
@@ -152,6 +153,10 @@ extension ToolChoice {
 }
 
 extension Block {
+    fileprivate var isEmptyText: Bool {
+        if case .text(let text) = self { text.isEmpty } else { false }
+    }
+
     /// False for text of nothing but white space, to which the CLI would not answer.
     fileprivate var saysSomething: Bool {
         guard case .text(let text) = self else { return true }

@@ -230,6 +230,7 @@ import CNGHTTP2
     private func end(_ stream: HTTP2Stream, isReset: Bool) {
         stream.isClosed = true
         stream.isReset = isReset
+        stream.connection = nil
         stream.onChange?()
     }
 

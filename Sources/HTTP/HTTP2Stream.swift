@@ -27,7 +27,8 @@ public final class HTTP2Stream {
     var isFinished = false
     var isDeferred = false
     var discarded = 0
-    private weak var connection: HTTP2Connection?
+    /// Held until the stream is closed; a weak reference would cost a side table for every request.
+    var connection: HTTP2Connection?
 
     init(id: Int32, head: Result<Request, HTTPFault>, endsStream: Bool, of connection: HTTP2Connection) {
         self.id = id
@@ -39,7 +40,7 @@ public final class HTTP2Stream {
     /// Moves the body received so far behind `bytes` and lets the client send as much again.
     public func takeBody(into bytes: inout [UInt8]) {
         guard !received.isEmpty else { return }
-        bytes.append(span: received.span)
+        bytes += received
         connection?.consumed(received.count, of: self)
         received.removeAll(keepingCapacity: true)
     }

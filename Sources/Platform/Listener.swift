@@ -23,12 +23,14 @@ public final class Listener {
 
     /// Listens on an address.
     ///
-    /// A Unix socket's file is replaced when nobody listens on it any more, and has mode 0660.
-    public static func open(_ address: ListenAddress, backlog: Int32 = 4096) throws(SystemError) -> [Listener] {
+    /// A Unix socket's file is replaced when nobody listens on it any more, and has mode 0660. `isFirst` is true for the
+    /// first of the process's own listeners on the port: any other there is somebody else's, and an error.
+    public static func open(_ address: ListenAddress, isFirst: Bool, backlog: Int32 = 4096) throws(SystemError) -> [Listener] {
         switch address {
         case .tcp(let host, let port):
             var listeners: [Listener] = []
             for candidate in try resolve(host, port) {
+                if isFirst { try refuseIfTaken(candidate) }
                 listeners.append(Listener(adopting: try bind(candidate, backlog: backlog), isTCP: true))
             }
             return listeners
@@ -70,8 +72,11 @@ public final class Listener {
             case EMFILE, ENFILE:
                 refuseOne()
                 return .exhausted
-            case ENOBUFS, ENOMEM: return .exhausted
-            default: continue  // accept(2): errors of one connection (ECONNABORTED, EPROTO …) concern only that one
+            // accept(2): these are errors of the one connection that was waiting, not of the listener.
+            case EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH,
+                EOPNOTSUPP, ENETUNREACH:
+                continue
+            default: return .exhausted
             }
         }
     }
@@ -120,6 +125,15 @@ public final class Listener {
             unsafe next = entry.pointee.ai_next
         }
         return candidates
+    }
+
+    /// Binds without SO_REUSEPORT, which would let two services of one user share a port without noticing.
+    private static func refuseIfTaken(_ candidate: Candidate) throws(SystemError) {
+        let probe = try makeSocket(candidate.family)
+        setOption(probe.number, SOL_SOCKET, SO_REUSEADDR, 1)
+        if candidate.family == AF_INET6 { setOption(probe.number, IPPROTO_IPV6.number, IPV6_V6ONLY, 1) }
+        var storage = candidate.storage
+        try bind(probe, &storage, candidate.length)
     }
 
     private static func bind(

@@ -51,7 +51,7 @@ class Gateway:
         self.keys = keys
         self.tls = tls
         self.listen = listen or [f"127.0.0.1:{free_port()}"]
-        self.port = int(self.listen[0].rsplit(":", 1)[1]) if ":" in self.listen[0] else None
+        self.port = None if self.listen[0].startswith("unix:") else int(self.listen[0].rsplit(":", 1)[1])
         self.url = f"{'https' if tls else 'http'}://localhost:{self.port}"
         self.log_path = folder / "log"
         self.arguments = [str(binary), "serve"]

@@ -80,7 +80,7 @@ FAULTS = {
     "an address that is none": replace("--listen", "nowhere"),
     "a port that is none": replace("--listen", "127.0.0.1:70000"),
     "a number that is none": add("--max-body-bytes", "many"),
-    "an option that is none": add("--no-such-option", "1"),
+    "an option that is none": add("--no-such-option=1"),
 }
 
 
@@ -100,12 +100,14 @@ def test_a_fault_is_told_in_a_line(check, keys, fault):
 
 def test_every_fault_gets_its_line(check):
     def spoil(gateway):
-        FAULTS["an empty keys file"](gateway)
-        FAULTS["no claude"](gateway)
+        environment = "a line of the CLI's environment without ="
+        for fault in ("an empty keys file", "a certificate that is none", environment):
+            FAULTS[fault](gateway)
 
-    told = check(spoil)
-    assert told.returncode == 78
-    assert "api-keys" in told.stdout + told.stderr and "/nowhere/claude" in told.stdout + told.stderr
+    done = check(spoil)
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    assert done.returncode == 78
+    assert all(any(name in line for line in lines) for name in ("api-keys", "chain.pem", "cli.env")), lines
 
 
 @pytest.mark.parametrize("fault", ["a certificate that is none", "no claude", "an option that is none"])

@@ -67,7 +67,10 @@ def test_json_nested_without_end_is_refused(gateway):
 @pytest.mark.core
 def test_an_unknown_path_is_not_found_in_the_dialect_it_looks_like(gateway):
     anthropic_error(gateway.post("/v1/messages/nope", {}), 404)
-    openai_error(gateway.post("/v1/nope", {}), 404)
+    with gateway.http() as http:
+        bearer = {"authorization": f"Bearer {gateway.key}"}
+        openai_error(http.post("/v1/nope", json={}, headers=bearer), 404)
+        openai_error(http.post("/v1/chat/nope", json={}, headers=bearer), 404)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])

@@ -26,13 +26,23 @@ enum Harness {
         return try await Task(executorPreference: loop) { try await body(loop) }.value
     }
 
-    /// A fresh private directory.
+    private static let root: String = {
+        let path = "/tmp/portcullis-tests-\(getpid())"
+        unsafe mkdir(path, 0o700)
+        atexit {
+            _ = PrivateTree.empty(Harness.root, keeping: [])
+            unsafe rmdir(Harness.root)
+        }
+        return path
+    }()
+
+    /// A fresh private directory; all of them are removed when the tests end.
     static func directory() -> String {
         let number = counter.withLock { value in
             value += 1
             return value
         }
-        let path = "/tmp/portcullis-tests-\(getpid())-\(number)"
+        let path = "\(root)/\(number)"
         unsafe mkdir(path, 0o700)
         return path
     }

@@ -52,7 +52,7 @@ private func encode(_ script: [UInt8], _ dialect: Dialect) {
     var stream = ReplyStream(dialect: dialect, conversation: conversation, identity: identity)
     var body = ReplyBody(dialect: dialect, conversation: conversation, identity: identity)
     var out: [UInt8] = []
-    for event in answer(script.prefix(200), of: line) {
+    for event in answer(script.prefix(48), of: line) {
         stream.encode(event, of: line.span, into: &out)
         stream.keepAlive(into: &out)
         body.take(event, of: line.span)

@@ -76,7 +76,7 @@ extension Listener {
 
 private let hasIPv6: Bool = {
     do {
-        _ = try Listener.open(.tcp(host: "::1", port: 0))
+        _ = try Listener.open(.tcp(host: "::1", port: 0), isFirst: true)
         return true
     } catch { return false }
 }()
@@ -85,7 +85,7 @@ private let hasIPv6: Bool = {
 struct ListenerTests {
     @Test("a TCP port of the kernel's choice accepts and names its peers")
     func tcp() throws {
-        let listener = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0)).first)
+        let listener = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
         #expect(listener.port > 0)
         #expect(listener.isIdle)
         for _ in 0..<3 {
@@ -98,8 +98,8 @@ struct ListenerTests {
 
     @Test("listeners of several loops share one port")
     func shared() throws {
-        let first = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0)).first)
-        let second = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: first.port)).first)
+        let first = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
+        let second = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: first.port), isFirst: false).first)
         #expect(first.port == second.port)
         var accepted = 0
         for _ in 0..<16 {
@@ -114,12 +114,20 @@ struct ListenerTests {
 
     @Test("IPv4 and IPv6 listen on the same port side by side", .enabled(if: hasIPv6, "no IPv6 loopback"))
     func bothFamilies() throws {
-        let six = try #require(try Listener.open(.tcp(host: "::", port: 0)).first)
-        let four = try Listener.open(.tcp(host: "0.0.0.0", port: six.port))
+        let six = try #require(try Listener.open(.tcp(host: "::", port: 0), isFirst: true).first)
+        let four = try Listener.open(.tcp(host: "0.0.0.0", port: six.port), isFirst: true)
         #expect(four.count == 1)
         #expect(four.first?.port == six.port)
-        let any = try Listener.open(.tcp(host: "*", port: 0))
+        let any = try Listener.open(.tcp(host: "*", port: 0), isFirst: true)
         #expect(any.count == 2)
+    }
+
+    @Test("a port that another service of the same user shares out is an error for the first of ours")
+    func sharedByAnother() throws {
+        let other = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
+        #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) {
+            try Listener.open(.tcp(host: "127.0.0.1", port: other.port), isFirst: true)
+        }
     }
 
     @Test("a port that somebody else has is an error")
@@ -128,20 +136,20 @@ struct ListenerTests {
         let stranger = Listener(adopting: FileDescriptor(adopting: number), isTCP: true)
         try #require(listen(number, 1) == 0)
         #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) {
-            try Listener.open(.tcp(host: "127.0.0.1", port: stranger.port))
+            try Listener.open(.tcp(host: "127.0.0.1", port: stranger.port), isFirst: true)
         }
     }
 
     @Test("a host that is none is an error")
     func noHost() {
         #expect(throws: SystemError(code: EADDRNOTAVAIL, call: "resolve not a host")) {
-            try Listener.open(.tcp(host: "not a host", port: 0))
+            try Listener.open(.tcp(host: "not a host", port: 0), isFirst: true)
         }
     }
 
     @Test("an inherited socket is used without being taken over")
     func inherited() throws {
-        let owner = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0)).first)
+        let owner = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
         #expect(Systemd.isListeningSocket(owner.number))
         #expect(Systemd.isTCP(owner.number))
         try { () throws in
@@ -163,7 +171,7 @@ struct ListenerTests {
         let path = scratch.path + "/socket"
         for _ in 0..<2 {
             // The second time, the file of the first is still there and nobody listens on it.
-            let listener = try #require(try Listener.open(.unix(path: path)).first)
+            let listener = try #require(try Listener.open(.unix(path: path), isFirst: true).first)
             var status = stat()
             #expect(unsafe stat(path, &status) == 0)
             #expect(status.st_mode & 0o777 == 0o660)
@@ -178,8 +186,8 @@ struct ListenerTests {
     func unixInUse() throws {
         let scratch = try Scratch()
         let path = scratch.path + "/socket"
-        let first = try #require(try Listener.open(.unix(path: path)).first)
-        #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) { try Listener.open(.unix(path: path)) }
+        let first = try #require(try Listener.open(.unix(path: path), isFirst: true).first)
+        #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) { try Listener.open(.unix(path: path), isFirst: true) }
         let client = try Client(path: path)
         #expect(client.socket.number >= 0)
         #expect(try first.acceptOne() == "unix")
@@ -191,7 +199,7 @@ struct ListenerTests {
         let path = scratch.path + "/file"
         let file = unsafe open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
         close(file)
-        #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) { try Listener.open(.unix(path: path)) }
+        #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) { try Listener.open(.unix(path: path), isFirst: true) }
         var status = stat()
         #expect(unsafe lstat(path, &status) == 0)
     }
@@ -200,7 +208,7 @@ struct ListenerTests {
     func longPath() {
         let path = "/tmp/" + String(repeating: "x", count: 200)
         #expect(throws: SystemError(code: ENAMETOOLONG, call: "bind \(path)")) {
-            try Listener.open(.unix(path: path))
+            try Listener.open(.unix(path: path), isFirst: true)
         }
     }
 
@@ -208,7 +216,7 @@ struct ListenerTests {
     func exhausted() async {
         // In a process of its own: the limit is the whole process's.
         await #expect(processExitsWith: .success) {
-            let listener = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0)).first)
+            let listener = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
             let client = try Client(port: listener.port)
             var state = pollfd(fd: listener.number, events: Int16(POLLIN), revents: 0)
             let ready = unsafe poll(&state, 1, 20_000)

@@ -92,17 +92,29 @@ final class Connection {
     /// Reads into the loop's scratch buffer, waiting until there is something, the alarm rings or somebody wakes us.
     func receive() async -> Received {
         var wasWoken = false
+        var waitsToWrite = false
         while true {
-            switch unsafe transport.read(into: loop.scratch) {
-            case .bytes(let count): return .bytes(count)
-            case .closed, .failed: return .closed
-            case .needsRead: readiness.readWouldBlock()
-            case .needsWrite: readiness.writeWouldBlock()
+            // Only when there is something: whoever wakes us to send must not cost a read that finds nothing.
+            if readiness.isReadable || waitsToWrite && readiness.isWritable {
+                switch unsafe transport.read(into: loop.scratch) {
+                case .bytes(let count):
+                    // Saves the read that would only report an empty socket. Whatever comes later is told by an edge,
+                    // and so is the peer's end, unless that has been told already.
+                    if count < Self.recordBytes, transport.isDrained, !readiness.hasHungUp {
+                        readiness.readWouldBlock()
+                    }
+                    return .bytes(count)
+                case .closed, .failed: return .closed
+                case .needsRead: readiness.readWouldBlock()
+                case .needsWrite:
+                    waitsToWrite = true
+                    readiness.writeWouldBlock()
+                }
             }
             if alarm.isDue { return .timedOut }
             if wasWoken { return .woken }
             await wakeup.wait()
-            wasWoken = !readiness.isReadable
+            wasWoken = true
         }
     }
 
@@ -111,7 +123,7 @@ final class Connection {
         var stall: Alarm?
         defer { stall?.cancel() }
         while outputStart < output.count {
-            switch transport.write(output.span.extracting(outputStart...)) {
+            switch output.withSpan(from: outputStart, { transport.write($0) }) {
             case .bytes(let count):
                 outputStart += count
                 stall?.deadline = loop.now + .seconds(site.snapshot.configuration.limits.writeStallSeconds)
@@ -158,6 +170,8 @@ final class Connection {
     /// Ends our side.
     func finishWriting() { transport.finishWriting() }
 
+    /// The largest TLS record; a read that returns less has met the end of what was there.
+    private static let recordBytes = 16 << 10
     private static let lingerSeconds = 5
     private static let lingerBytes = 128 << 20
 

@@ -10,7 +10,7 @@ final class HTTP1Server {
     private var inputStart = 0
 
     private var site: Site { connection.site }
-    private var limits: Limits { site.snapshot.configuration.limits }
+    private var limits: Limits { _read { yield site.snapshot.configuration.limits } }
 
     init(on connection: Connection) {
         self.connection = connection
@@ -24,7 +24,7 @@ final class HTTP1Server {
         while true {
             let decoded: (head: Request, consumed: Int)?
             do throws(HTTPFault) {
-                decoded = try decoder.decode(input.span.extracting(inputStart...))
+                decoded = try input.withSpan(from: inputStart) { (bytes) throws(HTTPFault) in try decoder.decode(bytes) }
             } catch {
                 await refuse(error)
                 return
@@ -240,7 +240,9 @@ extension HTTP1Server {
             while true {
                 let event: ChunkedDecoder.Event
                 do throws(HTTPFault) {
-                    event = try chunks.next(in: input.span, at: &inputStart)
+                    event = try input.withSpan(from: 0) { (bytes) throws(HTTPFault) in
+                        try chunks.next(in: bytes, at: &inputStart)
+                    }
                 } catch {
                     throw .refused(error)
                 }

@@ -114,8 +114,10 @@ final class HTTP2Server {
         connection.alarm.deadline = connection.loop.now + .seconds(limits.http2IdleSeconds)
     }
 
+    /// GOAWAY comes after the last stream: clients there are, Python's h2 among them, drop every running stream when
+    /// they hear it, though RFC 9113 §6.8 lets those go on. New turns are refused meanwhile.
     private func announceEndIfDraining() {
-        guard connection.state.phase != .serving, !hasAnnouncedEnd else { return }
+        guard connection.state.phase != .serving, http2.openStreams == 0, !hasAnnouncedEnd else { return }
         hasAnnouncedEnd = true
         http2.goAway()
     }
@@ -149,7 +151,10 @@ private final class HTTP2Channel: ResponseChannel {
 
     func readBody() async throws(BodyFault) -> [UInt8] {
         if case .length(let count) = request.body, count > limits.maxBodyBytes { throw .refused(BodyClock.tooLarge) }
-        if request.expectsContinue { stream.sendContinue() }
+        if request.expectsContinue {
+            stream.sendContinue()
+            connection.wakeup.signal()
+        }
         var clock = BodyClock(limits, now: connection.loop.now)
         let alarm = Alarm(on: connection.loop, waking: wakeup)
         defer { alarm.cancel() }

@@ -15,6 +15,8 @@ final class LoopState {
     private var date: (second: UInt64, text: [UInt8]) = (.max, [])
     /// Output and body buffers of exchanges that have ended, kept for their capacity.
     var buffers = BufferPool()
+    /// What `/health` answers, as long as nothing it tells has changed.
+    var healthBodies = BodyCache()
 
     init(on loop: EventLoop) {
         self.loop = loop
@@ -29,17 +31,19 @@ final class LoopState {
         return date.text
     }
 
-    /// A fresh identifier of 22 letters and digits: unique, not secret.
-    func newIdentifier() -> String {
-        unsafe String(unsafeUninitializedCapacity: 22) { buffer in
+    /// A fresh identifier of 22 letters and digits behind `prefix`: unique, not secret.
+    func newIdentifier(_ prefix: StaticString = "") -> String {
+        let start = prefix.utf8CodeUnitCount
+        return unsafe String(unsafeUninitializedCapacity: start + 22) { buffer in
+            for index in 0..<start { unsafe buffer[index] = prefix.utf8Start[index] }
             for half in 0..<2 {
                 var bits = random.next()
                 for index in 0..<11 {
-                    unsafe buffer[half * 11 + index] = Self.alphabet[Int(bits % 62)]
+                    unsafe buffer[start + half * 11 + index] = Self.alphabet[Int(bits % 62)]
                     bits /= 62
                 }
             }
-            return 22
+            return start + 22
         }
     }
 
@@ -74,6 +78,21 @@ struct SplitMix64: RandomNumberGenerator {
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
         return mixed ^ (mixed >> 31)
+    }
+}
+
+/// The newest body made from a few numbers: monitors and balancers ask far more often than the answer changes.
+struct BodyCache {
+    private var key: [Int] = []
+    private var body: [UInt8] = []
+
+    /// The body for these numbers, made anew when they have changed.
+    mutating func body(for key: [Int], make: () -> [UInt8]) -> [UInt8] {
+        if key != self.key {
+            self.key = key
+            body = make()
+        }
+        return body
     }
 }
 

@@ -26,6 +26,11 @@ struct Transport: ~Copyable {
         mutating get { session?.applicationProtocol ?? .http1 }
     }
 
+    /// True when a read that filled less than its buffer has emptied the socket: the next one would find nothing.
+    var isDrained: Bool {
+        mutating get { !(session?.hasPending ?? false) }
+    }
+
     /// Reads what is there.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> TLSResult {
         if session != nil { return unsafe session?.read(into: buffer) ?? .closed }

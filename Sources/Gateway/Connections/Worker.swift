@@ -9,6 +9,8 @@ actor Worker {
     private let site: Site
     private let state: LoopState
     private var listeners: [Listener]
+    /// What the accepting tasks sleep on.
+    private var accepting: [Wakeup] = []
     private var whenEmpty: (@Sendable () -> Void)?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
@@ -33,6 +35,7 @@ actor Worker {
         self.whenEmpty = whenEmpty
         listeners.removeAll()
         state.enter(.draining)
+        for wakeup in accepting { wakeup.signal() }
         noticeEmpty()
     }
 
@@ -47,15 +50,23 @@ actor Worker {
     private func accept(from index: Int) async {
         let listener = listeners[index]
         let wakeup = Wakeup()
+        accepting.append(wakeup)
         let readiness = Readiness(listener.number, on: loop, interest: .reading, waking: wakeup)
         let pause = Alarm(on: loop, waking: wakeup)
         defer {
             readiness.cancel()
             pause.cancel()
         }
+        var fairness = Self.acceptsPerTurn
         while state.phase == .serving {
             switch listener.accept() {
-            case .connection(let socket, let peer): admit(socket, peer)
+            case .connection(let socket, let peer):
+                admit(socket, peer)
+                fairness -= 1
+                if fairness == 0 {
+                    fairness = Self.acceptsPerTurn
+                    await Task.yield()
+                }
             case .none:
                 readiness.readWouldBlock()
                 await wakeup.wait()
@@ -67,6 +78,9 @@ actor Worker {
             }
         }
     }
+
+    /// A burst of new connections must not hold up those that are being served.
+    private static let acceptsPerTurn = 16
 
     private func admit(_ socket: consuming FileDescriptor, _ peer: PeerAddress) {
         guard let place = site.limiter.admit(peer) else { return }  // closed without reading a byte

@@ -123,11 +123,10 @@ enum Endpoints {
         let credential = try Credential.extract(
             authorization: request.fields.values(of: .authorization), apiKey: request.fields.values(of: .xAPIKey))
         let keys = context.snapshot.keys
-        if let credential, let principal = keys.authenticate(credential.span) {
+        if let principal = credential.flatMap({ keys.authenticate($0.span) }) ?? keys.anonymous() {
             context.connection.noteAuthenticated()
             return principal
         }
-        if let anonymous = keys.anonymous() { return anonymous }
         throw Refusal(.unauthenticated, "The API key is missing or not valid.")
     }
 

@@ -52,7 +52,8 @@ struct Exchange {
         site.log.audit(record)
     }
 
-    private var elapsed: Int { connection.loop.now.microseconds(since: context.started) }
+    /// Read anew each time: the loop's own clock stands still while a process is spawned.
+    private var elapsed: Int { Instant.now.microseconds(since: context.started) }
 
     private static func template(_ turn: TurnRequest) -> String {
         switch (turn.dialect, turn.purpose) {

@@ -121,7 +121,7 @@ actor Service {
         }
         for address in configuration.listeners {
             if case .unix = address, index > 0 { continue }
-            listeners += try Listener.open(address)
+            listeners += try Listener.open(address, isFirst: index == 0)
         }
         return listeners
     }
