@@ -15,6 +15,7 @@ struct ResumptionTests {
         // TLS 1.3 sends its tickets after the handshake: they come with the first bytes.
         #expect(connection.server.write([1]) == .bytes(1))
         #expect(connection.client.drain().bytes == [1])
+        #expect(connection.client.isTicketed)
         return (connection.client.wasResumed, try #require(connection.client.session))
     }
 

@@ -140,6 +140,10 @@ struct ClientOptions {
 
     var version: Int32 { unsafe SSL_version(ssl) }
     var wasResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
+    var isTicketed: Bool {
+        let session = unsafe SSL_get_session(ssl)
+        return unsafe SSL_SESSION_has_ticket(session) == 1 && SSL_SESSION_is_resumable(session) == 1
+    }
     var session: KeptSession? { unsafe SSL_get1_session(ssl).map { unsafe KeptSession($0) } }
     var cipher: String { unsafe String(cString: SSL_CIPHER_get_name(SSL_get_current_cipher(ssl))) }
 
