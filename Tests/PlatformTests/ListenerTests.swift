@@ -234,10 +234,8 @@ struct ListenerTests {
                 return
             }
             #expect(client.socket.drain().last == .end)
-            guard case .none = listener.accept() else {
-                Issue.record("the turned away client still waits")
-                return
-            }
+            // The kernel wants a free descriptor before it looks whether anybody waits (accept(2)).
+            if case .connection = listener.accept() { Issue.record("the turned away client still waits") }
             for copy in hoard { close(copy) }
             let next = try Client(port: listener.port)
             #expect(next.socket.number >= 0)
