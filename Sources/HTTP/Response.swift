@@ -13,8 +13,11 @@ public struct ResponseFields: Sendable {
     private(set) var lines: [UInt8] = []
     private var entries: [Entry] = []
 
-    /// No fields.
-    public init() {}
+    /// No fields, with room for a usual head.
+    public init() {
+        lines.reserveCapacity(224)
+        entries.reserveCapacity(8)
+    }
 
     /// How many fields there are.
     public var count: Int { entries.count }

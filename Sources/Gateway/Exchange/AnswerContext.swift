@@ -61,7 +61,7 @@ struct AnswerContext {
         fields.append(.contentType, "text/event-stream; charset=utf-8")
         fields.append(.cacheControl, "no-cache")
         // Else nginx in front would gather the events before it passes them on.
-        fields.append("x-accel-buffering", "no")
+        fields.append(.accelBuffering, "no")
         addCommon(to: &fields)
         for (name, value) in extra { fields.append(name, value) }
         return Response(status: 200, fields: fields)
@@ -80,7 +80,8 @@ struct AnswerContext {
     func error(_ reply: ErrorReply) -> Response {
         var response = json(status: reply.status, reply.body)
         for (name, value) in reply.fields {
-            if let name = FieldName(parsing: "\(name)") { response.fields.append(name, value) }
+            guard let name = FieldName(parsing: "\(name)"), name != .contentType else { continue }
+            response.fields.append(name, value)
         }
         return response
     }
@@ -183,7 +184,7 @@ struct AnswerContext {
 
     private func addCommon(to fields: inout ResponseFields) {
         // Anthropic's SDKs read the first name, OpenAI's the second.
-        fields.append("request-id", requestID)
+        fields.append(.requestID, requestID)
         fields.append(.xRequestID, requestID)
         guard let allowedOrigin else { return }
         fields.append(.accessControlAllowOrigin, allowedOrigin)
