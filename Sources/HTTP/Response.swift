@@ -66,6 +66,13 @@ public struct ResponseFields: Sendable {
         append(name, String(value))
     }
 
+    /// Writes new letters and digits over the end of a field's value, from `place` on; what makes a prepared head a new
+    /// one.
+    public mutating func overwriteValue(at index: Int, from place: Int, _ next: () -> UInt8) {
+        let value = entries[index].value
+        for position in Int(value.lowerBound) + place..<Int(value.upperBound) { lines[position] = next() }
+    }
+
     /// The value of the first field of that name, or nil.
     public subscript(name: FieldName) -> ArraySlice<UInt8>? {
         for field in self where field.name.elementsEqual(name.description.utf8) { return field.value }

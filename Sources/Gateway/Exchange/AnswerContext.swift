@@ -88,37 +88,11 @@ struct AnswerContext {
 
     /// `GET /health`: whether the service lives and how busy it is.
     func health() -> Response {
-        let load = connection.site.admission.load
-        let uptime = started.since(connection.site.started).count / 1000
-        let body = connection.state.healthBodies.body(for: [uptime, load.running, load.waiting]) {
-            healthBody(uptime: uptime, running: load.running, waiting: load.waiting)
-        }
-        let response = json(status: 200, body)
-        if connection.site.log.writes(.debug) {
-            var record = record(path: "/health")
-            record.isMonitoring = true
-            finish(&record, response)
-        }
+        let response = json(status: 200, connection.state.healthBody(connection.site))
+        var record = record(path: "/health")
+        record.isMonitoring = true
+        finish(&record, response)
         return response
-    }
-
-    private func healthBody(uptime: Int, running: Int, waiting: Int) -> [UInt8] {
-        var body = JSONWriter()
-        body.beginObject()
-        body.key("status")
-        body.string(literal: "ok")
-        body.key("version")
-        body.string(Program.version)
-        body.key("uptime_seconds")
-        body.integer(uptime)
-        body.key("cli_version")
-        body.string(snapshot.cliVersion)
-        body.key("running_turns")
-        body.integer(running)
-        body.key("waiting_turns")
-        body.integer(waiting)
-        body.endObject()
-        return body.bytes
     }
 
     /// `GET /`: what this is.
