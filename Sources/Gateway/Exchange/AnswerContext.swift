@@ -158,8 +158,8 @@ struct AnswerContext {
 
     private func addCommon(to fields: inout ResponseFields) {
         // Anthropic's SDKs read the first name, OpenAI's the second.
-        fields.append(.requestID, requestID)
-        fields.append(.xRequestID, requestID)
+        fields.append(.requestID, requestID, isUnique: true)
+        fields.append(.xRequestID, requestID, isUnique: true)
         guard let allowedOrigin else { return }
         fields.append(.accessControlAllowOrigin, allowedOrigin)
         fields.append(.accessControlExposeHeaders, Self.exposedFields)

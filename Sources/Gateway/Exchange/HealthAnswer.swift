@@ -34,8 +34,8 @@ struct HealthAnswer {
         body.endObject()
         var fields = ResponseFields()
         fields.append(.contentType, "application/json")
-        fields.append(.requestID, Self.blankIdentifier)
-        fields.append(.xRequestID, Self.blankIdentifier)
+        fields.append(.requestID, Self.blankIdentifier, isUnique: true)
+        fields.append(.xRequestID, Self.blankIdentifier, isUnique: true)
         prepared = Response(status: 200, fields: fields, body: body.bytes)
     }
 
