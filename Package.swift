@@ -48,7 +48,7 @@ let package = Package(
         .executableTarget(name: "portcullis-bench", dependencies: ["COpenSSL"], swiftSettings: strict),
 
         .testTarget(name: "VocabularyTests", dependencies: ["Vocabulary"], swiftSettings: strict),
-        .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: strict),
+        .testTarget(name: "HTTPTests", dependencies: ["HTTP", "CNGHTTP2"], swiftSettings: strict),
         .testTarget(
             name: "DialectsTests", dependencies: ["Dialects", "Vocabulary"], exclude: ["Fixtures"],
             swiftSettings: strict),
@@ -56,9 +56,12 @@ let package = Package(
             name: "ClaudeCLITests", dependencies: ["ClaudeCLI", "Vocabulary", "Platform"],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: strict),
-        .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: strict),
+        .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL"], swiftSettings: strict),
         .testTarget(
-            name: "GatewayTests", dependencies: ["Gateway", "HTTP", "Platform", "Vocabulary"],
+            name: "GatewayTests",
+            dependencies: [
+                "Gateway", "ClaudeCLI", "COpenSSL", "HTTP", "Platform", "TLS", "Vocabulary", "claude-standin",
+            ],
             swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ],

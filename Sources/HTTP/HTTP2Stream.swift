@@ -50,6 +50,7 @@ public final class HTTP2Stream {
         let isHead = (try? head.get())?.method == .head
         if !isHead { output = response.body }
         isFinished = true
+        discardBody()
         connection?.submit(response, date: date, length: response.body.count, hasBody: !output.isEmpty, on: self)
     }
 
@@ -69,6 +70,7 @@ public final class HTTP2Stream {
     public func finish() {
         guard !isClosed else { return }
         isFinished = true
+        discardBody()
         connection?.resume(self)
     }
 
@@ -80,6 +82,15 @@ public final class HTTP2Stream {
 
     /// Tells that the body may be sent (RFC 9110 §10.1.1).
     public func sendContinue() { connection?.submitContinue(on: self) }
+
+    /// Passes over body that nobody will read: while it is held, the window stays shut and the client never gets to
+    /// the end of what it sends.
+    private func discardBody() {
+        guard !received.isEmpty else { return }
+        connection?.consumed(received.count, of: self)
+        discarded += received.count
+        received = []
+    }
 
     /// Copies output into a DATA frame's buffer; returns how much.
     func moveOutput(to buffer: UnsafeMutableRawBufferPointer) -> Int {

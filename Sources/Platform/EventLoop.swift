@@ -12,7 +12,8 @@ import Synchronization
     // as confined to the loop.
     private let epoll: FileDescriptor
     private let bell: FileDescriptor
-    private var thread: pthread_t?
+    /// Zero until it runs. Atomic because every thread that enqueues asks whether it is this one.
+    private let thread = Atomic<pthread_t>(0)
     private var ready: [UnownedJob] = []
     private var running: [UnownedJob] = []
     private var watched: [Readiness?] = []
@@ -55,7 +56,7 @@ import Synchronization
     }
 
     /// True on the loop's own thread.
-    public var isCurrent: Bool { thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
+    public var isCurrent: Bool { thread.load(ordering: .relaxed) == pthread_self() }
 
     /// Runs a closure on the loop's thread, from any thread, in the order of submission.
     public func submit(_ work: @escaping @Sendable () -> Void) {
@@ -87,7 +88,7 @@ import Synchronization
 
     /// Runs the loop on this thread until it is stopped.
     public func run() {
-        thread = pthread_self()
+        thread.store(pthread_self(), ordering: .relaxed)
         let capacity = 512
         let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: capacity)
         defer { unsafe events.deallocate() }

@@ -191,7 +191,10 @@ public final class Listener {
                 unsafe connect(probe.number, $0, length)
             }
         }
-        if result != 0, errno == ECONNREFUSED { unsafe unlink(path) }
+        guard result != 0, errno == ECONNREFUSED else { return }
+        // A file of any other kind refuses as well (connect(2)), and is not ours to remove.
+        var status = stat()
+        if unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unsafe unlink(path) }
     }
 
     private static func makeSocket(_ family: Int32) throws(SystemError) -> FileDescriptor {

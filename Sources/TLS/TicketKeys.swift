@@ -71,17 +71,6 @@ final class TicketKeys: Sendable {
         }
 
     private static func setMAC(_ mac: OpaquePointer?, _ key: Key) -> Bool {
-        var digest = Array("SHA256".utf8CString)
-        var secret = key.mac
-        return unsafe secret.withUnsafeMutableBytes { secret in
-            unsafe digest.withUnsafeMutableBufferPointer { digest in
-                var parameters = unsafe [
-                    OSSL_PARAM_construct_octet_string("key", secret.baseAddress, secret.count),
-                    OSSL_PARAM_construct_utf8_string("digest", digest.baseAddress, 0),
-                    OSSL_PARAM_construct_end(),
-                ]
-                return unsafe EVP_MAC_CTX_set_params(mac, &parameters) == 1
-            }
-        }
+        unsafe portcullis_mac_init_sha256(mac, key.mac, key.mac.count) == 1
     }
 }

@@ -1,0 +1,121 @@
+import Glibc
+
+/// One line of one source file.
+struct Line: CustomStringConvertible {
+    let file: SourceFile
+    /// Counted from zero.
+    let index: Int
+
+    var text: String { file.lines[index] }
+
+    /// The text without the blanks around it and without a comment behind code.
+    var code: String {
+        let trimmed = text.trimmed
+        if trimmed.hasPrefix("//") { return "" }
+        guard let comment = trimmed.split(separator: " // ", maxSplits: 1).first else { return trimmed }
+        return String(comment)
+    }
+
+    var description: String { "\(file.path):\(index + 1): \(text.trimmed)" }
+}
+
+/// A Swift file of the tree.
+struct SourceFile: Sendable {
+    /// Below the root.
+    let path: String
+    let lines: [String]
+
+    /// The folder below `Sources` or `Tests`, which is the module's name.
+    var module: String { path.split(separator: "/").dropFirst().first.map(String.init) ?? "" }
+
+    var all: [Line] { lines.indices.map { Line(file: self, index: $0) } }
+
+    /// What the file imports, in order.
+    var imports: [String] {
+        all.compactMap { line in
+            let words = line.code.split(separator: " ")
+            guard let place = words.firstIndex(of: "import"), place + 1 < words.count, place <= 2 else { return nil }
+            let isImport = words[..<place].allSatisfy {
+                $0.hasPrefix("@") || ["public", "internal", "package", "private", "fileprivate"].contains($0)
+            }
+            return isImport ? String(words[place + 1].prefix { $0 != "." }) : nil
+        }
+    }
+}
+
+/// The checkout that these tests were built from.
+enum SourceTree {
+    static let root: String = {
+        let parts = #filePath.split(separator: "/").dropLast(3)
+        return "/" + parts.joined(separator: "/")
+    }()
+
+    /// Every Swift file below a folder of the root.
+    static func swiftFiles(in folder: String) -> [SourceFile] {
+        paths(in: folder).filter { $0.hasSuffix(".swift") }.map {
+            let lines = contents("\(root)/\($0)").split(separator: "\n", omittingEmptySubsequences: false)
+            return SourceFile(path: $0, lines: lines.map(String.init))
+        }
+    }
+
+    /// Every path below a folder of the root, sorted.
+    static func paths(in folder: String) -> [String] {
+        var found: [String] = []
+        for name in names(in: "\(root)/\(folder)") {
+            let path = "\(folder)/\(name)"
+            var status = stat()
+            guard unsafe lstat("\(root)/\(path)", &status) == 0 else { continue }
+            if status.st_mode & S_IFMT == S_IFDIR { found += paths(in: path) } else { found.append(path) }
+        }
+        return found
+    }
+
+    /// The names in a directory, sorted.
+    static func names(in path: String) -> [String] {
+        guard let directory = unsafe opendir(path) else { return [] }
+        defer { _ = unsafe closedir(directory) }
+        var names: [String] = []
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) {
+                unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// The whole of a file; empty when it cannot be read.
+    static func contents(_ path: String) -> String {
+        guard let file = unsafe fopen(path, "re") else { return "" }
+        defer { unsafe fclose(file) }
+        return unsafe everything(in: file)
+    }
+
+    /// The lines that a command prints; empty when it fails.
+    static func output(of command: String) -> [String] {
+        guard let pipe = unsafe popen(command, "re") else { return [] }
+        let text = unsafe everything(in: pipe)
+        guard unsafe pclose(pipe) == 0 else { return [] }
+        return text.split(separator: "\n").map(String.init)
+    }
+
+    private static func everything(in file: UnsafeMutablePointer<FILE>) -> String {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = unsafe fread(&buffer, 1, buffer.count, file)
+            guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
+            bytes += buffer[..<count]
+        }
+    }
+}
+
+extension String {
+    /// Without the blanks around it.
+    var trimmed: String {
+        let start = drop { $0 == " " || $0 == "\t" }
+        var end = start
+        while end.last == " " || end.last == "\t" { end.removeLast() }
+        return String(end)
+    }
+}

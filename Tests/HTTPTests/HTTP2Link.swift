@@ -1,0 +1,98 @@
+import HTTP
+import Testing
+
+let date = Array("Sun, 06 Nov 1994 08:49:37 GMT".utf8)
+
+/// A client and a server with nothing between them.
+final class Link {
+    let server: HTTP2Connection
+    let client: HTTP2Client
+    let isBytewise: Bool
+    /// The time, for the budgets.
+    var milliseconds = 0
+    private(set) var isSound = true
+
+    init(bytewise: Bool = false, isPatient: Bool = false, _ change: (inout HTTP2Limits) -> Void = { _ in }) throws {
+        var limits = HTTP2Limits()
+        change(&limits)
+        server = try #require(HTTP2Connection(limits: limits))
+        client = try HTTP2Client(isPatient: isPatient)
+        isBytewise = bytewise
+        run()
+    }
+
+    /// Moves bytes until neither side has more to say.
+    func run() {
+        while true {
+            let up = client.output()
+            deliver(up)
+            var down: [UInt8] = []
+            server.collectOutput(into: &down, upTo: 16_384)
+            if isBytewise { for byte in down { client.receive([byte]) } } else if !down.isEmpty { client.receive(down) }
+            if up.isEmpty, down.isEmpty { return }
+        }
+    }
+
+    func deliver(_ bytes: [UInt8]) {
+        for piece in isBytewise ? bytes.map({ [$0] }) : bytes.isEmpty ? [] : [bytes] {
+            isSound = server.receive(piece.span, at: milliseconds) && isSound
+        }
+    }
+
+    /// Runs and returns the one request that came with it.
+    func next(sourceLocation: SourceLocation = #_sourceLocation) throws -> HTTP2Stream {
+        run()
+        let streams = server.takeRequests()
+        try #require(streams.count == 1, sourceLocation: sourceLocation)
+        return try #require(streams.first, sourceLocation: sourceLocation)
+    }
+
+    func answer(_ id: Int32) -> Answer { client.answers[id] ?? Answer() }
+}
+
+func response(_ status: Int, _ body: String = "") -> Response {
+    Response(status: status, body: Array(body.utf8))
+}
+
+/// A client that writes its frames by hand, as no library would.
+final class RawLink {
+    let server: HTTP2Connection
+    /// The code of the server's GOAWAY, if there was one.
+    private(set) var goAwayCode: UInt32?
+
+    init() throws {
+        server = try #require(HTTP2Connection())
+        #expect(send(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + Self.frame(4, 0, 0, [])))
+    }
+
+    /// A frame (RFC 9113 §4.1).
+    static func frame(_ type: UInt8, _ flags: UInt8, _ stream: UInt8, _ payload: [UInt8]) -> [UInt8] {
+        [0, UInt8(payload.count >> 8), UInt8(payload.count & 0xFF), type, flags, 0, 0, 0, stream] + payload
+    }
+
+    /// HEADERS with method, scheme, path and authority from HPACK's static table (RFC 7541 appendix A).
+    static func request(_ stream: UInt8, isOpen: Bool = false) -> [UInt8] {
+        frame(1, isOpen ? 0x4 : 0x5, stream, [isOpen ? 0x83 : 0x82, 0x87, 0x84, 0x01, 0x01, 0x61])
+    }
+
+    /// Gives bytes to the server and reads its frames; false when the connection is beyond saving.
+    func send(_ bytes: [UInt8]) -> Bool {
+        let isSound = server.receive(bytes.span, at: 0)
+        var output: [UInt8] = []
+        while server.hasOutput {
+            let before = output.count
+            server.collectOutput(into: &output, upTo: before + 16_384)
+            if output.count == before { break }
+        }
+        var rest = output[...]
+        while rest.count >= 9 {
+            let start = rest.startIndex
+            let count = Int(rest[start]) << 16 | Int(rest[start + 1]) << 8 | Int(rest[start + 2])
+            if rest[start + 3] == 7 {
+                goAwayCode = rest[(start + 13)..<(start + 17)].reduce(0) { $0 << 8 | UInt32($1) }
+            }
+            rest = rest.dropFirst(9 + count)
+        }
+        return isSound
+    }
+}

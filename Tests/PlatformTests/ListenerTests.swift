@@ -1,0 +1,294 @@
+import Glibc
+import Platform
+import Testing
+
+/// A client's end, blocking.
+private final class Client {
+    let socket: End
+
+    init(port: UInt16) throws {
+        let number = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        socket = End(number)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let result = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(result == 0)
+    }
+
+    init(path: String) throws {
+        let number = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        socket = End(number)
+        var address = unixAddress(path)
+        let result = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        try #require(result == 0)
+    }
+}
+
+private func unixAddress(_ path: String) -> sockaddr_un {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: Array(path.utf8)) }
+    return address
+}
+
+extension Listener {
+    /// The port that the kernel chose.
+    fileprivate var port: UInt16 {
+        var address = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let number = number
+        return unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            _ = unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe getsockname(number, $0, &length)
+            }
+            return unsafe UnsafeRawPointer(pointer).loadUnaligned(fromByteOffset: 2, as: UInt16.self).bigEndian
+        }
+    }
+
+    /// The peer of the next connection, once there is one.
+    fileprivate func acceptOne() throws -> String {
+        var state = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+        let ready = unsafe poll(&state, 1, 20_000)
+        try #require(ready == 1)
+        switch accept() {
+        case .connection(let socket, let peer):
+            let number = socket.number
+            #expect(fcntl(number, F_GETFL) & O_NONBLOCK != 0)
+            #expect(fcntl(number, F_GETFD) & FD_CLOEXEC != 0)
+            return peer.text
+        case .none: return "none"
+        case .exhausted: return "exhausted"
+        }
+    }
+
+    fileprivate var isIdle: Bool { if case .none = accept() { true } else { false } }
+}
+
+private let hasIPv6: Bool = {
+    do {
+        _ = try Listener.open(.tcp(host: "::1", port: 0), isFirst: true)
+        return true
+    } catch { return false }
+}()
+
+@Suite("Listener", .timeLimit(.minutes(1)))
+struct ListenerTests {
+    @Test("a TCP port of the kernel's choice accepts and names its peers")
+    func tcp() throws {
+        let listener = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
+        #expect(listener.port > 0)
+        #expect(listener.isIdle)
+        for _ in 0..<3 {
+            let client = try Client(port: listener.port)
+            #expect(client.socket.number >= 0)
+            #expect(try listener.acceptOne() == "127.0.0.1")
+        }
+        #expect(listener.isIdle)
+    }
+
+    @Test("listeners of several loops share one port")
+    func shared() throws {
+        let first = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
+        let second = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: first.port), isFirst: false).first)
+        #expect(first.port == second.port)
+        var accepted = 0
+        for _ in 0..<16 {
+            let client = try Client(port: first.port)
+            #expect(client.socket.number >= 0)
+            var states = [first, second].map { pollfd(fd: $0.number, events: Int16(POLLIN), revents: 0) }
+            #expect(unsafe poll(&states, 2, 20_000) > 0)
+            for listener in [first, second] { if case .connection = listener.accept() { accepted += 1 } }
+        }
+        #expect(accepted == 16)
+    }
+
+    @Test("IPv4 and IPv6 listen on the same port side by side", .enabled(if: hasIPv6, "no IPv6 loopback"))
+    func bothFamilies() throws {
+        let six = try #require(try Listener.open(.tcp(host: "::", port: 0), isFirst: true).first)
+        let four = try Listener.open(.tcp(host: "0.0.0.0", port: six.port), isFirst: true)
+        #expect(four.count == 1)
+        #expect(four.first?.port == six.port)
+        let any = try Listener.open(.tcp(host: "*", port: 0), isFirst: true)
+        #expect(any.count == 2)
+    }
+
+    @Test("a port that another service of the same user shares out is an error for the first of ours")
+    func sharedByAnother() throws {
+        let other = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
+        #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) {
+            try Listener.open(.tcp(host: "127.0.0.1", port: other.port), isFirst: true)
+        }
+    }
+
+    @Test("a port that somebody else has is an error")
+    func inUse() throws {
+        let number = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let stranger = Listener(adopting: FileDescriptor(adopting: number), isTCP: true)
+        try #require(listen(number, 1) == 0)
+        #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) {
+            try Listener.open(.tcp(host: "127.0.0.1", port: stranger.port), isFirst: true)
+        }
+    }
+
+    @Test("a host that is none is an error")
+    func noHost() {
+        #expect(throws: SystemError(code: EADDRNOTAVAIL, call: "resolve not a host")) {
+            try Listener.open(.tcp(host: "not a host", port: 0), isFirst: true)
+        }
+    }
+
+    @Test("an inherited socket is used without being taken over")
+    func inherited() throws {
+        let owner = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
+        #expect(Systemd.isListeningSocket(owner.number))
+        #expect(Systemd.isTCP(owner.number))
+        try { () throws in
+            let shared = try Listener.sharing(owner.number, isTCP: true)
+            #expect(shared.number != owner.number)
+            #expect(shared.port == owner.port)
+        }()
+        let client = try Client(port: owner.port)
+        #expect(client.socket.number >= 0)
+        #expect(try owner.acceptOne() == "127.0.0.1")
+        #expect(throws: SystemError(code: EBADF, call: "dup")) { try Listener.sharing(-1, isTCP: true) }
+    }
+
+    // MARK: - Unix sockets
+
+    @Test("a Unix socket is for its owner and group alone, and a stale one is replaced")
+    func unix() throws {
+        let scratch = try Scratch()
+        let path = scratch.path + "/socket"
+        for _ in 0..<2 {
+            // The second time, the file of the first is still there and nobody listens on it.
+            let listener = try #require(try Listener.open(.unix(path: path), isFirst: true).first)
+            var status = stat()
+            #expect(unsafe stat(path, &status) == 0)
+            #expect(status.st_mode & 0o777 == 0o660)
+            #expect(!Systemd.isTCP(listener.number))
+            let client = try Client(path: path)
+            #expect(client.socket.number >= 0)
+            #expect(try listener.acceptOne() == "unix")
+        }
+    }
+
+    @Test("a Unix socket that somebody listens on is not taken away")
+    func unixInUse() throws {
+        let scratch = try Scratch()
+        let path = scratch.path + "/socket"
+        let first = try #require(try Listener.open(.unix(path: path), isFirst: true).first)
+        #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) { try Listener.open(.unix(path: path), isFirst: true) }
+        let client = try Client(path: path)
+        #expect(client.socket.number >= 0)
+        #expect(try first.acceptOne() == "unix")
+    }
+
+    @Test("a file that is no socket is not removed")
+    func regularFile() throws {
+        let scratch = try Scratch()
+        let path = scratch.path + "/file"
+        let file = unsafe open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+        close(file)
+        #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) { try Listener.open(.unix(path: path), isFirst: true) }
+        var status = stat()
+        #expect(unsafe lstat(path, &status) == 0)
+    }
+
+    @Test("a path that no socket can have is an error")
+    func longPath() {
+        let path = "/tmp/" + String(repeating: "x", count: 200)
+        #expect(throws: SystemError(code: ENAMETOOLONG, call: "bind \(path)")) {
+            try Listener.open(.unix(path: path), isFirst: true)
+        }
+    }
+
+    @Test("out of descriptors, the waiting client is turned away instead of left hanging, and service goes on")
+    func exhausted() async {
+        // In a process of its own: the limit is the whole process's.
+        await #expect(processExitsWith: .success) {
+            let listener = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
+            let client = try Client(port: listener.port)
+            var state = pollfd(fd: listener.number, events: Int16(POLLIN), revents: 0)
+            let ready = unsafe poll(&state, 1, 20_000)
+            try #require(ready == 1)
+            var hoard: [Int32] = []
+            var limit = rlimit(rlim_cur: 256, rlim_max: 256)
+            try #require(unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+            while true {
+                let copy = dup(2)
+                guard copy >= 0 else { break }
+                hoard.append(copy)
+            }
+            guard case .exhausted = listener.accept() else {
+                Issue.record("accepted without a descriptor")
+                return
+            }
+            #expect(client.socket.drain().last == .end)
+            // The kernel wants a free descriptor before it looks whether anybody waits (accept(2)).
+            if case .connection = listener.accept() { Issue.record("the turned away client still waits") }
+            for copy in hoard { close(copy) }
+            let next = try Client(port: listener.port)
+            #expect(next.socket.number >= 0)
+            #expect(try listener.acceptOne() == "127.0.0.1")
+        }
+    }
+}
+
+@Suite("Peer address")
+struct PeerAddressTests {
+    private func peer(_ text: String) throws -> PeerAddress {
+        var storage = sockaddr_storage()
+        let isSix = text.contains(":")
+        storage.ss_family = sa_family_t(isSix ? AF_INET6 : AF_INET)
+        let parsed = unsafe withUnsafeMutableBytes(of: &storage) { bytes in
+            guard let start = bytes.baseAddress else { return Int32(0) }
+            return unsafe inet_pton(isSix ? AF_INET6 : AF_INET, text, start + (isSix ? 8 : 4))
+        }
+        try #require(parsed == 1)
+        return PeerAddress(storage)
+    }
+
+    @Test(
+        "an address is written as people write it",
+        arguments: [
+            ("127.0.0.1", "127.0.0.1"), ("255.0.10.9", "255.0.10.9"), ("::1", "0:0:0:0:0:0:0:1"),
+            ("2001:db8::ff00:42:8329", "2001:db8:0:0:0:ff00:42:8329"), ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("::fffe:192.0.2.7", "0:0:0:0:0:fffe:c000:207"),
+        ])
+    func text(address: String, written: String) throws {
+        #expect(try peer(address).text == written)
+    }
+
+    @Test("an IPv4 address is a network of its own, however it comes")
+    func fourNetworks() throws {
+        #expect(try peer("192.0.2.7").network == peer("::ffff:192.0.2.7").network)
+        #expect(try peer("192.0.2.7") == peer("::ffff:192.0.2.7"))
+        #expect(try peer("192.0.2.7").network != peer("192.0.2.8").network)
+        #expect(try peer("0.0.0.1").network != peer("::1").network)
+    }
+
+    @Test("an IPv6 network is what one subscriber has")
+    func sixNetworks() throws {
+        #expect(try peer("2001:db8:1:2::1").network == peer("2001:db8:1:2:ffff::2").network)
+        #expect(try peer("2001:db8:1:2::1") != peer("2001:db8:1:2:ffff::2"))
+        #expect(try peer("2001:db8:1:2::1").network != peer("2001:db8:1:3::1").network)
+    }
+
+    @Test("a Unix socket has no address")
+    func unix() throws {
+        var storage = sockaddr_storage()
+        storage.ss_family = sa_family_t(AF_UNIX)
+        #expect(PeerAddress(storage).text == "unix")
+        #expect(try PeerAddress(storage).network != peer("0.0.0.0").network)
+    }
+}
