@@ -14,7 +14,9 @@ import CNGHTTP2
     private var arrived: [HTTP2Stream] = []
     private var streams: [Int32: HTTP2Stream] = [:]
     /// The head that is being received; HTTP/2 allows one at a time.
-    private var builder: (stream: Int32, result: Result<HTTP2RequestBuilder, HTTPFault>)?
+    private var builder: HTTP2RequestBuilder?
+    private var builderStream: Int32 = 0
+    private var builderFault: HTTPFault?
     private var session: OpaquePointer?
     private var resets: HTTP2Budget
     private var idleFrames: HTTP2Budget
@@ -146,30 +148,29 @@ import CNGHTTP2
     func beginHead(_ id: Int32) {
         idleFrames.refill()
         lastStream = max(lastStream, id)
-        builder = (id, .success(HTTP2RequestBuilder(limits: requestLimits)))
+        builder = HTTP2RequestBuilder(limits: requestLimits)
+        builderStream = id
+        builderFault = nil
     }
 
     func addField(_ id: Int32, name: Span<UInt8>, value: Span<UInt8>) {
-        guard let (stream, result) = builder, stream == id, case .success(var head) = result else { return }
-        // Taken out while it changes, so that its storage has one owner and is not copied.
-        builder = nil
+        guard builderStream == id, builderFault == nil else { return }
         do throws(HTTPFault) {
-            try head.add(name: name, value: value)
-            builder = (id, .success(head))
+            try builder?.add(name: name, value: value)
         } catch {
-            builder = (id, .failure(error))
+            builderFault = error
         }
     }
 
     func endHead(_ id: Int32, endsStream: Bool) {
-        guard let (stream, result) = builder, stream == id else {
+        guard builderStream == id, let builder = builder.take() else {
             if let open = streams[id], endsStream { endBody(of: open) }  // trailers
             return
         }
-        builder = nil
         let head: Result<Request, HTTPFault>
         do throws(HTTPFault) {
-            head = .success(try result.get().finish(endsStream: endsStream))
+            if let builderFault { throw builderFault }
+            head = .success(try builder.finish(endsStream: endsStream))
         } catch {
             head = .failure(error)
         }
@@ -200,7 +201,7 @@ import CNGHTTP2
     }
 
     func closeStream(_ id: Int32, code: UInt32) {
-        if builder?.stream == id { builder = nil }
+        if builderStream == id { builder = nil }
         guard let stream = streams.removeValue(forKey: id) else { return }
         if !stream.hasEndedBody {
             if endedEarly.count == Self.rememberedStreams { endedEarly.removeFirst() }

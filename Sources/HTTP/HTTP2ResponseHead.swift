@@ -3,7 +3,7 @@ import CNGHTTP2
 /// A response's head in the form nghttp2 takes: names and values as ranges of one buffer.
 struct HTTP2ResponseHead {
     private var bytes: [UInt8] = []
-    private var fields: [(name: Range<Int>, value: Range<Int>)] = []
+    private var fields: [(name: Range<Int>, value: Range<Int>, isUnique: Bool)] = []
 
     init(_ response: Response, date: [UInt8], length: Int?) {
         bytes.reserveCapacity(256 + response.fields.lines.count)
@@ -27,7 +27,7 @@ struct HTTP2ResponseHead {
             fields.append(
                 (
                     range.name.lowerBound + lines..<range.name.upperBound + lines,
-                    range.value.lowerBound + lines..<range.value.upperBound + lines
+                    range.value.lowerBound + lines..<range.value.upperBound + lines, range.isUnique
                 ))
         }
     }
@@ -42,7 +42,7 @@ struct HTTP2ResponseHead {
     private mutating func begin(_ name: StaticString) {
         let start = bytes.count
         bytes.append(literal: name)
-        fields.append((start..<bytes.count, bytes.count..<bytes.count))
+        fields.append((start..<bytes.count, bytes.count..<bytes.count, false))
     }
 
     private mutating func end() {
@@ -59,7 +59,8 @@ struct HTTP2ResponseHead {
                 unsafe nghttp2_nv(
                     name: base + field.name.lowerBound, value: base + field.value.lowerBound,
                     namelen: field.name.count, valuelen: field.value.count,
-                    flags: UInt8(NGHTTP2_NV_FLAG_NONE.rawValue))
+                    // A value that never comes again would only push useful ones out of the HPACK table.
+                    flags: UInt8((field.isUnique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE).rawValue))
             }
             unsafe list.withUnsafeBufferPointer { unsafe body($0) }
         }

@@ -7,24 +7,29 @@ public struct ResponseFields: Sendable {
     private struct Entry: Sendable {
         let name: Range<UInt32>
         let value: Range<UInt32>
+        /// True when no other response has the same value, so that remembering it for compression is a waste.
+        let isUnique: Bool
     }
 
     /// `name: value` and CRLF for each field.
     private(set) var lines: [UInt8] = []
     private var entries: [Entry] = []
 
-    /// No fields.
-    public init() {}
+    /// No fields, with room for a usual head.
+    public init() {
+        lines.reserveCapacity(224)
+        entries.reserveCapacity(8)
+    }
 
     /// How many fields there are.
     public var count: Int { entries.count }
 
     /// Where each field's name and value lie in `lines`.
-    var ranges: [(name: Range<Int>, value: Range<Int>)] {
+    var ranges: [(name: Range<Int>, value: Range<Int>, isUnique: Bool)] {
         entries.map { entry in
             (
                 Int(entry.name.lowerBound)..<Int(entry.name.upperBound),
-                Int(entry.value.lowerBound)..<Int(entry.value.upperBound)
+                Int(entry.value.lowerBound)..<Int(entry.value.upperBound), entry.isUnique
             )
         }
     }
@@ -33,7 +38,7 @@ public struct ResponseFields: Sendable {
     ///
     /// Names that frame the message (`content-length`, `transfer-encoding`, `connection`, `date`…) are passed
     /// over: only the encoder knows what is true of them.
-    public mutating func append(_ name: FieldName, bytes value: Span<UInt8>) {
+    public mutating func append(_ name: FieldName, bytes value: Span<UInt8>, isUnique: Bool = false) {
         if ResponseFields.belongsToEncoder(name) { return }
         if entries.isEmpty {
             // Room for a usual response at once; growing step by step took three times as long.
@@ -49,18 +54,26 @@ public struct ResponseFields: Sendable {
         for index in valueStart..<lines.count where !isFieldByte(lines[index]) {
             lines[index] = UInt8(ascii: "?")
         }
-        entries.append(Entry(name: nameStart..<nameEnd, value: UInt32(valueStart)..<UInt32(lines.count)))
+        entries.append(
+            Entry(name: nameStart..<nameEnd, value: UInt32(valueStart)..<UInt32(lines.count), isUnique: isUnique))
         lines.append(literal: "\r\n")
     }
 
     /// Adds a field at the end; characters that no value may hold become `?`.
-    public mutating func append(_ name: FieldName, _ value: String) {
-        append(name, bytes: value.utf8Span.span)
+    public mutating func append(_ name: FieldName, _ value: String, isUnique: Bool = false) {
+        append(name, bytes: value.utf8Span.span, isUnique: isUnique)
     }
 
     /// Adds a field with a decimal number.
     public mutating func append(_ name: FieldName, _ value: Int) {
         append(name, String(value))
+    }
+
+    /// Writes new letters and digits over the end of a field's value, from `place` on; what makes a prepared head a new
+    /// one.
+    public mutating func overwriteValue(at index: Int, from place: Int, _ next: () -> UInt8) {
+        let value = entries[index].value
+        for position in Int(value.lowerBound) + place..<Int(value.upperBound) { lines[position] = next() }
     }
 
     /// The value of the first field of that name, or nil.

@@ -57,6 +57,19 @@ public final class Listener {
         return Listener(adopting: FileDescriptor(adopting: copy), isTCP: isTCP)
     }
 
+    /// True when only this machine can connect to a listening socket.
+    public static func isLocal(_ number: Int32) -> Bool {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe getsockname(number, $0, &length)
+            }
+        }
+        guard result == 0 else { return false }
+        return Int32(storage.ss_family) == AF_UNIX || PeerAddress(storage).isLoopback
+    }
+
     /// Accepts one waiting connection.
     public func accept() -> Accepted {
         var storage = sockaddr_storage()

@@ -1,11 +1,19 @@
 public import Glibc
 
 /// Where a service listens.
-public enum ListenAddress: Sendable, Equatable {
+public enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// A TCP port on a numeric address or host name; an empty host or `*` means every address.
     case tcp(host: String, port: UInt16)
     /// A Unix socket.
     case unix(path: String)
+
+    /// `HOST:PORT`, `[IPv6]:PORT` or `unix:/path`.
+    public var description: String {
+        switch self {
+        case .unix(let path): "unix:\(path)"
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+    }
 }
 
 /// Who is at the other end of a connection.
@@ -48,6 +56,11 @@ public struct PeerAddress: Sendable, Hashable {
         bytes = address
         if address.count == 16 { address.low = 0 }
         network = address
+    }
+
+    /// True for 127.0.0.0/8 and ::1.
+    public var isLoopback: Bool {
+        bytes.count == 4 ? bytes.low >> 24 == 127 : bytes.count == 16 && bytes.high == 0 && bytes.low == 1
     }
 
     /// The address as people write it; `unix` for a Unix socket.

@@ -18,7 +18,8 @@ enum ResponsesEcho {
             ("reasoning", try reasoning(root)),
             // Whatever was asked: tiers that cannot be had are named as ignored.
             ("service_tier", JSONFragment("\"default\"")),
-            ("store", try flag(root, "store", "true")),
+            // Nothing is kept: an answer that says otherwise would be asked for later.
+            ("store", JSONFragment("false")),
             ("temperature", fragment(root, "temperature", JSONFragment("1.0"))),
             ("text", try text(root)),
             ("tool_choice", fragment(root, "tool_choice", JSONFragment("\"auto\""))),
@@ -44,15 +45,6 @@ enum ResponsesEcho {
         guard let value = root.optional(key) else { return nil }
         _ = try value.requireInteger()
         return value.fragment
-    }
-
-    private static func flag(
-        _ root: JSONValue,
-        _ key: StaticString,
-        _ fallback: StaticString
-    ) throws(Refusal) -> JSONFragment {
-        guard let value = root.optional(key) else { return JSONFragment(fallback) }
-        return try value.expect(.bool).fragment
     }
 
     /// Who asks, in the caller's own names; absent unless given, since null is not allowed for all of them.

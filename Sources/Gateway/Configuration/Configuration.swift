@@ -190,14 +190,8 @@ public struct Limits: Sendable, Equatable {
     public var http2ConnectionWindowBytes = 1 << 20
     /// Streams reset, by the client or for its faults, in ten seconds.
     public var http2MaxResets = 100
-    /// Streams reset whose turn has not ended yet.
-    public var http2MaxPendingResets = 20
     /// Control frames in ten seconds without useful work.
     public var http2MaxControlFrames = 200
-    /// CONTINUATION frames of one header block.
-    public var http2MaxContinuations = 8
-    /// Answers to control frames that the client does not read.
-    public var http2MaxUnsentBytes = 64 << 10
 
     /// Connections in all.
     public var maxConnections = 4096

@@ -64,16 +64,6 @@ extension ListenAddress {
     }
 }
 
-extension ListenAddress {
-    /// The spelling that parses to it.
-    public var description: String {
-        switch self {
-        case .unix(let path): "unix:\(path)"
-        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        }
-    }
-}
-
 /// Numbers written by people: digits only, since `Int(text)` would also take `+5`.
 enum DecimalText {
     /// The number that the digits spell; nil for anything else, and above 15 digits.

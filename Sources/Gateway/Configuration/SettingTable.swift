@@ -96,7 +96,7 @@ extension Setting {
     private static let models: [Setting] = [
         Setting(
             "DEFAULT_MODEL", .models, .text("MODEL", \.models.defaultModel, check: Checks.model),
-            "The model of requests that name `default` or nothing; listed first.", fallback: "none"),
+            "The model of requests that ask for `default`; listed first.", fallback: "none"),
         Setting(
             "DEFAULT_EFFORT", .models,
             .text(Checks.effortSyntax, \.models.defaultEffort, check: Checks.effort),

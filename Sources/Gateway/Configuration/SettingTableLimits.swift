@@ -58,17 +58,8 @@ extension Setting {
             "HTTP2_MAX_RESETS", 1...100_000, "resets", .http2, \.limits.http2MaxResets,
             "Streams reset in ten seconds, by the client or for its faults; more end the connection."),
         count(
-            "HTTP2_MAX_PENDING_RESETS", 1...10_000, "resets", .http2, \.limits.http2MaxPendingResets,
-            "Streams reset whose turn has not ended yet."),
-        count(
             "HTTP2_MAX_CONTROL_FRAMES", 10...1_000_000, "frames", .http2, \.limits.http2MaxControlFrames,
             "PING, SETTINGS, PRIORITY and empty DATA frames in ten seconds without useful work."),
-        count(
-            "HTTP2_MAX_CONTINUATIONS", 0...100, "frames", .http2, \.limits.http2MaxContinuations,
-            "CONTINUATION frames of one header block."),
-        Setting(
-            "HTTP2_MAX_UNSENT_BYTES", .http2, .size(1024...(16 << 20), \.limits.http2MaxUnsentBytes),
-            "Answers to control frames that the client leaves unread before it is read no further."),
     ]
 
     static let connections: [Setting] = [

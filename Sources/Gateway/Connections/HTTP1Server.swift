@@ -22,53 +22,81 @@ final class HTTP1Server {
         var served = 0
         var fairness = 16
         while true {
-            let decoded: (head: Request, consumed: Int)?
-            do throws(HTTPFault) {
-                decoded = try input.withSpan(from: inputStart) { (bytes) throws(HTTPFault) in try decoder.decode(bytes) }
-            } catch {
-                await refuse(error)
+            switch step() {
+            case .answered: break
+            case .needsMore:
+                if !connection.output.isEmpty {
+                    guard await connection.flush() else { return }
+                }
+                guard await receiveMore(served: served) else { return }
+                continue
+            case .turn(let channel, let turn):
+                guard await serve(turn, over: channel) else { return }
+            case .ends(let lingers):
+                await end(lingering: lingers)
                 return
             }
-            if let (request, consumed) = decoded {
-                inputStart += consumed
-                guard await answer(request) else { return }
-                served += 1
-                fairness -= 1
-                if fairness == 0 {
-                    // A client on another core could keep us from ever seeing an empty socket and starve the others.
-                    fairness = 16
-                    await Task.yield()
-                }
-                continue
-            }
-            if !connection.output.isEmpty {
+            served += 1
+            fairness -= 1
+            if fairness == 0 || connection.output.count > Self.pipelinedOutputBytes {
+                // A client on another core could keep us from ever seeing an empty socket and starve the others.
+                fairness = 16
                 guard await connection.flush() else { return }
+                await Task.yield()
             }
-            guard await receiveMore(served: served) else { return }
         }
     }
 
+    private static let pipelinedOutputBytes = 64 << 10
+
     // MARK: - Requests
 
-    /// Answers one request; false when the connection is over.
-    private func answer(_ request: Request) async -> Bool {
-        switch Endpoints.route(request, over: connection) {
-        case .answer(let response):
-            let isBodySkipped = await skipBody(of: request)
-            let keepAlive = isBodySkipped && request.keepAlive && connection.state.phase == .serving
-            append(response, to: request, keepAlive: keepAlive)
-            if keepAlive { return connection.output.count < 64 << 10 ? true : await connection.flush() }
-            return await end(lingering: !isBodySkipped)
-        case .turn(let turn):
-            let channel = HTTP1Channel(request, over: self)
-            var exchange = Exchange(turn, over: connection, answering: channel)
-            await exchange.run()
-            switch channel.outcome {
-            case .keepsAlive: return connection.state.phase == .serving ? true : await end(lingering: false)
-            case .closes: return await end(lingering: channel.hasUnreadBody)
-            case .broken: return false
+    /// What became of the next request in the input.
+    private enum Step {
+        /// Its answer is in the output.
+        case answered
+        /// It is not complete.
+        case needsMore
+        /// It needs the CLI.
+        case turn(HTTP1Channel, TurnRequest)
+        /// Its answer, the last one, is in the output.
+        case ends(lingering: Bool)
+    }
+
+    /// Takes the next request and answers it if that can be done at once. Not `async`, so that a waiting connection's
+    /// task holds nothing of a request.
+    private func step() -> Step {
+        do throws(HTTPFault) {
+            let decoded = try input.withSpan(from: inputStart) { (bytes) throws(HTTPFault) in
+                try decoder.decode(bytes)
             }
+            guard let (request, consumed) = decoded else { return .needsMore }
+            inputStart += consumed
+            switch Endpoints.route(request, over: connection) {
+            case .turn(let turn): return .turn(HTTP1Channel(request, over: self), turn)
+            case .answer(let response):
+                let isBodySkipped = skipBody(of: request)
+                let keepAlive = isBodySkipped && request.keepAlive && connection.state.phase == .serving
+                append(response, to: request, keepAlive: keepAlive)
+                return keepAlive ? .answered : .ends(lingering: !isBodySkipped)
+            }
+        } catch {
+            refuse(error)
+            return .ends(lingering: true)
         }
+    }
+
+    /// Serves a turn; false when the connection is over.
+    private func serve(_ turn: TurnRequest, over channel: HTTP1Channel) async -> Bool {
+        var exchange = Exchange(turn, over: connection, answering: channel)
+        await exchange.run()
+        switch channel.outcome {
+        case .keepsAlive where connection.state.phase == .serving: return true
+        case .keepsAlive: await end(lingering: false)
+        case .closes: await end(lingering: channel.hasUnreadBody)
+        case .broken: break
+        }
+        return false
     }
 
     private func append(_ response: Response, to request: Request, keepAlive: Bool) {
@@ -77,21 +105,19 @@ final class HTTP1Server {
             date: connection.state.httpDate, to: &connection.output)
     }
 
-    private func end(lingering: Bool) async -> Bool {
-        guard await connection.flush() else { return false }
+    private func end(lingering: Bool) async {
+        guard await connection.flush() else { return }
         if lingering { await connection.linger() } else { connection.finishWriting() }
-        return false
     }
 
-    private func refuse(_ fault: HTTPFault) async {
+    private func refuse(_ fault: HTTPFault) {
         let response = Endpoints.unreadable(fault, over: connection)
         HTTP1Encoder.append(
             response, under: .unreadable, date: connection.state.httpDate, to: &connection.output)
-        _ = await end(lingering: true)
     }
 
     /// Passes over a small body that nobody asked for, so that the connection can go on.
-    private func skipBody(of request: Request) async -> Bool {
+    private func skipBody(of request: Request) -> Bool {
         switch request.body {
         case .none: return true
         case .length(let count) where count <= input.count - inputStart:
@@ -130,7 +156,12 @@ final class HTTP1Server {
             case .closed: return false
             case .woken: continue
             case .timedOut:
-                if isIdle { connection.finishWriting() } else { await refuse(Self.headTooSlow) }
+                if isIdle {
+                    connection.finishWriting()
+                } else {
+                    refuse(Self.headTooSlow)
+                    await end(lingering: true)
+                }
                 return false
             }
         }

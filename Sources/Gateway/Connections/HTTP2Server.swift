@@ -9,6 +9,7 @@ final class HTTP2Server {
     private var turns: [Int32: (turn: TurnRequest, stream: HTTP2Stream, request: Request)] = [:]
     private var channels: [Int32: HTTP2Channel] = [:]
     private var hasAnnouncedEnd = false
+    private var running = 0
 
     private var limits: Limits { connection.site.snapshot.configuration.limits }
 
@@ -23,7 +24,13 @@ final class HTTP2Server {
 
     /// Serves streams until either side ends the connection.
     func run() async {
-        defer { http2.close() }
+        await move()
+        http2.close()
+        // Turns whose client has gone are still ending their processes: the service's end waits for them too.
+        while running > 0 { await connection.wakeup.wait() }
+    }
+
+    private func move() async {
         var fairness = 16
         startIdleClock()
         while true {
@@ -62,6 +69,7 @@ final class HTTP2Server {
         await exchange.run()
         channels[id] = nil
         stream.onChange = nil
+        running -= 1
         // What the answer left to send is the connection's business.
         connection.wakeup.signal()
     }
@@ -104,6 +112,7 @@ final class HTTP2Server {
 
     private func begin(_ turn: TurnRequest, on stream: HTTP2Stream, _ request: Request) {
         turns[stream.id] = (turn, stream, request)
+        running += 1
         let (worker, id, number) = (connection.worker, connection.id, stream.id)
         // Unstructured: streams end independently of each other and of the task that reads the connection.
         Task(executorPreference: connection.loop) { await worker.serve(stream: number, of: id) }

@@ -16,7 +16,7 @@ final class LoopState {
     /// Output and body buffers of exchanges that have ended, kept for their capacity.
     var buffers = BufferPool()
     /// What `/health` answers, as long as nothing it tells has changed.
-    var healthBodies = BodyCache()
+    private var health = HealthAnswer()
 
     init(on loop: EventLoop) {
         self.loop = loop
@@ -38,16 +38,32 @@ final class LoopState {
             for index in 0..<start { unsafe buffer[index] = prefix.utf8Start[index] }
             for half in 0..<2 {
                 var bits = random.next()
-                for index in 0..<11 {
-                    unsafe buffer[start + half * 11 + index] = Self.alphabet[Int(bits % 62)]
-                    bits /= 62
-                }
+                for index in 0..<11 { unsafe buffer[start + half * 11 + index] = Base62.digit(&bits) }
             }
             return start + 22
         }
     }
 
-    private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
+    /// The answer to `/health` with an identifier of its own.
+    func healthResponse(_ site: Site) -> Response {
+        refreshHealth(site)
+        return health.response(numbers: (random.next(), random.next()))
+    }
+
+    /// What `/health` tells.
+    func healthBody(_ site: Site) -> [UInt8] {
+        refreshHealth(site)
+        return health.body
+    }
+
+    private func refreshHealth(_ site: Site) {
+        let load = site.admission.load
+        let uptime = loop.now.since(site.started).count / 1000
+        if !health.tells(uptime, load.running, load.waiting) {
+            health = HealthAnswer(
+                uptime: uptime, running: load.running, waiting: load.waiting, cliVersion: site.snapshot.cliVersion)
+        }
+    }
 
     /// Registers a connection; returns the number to find it by.
     func add(_ connection: Connection) -> Int {
@@ -78,21 +94,6 @@ struct SplitMix64: RandomNumberGenerator {
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
         return mixed ^ (mixed >> 31)
-    }
-}
-
-/// The newest body made from a few numbers: monitors and balancers ask far more often than the answer changes.
-struct BodyCache {
-    private var key: [Int] = []
-    private var body: [UInt8] = []
-
-    /// The body for these numbers, made anew when they have changed.
-    mutating func body(for key: [Int], make: () -> [UInt8]) -> [UInt8] {
-        if key != self.key {
-            self.key = key
-            body = make()
-        }
-        return body
     }
 }
 

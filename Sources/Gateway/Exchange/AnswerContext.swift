@@ -61,7 +61,7 @@ struct AnswerContext {
         fields.append(.contentType, "text/event-stream; charset=utf-8")
         fields.append(.cacheControl, "no-cache")
         // Else nginx in front would gather the events before it passes them on.
-        fields.append("x-accel-buffering", "no")
+        fields.append(.accelBuffering, "no")
         addCommon(to: &fields)
         for (name, value) in extra { fields.append(name, value) }
         return Response(status: 200, fields: fields)
@@ -80,44 +80,19 @@ struct AnswerContext {
     func error(_ reply: ErrorReply) -> Response {
         var response = json(status: reply.status, reply.body)
         for (name, value) in reply.fields {
-            if let name = FieldName(parsing: "\(name)") { response.fields.append(name, value) }
+            guard let name = FieldName(parsing: "\(name)"), name != .contentType else { continue }
+            response.fields.append(name, value)
         }
         return response
     }
 
     /// `GET /health`: whether the service lives and how busy it is.
     func health() -> Response {
-        let load = connection.site.admission.load
-        let uptime = started.since(connection.site.started).count / 1000
-        let body = connection.state.healthBodies.body(for: [uptime, load.running, load.waiting]) {
-            healthBody(uptime: uptime, running: load.running, waiting: load.waiting)
-        }
-        let response = json(status: 200, body)
-        if connection.site.log.writes(.debug) {
-            var record = record(path: "/health")
-            record.isMonitoring = true
-            finish(&record, response)
-        }
+        let response = json(status: 200, connection.state.healthBody(connection.site))
+        var record = record(path: "/health")
+        record.isMonitoring = true
+        finish(&record, response)
         return response
-    }
-
-    private func healthBody(uptime: Int, running: Int, waiting: Int) -> [UInt8] {
-        var body = JSONWriter()
-        body.beginObject()
-        body.key("status")
-        body.string(literal: "ok")
-        body.key("version")
-        body.string(Program.version)
-        body.key("uptime_seconds")
-        body.integer(uptime)
-        body.key("cli_version")
-        body.string(snapshot.cliVersion)
-        body.key("running_turns")
-        body.integer(running)
-        body.key("waiting_turns")
-        body.integer(waiting)
-        body.endObject()
-        return body.bytes
     }
 
     /// `GET /`: what this is.
@@ -183,8 +158,8 @@ struct AnswerContext {
 
     private func addCommon(to fields: inout ResponseFields) {
         // Anthropic's SDKs read the first name, OpenAI's the second.
-        fields.append("request-id", requestID)
-        fields.append(.xRequestID, requestID)
+        fields.append(.requestID, requestID, isUnique: true)
+        fields.append(.xRequestID, requestID, isUnique: true)
         guard let allowedOrigin else { return }
         fields.append(.accessControlAllowOrigin, allowedOrigin)
         fields.append(.accessControlExposeHeaders, Self.exposedFields)

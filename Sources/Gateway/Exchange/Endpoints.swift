@@ -68,8 +68,9 @@ enum Endpoints {
 
     /// Finds out what a request asks for and answers it, unless it needs the CLI.
     static func route(_ request: Request, over connection: Connection) -> Route {
-        let context = AnswerContext(request, over: connection)
         let path = withoutVersion(request.path)
+        if isPlainHealth(request, path, connection) { return .answer(connection.state.healthResponse(connection.site)) }
+        let context = AnswerContext(request, over: connection)
         if request.method == .options { return .answer(context.preflight(request)) }
         guard let row = rows.first(where: { $0.isPrefix ? path.starts(with: $0.path) : path == $0.path[...] }) else {
             // Whoever shows a key is no stranger, wherever the path leads.
@@ -77,11 +78,18 @@ enum Endpoints {
             let refusal = Refusal(.notFound, "There is nothing at this path.")
             return .answer(context.refuse(refusal, path: "other", as: dialect(of: path, request)))
         }
-        if case .health = row.target, request.method == .get || request.method == .head {
-            return .answer(context.health())
-        }
         return route(request, to: row, path, context)
     }
+
+    /// A monitor's question, for which nothing has to be made: it is not logged and no browser waits for its answer.
+    private static func isPlainHealth(
+        _ request: Request, _ path: ArraySlice<UInt8>, _ connection: Connection
+    ) -> Bool {
+        path == healthPath && (request.method == .get || request.method == .head)
+            && request.fields[.origin] == nil && !connection.site.log.writes(.debug)
+    }
+
+    private static let healthPath = Array("/health".utf8)[...]
 
     /// The answer to what is not even a request.
     static func unreadable(_ fault: HTTPFault, over connection: Connection) -> Response {
@@ -96,6 +104,7 @@ enum Endpoints {
         do throws(Refusal) {
             try checkMethod(request, row.target)
             if case .information = row.target { return .answer(context.information()) }
+            if case .health = row.target { return .answer(context.health()) }
             let principal = try authenticate(request, context)
             switch row.target {
             case .models: return .answer(context.models())

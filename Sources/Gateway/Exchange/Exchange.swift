@@ -274,7 +274,7 @@ struct Exchange {
 
     private func announcements(_ conversation: Conversation) -> [(FieldName, String)] {
         guard !conversation.ignored.isEmpty else { return [] }
-        return [("x-portcullis-ignored", conversation.ignored.joined(separator: ", "))]
+        return [(.ignored, conversation.ignored.joined(separator: ", "))]
     }
 
     private mutating func fail(_ failure: TurnFailure, _ answer: consuming ResponseWriter) async {

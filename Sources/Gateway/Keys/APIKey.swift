@@ -89,6 +89,13 @@ enum Base62 {
 
     static func isDigit(_ byte: UInt8) -> Bool { digits.contains(byte) }
 
+    /// Takes the least significant digit off a number.
+    static func digit(_ number: inout UInt64) -> UInt8 {
+        let (quotient, remainder) = number.quotientAndRemainder(dividingBy: 62)
+        number = quotient
+        return digits[Int(remainder)]
+    }
+
     /// A big-endian number in exactly `count` digits; more significant ones are lost.
     static func encode(_ bytes: [UInt8], digits count: Int) -> String {
         var number = bytes

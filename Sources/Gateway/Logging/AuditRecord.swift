@@ -35,8 +35,6 @@ public struct AuditRecord: Sendable, Equatable {
     public var firstEventMicroseconds: Int?
     /// When all was over.
     public var endMicroseconds: Int?
-    /// How the child ended, as `exit 1` or `signal 9`.
-    public var childEnd: String?
     /// What went wrong, in words for the operator.
     public var fault: String?
     /// True for requests of monitors, which are logged at debug level only.
@@ -73,7 +71,6 @@ extension Log {
             line.add("spawned_ms", milliseconds: record.spawnedMicroseconds)
             line.add("first_event_ms", milliseconds: record.firstEventMicroseconds)
             line.add("end_ms", milliseconds: record.endMicroseconds)
-            line.add("child", record.childEnd)
             line.add("fault", record.fault)
         }
     }

@@ -91,6 +91,7 @@ actor Service {
     /// Binds everything on every loop before anything is accepted: a port in use stops the start.
     private func open(_ site: Site) async throws(ConfigurationFaults) {
         let configuration = site.snapshot.configuration
+        try checkInheritedSockets(configuration)
         let count = configuration.loops > 0 ? configuration.loops : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         do throws(SystemError) {
             var loops = [loop]
@@ -106,15 +107,35 @@ actor Service {
         for worker in workers { await worker.start() }
     }
 
+    /// Plain HTTP, weak keys and open access are allowed by what LISTEN says, so a socket that was handed to us must not
+    /// reach further; and sockets that were meant for another process are no reason to bind others instead.
+    private func checkInheritedSockets(_ configuration: Configuration) throws(ConfigurationFaults) {
+        let sockets = systemd.inheritedSockets
+        let environment = loader.environment
+        if sockets.isEmpty, environment["LISTEN_FDS"] != nil, environment["LISTEN_PID"] != "\(getpid())" {
+            throw ConfigurationFaults([ConfigurationFault("LISTEN_PID", "the sockets are another process's")])
+        }
+        for number in sockets {
+            guard Systemd.isListeningSocket(number) else {
+                throw ConfigurationFaults([
+                    ConfigurationFault("LISTEN_FDS", "descriptor \(number) is no listening stream socket")
+                ])
+            }
+            if configuration.isLocalOnly, !Listener.isLocal(number) {
+                throw ConfigurationFaults([
+                    ConfigurationFault(
+                        "LISTEN", "the inherited socket \(number) reaches beyond this machine; LISTEN must say so")
+                ])
+            }
+        }
+    }
+
     private func listeners(
         for index: Int, _ configuration: Configuration
     ) throws(SystemError) -> sending [Listener] {
         var listeners: [Listener] = []
         if !systemd.inheritedSockets.isEmpty {
             for number in systemd.inheritedSockets {
-                guard Systemd.isListeningSocket(number) else {
-                    throw SystemError(code: EINVAL, call: "inherited descriptor \(number) does not listen")
-                }
                 listeners.append(try Listener.sharing(number, isTCP: Systemd.isTCP(number)))
             }
             return listeners

@@ -1,0 +1,11 @@
+import HTTP
+
+/// Field names that only the gateway uses.
+extension FieldName {
+    /// Anthropic's name for the request's identifier.
+    static let requestID: FieldName = "request-id"
+    /// Tells nginx in front to pass events on as they come.
+    static let accelBuffering: FieldName = "x-accel-buffering"
+    /// The parameters that were set and could not be honoured.
+    static let ignored: FieldName = "x-portcullis-ignored"
+}

@@ -1,0 +1,67 @@
+import HTTP
+import Vocabulary
+
+/// A prepared answer to `GET /health`: whether the service lives and how busy it is.
+///
+/// Monitors and balancers ask far more often than the answer changes, so only the identifier is new each time.
+struct HealthAnswer {
+    private let uptime: Int
+    private let running: Int
+    private let waiting: Int
+    private let prepared: Response
+
+    /// No answer yet.
+    init() { self.init(uptime: -1, running: 0, waiting: 0, cliVersion: "") }
+
+    init(uptime: Int, running: Int, waiting: Int, cliVersion: String) {
+        self.uptime = uptime
+        self.running = running
+        self.waiting = waiting
+        var body = JSONWriter()
+        body.beginObject()
+        body.key("status")
+        body.string(literal: "ok")
+        body.key("version")
+        body.string(Program.version)
+        body.key("uptime_seconds")
+        body.integer(uptime)
+        body.key("cli_version")
+        body.string(cliVersion)
+        body.key("running_turns")
+        body.integer(running)
+        body.key("waiting_turns")
+        body.integer(waiting)
+        body.endObject()
+        var fields = ResponseFields()
+        fields.append(.contentType, "application/json")
+        fields.append(.requestID, Self.blankIdentifier, isUnique: true)
+        fields.append(.xRequestID, Self.blankIdentifier, isUnique: true)
+        prepared = Response(status: 200, fields: fields, body: body.bytes)
+    }
+
+    /// The JSON alone.
+    var body: [UInt8] { prepared.body }
+
+    /// True when the answer still holds.
+    func tells(_ uptime: Int, _ running: Int, _ waiting: Int) -> Bool {
+        self.uptime == uptime && self.running == running && self.waiting == waiting
+    }
+
+    /// The answer with an identifier made of two random numbers.
+    func response(numbers: (UInt64, UInt64)) -> Response {
+        var response = prepared
+        for index in 1...2 {
+            var number = numbers.0
+            var digits = 0
+            response.fields.overwriteValue(at: index, from: Self.prefixBytes) {
+                digits += 1
+                if digits == 12 { number = numbers.1 }
+                return Base62.digit(&number)
+            }
+        }
+        return response
+    }
+
+    private static let prefixBytes = 4
+    private static let blankIdentifier = "req_0000000000000000000000"
+}
