@@ -32,7 +32,7 @@ int linux_epoll_modify(int epoll, int fd, uint32_t events) { return control(epol
 int linux_epoll_remove(int epoll, int fd) { return control(epoll, EPOLL_CTL_DEL, fd, 0); }
 int linux_epoll_fd(const struct epoll_event *event) { return event->data.fd; }
 
-// What the child needs between clone and exec, on the parent's stack.
+// What the child needs between clone and exec.
 struct start {
     const linux_spawn_plan *plan;
     int input, output, errors;  // the child's ends, all >= 3
@@ -70,12 +70,28 @@ static int child_main(void *argument) {
     _exit(127);
 }
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WATCHED 1
+#endif
+#endif
+
+// The thread sanitizer takes every clone for a fork and resets its own state in the child, which must therefore not be
+// the parent's: it gets a copy of the memory, all but the stack with `struct start` at its far end.
+#ifdef WATCHED
+#define CLONE_MEMORY 0
+#define STACK_SHARING MAP_SHARED
+#else
+#define CLONE_MEMORY CLONE_VM
+#define STACK_SHARING MAP_PRIVATE
+#endif
+
 // clone with the memory shared until exec: its cost does not grow with the parent's memory as fork's does.
 static int clone_child(struct start *start, int *pidfd) {
     static __thread char *stack;
     const size_t size = 64 * 1024;
     if (!stack) {
-        void *fresh = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+        void *fresh = mmap(0, size, PROT_READ | PROT_WRITE, STACK_SHARING | MAP_ANONYMOUS | MAP_STACK, -1, 0);
         if (fresh == MAP_FAILED) return -1;
         stack = fresh;
     }
@@ -83,8 +99,11 @@ static int clone_child(struct start *start, int *pidfd) {
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &old);
-    int pid = clone(child_main, stack + size, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, start, pidfd);
+    struct start *shared = (struct start *)stack;
+    *shared = *start;
+    int pid = clone(child_main, stack + size, CLONE_MEMORY | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, shared, pidfd);
     int saved = errno;
+    start->error = shared->error;
     pthread_sigmask(SIG_SETMASK, &old, 0);
     errno = saved;
     return pid;

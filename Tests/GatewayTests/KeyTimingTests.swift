@@ -8,11 +8,16 @@ extension Tag {
     @Tag static var slow: Self
 }
 
+/// True in a process that the thread sanitizer watches.
+private let isThreadSanitized = unsafe dlsym(nil, "__tsan_init") != nil
+
 /// Whether the time of a key comparison tells anything about the keys: Welch's t-test on two classes of input
 /// in random order, over eight crops of the distribution, as hardened libraries are judged.
 ///
 /// The same method must first see a comparison that is known to tell, or its silence would prove nothing.
-@Suite("Key timing", .serialized, .tags(.slow), .timeLimit(.minutes(1)))
+@Suite(
+    "Key timing", .serialized, .tags(.slow), .timeLimit(.minutes(1)),
+    .disabled(if: isThreadSanitized, "the thread sanitizer's own time drowns what is measured"))
 struct KeyTimingTests {
     private static let keys = 16
     /// Beyond this a difference is taken as real: 4.5 standard errors.

@@ -303,6 +303,13 @@ final class ChildWatch: Sendable {
         _ = unsafe unlink(path)
     }
 
+    /// True once the child has written its line: without it, a fifo that nobody opened looks as one that is held.
+    func hasBegun() -> Bool {
+        var state = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
+        var byte: [UInt8] = [0]
+        return unsafe poll(&state, 1, 20_000) == 1 && Glibc.read(reader, &byte, 1) == 1
+    }
+
     func isGone() -> Bool {
         var state = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
         return unsafe poll(&state, 1, 20_000) == 1 && state.revents & Int16(POLLHUP) != 0

@@ -130,10 +130,11 @@ struct ServingTLSTests {
         let client = try TLSClient(
             try await service {
                 $0.maxRunning = 1
-                $0.script = "exec 9>\(path)\nexec $STANDIN \"$@\""
+                $0.script = "exec 9>\(path)\necho >&9\nexec $STANDIN \"$@\""
             }, offering: "h2")
         client.send(Frames.opening + Frames.chat("standin:stall", on: 1))
         _ = try client.read(until: "d0")
+        #expect(watch.hasBegun())
         client.send(Frames.reset(1))
         #expect(watch.isGone())
         client.send(Frames.chat("standin:echo next one", on: 3))

@@ -30,8 +30,8 @@ struct ProcessWideTests {
             unsafe setenv("WATCHDOG_PID", "\(getpid())", 1)
             unsafe setenv("LISTEN_FDS", "2", 1)
             unsafe setenv("LISTEN_PID", "\(getpid())", 1)
-            // Marked close-on-exec by sd_listen_fds, so they have to exist.
-            _ = (dup2(2, 3), dup2(2, 4))
+            // Marked close-on-exec by sd_listen_fds, so they have to exist; whose they are does not matter.
+            for number in [3, 4] as [Int32] where fcntl(number, F_GETFD) < 0 { _ = dup2(2, number) }
             let systemd = Systemd()
             #expect(systemd.watchdogInterval == Milliseconds(10_000))
             #expect(systemd.inheritedSockets == [3, 4])
