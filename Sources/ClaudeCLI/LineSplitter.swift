@@ -1,3 +1,4 @@
+import Glibc
 public import Vocabulary
 
 /// Cuts what a CLI prints into lines without copying them: a line is a range of the splitter's own buffer.
@@ -82,22 +83,14 @@ public struct LineSplitter: ~Copyable {
     }
 
     private func findLineEnd() -> Int? {
-        let bytes = buffer.span
-        var index = scanned
-        let newlines: UInt64 = 0x0A0A_0A0A_0A0A_0A0A
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        while index &+ 8 <= end {
-            let word =
-                unsafe bytes.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self) ^ newlines
-            let hit = (word &- ones) & ~word & 0x8080_8080_8080_8080
-            guard hit == 0 else { return index &+ hit.trailingZeroBitCount >> 3 }
-            index &+= 8
+        guard scanned < end else { return nil }
+        let (from, count) = (scanned, end - scanned)
+        return unsafe buffer.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress, let found = unsafe memchr(base + from, 0x0A, count) else {
+                return nil
+            }
+            return unsafe UnsafeRawPointer(found) - base
         }
-        while index < end {
-            if bytes[index] == 0x0A { return index }
-            index &+= 1
-        }
-        return nil
     }
 
     private mutating func makeRoom() {

@@ -59,10 +59,14 @@ public final class HTTP2Stream {
         connection?.submit(response, date: date, length: nil, hasBody: true, on: self)
     }
 
-    /// Adds to a streamed response; the caller watches `pendingBytes`.
-    public func write(_ bytes: Span<UInt8>) {
-        guard !isClosed else { return }
-        output.append(span: bytes)
+    /// Adds to a streamed response and empties `bytes`; the caller watches `pendingBytes`.
+    public func write(_ bytes: inout [UInt8]) {
+        if isClosed || pendingBytes > 0 {
+            if !isClosed { output += bytes }
+            bytes.removeAll(keepingCapacity: true)
+        } else {
+            swap(&output, &bytes)
+        }
         connection?.resume(self)
     }
 

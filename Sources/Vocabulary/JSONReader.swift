@@ -206,9 +206,17 @@ public struct JSONReader: ~Copyable, ~Escapable {
         }
     }
 
-    /// Eight bytes at a time up to the next quote, backslash or control character.
+    /// Up to the next quote, backslash or control character: sixteen bytes at a time, then eight.
     @inline(__always)
     private mutating func skipPlainBytes() {
+        let quotes = SIMD16<UInt8>(repeating: 0x22)
+        let slashes = SIMD16<UInt8>(repeating: 0x5C)
+        let controls = SIMD16<UInt8>(repeating: 0x20)
+        while position &+ 16 <= bytes.count {
+            let lanes = unsafe bytes.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: SIMD16<UInt8>.self)
+            if any((lanes .== quotes) .| (lanes .== slashes) .| (lanes .< controls)) { break }
+            position &+= 16
+        }
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highs: UInt64 = 0x8080_8080_8080_8080
         while position &+ 8 <= bytes.count {

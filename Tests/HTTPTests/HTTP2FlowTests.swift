@@ -64,7 +64,7 @@ struct HTTP2FlowTests {
         var expected = ""
         for piece in ["data: a\n\n", "data: b\n\n", "data: c\n\n"] {
             // Between two pieces there is nothing to send and the stream rests.
-            stream.write(Array(piece.utf8).span)
+            stream.write(Array(piece.utf8))
             link.run()
             expected += piece
             #expect(text(link.answer(id).body) == expected)
@@ -85,7 +85,7 @@ struct HTTP2FlowTests {
         let sent = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 13) }
         var changes = 0
         stream.onChange = { changes += 1 }
-        stream.write(sent.span)
+        stream.write(sent)
         link.run()
         #expect(link.answer(id).body.count == 65_535)
         #expect(stream.pendingBytes == 200_000 - 65_535)

@@ -96,3 +96,11 @@ final class RawLink {
         return isSound
     }
 }
+
+extension HTTP2Stream {
+    /// Adds a copy of `bytes` to a streamed response.
+    func write(_ bytes: [UInt8]) {
+        var copy = bytes
+        write(&copy)
+    }
+}

@@ -192,8 +192,7 @@ private final class HTTP2Channel: ResponseChannel {
     func begin(_ response: Response) { stream.respondStreaming(response, date: connection.state.httpDate) }
 
     func send(_ bytes: inout [UInt8]) async -> Bool {
-        stream.write(bytes.span)
-        bytes.removeAll(keepingCapacity: true)
+        stream.write(&bytes)
         connection.wakeup.signal()
         guard stream.pendingBytes > Self.highWaterBytes else { return !stream.isClosed }
         let alarm = Alarm(on: connection.loop, waking: wakeup)
