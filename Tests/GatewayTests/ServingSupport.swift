@@ -144,10 +144,13 @@ struct RawAnswer {
 /// A blocking client that writes and reads bytes; nothing it waits for takes longer than twenty seconds.
 final class RawClient {
     private let number: Int32
+    /// Kept, because the service ends with its last reference.
+    private let service: TestService
     private var buffer: [UInt8] = []
     private var isOpen = true
 
     init(_ service: TestService) throws {
+        self.service = service
         number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var patience = timeval(tv_sec: 20, tv_usec: 0)
         unsafe setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
