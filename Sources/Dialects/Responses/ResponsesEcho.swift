@@ -9,6 +9,7 @@ enum ResponsesEcho {
         _ conversation: inout Conversation
     ) throws(Refusal) -> [(key: JSONText, value: JSONFragment)] {
         let none = JSONFragment("null")
+        if let store = root.optional("store"), try store.requireBool() { conversation.ignored.append("store") }
         var members: [Member] = [
             ("instructions", fragment(root, "instructions", none)),
             ("max_output_tokens", fragment(root, "max_output_tokens", none)),
