@@ -63,10 +63,12 @@ final class TestService: Sendable {
     }
 
     deinit {
-        let worker = worker
+        let (worker, folder) = (worker, folder)
         // Unstructured: the service ends with its test, which nobody waits for.
         Task {
-            await worker.drain {}
+            await worker.drain {
+                if let pipe = unsafe popen("rm -rf '\(folder)'", "re") { _ = unsafe pclose(pipe) }
+            }
             await worker.endTurns()
         }
     }
