@@ -1,6 +1,6 @@
 /// A deadline that signals a wakeup when it is reached; cheap to move later, again and again.
 ///
-/// Confined to its loop. An alarm that is dropped never rings.
+/// Confined to its loop, which holds it while it has a deadline: cancel it when it is no longer wanted.
 public final class Alarm {
     /// When it rings; nil for never. Moving it later costs nothing, moving it earlier a step in the loop's heap.
     public var deadline: Instant? {

@@ -100,7 +100,7 @@ final class Connection {
                 case .bytes(let count):
                     // Saves the read that would only report an empty socket. Whatever comes later is told by an edge,
                     // and so is the peer's end, unless that has been told already.
-                    if count < Self.recordBytes, transport.isDrained, !readiness.hasHungUp {
+                    if count < Self.recordBytes, transport.hasEmptiedSocket, !readiness.hasHungUp {
                         readiness.readWouldBlock()
                     }
                     return .bytes(count)

@@ -26,19 +26,28 @@ struct Transport: ~Copyable {
         mutating get { session?.applicationProtocol ?? .http1 }
     }
 
-    /// True when a read that filled less than its buffer has emptied the socket: the next one would find nothing.
-    var isDrained: Bool {
-        mutating get { !(session?.hasPending ?? false) }
-    }
+    /// True when the last read has itself met the end of what the socket held: the next one would find nothing.
+    private(set) var hasEmptiedSocket = false
 
     /// Reads what is there.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> TLSResult {
-        if session != nil { return unsafe session?.read(into: buffer) ?? .closed }
-        return switch unsafe socket.read(into: buffer) {
-        case .bytes(let count): .bytes(count)
-        case .wouldBlock: .needsRead
-        case .end, .failed: .closed
+        if session != nil { return unsafe readSession(into: buffer) }
+        switch unsafe socket.read(into: buffer) {
+        case .bytes(let count):
+            hasEmptiedSocket = count < buffer.count
+            return .bytes(count)
+        case .wouldBlock: return .needsRead
+        case .end, .failed: return .closed
         }
+    }
+
+    /// A read that is served from what OpenSSL had read before says nothing about the socket: more may have come since,
+    /// and been told, and would then never be told again.
+    private mutating func readSession(into buffer: UnsafeMutableRawBufferPointer) -> TLSResult {
+        let hadPending = session?.hasPending ?? false
+        let result = unsafe session?.read(into: buffer) ?? .closed
+        hasEmptiedSocket = !hadPending && !(session?.hasPending ?? false)
+        return result
     }
 
     /// Writes what fits.
