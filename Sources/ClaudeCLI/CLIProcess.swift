@@ -287,13 +287,16 @@ public final class CLIProcess {
     }
 
     private func readErrors() {
-        while errorReadiness.isReadable, !isErrorOver {
+        for _ in 0..<Self.readsPerPoll {
+            guard errorReadiness.isReadable, !isErrorOver else { return }
             switch errorOutput.receive(from: child.errors, limit: limits.maxErrorOutputBytes) {
             case .bytes: continue
             case .wouldBlock: errorReadiness.readWouldBlock()
             case .end, .failed: isErrorOver = true
             }
         }
+        // Still readable, but nothing new will signal it.
+        wakeup.signal()
     }
 
     // MARK: - Ends

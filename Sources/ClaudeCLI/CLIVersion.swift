@@ -25,9 +25,12 @@ public enum CLIVersion {
             alarm.cancel()
         }
         var text = ErrorOutput()
+        var reads = 0
         reading: while true {
             switch text.receive(from: child.output, limit: 500) {
-            case .bytes: continue
+            case .bytes:
+                reads += 1
+                guard reads < 64 else { break reading }
             case .end, .failed: break reading
             case .wouldBlock:
                 output.readWouldBlock()

@@ -100,7 +100,9 @@ public struct LineSplitter: ~Copyable {
             if buffer.count > 4 * Self.readBytes { buffer = [UInt8](repeating: 0, count: Self.readBytes) }
         }
         guard buffer.count - end < Self.readBytes / 2 else { return }
-        if start > 0, end - start <= buffer.count / 2 {
+        // A buffer at its largest must make room by moving, however much: a read into no room would look like the end.
+        let canGrow = buffer.count < maxLineBytes + 2 * Self.readBytes
+        if start > 0, end - start <= buffer.count / 2 || !canGrow {
             for offset in 0..<end - start { buffer[offset] = buffer[start + offset] }
             scanned -= start
             end -= start

@@ -41,27 +41,45 @@ public final class TurnDirectories: Sendable {
         guard PrivateTree.empty(root, keeping: []) else { throw Self.fault("cannot empty", root) }
     }
 
-    /// Takes the lowest free directory; give it back with `release`.
+    /// Takes the lowest free directory that can be made ready; give it back with `release`.
     func take() throws(Fault) -> TurnDirectory {
-        let (slot, isPrepared) = shelf.withLock { shelf in
-            let slot = shelf.used.firstIndex(of: false) ?? shelf.used.count
-            if slot == shelf.used.count { shelf.used.append(true) } else { shelf.used[slot] = true }
-            return (slot, shelf.prepared.remove(slot) != nil)
+        var unusable: [Int] = []
+        defer { if !unusable.isEmpty { free(unusable) } }
+        while true {
+            let (slot, isPrepared) = shelf.withLock { shelf in
+                let slot = shelf.used.firstIndex(of: false) ?? shelf.used.count
+                if slot == shelf.used.count { shelf.used.append(true) } else { shelf.used[slot] = true }
+                return (slot, shelf.prepared.remove(slot) != nil)
+            }
+            let directory = TurnDirectory(slot: slot, path: "\(root)/\(slot)")
+            if isPrepared { return directory }
+            do throws(Fault) {
+                try prepare(directory)
+                return directory
+            } catch {
+                // One that a stray process still fills must not fail every later turn.
+                unusable.append(slot)
+                if unusable.count == Self.attempts { throw error }
+            }
         }
-        let directory = TurnDirectory(slot: slot, path: "\(root)/\(slot)")
-        if isPrepared { return directory }
+    }
+
+    private static let attempts = 4
+
+    private func free(_ slots: [Int]) {
+        shelf.withLock { shelf in
+            for slot in slots { shelf.used[slot] = false }
+        }
+    }
+
+    /// Makes a directory with its parts, and removes what a release could not.
+    private func prepare(_ directory: TurnDirectory) throws(Fault) {
         guard unsafe mkdir(directory.path, 0o700) == 0 || errno == EEXIST else {
-            let fault = Self.fault("cannot make", directory.path)
-            shelf.withLock { $0.used[slot] = false }
-            throw fault
+            throw Self.fault("cannot make", directory.path)
         }
-        // Makes the parts, and removes what a release could not.
         guard PrivateTree.empty(directory.path, keeping: TurnDirectory.parts) else {
-            let fault = Self.fault("cannot empty", directory.path)
-            shelf.withLock { $0.used[slot] = false }
-            throw fault
+            throw Self.fault("cannot empty", directory.path)
         }
-        return directory
     }
 
     /// Empties a directory and makes it free.

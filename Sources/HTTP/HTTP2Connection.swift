@@ -203,6 +203,9 @@ import CNGHTTP2
     func closeStream(_ id: Int32, code: UInt32) {
         if builderStream == id { builder = nil }
         guard let stream = streams.removeValue(forKey: id) else { return }
+        // Else the connection's window would shrink by what nobody has read.
+        unsafe nghttp2_session_consume_connection(session, stream.received.count)
+        stream.received = []
         if !stream.hasEndedBody {
             if endedEarly.count == Self.rememberedStreams { endedEarly.removeFirst() }
             endedEarly.append(id)

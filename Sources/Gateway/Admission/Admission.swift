@@ -26,7 +26,19 @@ final class Admission: Sendable {
     init(_ limits: Limits) { state = Mutex(State(limits: limits)) }
 
     /// Takes new limits; those who run or wait stay.
-    func change(_ limits: Limits) { state.withLock { $0.limits = limits } }
+    func change(_ limits: Limits) {
+        let granted = state.withLock { state -> [Ticket] in
+            state.limits = limits
+            var granted: [Ticket] = []
+            while state.running < limits.running, let ticket = state.dequeue() {
+                state.running += 1
+                ticket.grant()
+                granted.append(ticket)
+            }
+            return granted
+        }
+        for ticket in granted { ticket.wakeup.signal() }
+    }
 
     /// How many turns run and how many wait.
     var load: (running: Int, waiting: Int) { state.withLock { ($0.running, $0.waitingCount) } }

@@ -52,7 +52,10 @@ final class ConnectionLimiter: Sendable {
         state.withLock { state in
             let allowed = state.limits.unauthenticatedPerNetwork
             guard state.networks[network, default: Network()].unauthenticated < allowed else {
-                state.networks[network]?.waiting.append(wakeup)
+                // Asked again and again by one connection: it waits once.
+                if state.networks[network]?.waiting.contains(where: { $0 === wakeup }) == false {
+                    state.networks[network]?.waiting.append(wakeup)
+                }
                 return false
             }
             state.networks[network]?.unauthenticated += 1
@@ -71,8 +74,9 @@ final class ConnectionLimiter: Sendable {
         for wakeup in waiting { wakeup.signal() }
     }
 
-    fileprivate func release(_ network: PeerAddress.InlineBytes) {
+    fileprivate func release(_ network: PeerAddress.InlineBytes, waiting wakeup: RemoteWakeup?) {
         state.withLock { state in
+            if let wakeup { state.networks[network]?.waiting.removeAll { $0 === wakeup } }
             state.total -= 1
             state.networks[network]?.open -= 1
             if state.networks[network]?.open == 0 { state.networks[network] = nil }
@@ -85,6 +89,8 @@ struct ConnectionPlace: ~Copyable {
     private let limiter: ConnectionLimiter
     private let network: PeerAddress.InlineBytes
     private var isUnauthenticated = false
+    /// What the connection was told to wait by.
+    private var waiting: RemoteWakeup?
 
     fileprivate init(limiter: ConnectionLimiter, network: PeerAddress.InlineBytes) {
         self.limiter = limiter
@@ -93,12 +99,15 @@ struct ConnectionPlace: ~Copyable {
 
     deinit {
         if isUnauthenticated { limiter.endUnauthenticated(network) }
-        limiter.release(network)
+        limiter.release(network, waiting: waiting)
     }
 
     /// Begins the time before a key is shown; when false, try again once `wakeup` has been signalled.
     mutating func beginUnauthenticated(waking wakeup: @autoclosure () -> RemoteWakeup) -> Bool {
-        if !isUnauthenticated { isUnauthenticated = limiter.beginUnauthenticated(network, waking: wakeup()) }
+        guard !isUnauthenticated else { return true }
+        let waiting = waiting ?? wakeup()
+        self.waiting = waiting
+        isUnauthenticated = limiter.beginUnauthenticated(network, waking: waiting)
         return isUnauthenticated
     }
 

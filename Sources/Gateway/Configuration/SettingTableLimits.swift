@@ -53,7 +53,7 @@ extension Setting {
         Setting(
             "HTTP2_CONNECTION_WINDOW_BYTES", .http2,
             .size((64 << 10)...(256 << 20), \.limits.http2ConnectionWindowBytes),
-            "How much may be under way on all streams of a connection."),
+            "How much may be under way on all streams of a connection; at least enough for each."),
         count(
             "HTTP2_MAX_RESETS", 1...100_000, "resets", .http2, \.limits.http2MaxResets,
             "Streams reset in ten seconds, by the client or for its faults; more end the connection."),

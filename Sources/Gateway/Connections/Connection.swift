@@ -158,9 +158,14 @@ final class Connection {
         transport.finishWriting()
         alarm.deadline = loop.now + .seconds(Self.lingerSeconds)
         var left = Self.lingerBytes
+        var reads = 0
         while left > 0 {
             switch await receive() {
-            case .bytes(let count): left -= count
+            case .bytes(let count):
+                left -= count
+                reads += 1
+                if reads % 16 == 0 { await Task.yield() }
+                if alarm.isDue { return }
             case .woken: continue
             case .closed, .timedOut: return
             }

@@ -8,6 +8,8 @@ final class HTTP1Server {
     /// Received and not yet used, from `inputStart` on.
     private var input: [UInt8] = []
     private var inputStart = 0
+    /// True when the next head has begun behind a request that has been answered, so that its deadline is to be set.
+    private var hasHeadBegun = false
 
     private var site: Site { connection.site }
     private var limits: Limits { _read { yield site.snapshot.configuration.limits } }
@@ -37,6 +39,7 @@ final class HTTP1Server {
                 return
             }
             served += 1
+            hasHeadBegun = true
             fairness -= 1
             if fairness == 0 || connection.output.count > Self.pipelinedOutputBytes {
                 // A client on another core could keep us from ever seeing an empty socket and starve the others.
@@ -139,7 +142,10 @@ final class HTTP1Server {
         if isIdle {
             let seconds = served == 0 ? limits.requestHeadSeconds : limits.keepAliveSeconds
             connection.alarm.deadline = connection.loop.now + .seconds(seconds)
+        } else if hasHeadBegun {
+            connection.alarm.deadline = connection.loop.now + .seconds(limits.requestHeadSeconds)
         }
+        hasHeadBegun = false
         while true {
             if isIdle, connection.state.phase != .serving {
                 connection.finishWriting()
@@ -154,7 +160,7 @@ final class HTTP1Server {
                 takeScratch(count)
                 return true
             case .closed: return false
-            case .woken: continue
+            case .woken: if connection.state.phase == .ending { return false }
             case .timedOut:
                 if isIdle {
                     connection.finishWriting()
@@ -296,6 +302,8 @@ extension HTTP1Server {
             case .bytes(let count):
                 clock.note(count, now: connection.loop.now)
                 takeScratch(count)
+                // A body that comes as fast as it is read must not hold up the loop's other connections.
+                if clock.isTimeToYield { await Task.yield() }
                 return
             case .closed: throw .gone
             case .woken: if connection.state.phase == .ending { throw .gone }

@@ -34,7 +34,14 @@ final class HTTP2Server {
         var fairness = 16
         startIdleClock()
         while true {
-            guard await sendAll(), !http2.isDone else { return await end() }
+            guard await sendAll() else { return }
+            announceEndIfDraining()
+            guard await sendAll() else { return }
+            if http2.isDone { return await end() }
+            if connection.state.phase == .ending, running == 0 {
+                http2.goAway()
+                return await end()
+            }
             switch await connection.receive() {
             case .bytes(let count):
                 let bytes = unsafe UnsafeRawBufferPointer(connection.loop.scratch).bindMemory(to: UInt8.self)
@@ -54,9 +61,14 @@ final class HTTP2Server {
             case .closed: return
             case .woken: break
             case .timedOut:
-                if http2.openStreams == 0 { http2.goAway() } else { connection.alarm.deadline = nil }
+                // Nothing asked for long and no turn runs. Streams may be open all the same: a head or a body that never
+                // ends, an answer that is never read. Without the return an alarm that stays due would spin the loop.
+                if running == 0 {
+                    http2.goAway()
+                    return await end()
+                }
+                startIdleClock()
             }
-            announceEndIfDraining()
         }
     }
 
@@ -70,6 +82,7 @@ final class HTTP2Server {
         channels[id] = nil
         stream.onChange = nil
         running -= 1
+        if running == 0 { startIdleClock() }
         // What the answer left to send is the connection's business.
         connection.wakeup.signal()
     }

@@ -41,6 +41,9 @@ struct ResponseWriter: ~Copyable {
     /// Sends a whole response.
     consuming func respond(_ response: Response) async { await channel.respond(response) }
 
+    /// Gives up: the client is gone, or the service ends.
+    consuming func abandon() { channel.abort() }
+
     /// Begins a streamed response.
     consuming func stream(_ head: Response) -> StreamWriter {
         channel.begin(head)
@@ -78,6 +81,7 @@ struct BodyClock {
     private let start: Instant
     private var lastByte: Instant
     private var received = 0
+    private var reads = 0
 
     init(_ limits: Limits, now: Instant) {
         self.limits = limits
@@ -88,8 +92,12 @@ struct BodyClock {
     /// Notes bytes that have arrived.
     mutating func note(_ bytes: Int, now: Instant) {
         received += bytes
+        reads += 1
         lastByte = now
     }
+
+    /// True after every sixteenth read.
+    var isTimeToYield: Bool { reads % 16 == 0 }
 
     /// When to look again at the latest.
     var deadline: Instant {

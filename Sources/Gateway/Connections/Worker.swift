@@ -48,6 +48,8 @@ actor Worker {
     }
 
     private func accept(from index: Int) async {
+        // A service that is told to end while it starts has none any more.
+        guard index < listeners.count else { return }
         let listener = listeners[index]
         let wakeup = Wakeup()
         accepting.append(wakeup)

@@ -71,7 +71,7 @@ struct Exchange {
         do throws(Fault) {
             guard connection.state.phase == .serving else { throw .goingDown }
             return try await site.admission.permit(
-                for: turn.principal, on: connection.loop, waking: channel.wakeup, isGone: { channel.isClientGone })
+                for: turn.principal, on: connection.loop, waking: channel.wakeup, isGone: { channel.isClientGone || connection.state.phase == .ending })
         } catch {
             throw .fault(error)
         }
@@ -280,7 +280,9 @@ struct Exchange {
     private mutating func fail(_ failure: TurnFailure, _ answer: consuming ResponseWriter) async {
         let reply: ErrorReply
         switch failure {
-        case .gone: return leave(Outcome())
+        case .gone:
+            answer.abandon()
+            return leave(Outcome())
         case .refusal(let refusal):
             record.fault = "\(refusal.kind)\(refusal.param.map { " at \($0)" } ?? "")"
             reply = ErrorReply(refusal, dialect: turn.dialect, requestID: context.requestID)

@@ -16,6 +16,8 @@ actor Service {
     private var workers: [Worker] = []
     private var site: Site?
     private var isEnding = false
+    /// SIGHUPs heard since the last reload ended; several that come during one are one more.
+    private var reloadsWanted = 0
     private var busyLoops = 0
     private(set) nonisolated(unsafe) var exitStatus: Int32 = 0  // written on the loop, read after it has stopped
 
@@ -183,8 +185,20 @@ actor Service {
 
     private func hear(_ signal: Int32) async {
         switch signal {
-        case SIGHUP: await reload()
+        case SIGHUP:
+            reloadsWanted += 1
+            guard reloadsWanted == 1 else { return }
+            // Unstructured: a CLI that is slow to tell its version must not keep the watchdog or a SIGTERM waiting.
+            Task(executorPreference: loop) { await self.reloadAsWanted() }
         default: await end(signal)
+        }
+    }
+
+    private func reloadAsWanted() async {
+        while reloadsWanted > 0 {
+            reloadsWanted = 1
+            await reload()
+            reloadsWanted -= 1
         }
     }
 
@@ -203,6 +217,7 @@ actor Service {
                 ])
             }
             let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
+            guard !isEnding else { return }
             site.replace(snapshot)
             for note in loaded.notes { log.info(note) }
             log.info("reloaded")

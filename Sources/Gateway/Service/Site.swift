@@ -89,7 +89,9 @@ extension HTTP2Limits {
         self.init()
         concurrentStreams = limits.http2MaxStreams
         streamWindowBytes = limits.http2StreamWindowBytes
-        connectionWindowBytes = limits.http2ConnectionWindowBytes
+        // Streams whose bodies wait for a permit must not take the window from those that have one.
+        let sumOfWindows = (limits.http2MaxStreams + 1) * limits.http2StreamWindowBytes
+        connectionWindowBytes = max(limits.http2ConnectionWindowBytes, sumOfWindows)
         resetsPerTenSeconds = limits.http2MaxResets
         idleFramesPerTenSeconds = limits.http2MaxControlFrames
     }
