@@ -124,6 +124,19 @@ struct AdmissionTests {
         #expect(admission.load == (0, 0))
     }
 
+    @Test("a higher limit lets in those who wait at once")
+    func raised() async throws {
+        let (admission, notes) = (admission(running: 1, waiting: 5), Notes())
+        try await holding(admission) {
+            let waiter = visit(admission, as: 0, "a", notes)
+            while admission.load.waiting == 0 { await Task.yield() }
+            admission.change(Admission.Limits(running: 2, waiting: 5, waitMilliseconds: .seconds(30)))
+            await waiter.value
+            #expect(notes.all == ["a"])
+            #expect(admission.load == (1, 0))
+        }
+    }
+
     @Test("a lower limit takes effect as turns end")
     func change() async throws {
         let (admission, notes) = (admission(running: 2, waiting: 5), Notes())

@@ -26,6 +26,15 @@ struct ServingEndsTests {
         #expect(client.isEnded())
     }
 
+    @Test("the beginning of a head behind a turn's request has a deadline of its own")
+    func leftOver() async throws {
+        let client = try RawClient(try await TestService { $0.limits.requestHeadSeconds = 1 })
+        client.send(RawClient.chat("standin:echo first") + "G")
+        #expect(try client.answer().status == 200)
+        #expect(try client.answer().status == 408)
+        #expect(client.isEnded())
+    }
+
     @Test("a connection that never asks is ended without a word, and one that is idle after a request as well")
     func idle() async throws {
         let service = try await TestService {

@@ -35,6 +35,17 @@ import Testing
         #expect(count == bytes.count)
     }
 
+    /// Reads until the service ends the connection; false when it is silent for ten seconds first.
+    func isEnded() -> Bool {
+        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        unsafe setsockopt(raw.descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        var piece = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let count = unsafe SSL_read(session, &piece, Int32(piece.count))
+            if count <= 0 { return unsafe SSL_get_error(session, count) == SSL_ERROR_ZERO_RETURN }
+        }
+    }
+
     /// Reads until `text` has come `times` times; everything that has come so far.
     func read(until text: String, times: Int = 1) throws -> String {
         while true {
@@ -70,6 +81,9 @@ private enum Frames {
         return frame(1, 0x4, stream, head) + frame(0, 0x1, stream, Array(body.utf8))
     }
 
+    /// A header block that says it goes on (RFC 9113 §6.2, without END_HEADERS).
+    static func unfinishedHead(on stream: UInt8) -> [UInt8] { frame(1, 0x1, stream, [0x82, 0x87]) }
+
     static func reset(_ stream: UInt8) -> [UInt8] { frame(3, 0, stream, [0, 0, 0, 8]) }
 }
 
@@ -104,6 +118,17 @@ struct ServingTLSTests {
         let all = try client.read(until: "data: [DONE]\n\n", times: 2)
         #expect(all.contains("w40"))
         #expect(all.contains("beside "))
+    }
+
+    @Test("a head that never ends is not waited for longer than for any request, nor does it hold up the others")
+    func http2UnfinishedHead() async throws {
+        let service = try await service { $0.limits.http2IdleSeconds = 1 }
+        let client = try TLSClient(service, offering: "h2")
+        client.send(Frames.opening + Frames.unfinishedHead(on: 1))
+        #expect(client.isEnded())
+        let other = try TLSClient(service, offering: "h2")
+        other.send(Frames.opening + Frames.get("/health", on: 1))
+        #expect(try other.read(until: #""status":"ok""#).contains("uptime_seconds"))
     }
 
     @Test("a stream that the client resets takes its process with it and leaves the others alone")

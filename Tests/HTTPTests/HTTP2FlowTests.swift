@@ -52,6 +52,24 @@ struct HTTP2FlowTests {
         #expect(total == 240_000)
     }
 
+    @Test("streams that are reset with unread bodies give back the connection's window")
+    func windowAfterResets() throws {
+        let link = try Link { $0.connectionWindowBytes = 100_000 }
+        for _ in 0..<5 {
+            let id = try link.client.request("POST", body: [UInt8](repeating: 1, count: 60_000))
+            let stream = try link.next()
+            link.client.reset(id)
+            link.run()
+            #expect(stream.isReset)
+        }
+        try link.client.request("POST", body: [UInt8](repeating: 2, count: 60_000))
+        let last = try link.next()
+        link.run()
+        var body: [UInt8] = []
+        last.takeBody(into: &body)
+        #expect(body.count == 60_000)
+    }
+
     @Test("a streamed answer goes out as it comes, whole and byte by byte", arguments: [false, true])
     func streaming(bytewise: Bool) throws {
         let link = try Link(bytewise: bytewise)
