@@ -73,7 +73,7 @@ public enum ApplicationProtocol: Sendable { case http1, http2 }
     /// True when received bytes wait in the session itself, so that the socket's readiness does not tell of them.
     public var hasPending: Bool { unsafe SSL_has_pending(ssl) == 1 }
 
-    /// Encrypts and writes at most one record (16 KiB) of `bytes`, which must not be empty.
+    /// Encrypts and writes a part of `bytes`, which must not be empty: a record (16 KiB), or two after a stop.
     ///
     /// After `.needsWrite` call it again with the same bytes, at whatever address they are by then.
     public mutating func write(_ bytes: Span<UInt8>) -> TLSResult {
