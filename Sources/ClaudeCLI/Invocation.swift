@@ -66,6 +66,9 @@ public struct Invocation: Sendable {
         return plan
     }
 
+    /// Everything that is fixed about how the CLI is started, one item a line: what a self-test is good for.
+    public static var fixedParts: String { (arguments + switches).joined(separator: "\n") }
+
     private static func name(of pair: String) -> Substring { pair.prefix { $0 != "=" } }
 
     private static let switches = [

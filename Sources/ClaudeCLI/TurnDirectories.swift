@@ -41,6 +41,12 @@ public final class TurnDirectories: Sendable {
         guard PrivateTree.empty(root, keeping: []) else { throw Self.fault("cannot empty", root) }
     }
 
+    /// Removes the directory `state` and everything in it; call when all turns in it have ended.
+    public static func remove(state: String) {
+        _ = PrivateTree.empty(state, keeping: [])
+        _ = unsafe rmdir(state)
+    }
+
     /// Takes the lowest free directory that can be made ready; give it back with `release`.
     func take() throws(Fault) -> TurnDirectory {
         var unusable: [Int] = []

@@ -10,7 +10,7 @@ struct TurnSettings {
     private let model: String
     private let effort: String?
     /// The JSON object of extra parameters; empty when there are none.
-    private(set) var extraBody: [UInt8] = []
+    var extraBody: [UInt8] = []
 
     init(_ conversation: Conversation, model: String) throws(Refusal) {
         self.model = model

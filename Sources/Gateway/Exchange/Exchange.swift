@@ -70,6 +70,7 @@ struct Exchange {
     private func admit() async throws(TurnFailure) -> Permit {
         do throws(Fault) {
             guard connection.state.phase == .serving else { throw .goingDown }
+            if let fault = context.snapshot.selfTest.turnFault { throw fault }
             return try await site.admission.permit(
                 for: turn.principal, on: connection.loop, waking: channel.wakeup, isGone: { channel.isClientGone || connection.state.phase == .ending })
         } catch {
@@ -100,7 +101,11 @@ struct Exchange {
             let models = context.snapshot.configuration.models
             record.model = String(conversation.model.prefix(128))
             if conversation.effort == nil { conversation.effort = models.defaultEffort }
-            if conversation.thinking == nil, models.enablesThinking { conversation.thinking = .adaptive }
+            let features = context.snapshot.features
+            conversation.ignored += features.lost(of: conversation, in: turn.dialect)
+            if conversation.thinking == nil, models.enablesThinking, features.has(.parameters) {
+                conversation.thinking = .adaptive
+            }
             return conversation
         } catch {
             throw .refusal(error)
@@ -109,12 +114,13 @@ struct Exchange {
 
     private func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess {
         let plan: TurnPlan
+        let features = context.snapshot.features
         do throws(Refusal) {
             let model = try context.snapshot.models.resolve(conversation.model)
             plan =
                 turn.purpose == .answer
-                ? try TurnPlan(answering: conversation, model: model)
-                : try TurnPlan(counting: conversation, model: model)
+                ? try TurnPlan(answering: conversation, model: model, features: features)
+                : try TurnPlan(counting: conversation, model: model, features: features)
         } catch {
             throw .refusal(error)
         }

@@ -8,4 +8,6 @@ extension FieldName {
     static let accelBuffering: FieldName = "x-accel-buffering"
     /// The parameters that were set and could not be honoured.
     static let ignored: FieldName = "x-portcullis-ignored"
+    /// The features that the CLI's self-test found missing.
+    static let degraded: FieldName = "x-portcullis-degraded"
 }

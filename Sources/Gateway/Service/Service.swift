@@ -68,6 +68,7 @@ actor Service {
             let site = Site(snapshot, log: log)
             self.site = site
             for note in loaded.notes { log.info(note) }
+            snapshot.selfTest.tell(log)
             try await open(site)
         } catch {
             for fault in error.faults { log.error(fault.description) }
@@ -220,6 +221,7 @@ actor Service {
             guard !isEnding else { return }
             site.replace(snapshot)
             for note in loaded.notes { log.info(note) }
+            snapshot.selfTest.tell(log)
             log.info("reloaded")
             systemd.ready(status: status)
         } catch {
