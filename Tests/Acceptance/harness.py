@@ -96,6 +96,7 @@ class Gateway:
         return str(path)
 
     def start(self):
+        self.recall_self_test()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, cwd=self.folder
@@ -103,7 +104,6 @@ class Gateway:
         return self
 
     def ready(self):
-        self.recall_self_test()
         self.start()
         eventually(self.answers_or_died, "the gateway answers /health", within=30)
         assert self.process.poll() is None, f"the gateway did not start:\n{self.log()}"

@@ -16,6 +16,7 @@ enum SelfTest {
 
     /// Tries the CLI at `path`; its processes live in a private directory below `state`. Call on `loop`.
     static func run(path: String, state: String, on loop: EventLoop) async -> SelfTestReport {
+        TurnDirectories.removeLeftovers("self-test-", in: state)
         let directory = "\(state)/self-test-\(getpid())"
         defer { TurnDirectories.remove(state: directory) }
         let wakeup = Wakeup()
