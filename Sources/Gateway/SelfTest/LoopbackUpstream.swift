@@ -21,7 +21,8 @@ final class LoopbackUpstream {
     let port: UInt16
 
     private let loop: EventLoop
-    private let wakeup: Wakeup
+    /// Signalled whenever there may be something to do.
+    let wakeup: Wakeup
     private let listener: Listener
     private let readiness: Readiness
     private var clients: [LoopbackClient] = []

@@ -66,8 +66,8 @@ struct SelfTestMemory: Sendable {
         _ = unsafe unlink(fresh)
         let descriptor = unsafe open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return false }
-        let isWritten = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) } == bytes.count
-        let isSafe = isWritten && fsync(descriptor) == 0
+        let count = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+        let isSafe = count == bytes.count && fsync(descriptor) == 0
         close(descriptor)
         guard isSafe, unsafe rename(fresh, path) == 0 else {
             _ = unsafe unlink(fresh)
