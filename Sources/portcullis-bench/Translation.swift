@@ -6,12 +6,12 @@ import Vocabulary
 
 /// What it costs to turn one delta of the CLI into one event of each dialect, in CPU time and allocations.
 ///
-/// An answer has about 4,000 deltas, which is long: the Responses dialect keeps its text for the closing events.
+/// An answer has about 1,000 deltas of 128 bytes, which is long: the Responses dialect keeps its text for the closing events.
 func measureTranslation(answers: Int) throws(BenchFault) {
     let delta = deltaLine
     // As many lines as one read of the pipe brings.
     let perRead = 65_536 / delta.count
-    let reads = 4_000 / perRead
+    let reads = 1_000 / perRead
     let block = Array(repeatElement(delta, count: perRead).joined())
     for dialect in Dialect.allCases {
         var (seconds, allocations, written) = (0.0, 0 as UInt, 0)
