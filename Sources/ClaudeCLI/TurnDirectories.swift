@@ -41,10 +41,11 @@ public final class TurnDirectories: Sendable {
         guard PrivateTree.empty(root, keeping: []) else { throw Self.fault("cannot empty", root) }
     }
 
-    /// Removes the directories `prefix`PID in `state` that processes which are gone have left there.
+    /// Removes the directories `prefix`PID-… in `state` that processes which are gone have left there.
     public static func removeLeftovers(_ prefix: String, in state: String) {
         for name in PrivateTree.names(in: state) where name.hasPrefix(prefix) {
-            guard let pid = Int32(name.dropFirst(prefix.count)), pid > 0 else { continue }
+            let digits = name.dropFirst(prefix.count).prefix { $0 != "-" }
+            guard let pid = Int32(digits), pid > 0 else { continue }
             if Glibc.kill(pid, 0) != 0, errno == ESRCH { remove(state: "\(state)/\(name)") }
         }
     }

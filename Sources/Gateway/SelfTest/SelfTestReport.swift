@@ -15,7 +15,7 @@ struct SelfTestReport: Sendable, Equatable {
     let outcome: Outcome
     /// True when the result came from an earlier start.
     var isRemembered = false
-    /// False when a part of the test ran out of time: the next start tries again.
+    /// False when a part of the test ran out of time: it is not remembered, and tried again.
     var isFinal = true
 
     init(_ outcome: Outcome) { self.outcome = outcome }
