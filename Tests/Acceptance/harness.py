@@ -103,9 +103,9 @@ class Gateway:
             )
         return self
 
-    def ready(self):
+    def ready(self, within=30):
         self.start()
-        eventually(self.answers_or_died, "the gateway answers /health", within=30)
+        eventually(self.answers_or_died, "the gateway answers /health", within=within)
         assert self.process.poll() is None, f"the gateway did not start:\n{self.log()}"
         if self.self_test_file.exists():
             SELF_TESTS[self.cli] = self.self_test_file.read_text()

@@ -120,11 +120,11 @@ def crippled(wrapper, make_gateway):
     return make
 
 
-def settled(gateway):
+def settled(gateway, is_settled=None):
     """Starts it anew until its self-test was not cut short, as it is on a machine that does too much at once."""
     for _ in range(5):
-        gateway.ready()
-        if gateway.self_test_file.exists():
+        gateway.ready(within=60)
+        if (is_settled or gateway.self_test_file.exists)():
             break
         gateway.stop()
     return gateway
@@ -167,8 +167,8 @@ def test_the_real_cli_passes_in_every_part(make_gateway, wrapper):
 @pytest.mark.core
 def test_nothing_of_a_self_test_reaches_the_operators_upstream_or_stays(make_gateway, claude, upstream):
     before = len(upstream.recorded())
-    gateway = make_gateway(env={"SELF_TEST": "always"}).ready()
-    eventually(lambda: gateway.health()["self_test"] == "passed", "the test was not cut short", within=90)
+    gateway = make_gateway(env={"SELF_TEST": "always"})
+    settled(gateway, lambda: gateway.health()["self_test"] == "passed")
     assert len(upstream.recorded()) == before
     assert gateway.children() == []
     assert sorted(os.listdir(gateway.folder / "state")) == ["self-test.json", "turns"]
@@ -202,9 +202,8 @@ def test_a_result_is_remembered_for_the_same_cli_only(make_gateway, wrapper):
 def test_a_spoilt_memory_is_tried_anew(make_gateway, wrapper, content):
     gateway = make_gateway(cli=wrapper.write())
     gateway.private_file("state/self-test.json", content)
-    gateway.ready()
-    assert wrapper.starts() >= 1
-    eventually(lambda: gateway.health()["self_test"] == "passed", "the test was not cut short", within=90)
+    settled(gateway, lambda: gateway.health()["self_test"] == "passed")
+    assert wrapper.starts() >= 1 and gateway.health()["self_test"] == "passed"
 
 
 def test_a_reload_tries_a_cli_that_has_changed(make_gateway, wrapper):
@@ -391,7 +390,7 @@ FAULT
 def test_a_program_that_never_answers_holds_the_start_up_for_seconds_only(make_gateway, wrapper, fault):
     began = time.monotonic()
     gateway = make_gateway(cli=wrapper.write(fault, NO_CLI), env={"REQUEST_TIMEOUT_MS": "1000"}).ready()
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 30
     assert gateway.children() == [] and wrapper.starts() <= 8
     assert gateway.health()["self_test"] == "untested"
     assert "self-test: untested, the CLI gives no answer" in gateway.log()
@@ -407,8 +406,8 @@ def change(row):
     return row
 """
     began = time.monotonic()
-    gateway = make_gateway(cli=wrapper.write(hanging)).ready()
-    assert time.monotonic() - began < 25
+    gateway = make_gateway(cli=wrapper.write(hanging)).ready(within=60)
+    assert time.monotonic() - began < 45
     assert {"history", "token-count"} <= set(gateway.health()["degraded"])
     assert not gateway.self_test_file.exists(), "what time has cut short is not remembered"
     assert gateway.children() == []

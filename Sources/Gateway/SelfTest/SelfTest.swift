@@ -10,7 +10,7 @@ import Vocabulary
 /// seconds at most; all of them are gone at the end, with their directories.
 enum SelfTest {
     /// The most a whole test may take.
-    private static let totalMilliseconds = 16_000
+    private static let totalMilliseconds = 15_000
     /// When processes that even SIGKILL has not ended are given up.
     private static let graceMilliseconds = 2_000
     private static let concurrent = 2
@@ -39,7 +39,7 @@ enum SelfTest {
     }
 
     private static func run(_ bench: SelfTestBench) async -> SelfTestReport {
-        let limit = bench.loop.now + Milliseconds(totalMilliseconds)
+        let limit = bench.loop.now + Milliseconds(totalMilliseconds * bench.limits.factor)
         let first = await finish([.question, .tools, .history, .count], bench, until: limit)
         guard first.contains(where: \.isContacted) else { return untested(first) }
         // A machine under load makes a turn run out of time and a stop come late, the latter more than once.
@@ -115,17 +115,28 @@ struct SelfTestBench {
     let loop: EventLoop
     let wakeup: Wakeup
     let upstream: LoopbackUpstream
+    let limits = SelfTestLimits()
+}
 
-    /// Bounds of seconds, and no second attempt of the CLI's own.
-    static let limits: CLILimits = {
+/// The bounds of a self-test: seconds for a turn, doubled where more wants to run than the machine has cores for, and
+/// no second attempt of the CLI's own.
+struct SelfTestLimits {
+    /// 1, or 2 on a busy machine.
+    let factor: Int
+    let turn: CLILimits
+
+    init() {
+        var load = 0.0
+        let isKnown = unsafe getloadavg(&load, 1) == 1
+        factor = isKnown && load > Double(2 * max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) ? 2 : 1
         var limits = CLILimits()
-        limits.requestMilliseconds = 8_000
-        limits.stallSeconds = 8
+        limits.requestMilliseconds = 7_000 * factor
+        limits.stallSeconds = 7 * factor
         limits.maxRetries = 0
         limits.retryPatienceMilliseconds = 0
         limits.graceMilliseconds = 300
-        return limits
-    }()
+        turn = limits
+    }
 }
 
 /// One turn of a self-test, from its process's start until it is gone. Confined to its loop.
@@ -202,7 +213,7 @@ final class SelfTestTurn {
             path: bench.path,
             operatorEnvironment: ["ANTHROPIC_BASE_URL=\(url)", "CLAUDE_CODE_OAUTH_TOKEN=selftest-\(token)"],
             loginDirectory: "/nonexistent")
-        let supply = CLISupply(invocation, limits: SelfTestBench.limits, directories: bench.directories)
+        let supply = CLISupply(invocation, limits: bench.limits.turn, directories: bench.directories)
         do {
             let process = try supply.obtain(on: bench.loop, waking: bench.wakeup)
             self.process = process
