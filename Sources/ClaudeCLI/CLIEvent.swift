@@ -85,6 +85,8 @@ struct CLIControlResponse {
     var isSuccess: Bool
     var error: JSONSlice?
     var totalTokens: Int?
+    /// For `mcp_set_servers`: the object of reasons by server that did not start, raw.
+    var errors: JSONSlice?
 }
 
 /// Token counts of one line; nil where it says nothing.

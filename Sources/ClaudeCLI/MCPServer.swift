@@ -1,0 +1,207 @@
+public import Vocabulary
+
+/// A server of tools that the operator has registered and that the CLI starts, or calls, itself.
+public struct MCPServer: Sendable {
+    /// Its name, part of its tools' names: letters, digits, `_`, `-`, and no two `_` in a row.
+    public var name: String
+    /// Its definition as the CLI takes it, a JSON object. Holds the operator's secrets.
+    public var definition: JSONFragment
+    /// What of the definition must not show: values of variables and header fields.
+    public var secrets: [String]
+
+    /// A server whose definition was checked.
+    public init(name: String, definition: JSONFragment, secrets: [String]) {
+        self.name = name
+        self.definition = definition
+        self.secrets = secrets
+    }
+}
+
+/// The registered servers of one turn.
+///
+/// They reach the CLI by its standard input only, so that their secrets stand in no command line. The model
+/// sees their tools as `mcp__SERVER__TOOL`; the client's own keep their names, so that the two cannot meet.
+public struct ActiveServers: Sendable {
+    /// The servers; empty in most turns.
+    public var servers: [MCPServer]
+    /// How often in one turn the model may call their tools and be answered.
+    public var maxRounds: Int
+
+    /// No servers.
+    public static let none = ActiveServers([], maxRounds: 0)
+
+    /// These servers.
+    public init(_ servers: [MCPServer], maxRounds: Int) {
+        self.servers = servers
+        self.maxRounds = maxRounds
+    }
+
+    var isEmpty: Bool { servers.isEmpty }
+    var names: String { servers.map(\.name).joined(separator: ", ") }
+
+    /// The id of the request that hands them over.
+    static let requestID: StaticString = "m"
+
+    /// Writes the row that makes them the CLI's servers; the client's own tools must be named again, or they
+    /// would be taken away.
+    func write(to rows: inout RowWriter, withClientTools: Bool) {
+        rows.beginObject()
+        rows.raw("\"type\":\"control_request\"")
+        rows.key("request_id")
+        rows.literal(Self.requestID)
+        rows.key("request")
+        rows.beginObject()
+        rows.raw("\"subtype\":\"mcp_set_servers\"")
+        rows.key("servers")
+        rows.beginObject()
+        if withClientTools {
+            rows.key(ClientTools.serverName)
+            rows.raw("{\"type\":\"sdk\",\"name\":\"c\"}")
+        }
+        for server in servers {
+            rows.key(text: JSONText(server.name))
+            rows.fragment(server.definition)
+        }
+        rows.endObject()
+        rows.endObject()
+        rows.endObject()
+        rows.endRow()
+    }
+
+    /// Writes the rule that lets the model call their tools; without it the CLI would refuse each call.
+    func writePermissions(to rows: inout RowWriter) {
+        guard !isEmpty else { return }
+        rows.key("permissions")
+        rows.beginObject()
+        rows.key("allow")
+        rows.beginArray()
+        for server in servers { rows.string("mcp__\(server.name)") }
+        rows.endArray()
+        rows.endObject()
+    }
+
+    /// Refuses a tool of the client's that would pass for one of theirs.
+    func check(_ tools: [Tool]) throws(Refusal) {
+        guard !isEmpty else { return }
+        for (index, tool) in tools.enumerated() where owns(tool.name) {
+            let path = "tools[\(index)].name"
+            throw Refusal(
+                .invalidRequest, "\(path): names of this form belong to the MCP servers of this request",
+                param: path)
+        }
+    }
+
+    /// True for the tools of these servers; the CLI makes their names of letters, digits, `_` and `-`.
+    func owns(_ tool: JSONText) -> Bool {
+        let name = tool.escaped
+        return servers.contains { server in
+            name.starts(with: "mcp__".utf8) && name.dropFirst(5).starts(with: server.name.utf8)
+                && name.dropFirst(5 + server.name.utf8.count).starts(with: "__".utf8)
+        }
+    }
+
+    /// What the CLI says of servers that did not start, in words for the client and the log; nil when all did.
+    ///
+    /// `errors` is an object of reasons by server, which foreign programs have a hand in.
+    func fault(from errors: JSONSlice, in line: Span<UInt8>) -> Fault? {
+        let text = JSONFragment(validated: errors.text(in: line).escaped)
+        guard let document = try? JSONDocument(parsing: Array(text.bytes)) else { return notStarted("", "") }
+        var members = document.root.members
+        guard let (name, reason) = members.next() else { return nil }
+        let known = servers.first { JSONText($0.name) == name }
+        return notStarted(known.map { " '\($0.name)'" } ?? "", reason.text?.string ?? "no reason given")
+    }
+
+    /// What is said when the CLI has not even said which server it waits for.
+    var lateFault: Fault { notStarted("s in time: \(names)", "no answer") }
+
+    private func notStarted(_ which: String, _ reason: String) -> Fault {
+        Fault(
+            .badGateway, "The MCP server\(which) could not be started or reached.", detail: redacted(reason))
+    }
+
+    /// The text on one line without the servers' secrets: a server may repeat what it was given.
+    func redacted(_ text: String) -> String {
+        var bytes = Array(text.utf8)
+        for secret in servers.flatMap(\.secrets) where secret.utf8.count >= Self.shortestSecret {
+            bytes = Self.removing(Array(secret.utf8), from: bytes)
+        }
+        return Redaction.clean(String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// Shorter values, `1` or `true`, are switches, and hiding them would make any text unreadable.
+    private static let shortestSecret = 6
+
+    private static func removing(_ secret: [UInt8], from bytes: [UInt8]) -> [UInt8] {
+        var kept: [UInt8] = []
+        var rest = bytes[...]
+        while let first = rest.first {
+            if rest.starts(with: secret) {
+                kept += "[redacted]".utf8
+                rest = rest.dropFirst(secret.count)
+            } else {
+                kept.append(first)
+                rest = rest.dropFirst()
+            }
+        }
+        return kept
+    }
+}
+
+/// What of a running turn's messages belongs to the servers: calls the CLI answers by itself.
+struct ServerCalls {
+    private let servers: ActiveServers
+    /// Messages that called nothing but the servers' tools.
+    private(set) var rounds = 0
+    /// Tokens of those messages.
+    private(set) var spent = Usage()
+    private var own = 0
+    private var clients = 0
+
+    init(_ servers: ActiveServers) { self.servers = servers }
+
+    /// True once a call of theirs was seen in this turn.
+    var hasCalled: Bool { rounds > 0 || own > 0 }
+
+    /// Notes a call that begins; true when it is theirs and so not the client's to see.
+    mutating func take(_ tool: JSONText) -> Bool {
+        let isOwn = !servers.isEmpty && servers.owns(tool)
+        if isOwn { own += 1 } else { clients += 1 }
+        return isOwn
+    }
+
+    /// The fault of a call beyond the allowed rounds; nil when it is within them.
+    var excess: Fault? {
+        guard rounds >= servers.maxRounds else { return nil }
+        let times = "\(servers.maxRounds) times"
+        return Fault(
+            .badGateway, "The model called tools of MCP servers more than \(times) in a row (MCP_MAX_ROUNDS).",
+            detail: servers.names, shouldRetry: false)
+    }
+
+    /// Forgets the calls of a message that begins, or of one that broke.
+    mutating func beginMessage() { (own, clients) = (0, 0) }
+
+    /// True when the message that ends called theirs alone; the CLI then goes on by itself.
+    mutating func endsRound(_ reason: StopReason, _ usage: Usage) -> Bool {
+        guard reason == .toolUse, own > 0, clients == 0 else { return false }
+        rounds += 1
+        spent.add(usage)
+        beginMessage()
+        return true
+    }
+}
+
+extension Usage {
+    /// Adds the tokens of another message; the tier is the newest.
+    mutating func add(_ other: Usage) {
+        inputTokens += other.inputTokens
+        cacheCreationTokens += other.cacheCreationTokens
+        cacheCreation5mTokens += other.cacheCreation5mTokens
+        cacheCreation1hTokens += other.cacheCreation1hTokens
+        cacheReadTokens += other.cacheReadTokens
+        outputTokens += other.outputTokens
+        thinkingTokens += other.thinkingTokens
+        serviceTier = other.serviceTier ?? serviceTier
+    }
+}
