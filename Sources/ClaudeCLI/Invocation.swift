@@ -74,8 +74,8 @@ public struct Invocation: Sendable {
             "MCP_TIMEOUT=\(limits.serverStartMilliseconds)",
             // All at once: else the fourth server begins to start when one of the first three has.
             "MCP_SERVER_CONNECTION_BATCH_SIZE=64",
-            // A large result is cut, as the model is told; else it were put into a file, and the model told its
-            // path. From 50,000 characters on it would be put there in any case.
+            // A large result is cut, and the model told so; else it would be put into a file and the model told
+            // the path. From 50,000 characters on the CLI does that in any case: this is just below.
             "ENABLE_MCP_LARGE_OUTPUT_FILES=false", "MAX_MCP_OUTPUT_TOKENS=12000",
         ]
     }

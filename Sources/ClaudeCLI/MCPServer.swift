@@ -39,58 +39,6 @@ public struct ActiveServers: Sendable {
     var isEmpty: Bool { servers.isEmpty }
     var names: String { servers.map(\.name).joined(separator: ", ") }
 
-    /// The id of the request that hands them over.
-    static let requestID: StaticString = "m"
-
-    /// Writes the row that makes them the CLI's servers; the client's own tools must be named again, or they
-    /// would be taken away.
-    func write(to rows: inout RowWriter, withClientTools: Bool) {
-        rows.beginObject()
-        rows.raw("\"type\":\"control_request\"")
-        rows.key("request_id")
-        rows.literal(Self.requestID)
-        rows.key("request")
-        rows.beginObject()
-        rows.raw("\"subtype\":\"mcp_set_servers\"")
-        rows.key("servers")
-        rows.beginObject()
-        if withClientTools {
-            rows.key(ClientTools.serverName)
-            rows.raw("{\"type\":\"sdk\",\"name\":\"c\"}")
-        }
-        for server in servers {
-            rows.key(text: JSONText(server.name))
-            rows.fragment(server.definition)
-        }
-        rows.endObject()
-        rows.endObject()
-        rows.endObject()
-        rows.endRow()
-    }
-
-    /// Writes the rule that lets the model call their tools; without it the CLI would refuse each call.
-    func writePermissions(to rows: inout RowWriter) {
-        guard !isEmpty else { return }
-        rows.key("permissions")
-        rows.beginObject()
-        rows.key("allow")
-        rows.beginArray()
-        for server in servers { rows.string("mcp__\(server.name)") }
-        rows.endArray()
-        rows.endObject()
-    }
-
-    /// Refuses a tool of the client's that would pass for one of theirs.
-    func check(_ tools: [Tool]) throws(Refusal) {
-        guard !isEmpty else { return }
-        for (index, tool) in tools.enumerated() where owns(tool.name) {
-            let path = "tools[\(index)].name"
-            throw Refusal(
-                .invalidRequest, "\(path): names of this form belong to the MCP servers of this request",
-                param: path)
-        }
-    }
-
     /// True for the tools of these servers; the CLI makes their names of letters, digits, `_` and `-`.
     func owns(_ tool: JSONText) -> Bool {
         let name = tool.escaped
@@ -100,7 +48,7 @@ public struct ActiveServers: Sendable {
         }
     }
 
-    /// What the CLI says of servers that did not start, in words for the client and the log; nil when all did.
+    /// What the CLI says of servers that did not start, in words for client and log; nil when all did.
     ///
     /// `errors` is an object of reasons by server, which foreign programs have a hand in.
     func fault(from errors: JSONSlice, in line: Span<UInt8>) -> Fault? {
@@ -145,63 +93,5 @@ public struct ActiveServers: Sendable {
             }
         }
         return kept
-    }
-}
-
-/// What of a running turn's messages belongs to the servers: calls the CLI answers by itself.
-struct ServerCalls {
-    private let servers: ActiveServers
-    /// Messages that called nothing but the servers' tools.
-    private(set) var rounds = 0
-    /// Tokens of those messages.
-    private(set) var spent = Usage()
-    private var own = 0
-    private var clients = 0
-
-    init(_ servers: ActiveServers) { self.servers = servers }
-
-    /// True once a call of theirs was seen in this turn.
-    var hasCalled: Bool { rounds > 0 || own > 0 }
-
-    /// Notes a call that begins; true when it is theirs and so not the client's to see.
-    mutating func take(_ tool: JSONText) -> Bool {
-        let isOwn = !servers.isEmpty && servers.owns(tool)
-        if isOwn { own += 1 } else { clients += 1 }
-        return isOwn
-    }
-
-    /// The fault of a call beyond the allowed rounds; nil when it is within them.
-    var excess: Fault? {
-        guard rounds >= servers.maxRounds else { return nil }
-        let times = "\(servers.maxRounds) times"
-        return Fault(
-            .badGateway, "The model called tools of MCP servers more than \(times) in a row (MCP_MAX_ROUNDS).",
-            detail: servers.names, shouldRetry: false)
-    }
-
-    /// Forgets the calls of a message that begins, or of one that broke.
-    mutating func beginMessage() { (own, clients) = (0, 0) }
-
-    /// True when the message that ends called theirs alone; the CLI then goes on by itself.
-    mutating func endsRound(_ reason: StopReason, _ usage: Usage) -> Bool {
-        guard reason == .toolUse, own > 0, clients == 0 else { return false }
-        rounds += 1
-        spent.add(usage)
-        beginMessage()
-        return true
-    }
-}
-
-extension Usage {
-    /// Adds the tokens of another message; the tier is the newest.
-    mutating func add(_ other: Usage) {
-        inputTokens += other.inputTokens
-        cacheCreationTokens += other.cacheCreationTokens
-        cacheCreation5mTokens += other.cacheCreation5mTokens
-        cacheCreation1hTokens += other.cacheCreation1hTokens
-        cacheReadTokens += other.cacheReadTokens
-        outputTokens += other.outputTokens
-        thinkingTokens += other.thinkingTokens
-        serviceTier = other.serviceTier ?? serviceTier
     }
 }

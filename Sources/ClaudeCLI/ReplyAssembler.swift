@@ -5,8 +5,8 @@ import Vocabulary
 /// The CLI may ask the vendor more than once in a turn: again after a failure, or for more when it finds an
 /// answer too short. What the client has not seen of a broken attempt is dropped silently; once a piece was
 /// forwarded, another attempt ends the reply as failed. What follows a complete answer is never asked for.
-/// Only a message that calls nothing but tools of registered servers is followed by another: its calls are left
-/// out, and what the messages say is one reply.
+/// Only a message that calls nothing but tools of registered servers is followed by another: its calls are
+/// left out, and what the messages say is one reply.
 struct ReplyAssembler {
     /// What the owner of the process has to do now.
     enum Action: Equatable {
@@ -163,8 +163,8 @@ struct ReplyAssembler {
         return .goOn
     }
 
-    /// Leaves out a call that the CLI answers itself. One beyond the bound is not waited for: the CLI begins to
-    /// run a tool before the message has ended.
+    /// Leaves out a call that the CLI answers itself. One beyond the bound is not waited for: the CLI begins
+    /// to run a tool before the message has ended.
     private mutating func hide(_ index: Int, _ emit: (ReplyEvent) -> Void) -> Action {
         guard start != nil, state == .waiting || state == .streaming else { return disorder(emit) }
         if let excess = calls.excess { return failNow(excess, emit) }
@@ -230,7 +230,7 @@ struct ReplyAssembler {
         return .kill
     }
 
-    /// The CLI answers the calls and asks the model again; that message may fail and be repeated like the first.
+    /// The CLI answers the calls and asks the model again; that request may be repeated like the first.
     private mutating func nextRound() -> Action {
         state = .waiting
         start = nil

@@ -1,7 +1,7 @@
 """Two small MCP servers: a program on standard input and output, and one behind HTTP.
 
 Run as a program it serves over its standard input and output; TOKEN in its environment is its secret. How it
-behaves, STARTS says: `well` (also without it), `never`, `dying`, `flooding`, or `untold` (without its tools).
+behaves, STARTS says: `well` (also without it), `never`, `dying` or `flooding`.
 """
 import json
 import os
@@ -18,7 +18,8 @@ def answer(message, respond):
     method = message["method"]
     if method == "initialize":
         version = message["params"]["protocolVersion"]
-        return {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": {"name": "t", "version": "1"}}
+        server = {"name": "tests", "version": "1"}
+        return {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": server}
     if method == "tools/list":
         schema = {"type": "object", "properties": {"q": {"type": "string"}}}
         return {"tools": [{"name": name, "description": name, "inputSchema": schema} for name in TOOLS]}

@@ -4,8 +4,8 @@ import Vocabulary
 
 /// The grammar of the registry: `{"mcpServers": {"name": {…}}}`, as in the CLI's own `--mcp-config`.
 ///
-/// It is stricter than the CLI, which starts what it can and is silent about the rest. Faults name the file and
-/// the server, never a value.
+/// It is stricter than the CLI, which starts what it can and is silent about the rest. Faults name the file
+/// and the server, never a value.
 enum MCPFile {
     static let maximumBytes = 1 << 20
 
@@ -173,7 +173,8 @@ private struct MCPServerReader {
             command.hasPrefix("/") ? [command]
             : command.contains("/") ? [] : searchPath.map { "\($0)/\(command)" }
         guard !candidates.isEmpty else {
-            throw ValueProblem("command must be an absolute path or a name on \(searchPath.joined(separator: ":"))")
+            let path = searchPath.joined(separator: ":")
+            throw ValueProblem("command must be an absolute path or a name on \(path)")
         }
         for path in candidates {
             var status = stat()
@@ -204,7 +205,9 @@ private struct MCPServerReader {
     }
 
     private func text(_ value: JSONValue, _ what: String) throws(ValueProblem) -> String {
-        guard let text = value.text?.string else { throw ValueProblem("\(what) holds something else than text") }
+        guard let text = value.text?.string else {
+            throw ValueProblem("\(what) holds something else than text")
+        }
         guard !text.utf8.contains(0) else { throw ValueProblem("\(what) holds a zero byte") }
         // The CLI replaces it when it reads such a file itself, but not in what it is handed.
         guard !text.contains("${") else {

@@ -40,7 +40,8 @@ public struct MCPRegistry: Sendable {
         self.settings = settings
         if let unknown = unknown(in: settings.allowedByDefault) {
             throw ConfigurationFaults([
-                ConfigurationFault("MCP_DEFAULT_ALLOWED", "\(quoted(unknown)) is no server of PROXY_MCP_CONFIG")
+                ConfigurationFault(
+                    "MCP_DEFAULT_ALLOWED", "\(quoted(unknown)) is no server of PROXY_MCP_CONFIG")
             ])
         }
     }
@@ -71,8 +72,8 @@ public struct MCPRegistry: Sendable {
         return names.contains("*") ? servers : servers.filter { names.contains($0.name) }
     }
 
-    /// The servers that a request switches on by its body's `metadata.mcp_servers` and by `fieldNames`, what stands
-    /// in its header field `x-mcp-servers`; both together count.
+    /// The servers that a request switches on by its body's `metadata.mcp_servers` and by `fieldNames`, those
+    /// of its header field `x-mcp-servers`; both together count.
     func activate(
         metadata: JSONFragment?, fieldNames: [String], options: KeyOptions
     ) throws(Refusal) -> ActiveServers {
@@ -97,7 +98,8 @@ public struct MCPRegistry: Sendable {
         let list = allowed.isEmpty ? "" : ": \(allowed.joined(separator: ", "))"
         return Refusal(
             .invalidRequest,
-            "\(place): must name MCP servers that this key may switch on; \(known) allowed\(list)", param: place)
+            "\(place): must name MCP servers that this key may switch on; \(known) allowed\(list)",
+            param: place)
     }
 
     /// A list with commas, which is all that OpenAI's metadata can hold, or an array.
@@ -111,7 +113,8 @@ public struct MCPRegistry: Sendable {
             guard let text = element.text else {
                 let path = "metadata.mcp_servers"
                 throw Refusal(
-                    .invalidRequest, "\(path): expected a string of names or an array of strings", param: path)
+                    .invalidRequest, "\(path): expected a string of names or an array of strings",
+                    param: path)
             }
             names.append(text.string)
         }
