@@ -4,6 +4,9 @@ extension ActiveServers {
     /// The id of the request that hands them over.
     static let requestID: StaticString = "m"
 
+    /// The id of the request that asks what has become of them.
+    static let statusID: StaticString = "v"
+
     /// Writes the row that makes them the CLI's servers; the client's own tools must be named again, or they
     /// would be taken away.
     func write(to rows: inout RowWriter, withClientTools: Bool) {
@@ -26,6 +29,18 @@ extension ActiveServers {
         }
         rows.endObject()
         rows.endObject()
+        rows.endObject()
+        rows.endRow()
+    }
+
+    /// Writes the row that asks for their state and tools: of a server that starts and then does not tell its
+    /// tools the CLI says nothing, and the model would be asked without them.
+    func writeStatus(to rows: inout RowWriter) {
+        rows.beginObject()
+        rows.raw("\"type\":\"control_request\"")
+        rows.key("request_id")
+        rows.literal(Self.statusID)
+        rows.raw("\"request\":{\"subtype\":\"mcp_status\"}")
         rows.endObject()
         rows.endRow()
     }

@@ -12,6 +12,7 @@ struct CLILineFields {
     var messageID: JSONSlice?
     var totalTokens: Int?
     var serverErrors: JSONSlice?
+    var servers: JSONSlice?
     var rateLimit: JSONSlice?
     var resetsAt: Int?
     var result = CLIResult()
@@ -48,7 +49,7 @@ struct CLILineFields {
             return .controlResponse(
                 CLIControlResponse(
                     id: requestID, isSuccess: isSuccess, error: error, totalTokens: totalTokens,
-                    errors: serverErrors))
+                    errors: serverErrors, servers: servers))
         }
         return .ignored
     }

@@ -282,9 +282,7 @@ public final class CLIProcess {
         _ response: CLIControlResponse, _ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void
     ) {
         if response.isSuccess {
-            if serversDeadline != nil, response.id.matches(ActiveServers.requestID, in: line) {
-                return serversStarted(response, line, take)
-            }
+            if serversDeadline != nil { return serversAnswer(response, line, take) }
             guard response.id.matches(TurnPlan.countID, in: line) else { return }
             if let tokens = response.totalTokens {
                 countedTokens = tokens
@@ -296,14 +294,19 @@ public final class CLIProcess {
     }
 
     /// An answer without the servers would be another answer than the one asked for.
-    private func serversStarted(
+    private func serversAnswer(
         _ response: CLIControlResponse, _ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void
     ) {
-        serversDeadline = nil
-        if let errors = response.errors, let fault = servers.fault(from: errors, in: line) {
-            return fail(fault, take)
+        let fault: Fault?
+        if response.id.matches(ActiveServers.requestID, in: line) {
+            fault = response.errors.flatMap { servers.fault(from: $0, in: line) }
+        } else if response.id.matches(ActiveServers.statusID, in: line) {
+            serversDeadline = nil
+            fault = servers.fault(fromStatus: response.servers, in: line)
+        } else {
+            return
         }
-        writeNextPortion()
+        if let fault { fail(fault, take) } else { writeNextPortion() }
     }
 
     private func answer(

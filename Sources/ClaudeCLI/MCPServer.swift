@@ -60,6 +60,24 @@ public struct ActiveServers: Sendable {
         return notStarted(known.map { " '\($0.name)'" } ?? "", reason.text?.string ?? "no reason given")
     }
 
+    /// What is wrong with their state as the CLI lists it, an array that also holds their secrets; nil when all
+    /// are connected and have told their tools.
+    func fault(fromStatus list: JSONSlice?, in line: Span<UInt8>) -> Fault? {
+        let bytes = list.map { Array($0.text(in: line).escaped) } ?? []
+        guard let document = try? JSONDocument(parsing: bytes), document.root.kind == .array else {
+            return notStarted("s: \(names)", "no state")
+        }
+        for server in servers {
+            let state = document.root.elements.first { $0["name"]?.text == JSONText(server.name) }
+            let isReady = state?["status"]?.text?.matches("connected") ?? false
+            let hasTools = state?["tools"]?.elements.contains { _ in true } ?? false
+            if !isReady || !hasTools {
+                return notStarted(" '\(server.name)'", isReady ? "it tells no tools" : "not connected")
+            }
+        }
+        return nil
+    }
+
     /// What is said when the CLI has not even said which server it waits for.
     var lateFault: Fault { notStarted("s in time: \(names)", "no answer") }
 

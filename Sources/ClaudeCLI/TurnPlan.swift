@@ -53,6 +53,9 @@ public struct TurnPlan: Sendable {
             // They are waited for before the first message: the model must not be asked without their tools.
             portions.append(rows.pieces())
             rows = RowWriter()
+            servers.writeStatus(to: &rows)
+            portions.append(rows.pieces())
+            rows = RowWriter()
         }
         for (index, message) in messages.enumerated() {
             guard message.role == .user else {

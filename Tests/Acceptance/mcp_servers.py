@@ -1,7 +1,7 @@
 """Two small MCP servers: a program on standard input and output, and one behind HTTP.
 
 Run as a program it serves over its standard input and output; TOKEN in its environment is its secret. How it
-behaves, STARTS says: `well` (also without it), `never`, `dying` or `flooding`.
+behaves, STARTS says: `well` (also without it), `never`, `dying`, `flooding`, or `silent` (about its tools).
 """
 import json
 import os
@@ -63,7 +63,9 @@ def serve_stdio():
         sys.stdout.write("x" * 65536)
     for line in sys.stdin:
         message = json.loads(line)
-        if "id" in message and "method" in message:
+        if behaviour == "silent" and message["method"] == "tools/list":
+            send({"id": message["id"], "error": {"code": -32603, "message": "no list"}})
+        elif "id" in message and "method" in message:
             send({"id": message["id"], "result": answer(message, ask_back)})
 
 

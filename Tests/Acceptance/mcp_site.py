@@ -27,6 +27,7 @@ def servers_at(url):
         "never": program("never"),
         "dying": program("dying"),
         "flooding": program("flooding"),
+        "silent": program("silent"),
     }
 
 

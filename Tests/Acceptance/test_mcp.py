@@ -164,7 +164,7 @@ def test_a_client_tool_must_not_pass_for_a_servers(mcp_site):
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("server", ["never", "dying", "flooding", "locked"])
+@pytest.mark.parametrize("server", ["never", "dying", "flooding", "locked", "silent"])
 def test_a_server_that_does_not_start_fails_the_request(mcp_site, upstream, nonce, server):
     response = mcp_site.ask(nonce, servers=["notes", server])
     message = anthropic_error(response, 502)["message"]

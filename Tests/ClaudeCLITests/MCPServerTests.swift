@@ -198,11 +198,11 @@ struct ServerPlanTests {
     @Test("are handed over and allowed in a portion of their own, before the question")
     func portions() throws {
         let rows = try rows()
-        #expect(rows.count == 2)
+        #expect(rows.count == 3 && rows[1].contains(#""subtype":"mcp_status""#))
         let set = #""subtype":"mcp_set_servers","servers":{"notes":{"command":"/bin/notes","#
         #expect(rows[0].contains(set))
         #expect(rows[0].contains(#""permissions":{"allow":["mcp__notes","mcp__web"]}"#))
-        #expect(rows[1].contains(#""text":"Hi""#) && !rows[1].contains("secret-1"))
+        #expect(rows[2].contains(#""text":"Hi""#) && !rows[2].contains("secret-1"))
     }
 
     @Test("leave the client's own tools in place")
@@ -231,6 +231,23 @@ struct ServerPlanTests {
         #expect(row.contains(#"{\"max_tokens\":7}"#) && !row.contains("tool_choice"))
         let rows = forced.portions.map { String(decoding: $0.joined(), as: UTF8.self) }
         #expect(rows[0].contains(#"\"tool_choice\":{\"type\":\"any\"}"#))
+    }
+
+    @Test(
+        "that are not connected or tell no tools are named",
+        arguments: [
+            (#"[{"name":"notes","status":"connected","tools":[{}]},{"name":"web","status":"connected","tools":[{}]}]"#, nil),
+            (#"[{"name":"notes","status":"connected","tools":[]},{"name":"web","status":"connected","tools":[{}]}]"#, "'notes'"),
+            (#"[{"name":"notes","status":"connected","tools":[{}]},{"name":"web","status":"failed","error":"secret-1"}]"#, "'web'"),
+            (#"[{"name":"web","status":"connected","tools":[{}]}]"#, "'notes'"), ("[]", "'notes'"), ("[7]", "'notes'"),
+            ("{}", "notes, web"), ("", "notes, web"),
+        ] as [(String, String?)])
+    func status(list: String, named: String?) {
+        let line = Array(list.utf8)
+        let slice = JSONSlice(start: 0, end: line.count, hasEscapes: false)
+        let fault = ActiveServers([notes, web], maxRounds: 1).fault(fromStatus: slice, in: line.span)
+        #expect((fault == nil) == (named == nil))
+        if let named { #expect(fault?.message.contains(named) == true && fault?.detail.contains("secret") == false) }
     }
 
     @Test("that do not start are named, their secrets are not")
