@@ -76,12 +76,12 @@ public struct CLIFeatures: Sendable, Equatable {
         case nil, .disabled: break
         case .adaptive, .enabled: throw refusal("thinking cannot be passed on", nil)
         }
-        guard !conversation.tools.isEmpty else { return }
         switch conversation.toolChoice {
         case .auto, .allowed(_, isRequired: false): break
+        case .none where conversation.tools.isEmpty: break
         default: throw refusal("tool_choice: only auto can be passed on", "tool_choice")
         }
-        guard conversation.allowsParallelToolCalls else {
+        guard conversation.tools.isEmpty || conversation.allowsParallelToolCalls else {
             throw refusal("parallel tool calls cannot be switched off", nil)
         }
     }

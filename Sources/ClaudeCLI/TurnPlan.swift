@@ -19,34 +19,53 @@ public struct TurnPlan: Sendable {
     /// True when the tokens are to be counted rather than the model asked.
     let counts: Bool
 
+    /// The registered servers whose tools the CLI calls itself.
+    let servers: ActiveServers
+    /// The row that lifts a forced tool call once a server's tool was called, or the model could never end.
+    private(set) var relief: [UInt8]?
+
     /// Plans the turn that answers a conversation, for a model the CLI knows by `model`.
     ///
     /// What a CLI with no more than `features` would answer otherwise than asked is refused.
     public init(
-        answering conversation: Conversation, model: String, features: CLIFeatures = .all
+        answering conversation: Conversation, model: String, servers: ActiveServers = .none,
+        features: CLIFeatures = .all
     ) throws(Refusal) {
-        try self.init(conversation, model: model, counts: false, features)
+        try self.init(conversation, model: model, servers: servers, counts: false, features)
     }
 
     /// Plans the counting of a conversation's tokens; the model is not asked.
     public init(
-        counting conversation: Conversation, model: String, features: CLIFeatures = .all
+        counting conversation: Conversation, model: String, servers: ActiveServers = .none,
+        features: CLIFeatures = .all
     ) throws(Refusal) {
-        try self.init(conversation, model: model, counts: true, features)
+        try self.init(conversation, model: model, servers: servers, counts: true, features)
     }
 
     private init(
-        _ conversation: Conversation, model: String, counts: Bool, _ features: CLIFeatures
+        _ conversation: Conversation, model: String, servers: ActiveServers, counts: Bool, _ features: CLIFeatures
     ) throws(Refusal) {
         self.counts = counts
+        self.servers = servers
         try features.check(conversation, counts: counts)
-        var settings = try TurnSettings(conversation, model: model)
-        if !features.has(.parameters) { settings.extraBody = [] }
+        try servers.check(conversation.tools)
+        var settings = try TurnSettings(conversation, model: model, servers: servers)
+        if !features.has(.parameters) { settings.leaveOutParameters() }
         var messages = try Self.messages(of: conversation)
         if !features.has(.history) { messages = try TaggedHistory.flatten(messages) }
         var rows = RowWriter()
         Self.initialize(conversation, settings.tools, &rows)
         settings.write(to: &rows)
+        if !servers.isEmpty {
+            relief = settings.relief
+            servers.write(to: &rows, withClientTools: !settings.tools.isEmpty)
+            // They are waited for before the first message: the model must not be asked without their tools.
+            portions.append(rows.pieces())
+            rows = RowWriter()
+            servers.writeStatus(to: &rows)
+            portions.append(rows.pieces())
+            rows = RowWriter()
+        }
         for (index, message) in messages.enumerated() {
             guard message.role == .user else {
                 try Self.assistant(message.blocks, number: index, &rows)

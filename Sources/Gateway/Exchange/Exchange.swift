@@ -117,10 +117,13 @@ struct Exchange {
         let features = context.snapshot.features
         do throws(Refusal) {
             let model = try context.snapshot.models.resolve(conversation.model)
+            let servers = try context.snapshot.servers.activate(
+                metadata: conversation.metadata, fieldNames: turn.preferences.mcpServers,
+                options: turn.principal.options)
             plan =
                 turn.purpose == .answer
-                ? try TurnPlan(answering: conversation, model: model, features: features)
-                : try TurnPlan(counting: conversation, model: model, features: features)
+                ? try TurnPlan(answering: conversation, model: model, servers: servers, features: features)
+                : try TurnPlan(counting: conversation, model: model, servers: servers, features: features)
         } catch {
             throw .refusal(error)
         }
