@@ -13,6 +13,7 @@ struct CLILineFields {
     var totalTokens: Int?
     var rateLimit: JSONSlice?
     var resetsAt: Int?
+    var tools: JSONSlice?
     var result = CLIResult()
     var retry = CLIRetry()
 
@@ -33,6 +34,9 @@ struct CLILineFields {
             var retry = retry
             retry.error = error
             return .retry(retry)
+        }
+        if type.matches("system", in: line), let subtype, subtype.matches("init", in: line), let tools {
+            return .turnStarted(tools: tools)
         }
         if type.matches("rate_limit_event", in: line), let rateLimit {
             return .rateLimit(info: rateLimit, resetsAt: resetsAt)

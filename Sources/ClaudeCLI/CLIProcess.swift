@@ -42,6 +42,8 @@ public final class CLIProcess {
     private var portions: [[ArraySlice<UInt8>]] = []
     private var splitter: LineSplitter
     private var assembler: ReplyAssembler
+    private var tools: ClientTools?
+    private var translator = CallTranslator()
     private var errorOutput = ErrorOutput()
     /// Lines longer than allowed, or not JSON: nothing more can be read.
     private var isOutputOver = false
@@ -88,6 +90,8 @@ public final class CLIProcess {
     /// Starts the turn; what does not fit into the pipe is written by `poll`.
     public func begin(_ plan: TurnPlan) {
         portions = plan.portions.reversed()
+        tools = plan.tools
+        translator = CallTranslator(plan.tools.names)
         totalDeadline = loop.now + Milliseconds(limits.requestMilliseconds)
         lastSign = loop.now
         writeNextPortion()
@@ -254,9 +258,14 @@ public final class CLIProcess {
             return
         case .controlResponse(let response): return controlResponse(response, line, take)
         case .controlRequest(let request): return answer(request, line, take)
+        case .turnStarted(let offered):
+            if let fault = tools?.missing(from: offered, in: line) { fail(fault, take) }
+            return
         default: break
         }
-        let action = assembler.take(event, of: line, now: WallClock.unixSeconds) { take($0, line) }
+        let action = assembler.take(event, of: line, now: WallClock.unixSeconds) {
+            if translator.isIdle { take($0, line) } else { translator.pass($0, of: line, to: take) }
+        }
         if action == .kill { kill() }
     }
 

@@ -16,6 +16,8 @@ public struct TurnPlan: Sendable {
     private(set) var portions: [[ArraySlice<UInt8>]] = []
     /// True when the tokens are to be counted rather than the model asked.
     let counts: Bool
+    /// The client's tools, by which the answer's calls are translated.
+    let tools: ClientTools
 
     /// Plans the turn that answers a conversation, for a model the CLI knows by `model`.
     public init(answering conversation: Conversation, model: String) throws(Refusal) {
@@ -30,7 +32,8 @@ public struct TurnPlan: Sendable {
     private init(_ conversation: Conversation, model: String, counts: Bool) throws(Refusal) {
         self.counts = counts
         let settings = try TurnSettings(conversation, model: model)
-        let messages = try Self.messages(of: conversation)
+        tools = settings.tools
+        let messages = tools.names.outward(try Self.messages(of: conversation))
         var rows = RowWriter()
         Self.initialize(conversation, settings.tools, &rows)
         settings.write(to: &rows)

@@ -99,8 +99,9 @@ struct Exchange {
             var conversation = try turn.dialect.decode(body, context: request)
             let models = context.snapshot.configuration.models
             record.model = String(conversation.model.prefix(128))
-            if conversation.effort == nil { conversation.effort = models.defaultEffort }
-            if conversation.thinking == nil, models.enablesThinking { conversation.thinking = .adaptive }
+            let model = try context.snapshot.models.resolve(conversation.model)
+            TurnDefaults(preferences: turn.preferences, models: models, dialect: turn.dialect)
+                .complete(&conversation, model: model)
             return conversation
         } catch {
             throw .refusal(error)
