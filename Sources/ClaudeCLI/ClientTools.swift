@@ -68,10 +68,12 @@ struct ClientTools {
             let document = try? JSONDocument(parsing: Array(offered.text(in: line).escaped))
         else { return nil }
         let offered = Set(document.root.elements.compactMap { $0.text?.string })
-        guard let tool = tools.first(where: { !offered.contains(names.outward($0.name).string) }) else {
-            return nil
+        let missing = tools.first { tool in
+            let name = names.outward(tool.name).string
+            // The list, unlike the request, calls one tool by the name it had in earlier versions.
+            return !offered.contains(name == "Agent" ? "Task" : name)
         }
-        return ToolSchema.unusable(tool.name)
+        return missing.map { ToolSchema.unusable($0.name) }
     }
 
     /// What the server answers to an MCP `initialize`.

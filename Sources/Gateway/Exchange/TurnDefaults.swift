@@ -11,36 +11,57 @@ struct TurnDefaults {
     /// Completes a conversation for the model that the CLI calls `model`.
     func complete(_ conversation: inout Conversation, model: String) {
         var effortName = conversation.effort == nil ? nil : Self.effortName(dialect)
-        let isSilent = conversation.effort == nil && conversation.thinking == nil
-        if conversation.effort == nil, let effort = preferences.effort, effort != "none" || isSilent {
+        // Who speaks the vendor's own words about thinking gets the vendor's own answer.
+        let isOwnWish = dialect == .anthropic && conversation.thinking != nil
+        if let effort = preferences.effort, conversation.effort == nil {
             apply(effort, to: &conversation)
             effortName = "x-effort"
         }
         if conversation.effort == nil { conversation.effort = models.defaultEffort }
-        if conversation.thinking == nil, models.enablesThinking {
-            conversation.thinking = .adaptive
-            giveUpThinking(where: conversation.toolChoice.forcesCall, "thinking", &conversation)
-        }
+        if conversation.thinking == nil, models.enablesThinking { think(&conversation, asked: "thinking") }
         conversation.fit(ModelAbilities(of: model), effortName: effortName)
+        if !isOwnWish { Self.leaveOutSampling(of: &conversation) }
         if preferences.client == .openclaw { OpenClaw.adapt(&conversation) }
     }
 
     /// In the sense of OpenAI's `reasoning_effort`: it asks for thinking too, unless the body speaks of that.
     private func apply(_ effort: String, to conversation: inout Conversation) {
         guard effort != "none" else {
-            conversation.thinking = .disabled
+            if conversation.thinking == nil { conversation.thinking = .disabled }
             return
         }
         conversation.effort = effort == "minimal" ? "low" : effort
-        guard conversation.thinking == nil else { return }
-        conversation.thinking = .adaptive
-        giveUpThinking(where: conversation.toolChoice.forcesCall, "x-effort", &conversation)
+        if conversation.thinking == nil { think(&conversation, asked: "x-effort") }
     }
 
-    /// The vendor takes a forced call and thinking not together; the call is what the client cannot do without.
-    private func giveUpThinking(where isForced: Bool, _ name: String, _ conversation: inout Conversation) {
-        guard isForced else { return }
-        conversation.thinking = .disabled
+    /// The vendor refuses thinking together with a forced call; the call is what a client cannot do without.
+    private func think(_ conversation: inout Conversation, asked name: String) {
+        conversation.thinking = conversation.toolChoice.forcesCall ? .disabled : .adaptive
+        if conversation.toolChoice.forcesCall { Self.note(name, in: &conversation) }
+    }
+
+    /// The vendor refuses thinking together with a temperature but 1, any `top_k`, or a `top_p` below 0.95.
+    private static func leaveOutSampling(of conversation: inout Conversation) {
+        guard let thinking = conversation.thinking, thinking != .disabled else { return }
+        if let value = number(conversation.sampling.temperature), value != 1 {
+            conversation.sampling.temperature = nil
+            note("temperature", in: &conversation)
+        }
+        if let value = number(conversation.sampling.topP), value < 0.95 {
+            conversation.sampling.topP = nil
+            note("top_p", in: &conversation)
+        }
+        if conversation.sampling.topK != nil {
+            conversation.sampling.topK = nil
+            note("top_k", in: &conversation)
+        }
+    }
+
+    private static func number(_ value: JSONFragment?) -> Double? {
+        value.flatMap { Double(String(decoding: $0.bytes, as: UTF8.self)) }
+    }
+
+    private static func note(_ name: String, in conversation: inout Conversation) {
         if !conversation.ignored.contains(name) { conversation.ignored.append(name) }
     }
 
