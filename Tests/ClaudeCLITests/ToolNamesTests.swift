@@ -38,7 +38,7 @@ struct ToolNamesTests {
         #expect(ToolNames(conversation(["exec", "Bash"], both)).isEmpty)
         #expect(ToolNames(conversation(["other"], both)).isEmpty)
         let hidden = ToolNames(conversation(["find"], [ToolAlias("find", as: "ToolSearch")]))
-        #expect(hidden.outward("find") == "ToolSearch")
+        #expect(hidden.outward("find") == "ToolSearch_")
     }
 
     private let edit = ToolAlias(
