@@ -50,7 +50,9 @@ extension Conversation {
             note("thinking")
         }
         if abilities.thinking == .budget, thinking == .adaptive {
-            if let budget = budget { thinking = .enabled(budgetTokens: budget) } else {
+            if !resumesWithoutThinking, let budget {
+                thinking = .enabled(budgetTokens: budget)
+            } else {
                 thinking = .disabled
                 note("thinking")
             }
@@ -60,6 +62,19 @@ extension Conversation {
         let isSaid = if case .enabled = thinking { abilities.efforts.isEmpty } else { false }
         if !isSaid, let effortName { note(effortName) }
         if abilities.efforts.isEmpty { self.effort = nil }
+    }
+
+    /// True when tool results answer a call whose thinking did not come back, which models that think with a
+    /// budget refuse; OpenAI's dialects have no place for it.
+    private var resumesWithoutThinking: Bool {
+        guard let last = turns.last(where: { $0.role != .system }), last.role == .user,
+            last.blocks.contains(where: { if case .toolResult = $0 { true } else { false } }),
+            let call = turns.last(where: { $0.role == .assistant })
+        else { return false }
+        return switch call.blocks.first {
+        case .thinking, .redactedThinking: false
+        default: true
+        }
     }
 
     /// The tokens for thinking at this effort, below the answer's own limit; nil when that leaves none: 1024

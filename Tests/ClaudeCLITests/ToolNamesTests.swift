@@ -139,8 +139,9 @@ struct ToolNamesTests {
 
     @Test("a wish for thinking becomes what the model knows, and what is lost is named")
     func fitting() {
-        func fitted(_ model: String, effort: String?, limit: Int? = nil) -> Conversation {
+        func fitted(_ model: String, effort: String?, limit: Int? = nil, turns: [Turn] = []) -> Conversation {
             var conversation = Conversation(model: model)
+            conversation.turns = turns
             conversation.thinking = .adaptive
             conversation.effort = effort
             conversation.sampling.maxTokens = limit
@@ -155,5 +156,12 @@ struct ToolNamesTests {
         #expect(fitted("claude-3-5-haiku", effort: "high").ignored == ["thinking", "effort"])
         #expect(fitted("claude-opus-4-6", effort: "xhigh").ignored == ["effort"])
         #expect(fitted("claude-sonnet-5-5", effort: "xhigh").thinking == .adaptive)
+        let call = Block.toolUse(id: "t", name: "f", input: JSONFragment("{}"))
+        let result = Turn(.user, [.toolResult(id: "t", content: [], isError: false)])
+        let bare = [Turn(.assistant, [call]), result, Turn(.system, [.text("x")])]
+        #expect(fitted("claude-haiku-4-5", effort: nil, turns: bare).thinking == .disabled)
+        #expect(fitted("claude-sonnet-5-5", effort: nil, turns: bare).thinking == .adaptive)
+        let thought = [Turn(.assistant, [.thinking("h", signature: "s"), call]), result]
+        #expect(fitted("claude-haiku-4-5", effort: nil, turns: thought).thinking == .enabled(budgetTokens: 16_000))
     }
 }
