@@ -20,6 +20,8 @@ enum CLIEvent {
     case rateLimit(info: JSONSlice, resetsAt: Int?)
     indirect case controlRequest(CLIControlRequest)
     indirect case controlResponse(CLIControlResponse)
+    /// A turn begins; the array of the names of all tools, raw.
+    case turnStarted(tools: JSONSlice)
     /// Something that does not matter here; the CLI's schema lists some seventy such kinds.
     case ignored
 }

@@ -22,6 +22,8 @@ extension CLIEventReader {
             try errorParameters(&fields)
         } else if json.matches(key, "usage"), try json.peek() == .object {
             fields.result.usage = try usage()
+        } else if json.matches(key, "tools"), try json.peek() == .array {
+            fields.tools = try json.skip()
         } else if try !resultField(key, &fields) {
             _ = try json.skip()
         }

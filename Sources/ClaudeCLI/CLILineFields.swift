@@ -15,6 +15,7 @@ struct CLILineFields {
     var servers: JSONSlice?
     var rateLimit: JSONSlice?
     var resetsAt: Int?
+    var tools: JSONSlice?
     var result = CLIResult()
     var retry = CLIRetry()
 
@@ -35,6 +36,9 @@ struct CLILineFields {
             var retry = retry
             retry.error = error
             return .retry(retry)
+        }
+        if type.matches("system", in: line), let subtype, subtype.matches("init", in: line), let tools {
+            return .turnStarted(tools: tools)
         }
         if type.matches("rate_limit_event", in: line), let rateLimit {
             return .rateLimit(info: rateLimit, resetsAt: resetsAt)

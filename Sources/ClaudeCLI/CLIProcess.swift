@@ -44,6 +44,8 @@ public final class CLIProcess {
     private var portions: [[ArraySlice<UInt8>]] = []
     private var splitter: LineSplitter
     private var assembler: ReplyAssembler
+    private var tools: ClientTools?
+    private var translator = CallTranslator()
     private var errorOutput = ErrorOutput()
     private var servers = ActiveServers.none
     /// By when the registered servers must have started; nil when none are waited for.
@@ -94,6 +96,8 @@ public final class CLIProcess {
     /// Starts the turn; what does not fit into the pipe is written by `poll`.
     public func begin(_ plan: TurnPlan) {
         portions = plan.portions.reversed()
+        tools = plan.tools
+        translator = CallTranslator(plan.tools.names)
         if !plan.servers.isEmpty {
             servers = plan.servers
             relief = plan.relief
@@ -269,9 +273,14 @@ public final class CLIProcess {
             return
         case .controlResponse(let response): return controlResponse(response, line, take)
         case .controlRequest(let request): return answer(request, line, take)
+        case .turnStarted(let offered):
+            if let fault = tools?.missing(from: offered, in: line) { fail(fault, take) }
+            return
         default: break
         }
-        let action = assembler.take(event, of: line, now: WallClock.unixSeconds) { take($0, line) }
+        let action = assembler.take(event, of: line, now: WallClock.unixSeconds) {
+            if translator.isIdle { take($0, line) } else { translator.pass($0, of: line, to: take) }
+        }
         if action == .kill { kill() }
         if let row = relief, assembler.calls.hasCalled {
             relief = nil

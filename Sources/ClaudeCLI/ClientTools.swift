@@ -11,6 +11,8 @@ struct ClientTools {
     private let tools: [Tool]
     private var choice: ToolChoice
     private let allowsParallelCalls: Bool
+    /// The names under which the model sees them.
+    let names: ToolNames
     /// True when the model can also call tools that are not the client's.
     private let areOthersActive: Bool
 
@@ -18,7 +20,11 @@ struct ClientTools {
         self.areOthersActive = areOthersActive
         choice = conversation.toolChoice
         allowsParallelCalls = conversation.allowsParallelToolCalls
+        names = ToolNames(conversation)
         var tools = conversation.tools
+        for index in tools.indices {
+            tools[index].schema = try ToolSchema.settled(tools[index].schema, at: "tools[\(index)]")
+        }
         if case .allowed(let names, _) = choice { tools = tools.filter { names.contains($0.name) } }
         self.tools = tools
         try check(conversation.tools)
@@ -55,13 +61,13 @@ struct ClientTools {
         for tool in tools {
             rows.beginObject()
             rows.key("name")
-            rows.text(tool.name)
+            rows.text(names.outward(tool.name))
             if let description = tool.description {
                 rows.key("description")
                 rows.text(description)
             }
             rows.key("inputSchema")
-            rows.fragment(tool.schema)
+            rows.fragment(names.outward(schema: tool.schema, of: tool.name))
             // Without the hint the CLI holds a second call back until the first is answered.
             rows.raw("\"annotations\":{\"readOnlyHint\":true}")
             rows.endObject()
@@ -70,6 +76,21 @@ struct ClientTools {
         rows.endObject()
         rows.endObject()
         rows.endObject()
+    }
+
+    /// What is wrong when the CLI, saying which tools there are, leaves one out: it drops silently what it
+    /// cannot use, and the model would then be asked something else.
+    func missing(from offered: JSONSlice, in line: Span<UInt8>) -> Fault? {
+        guard !tools.isEmpty,
+            let document = try? JSONDocument(parsing: Array(offered.text(in: line).escaped))
+        else { return nil }
+        let offered = Set(document.root.elements.compactMap { $0.text?.string })
+        let missing = tools.first { tool in
+            let name = names.outward(tool.name).string
+            // The list, unlike the request, calls one tool by the name it had in earlier versions.
+            return !offered.contains(name == "Agent" ? "Task" : name)
+        }
+        return missing.map { ToolSchema.unusable($0.name) }
     }
 
     /// What the server answers to an MCP `initialize`.
@@ -88,7 +109,7 @@ struct ClientTools {
             kind = "auto"
         case .none: kind = "none"
         case .any, .allowed(_, isRequired: true): kind = "any"
-        case .named(let name): (kind, named) = ("tool", name)
+        case .named(let name): (kind, named) = ("tool", names.outward(name))
         }
         json.key("tool_choice")
         json.beginObject()
@@ -119,13 +140,6 @@ struct ClientTools {
                 throw Refusal(
                     .invalidRequest, "\(path).name: tool names must be unique", param: "\(path).name")
             }
-            guard name != "ToolSearch" else {
-                throw Refusal(.invalidRequest, "\(path).name: this name is reserved", param: "\(path).name")
-            }
-            guard tool.schema.isObjectSchema else {
-                throw Refusal(
-                    .invalidRequest, "\(path): the schema must have \"type\": \"object\"", param: path)
-            }
         }
         switch choice {
         case .named(let name) where !names.contains(name.string):
@@ -144,23 +158,5 @@ struct ClientTools {
             true
         default: false
         }
-    }
-}
-
-extension JSONFragment {
-    /// True for an object with the member `"type": "object"`, which the CLI and the vendor both demand.
-    fileprivate var isObjectSchema: Bool {
-        let bytes = bytes.span
-        var json = JSONReader(bytes)
-        do throws(JSONError) {
-            try json.enterObject()
-            while let key = try json.key() {
-                if json.matches(key, "type"), try json.peek() == .string {
-                    return try json.string().matches("object", in: bytes)
-                }
-                _ = try json.skip()
-            }
-        } catch {}
-        return false
     }
 }

@@ -93,7 +93,7 @@ struct ReplyAssembler {
             evidence.quotaResetsAt = resetsAt
         case .result(let result):
             return self.result(result, of: line, now: now, emit: emit)
-        case .controlRequest, .controlResponse, .ignored:
+        case .controlRequest, .controlResponse, .turnStarted, .ignored:
             break
         }
         return .goOn

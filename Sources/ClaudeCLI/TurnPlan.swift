@@ -18,7 +18,8 @@ public struct TurnPlan: Sendable {
     public var text: [UInt8] { portions.flatMap { $0.flatMap { $0 } } }
     /// True when the tokens are to be counted rather than the model asked.
     let counts: Bool
-
+    /// The client's tools, by which the answer's calls are translated.
+    let tools: ClientTools
     /// The registered servers whose tools the CLI calls itself.
     let servers: ActiveServers
     /// The row that lifts a forced tool call once a server's tool was called, or the model could never end.
@@ -51,7 +52,8 @@ public struct TurnPlan: Sendable {
         try servers.check(conversation.tools)
         var settings = try TurnSettings(conversation, model: model, servers: servers)
         if !features.has(.parameters) { settings.leaveOutParameters() }
-        var messages = try Self.messages(of: conversation)
+        tools = settings.tools
+        var messages = tools.names.outward(try Self.messages(of: conversation))
         if !features.has(.history) { messages = try TaggedHistory.flatten(messages) }
         var rows = RowWriter()
         Self.initialize(conversation, settings.tools, &rows)

@@ -142,16 +142,6 @@ extension Conversation {
     }
 }
 
-extension ToolChoice {
-    /// True when the model must call a tool.
-    fileprivate var forcesCall: Bool {
-        switch self {
-        case .any, .named, .allowed(_, isRequired: true): true
-        case .auto, .none, .allowed: false
-        }
-    }
-}
-
 extension Block {
     fileprivate var isEmptyText: Bool {
         if case .text(let text) = self { text.isEmpty } else { false }

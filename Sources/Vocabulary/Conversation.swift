@@ -10,6 +10,8 @@ public struct Conversation: Sendable {
     public var turns: [Turn] = []
     /// The client's own tools.
     public var tools: [Tool] = []
+    /// Other names under which the model sees some of them; history and answers are translated as well.
+    public var toolAliases: [ToolAlias] = []
     /// Which tools the model may or must call.
     public var toolChoice: ToolChoice = .auto
     /// False when at most one tool may be called at a time.
@@ -104,6 +106,14 @@ public enum ToolChoice: Sendable, Equatable {
     case named(JSONText)
     /// Only these may be called; one must be when `isRequired`.
     case allowed([JSONText], isRequired: Bool)
+
+    /// True when the model must call a tool.
+    public var forcesCall: Bool {
+        switch self {
+        case .any, .named, .allowed(_, isRequired: true): true
+        case .auto, .none, .allowed: false
+        }
+    }
 }
 
 /// Sampling parameters and limits; numbers keep the client's spelling.

@@ -16,7 +16,7 @@ enum Template {
         {"type":"command_lifecycle","command_uuid":"$c","state":"completed","uuid":"$u","session_id":"$s"}
         """
     static let systemInit: StaticString = """
-        {"type":"system","subtype":"init","cwd":"/","session_id":"$s","tools":[],"mcp_servers":[],\
+        {"type":"system","subtype":"init","cwd":"/","session_id":"$s","mcp_servers":[],\
         "model":"$m","permissionMode":"dontAsk",\
         "slash_commands":[],"apiKeySource":"none","claude_code_version":"0.0.0","output_style":"default",\
         "agents":["claude"],"skills":[],"plugins":[],"capabilities":["interrupt_receipt_v1",\

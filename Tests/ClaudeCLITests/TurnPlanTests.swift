@@ -140,8 +140,9 @@ struct TurnPlanTests {
         #expect(refusal { $0.effort = "extreme" } == "effort")
         #expect(refusal { $0.tools = [tool("a b", object)] } == "tools[0].name")
         #expect(refusal { $0.tools = [tool("a", object), tool("a", object)] } == "tools[1].name")
-        #expect(refusal { $0.tools = [tool("ToolSearch", object)] } == "tools[0].name")
-        #expect(refusal { $0.tools = [tool("a", JSONFragment("{}"))] } == "tools[0]")
+        #expect(refusal { $0.tools = [tool("ToolSearch", object)] } == nil)
+        #expect(refusal { $0.tools = [tool("a", JSONFragment("{}"))] } == nil)
+        #expect(refusal { $0.tools = [tool("a", JSONFragment("{\"type\":\"string\"}"))] } == "tools[0]")
         #expect(refusal { $0.toolChoice = .any } == "tool_choice")
         #expect(refusal { $0.toolChoice = .named("a") } == "tool_choice")
     }

@@ -90,7 +90,7 @@ enum ChatMessages {
     private static func userPart(_ part: JSONValue) throws(Refusal) -> Block {
         let type = try part.expect(.object).required("type")
         switch try type.requireString() {
-        case "text", "input_text": return .text(try part.required("text").requireText())
+        case "text", "input_text", "output_text": return .text(try part.required("text").requireText())
         case "image_url":
             let image = try part.required("image_url")
             let url = image.kind == .object ? try image.required("url") : image

@@ -100,12 +100,13 @@ struct Exchange {
             var conversation = try turn.dialect.decode(body, context: request)
             let models = context.snapshot.configuration.models
             record.model = String(conversation.model.prefix(128))
-            if conversation.effort == nil { conversation.effort = models.defaultEffort }
+            let model = try context.snapshot.models.resolve(conversation.model)
             let features = context.snapshot.features
+            TurnDefaults(
+                preferences: turn.preferences, models: models, dialect: turn.dialect,
+                canSetThinking: features.has(.parameters)
+            ).complete(&conversation, model: model)
             conversation.ignored += features.lost(of: conversation, in: turn.dialect)
-            if conversation.thinking == nil, models.enablesThinking, features.has(.parameters) {
-                conversation.thinking = .adaptive
-            }
             return conversation
         } catch {
             throw .refusal(error)
