@@ -12,6 +12,9 @@ import pytest
 
 from harness import anthropic_error, eventually, message_body, openai_error, user
 
+# Many of these start a dozen processes of the CLI.
+pytestmark = pytest.mark.timeout(300)
+
 FEATURES = [
     "history",
     "tools",
@@ -84,8 +87,9 @@ def change(row):
 OUT_OF_REACH = "options['start_new_session'] = True"
 NO_COUNT = """
 def change(row):
-    counts = row["type"] == "control_request" and row["request"]["subtype"] == "get_context_usage"
-    return None if counts else row
+    if row["type"] == "control_request" and row["request"]["subtype"] == "get_context_usage":
+        row["request"]["subtype"] = "no_such_question"
+    return row
 """
 
 
