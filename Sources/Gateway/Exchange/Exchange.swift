@@ -70,6 +70,7 @@ struct Exchange {
     private func admit() async throws(TurnFailure) -> Permit {
         do throws(Fault) {
             guard connection.state.phase == .serving else { throw .goingDown }
+            if let fault = context.snapshot.selfTest.turnFault { throw fault }
             return try await site.admission.permit(
                 for: turn.principal, on: connection.loop, waking: channel.wakeup, isGone: { channel.isClientGone || connection.state.phase == .ending })
         } catch {
@@ -100,8 +101,12 @@ struct Exchange {
             let models = context.snapshot.configuration.models
             record.model = String(conversation.model.prefix(128))
             let model = try context.snapshot.models.resolve(conversation.model)
-            TurnDefaults(preferences: turn.preferences, models: models, dialect: turn.dialect)
-                .complete(&conversation, model: model)
+            let features = context.snapshot.features
+            TurnDefaults(
+                preferences: turn.preferences, models: models, dialect: turn.dialect,
+                canThink: features.has(.parameters)
+            ).complete(&conversation, model: model)
+            conversation.ignored += features.lost(of: conversation, in: turn.dialect)
             return conversation
         } catch {
             throw .refusal(error)
@@ -110,6 +115,7 @@ struct Exchange {
 
     private func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess {
         let plan: TurnPlan
+        let features = context.snapshot.features
         do throws(Refusal) {
             let model = try context.snapshot.models.resolve(conversation.model)
             let servers = try context.snapshot.servers.activate(
@@ -117,8 +123,8 @@ struct Exchange {
                 options: turn.principal.options)
             plan =
                 turn.purpose == .answer
-                ? try TurnPlan(answering: conversation, model: model, servers: servers)
-                : try TurnPlan(counting: conversation, model: model, servers: servers)
+                ? try TurnPlan(answering: conversation, model: model, servers: servers, features: features)
+                : try TurnPlan(counting: conversation, model: model, servers: servers, features: features)
         } catch {
             throw .refusal(error)
         }
