@@ -88,7 +88,8 @@ struct ClientTools {
         let missing = tools.first { tool in
             let name = names.outward(tool.name).string
             // The list, unlike the request, calls one tool by the name it had in earlier versions.
-            return !offered.contains(name == "Agent" ? "Task" : name)
+            // And a CLI that puts its server's name before a tool's has not left it out: the self-test tells.
+            return !offered.contains(name == "Agent" ? "Task" : name) && !offered.contains("mcp__c__" + name)
         }
         return missing.map { ToolSchema.unusable($0.name) }
     }

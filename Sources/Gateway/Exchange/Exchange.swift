@@ -104,7 +104,7 @@ struct Exchange {
             let features = context.snapshot.features
             TurnDefaults(
                 preferences: turn.preferences, models: models, dialect: turn.dialect,
-                canSetThinking: features.has(.parameters)
+                canThink: features.has(.parameters)
             ).complete(&conversation, model: model)
             conversation.ignored += features.lost(of: conversation, in: turn.dialect)
             return conversation

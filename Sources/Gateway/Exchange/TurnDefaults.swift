@@ -7,8 +7,8 @@ struct TurnDefaults {
     let preferences: TurnPreferences
     let models: ModelSettings
     let dialect: Dialect
-    /// False when the CLI does not pass thinking on: then nobody's wish but the request's own is turned down.
-    let canSetThinking: Bool
+    /// False for a CLI that would not pass the wish on: nobody asked for what the operator presets.
+    let canThink: Bool
 
     /// Completes a conversation for the model that the CLI calls `model`.
     func complete(_ conversation: inout Conversation, model: String) {
@@ -20,7 +20,7 @@ struct TurnDefaults {
             effortName = "x-effort"
         }
         if conversation.effort == nil { conversation.effort = models.defaultEffort }
-        if conversation.thinking == nil, models.enablesThinking, canSetThinking { think(&conversation, asked: "thinking") }
+        if conversation.thinking == nil, models.enablesThinking, canThink { think(&conversation, asked: "thinking") }
         conversation.fit(ModelAbilities(of: model), effortName: effortName)
         if !isOwnWish { Self.leaveOutSampling(of: &conversation) }
         if preferences.client == .openclaw { OpenClaw.adapt(&conversation) }
