@@ -17,7 +17,9 @@ enum CLIEvent {
     indirect case result(CLIResult)
     indirect case retry(CLIRetry)
     /// The value of `rate_limit_info`, raw.
-    case rateLimit(info: JSONSlice, resetsAt: Int?)
+    case rateLimit(JSONSlice)
+    /// A turn begins; true when the account is one whose usage limits the CLI is told.
+    case turnStart(hasQuota: Bool)
     indirect case controlRequest(CLIControlRequest)
     indirect case controlResponse(CLIControlResponse)
     /// Something that does not matter here; the CLI's schema lists some seventy such kinds.
@@ -59,7 +61,8 @@ struct CLIFailureReport {
     var errorType: JSONSlice?
     var apiError: JSONSlice?
     var text: JSONSlice?
-    var resetsAt: Int?
+    /// The value of `rate_limit_info`, raw.
+    var quota: JSONSlice?
 }
 
 /// The CLI is about to ask the vendor again.

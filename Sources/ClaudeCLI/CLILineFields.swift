@@ -12,7 +12,7 @@ struct CLILineFields {
     var messageID: JSONSlice?
     var totalTokens: Int?
     var rateLimit: JSONSlice?
-    var resetsAt: Int?
+    var keySource: JSONSlice?
     var result = CLIResult()
     var retry = CLIRetry()
 
@@ -27,15 +27,18 @@ struct CLILineFields {
             return .failureReport(
                 CLIFailureReport(
                     error: error, status: result.status, errorType: result.errorType,
-                    apiError: result.apiError, text: text, resetsAt: resetsAt))
+                    apiError: result.apiError, text: text, quota: rateLimit))
         }
         if type.matches("system", in: line), let subtype, subtype.matches("api_retry", in: line) {
             var retry = retry
             retry.error = error
             return .retry(retry)
         }
+        if type.matches("system", in: line), let subtype, subtype.matches("init", in: line) {
+            return .turnStart(hasQuota: keySource?.matches("none", in: line) ?? false)
+        }
         if type.matches("rate_limit_event", in: line), let rateLimit {
-            return .rateLimit(info: rateLimit, resetsAt: resetsAt)
+            return .rateLimit(rateLimit)
         }
         if type.matches("control_request", in: line), let requestID {
             return .controlRequest(

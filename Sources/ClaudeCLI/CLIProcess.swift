@@ -21,8 +21,6 @@ public final class CLIProcess {
 
     /// The process id, for the log.
     public var pid: Int32 { child.pid }
-    /// The newest quota the CLI has told, the value of `rate_limit_info`; nil while it told none.
-    public var quota: JSONFragment? { assembler.quota }
     /// The tokens counted, once a counting plan has ended well.
     public private(set) var countedTokens: Int?
 
@@ -46,6 +44,13 @@ public final class CLIProcess {
     /// Lines longer than allowed, or not JSON: nothing more can be read.
     private var isOutputOver = false
     private var isErrorOver = false
+    /// True when the account's usage limits are told to the CLI, so that it will tell them.
+    private var expectsQuota = false
+    private var hasToldQuota = false
+    /// Calls of tools that wait for their results, which never come: as long as there is one the CLI asks for nothing.
+    private var heldCalls = 0
+    /// When the vendor began the answer of the newest attempt.
+    private var answerStart: Instant?
     private var totalDeadline: Instant?
     private var lastSign: Instant
     /// By when the process must have ended; set once its output has.
@@ -130,6 +135,27 @@ public final class CLIProcess {
         child.signalGroup(SIGKILL)
     }
 
+    /// What the CLI has told of usage limits since it was last asked for, oldest first, and when the vendor said so.
+    public func takeQuotas() -> (quotas: [Quota], observedAt: Instant) {
+        (assembler.takeQuotas(), answerStart ?? loop.now)
+    }
+
+    /// Waits a moment for the CLI's word on usage limits, which comes behind the answer, and kills the process.
+    ///
+    /// Returns at once where it has come, will not come, or where the process has been killed already.
+    public func awaitQuota() async {
+        guard !hasKilled, expectsQuota, heldCalls > 0 else { return }
+        let deadline = loop.now + Milliseconds(limits.quotaMilliseconds)
+        alarm.deadline = deadline
+        readRest()
+        while !hasToldQuota, !isOutputOver, loop.now < deadline {
+            await wakeup.wait()
+            alarm.deadline = deadline
+            readRest()
+        }
+        kill()
+    }
+
     /// True once the process is gone and its directories are empty; call again after the next wake-up until
     /// it is.
     ///
@@ -137,6 +163,8 @@ public final class CLIProcess {
     /// are not waited for.
     public func retire() -> Bool {
         if child.reapIfExited() != nil {
+            // It may have told its limits between the end of the answer and its own.
+            if !isReleased { readRest() }
             release()
             return true
         }
@@ -254,11 +282,41 @@ public final class CLIProcess {
             return
         case .controlResponse(let response): return controlResponse(response, line, take)
         case .controlRequest(let request): return answer(request, line, take)
+        case .turnStart(let hasQuota): expectsQuota = hasQuota
+        case .messageStart: answerStart = loop.now
+        case .retry: answerStart = nil
         default: break
         }
         let action = assembler.take(event, of: line, now: WallClock.unixSeconds) { take($0, line) }
-        if action == .kill { kill() }
+        noteQuota()
+        if action == .kill || action == .killUnlessHeld && heldCalls == 0 { kill() }
     }
+
+    /// Reads what is printed behind the answer, where only the usage limits matter.
+    private func readRest() {
+        guard isOver, expectsQuota, !hasToldQuota else { return }
+        for _ in 0..<Self.readsPerPoll {
+            do {
+                try splitter.forEachLine { line in
+                    if let event = try? CLIEventReader.read(line), case .rateLimit = event {
+                        _ = assembler.take(event, of: line, now: WallClock.unixSeconds) { _ in }
+                    }
+                    return true
+                }
+            } catch {
+                isOutputOver = true
+            }
+            noteQuota()
+            guard !isOutputOver, !hasToldQuota else { return }
+            switch receive() {
+            case .bytes: continue
+            case .wouldBlock: return outputReadiness.readWouldBlock()
+            case .end, .failed: isOutputOver = true
+            }
+        }
+    }
+
+    private func noteQuota() { if !assembler.quotas.isEmpty { hasToldQuota = true } }
 
     private func controlResponse(
         _ response: CLIControlResponse, _ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void
@@ -278,7 +336,7 @@ public final class CLIProcess {
         _ request: CLIControlRequest, _ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void
     ) {
         switch ControlAnswer(to: request, in: line) {
-        case .hold: return
+        case .hold: heldCalls += 1
         case .write(let row):
             input.append([row[...]])
             writeInput()

@@ -12,6 +12,9 @@ struct ReplyAssembler {
         case goOn
         /// The reply is over and the process must die at once: left alone it would ask the vendor again.
         case kill
+        /// The reply is over with a call of a tool. While the call is held the process asks for nothing; without
+        /// one it must die at once.
+        case killUnlessHeld
         /// The reply is over and the process has nothing more to do.
         case end
     }
@@ -40,8 +43,8 @@ struct ReplyAssembler {
     private var announcedMilliseconds = 0
     private let limits: CLILimits
 
-    /// The newest value of a `rate_limit_event`, raw; nil while there was none.
-    private(set) var quota: JSONFragment?
+    /// What the CLI has told of usage limits and nobody has taken yet, oldest first.
+    private(set) var quotas: [Quota] = []
 
     /// An assembler at the beginning of a reply.
     init(limits: CLILimits) {
@@ -59,6 +62,7 @@ struct ReplyAssembler {
     mutating func take(
         _ event: CLIEvent, of line: Span<UInt8>, now: Int, emit: (ReplyEvent) -> Void
     ) -> Action {
+        if case .rateLimit(let info) = event { note(info, of: line) }
         guard state != .over else { return .end }
         switch event {
         case .delta(let index, let kind, let content):
@@ -80,16 +84,28 @@ struct ReplyAssembler {
         case .retry(let retry):
             return self.retry(retry, of: line, now: now, emit: emit)
         case .failureReport(let report):
+            if let quota = report.quota { note(quota, of: line) }
             evidence.note(report, of: line)
-        case .rateLimit(let info, let resetsAt):
-            quota = JSONFragment(validated: info.text(in: line).escaped)
-            evidence.quotaResetsAt = resetsAt
         case .result(let result):
             return self.result(result, of: line, now: now, emit: emit)
-        case .controlRequest, .controlResponse, .ignored:
+        case .controlRequest, .controlResponse, .rateLimit, .turnStart, .ignored:
             break
         }
         return .goOn
+    }
+
+    /// What has been told of usage limits since it was last asked for.
+    mutating func takeQuotas() -> [Quota] {
+        defer { quotas = [] }
+        return quotas
+    }
+
+    /// What cannot be read is as good as untold: no answer fails for it.
+    private mutating func note(_ information: JSONSlice, of line: Span<UInt8>) {
+        let bytes = line.extracting(information.start..<information.end)
+        guard let quota = try? Quota(reading: bytes) else { return }
+        quotas.append(quota)
+        evidence.quota = quota
     }
 
     /// Ends the reply because there will be no result; without effect when it is over already.
@@ -200,7 +216,7 @@ struct ReplyAssembler {
             return .goOn
         }
         finish(reason, emit: emit)
-        return .kill
+        return reason == .toolUse ? .killUnlessHeld : .kill
     }
 
     private mutating func abandon() {

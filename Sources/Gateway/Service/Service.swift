@@ -216,7 +216,8 @@ actor Service {
                     ConfigurationFault("reload", "LISTEN, PLAINTEXT, LOOPS and STATE_DIR change only with a restart")
                 ])
             }
-            let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
+            let snapshot = try await SnapshotLoader.snapshot(
+                of: loaded, directories: directories, on: loop, after: site.snapshot)
             guard !isEnding else { return }
             site.replace(snapshot)
             for note in loaded.notes { log.info(note) }

@@ -42,9 +42,13 @@ final class Snapshot: Sendable {
     let cliVersion: String
     let httpLimits: HTTPLimits
     let http2Limits: HTTP2Limits
+    /// What is known of the usage limits of the account behind the CLI.
+    let quota: QuotaBook
 
+    /// A snapshot that takes the place of `old`, whose knowledge of the account it keeps while the account is the same.
     init(
-        _ configuration: Configuration, keys: KeyRing, tls: TLSContext?, supply: CLISupply, cliVersion: String
+        _ configuration: Configuration, keys: KeyRing, tls: TLSContext?, supply: CLISupply, cliVersion: String,
+        after old: Snapshot? = nil
     ) {
         self.configuration = configuration
         self.keys = keys
@@ -54,6 +58,8 @@ final class Snapshot: Sendable {
         models = ModelCatalog(configuration.models)
         httpLimits = HTTPLimits(configuration.limits)
         http2Limits = HTTP2Limits(configuration.limits)
+        let account = supply.invocation.account
+        quota = old.flatMap { $0.supply.invocation.account == account ? $0.quota : nil } ?? QuotaBook()
     }
 
     var connectionLimits: ConnectionLimiter.Limits {

@@ -36,12 +36,13 @@ struct SnapshotLoader {
 
     /// Asks the CLI for its version on a running loop and completes the snapshot.
     static func snapshot(
-        of loaded: Loaded, directories: TurnDirectories, on loop: EventLoop
+        of loaded: Loaded, directories: TurnDirectories, on loop: EventLoop, after old: Snapshot? = nil
     ) async throws(ConfigurationFaults) -> Snapshot {
         let version = try await version(of: loaded, on: loop)
         let supply = CLISupply(invocation(of: loaded), limits: limits(of: loaded), directories: directories)
         return Snapshot(
-            loaded.configuration, keys: loaded.keys, tls: loaded.tls, supply: supply, cliVersion: version)
+            loaded.configuration, keys: loaded.keys, tls: loaded.tls, supply: supply, cliVersion: version,
+            after: old)
     }
 
     /// What the CLI says of itself; nothing but `--version` is asked of it.
