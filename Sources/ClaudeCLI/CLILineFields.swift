@@ -34,8 +34,8 @@ struct CLILineFields {
             retry.error = error
             return .retry(retry)
         }
-        if type.matches("system", in: line), let subtype, subtype.matches("init", in: line) {
-            return .turnStart(hasQuota: keySource?.matches("none", in: line) ?? false)
+        if type.matches("system", in: line), let keySource {
+            return .turnStart(hasQuota: keySource.matches("none", in: line))
         }
         if type.matches("rate_limit_event", in: line), let rateLimit {
             return .rateLimit(rateLimit)

@@ -47,6 +47,8 @@ public final class CLIProcess {
     /// True when the account's usage limits are told to the CLI, so that it will tell them.
     private var expectsQuota = false
     private var hasToldQuota = false
+    /// True when the reply is over and the process will ask the vendor for nothing more if it is left alone.
+    private var isHarmless = false
     /// Calls of tools that wait for their results, which never come: as long as there is one the CLI asks for nothing.
     private var heldCalls = 0
     /// When the vendor began the answer of the newest attempt.
@@ -144,7 +146,7 @@ public final class CLIProcess {
     ///
     /// Returns at once where it has come, will not come, or where the process has been killed already.
     public func awaitQuota() async {
-        guard !hasKilled, expectsQuota, heldCalls > 0 else { return }
+        guard !hasKilled, expectsQuota, isHarmless else { return }
         let deadline = loop.now + Milliseconds(limits.quotaMilliseconds)
         alarm.deadline = deadline
         readRest()
@@ -289,7 +291,12 @@ public final class CLIProcess {
         }
         let action = assembler.take(event, of: line, now: WallClock.unixSeconds) { take($0, line) }
         noteQuota()
-        if action == .kill || action == .killUnlessHeld && heldCalls == 0 { kill() }
+        switch action {
+        case .kill: kill()
+        case .killUnlessHeld where heldCalls == 0: kill()
+        case .killUnlessHeld, .linger: isHarmless = true
+        case .goOn, .end: break
+        }
     }
 
     /// Reads what is printed behind the answer, where only the usage limits matter.
@@ -298,8 +305,10 @@ public final class CLIProcess {
         for _ in 0..<Self.readsPerPoll {
             do {
                 try splitter.forEachLine { line in
-                    if let event = try? CLIEventReader.read(line), case .rateLimit = event {
-                        _ = assembler.take(event, of: line, now: WallClock.unixSeconds) { _ in }
+                    switch try? CLIEventReader.read(line) {
+                    case .rateLimit(let information)?: assembler.note(information, of: line)
+                    case .result?: isOutputOver = true
+                    default: break
                     }
                     return true
                 }

@@ -102,6 +102,7 @@ struct FailureEvidence {
         case 404:
             Fault(.modelNotFound, "The model does not exist, or this gateway's account has no access to it.")
         case 408, 504: timedOut
+        case 409: Fault(.conflict, vendorText)
         case 413: Fault(.tooLarge, "The request is too large for the model's provider (at most 32 MB).")
         case 429: rateLimited(now)
         case 400..<500: Fault(.invalidRequest, vendorText)

@@ -54,10 +54,10 @@ public struct Quota: Sendable, Equatable {
     /// Nothing known.
     public init() {}
 
-    /// True when it tells nothing: what the CLI prints when the vendor's answer said nothing of limits.
+    /// True when it tells nothing of a limit. The CLI prints a status also when the vendor's answer had none, and
+    /// `rejected` for every 429.
     public var isBare: Bool {
-        status != "rejected" && claim == nil && resetsAt == nil && windows.isEmpty && overage.status == nil
-            && overage.isInUse != true
+        claim == nil && resetsAt == nil && windows.isEmpty && overage.status == nil && overage.isInUse != true
     }
 
     /// True when answers beyond the limits are being paid for, or would be.

@@ -15,6 +15,8 @@ struct ReplyAssembler {
         /// The reply is over with a call of a tool. While the call is held the process asks for nothing; without
         /// one it must die at once.
         case killUnlessHeld
+        /// The reply is over and the process is about to end by itself.
+        case linger
         /// The reply is over and the process has nothing more to do.
         case end
     }
@@ -101,7 +103,7 @@ struct ReplyAssembler {
     }
 
     /// What cannot be read is as good as untold: no answer fails for it.
-    private mutating func note(_ information: JSONSlice, of line: Span<UInt8>) {
+    mutating func note(_ information: JSONSlice, of line: Span<UInt8>) {
         let bytes = line.extracting(information.start..<information.end)
         guard let quota = try? Quota(reading: bytes) else { return }
         quotas.append(quota)
@@ -216,7 +218,11 @@ struct ReplyAssembler {
             return .goOn
         }
         finish(reason, emit: emit)
-        return reason == .toolUse ? .killUnlessHeld : .kill
+        switch reason {
+        case .toolUse: return .killUnlessHeld
+        case .stopSequence where hasVisibleOutput: return .linger
+        default: return .kill
+        }
     }
 
     private mutating func abandon() {

@@ -61,11 +61,11 @@ public struct ErrorReply: Sendable {
         }
     }
 
-    /// Seconds that we ask a client to wait when nobody told us any: enough that retries do not come at once.
+    /// Seconds that we ask a client to wait when nobody told us any: enough that retries do not come at once, and
+    /// longer where trying again by itself is of no use.
     private static func patience(_ kind: FailureKind, _ shouldRetry: Bool?) -> Int? {
         switch kind {
-        case .rateLimited: shouldRetry == false ? 300 : 2
-        case .unavailable, .overloaded: shouldRetry == false ? nil : 2
+        case .rateLimited, .unavailable, .overloaded: shouldRetry == false ? 300 : 2
         default: nil
         }
     }
@@ -147,6 +147,7 @@ struct ErrorObject {
             .expectationFailed, .misdirected, .headersTooLarge:
             "invalid_request_error"
         case .unauthenticated: "authentication_error"
+        case .conflict: "conflict_error"
         case .paymentRequired: "billing_error"
         case .forbidden: "permission_error"
         case .notFound, .modelNotFound: "not_found_error"
@@ -160,7 +161,7 @@ struct ErrorObject {
 
     private var openAIType: StaticString {
         switch kind {
-        case .invalidRequest, .notFound, .modelNotFound, .methodNotAllowed, .requestTimeout, .tooLarge,
+        case .invalidRequest, .notFound, .modelNotFound, .methodNotAllowed, .requestTimeout, .conflict, .tooLarge,
             .targetTooLong, .unsupportedMediaType, .expectationFailed, .misdirected, .headersTooLarge:
             "invalid_request_error"
         case .unauthenticated: isRefusal ? "invalid_request_error" : "authentication_error"

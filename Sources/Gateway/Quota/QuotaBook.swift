@@ -44,6 +44,7 @@ final class QuotaBook: Sendable {
         guard isKnown else { return nil }
         return pages.withLock { pages in
             current(&pages, now)
+            guard pages.state.isKnown else { return nil }
             let name = family ?? ""
             if let ready = pages.fields[name] { return ready }
             let fields = QuotaFields.fields(of: pages.state, for: family)

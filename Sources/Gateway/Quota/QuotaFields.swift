@@ -56,7 +56,7 @@ enum QuotaFields {
         if let reset = state.overage.resetsAt ?? window?.resetsAt {
             append("overage-reset", String(reset), &fields)
         }
-        if let isInUse = state.overage.isInUse { append("overage-in-use", "\(isInUse)", &fields) }
+        if state.overage.isInUse == true { append("overage-in-use", "true", &fields) }
         if let reason = state.overage.disabledReason { append("overage-disabled-reason", reason, &fields) }
     }
 

@@ -27,7 +27,7 @@ struct QuotaState: Equatable, Sendable {
     private(set) var observedAt = 0
 
     /// True when something is known.
-    var isKnown: Bool { status != nil || !windows.isEmpty || overage != Quota.Overage() }
+    var isKnown: Bool { status != nil || !windows.isEmpty || overage.status != nil || overage.isInUse == true }
 
     // MARK: - Change
 
