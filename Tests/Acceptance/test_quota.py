@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import DIALECTS, anthropic_error, eventually, message_body, openai_error, seconds_until
+from harness import DIALECTS, anthropic_error, events, eventually, message_body, openai_error, seconds_until
 from upstream import DAY, HOUR
 
 UNIFIED = "anthropic-ratelimit-unified-"
@@ -216,10 +216,14 @@ def test_what_is_known_survives_a_reload_of_the_same_account(make_gateway, upstr
     assert gateway.ask("messages", "say:hello").status_code == 200
 
 
-def test_a_limit_reached_behind_a_promised_stream_is_told_in_its_error_event(make_gateway):
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_limit_reached_behind_a_promised_stream_is_told_in_its_error_event(make_gateway, dialect):
     """The sign of life came first, so the status is 200 and the event says when to come back."""
     gateway = make_gateway(tls=False, env={"PING_SECONDS": "1"}).ready()
-    response = gateway.ask("messages", "late-limit:7200", stream=True)
+    response = gateway.ask(dialect, "late-limit:7200", stream=True)
     assert response.status_code == 200
-    last = json.loads(response.text.strip().split("\n")[-1].removeprefix("data: "))
-    assert last["error"]["type"] == "rate_limit_error" and 7000 < seconds_until(last["error"]["reset_at"]) <= 7200
+    told = [data for _, data in events(response.text) if data != "[DONE]"][-1]
+    error = json.loads(told)
+    error = error["response"]["error"] if dialect == "responses" else error["error"]
+    assert "rate_limit" in (error.get("type") or error["code"])
+    assert 7000 < seconds_until(error["reset_at"]) <= 7200

@@ -89,8 +89,12 @@ enum Endpoints {
     ) -> Bool {
         path == healthPath && (request.method == .get || request.method == .head)
             && request.fields[.origin] == nil && !connection.site.log.writes(.debug)
-            // Whoever shows a key may be told more.
-            && request.fields[.authorization] == nil && request.fields[.xAPIKey] == nil
+            && (!showsKey(request) || !connection.site.snapshot.quota.isKnown)
+    }
+
+    /// Whoever shows a key may be told more.
+    private static func showsKey(_ request: Request) -> Bool {
+        request.fields[.authorization] != nil || request.fields[.xAPIKey] != nil
     }
 
     private static let healthPath = Array("/health".utf8)[...]
