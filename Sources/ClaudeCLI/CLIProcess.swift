@@ -49,7 +49,7 @@ public final class CLIProcess {
     private var hasToldQuota = false
     /// True when the reply is over and the process will ask the vendor for nothing more if it is left alone.
     private var isHarmless = false
-    /// Calls of tools that wait for their results, which never come: as long as there is one the CLI asks for nothing.
+    /// Calls of tools that wait for their results, which never come: the CLI asks for nothing meanwhile.
     private var heldCalls = 0
     /// When the vendor began the answer of the newest attempt.
     private var answerStart: Instant?
@@ -137,12 +137,12 @@ public final class CLIProcess {
         child.signalGroup(SIGKILL)
     }
 
-    /// What the CLI has told of usage limits since it was last asked for, oldest first, and when the vendor said so.
+    /// What was told of usage limits since it was last asked for, oldest first, and when the vendor said so.
     public func takeQuotas() -> (quotas: [Quota], observedAt: Instant) {
         (assembler.takeQuotas(), answerStart ?? loop.now)
     }
 
-    /// Waits a moment for the CLI's word on usage limits, which comes behind the answer, and kills the process.
+    /// Waits a moment for the word on usage limits, which comes behind the answer, and kills the process.
     ///
     /// Returns at once where it has come, will not come, or where the process has been killed already.
     public func awaitQuota() async {

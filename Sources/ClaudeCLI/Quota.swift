@@ -2,7 +2,8 @@ public import Vocabulary
 
 /// What the CLI tells of its account's usage limits: the value of `rate_limit_info`.
 ///
-/// Nothing in it is made up: what the CLI did not say is nil. Fractions are of the window's whole, and may be above 1.
+/// Nothing in it is made up: what the CLI did not say is nil. Fractions are of the window's whole, and may be
+/// above 1.
 public struct Quota: Sendable, Equatable {
     /// One limit and how far it is used up.
     public struct Window: Sendable, Equatable {
@@ -54,8 +55,9 @@ public struct Quota: Sendable, Equatable {
     /// Nothing known.
     public init() {}
 
-    /// True when it tells nothing of a limit. The CLI prints a status also when the vendor's answer had none, and
-    /// `rejected` for every 429.
+    /// True when it tells nothing of a limit.
+    ///
+    /// The CLI prints a status also when the vendor's answer had none, and `rejected` for every 429.
     public var isBare: Bool {
         claim == nil && resetsAt == nil && windows.isEmpty && overage.status == nil && overage.isInUse != true
     }
@@ -245,11 +247,12 @@ private struct QuotaReader: ~Copyable, ~Escapable {
 
 /// Times as RFC 3339 §5.6 writes them.
 enum RFC3339 {
-    /// The Unix seconds of a time in UTC, as `2026-11-21T12:00:00Z`; fractions are dropped. Nil for anything else.
+    /// The whole Unix seconds of a time in UTC, as `2026-11-21T12:00:00Z`; nil for anything else.
     static func seconds(_ text: String) -> Int? {
         let bytes = Array(text.utf8)
         guard bytes.count >= 20, bytes.last == UInt8(ascii: "Z"), bytes[10] == UInt8(ascii: "T"),
-            let year = number(bytes[0..<4]), let month = number(bytes[5..<7]), let day = number(bytes[8..<10]),
+            let year = number(bytes[0..<4]), let month = number(bytes[5..<7]),
+            let day = number(bytes[8..<10]),
             let hour = number(bytes[11..<13]), let minute = number(bytes[14..<16]),
             let second = number(bytes[17..<19]),
             1...12 ~= month, 1...31 ~= day, hour < 24, minute < 60, second <= 60

@@ -12,8 +12,8 @@ struct ReplyAssembler {
         case goOn
         /// The reply is over and the process must die at once: left alone it would ask the vendor again.
         case kill
-        /// The reply is over with a call of a tool. While the call is held the process asks for nothing; without
-        /// one it must die at once.
+        /// The reply is over with a call of a tool. While that is held the process asks for nothing; else it
+        /// must die at once.
         case killUnlessHeld
         /// The reply is over and the process is about to end by itself.
         case linger

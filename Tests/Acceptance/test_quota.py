@@ -227,3 +227,15 @@ def test_a_limit_reached_behind_a_promised_stream_is_told_in_its_error_event(mak
     error = error["response"]["error"] if dialect == "responses" else error["error"]
     assert "rate_limit" in (error.get("type") or error["code"])
     assert 7000 < seconds_until(error["reset_at"]) <= 7200
+
+
+def test_the_limits_are_told_over_http2_as_well(make_gateway):
+    gateway = make_gateway().ready()
+    with gateway.http(http2=True) as http:
+        headers = {"x-api-key": gateway.key}
+        for stream in (False, True):
+            body = message_body("account:allowed", stream=stream)
+            response = http.post("/v1/messages", json=body, headers=headers)
+            assert response.http_version == "HTTP/2" and limits(response)[:2] == ("five_hour", 58)
+        assert limits(http.get("/v1/nothing", headers=headers))[:2] == ("five_hour", 58)
+        assert limits(http.get("/health")) is None

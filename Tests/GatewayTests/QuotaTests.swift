@@ -94,6 +94,12 @@ struct QuotaStateTests {
         try state(#"{"status":"allowed","isUsingOverage":false,"overageInUse":true}"#)
     }
 
+    @Test("a time that no limit can have does not stop the service for ever")
+    func absurd() throws {
+        let state = try state(#"{"status":"rejected","resetsAt":90000000000,"rateLimitType":"five_hour"}"#)
+        #expect(state.rejection(for: nil, refusingPaid: false, now: now + 32 * 86_400) == nil)
+    }
+
     @Test("what has ended is dropped, and nothing is made up in its place")
     func ended() throws {
         var state = try state(rejected)
@@ -214,7 +220,7 @@ struct QuotaBookTests {
     @Test("an empty book has no fields and refuses nothing")
     func empty() throws {
         let book = QuotaBook()
-        book.note([try quota(bare)], model: "sonnet", observedAt: moment)
+        book.note([try quota(bare)], model: "sonnet", observedAt: moment, now: now)
         #expect(!book.isKnown)
         #expect(book.fields(for: nil, now: now) == nil)
         #expect(book.refusal(for: nil, overage: .refuse, now: now) == nil)
@@ -223,15 +229,15 @@ struct QuotaBookTests {
     @Test("what was said earlier does not undo what was said later")
     func order() throws {
         let book = QuotaBook()
-        book.note([try quota(rejected)], model: "sonnet", observedAt: moment + .seconds(1))
-        book.note([try quota(allowed)], model: "sonnet", observedAt: moment)
+        book.note([try quota(rejected)], model: "sonnet", observedAt: moment + .seconds(1), now: now)
+        book.note([try quota(allowed)], model: "sonnet", observedAt: moment, now: now)
         #expect(book.refusal(for: "sonnet", overage: .allow, now: now)?.resetsAt == soon)
     }
 
     @Test("a refusal tells when to come back, and to retry only after a short wait", arguments: [(now, false), (soon - 30, nil)])
     func refusal(moment: Int, retries: Bool?) throws {
         let book = QuotaBook()
-        book.note([try quota(rejected)], model: "sonnet", observedAt: self.moment)
+        book.note([try quota(rejected)], model: "sonnet", observedAt: self.moment, now: now)
         let fault = try #require(book.refusal(for: "sonnet", overage: .allow, now: moment))
         #expect(fault.kind == .rateLimited)
         #expect(fault.retryAfterSeconds == soon - moment)
@@ -241,7 +247,7 @@ struct QuotaBookTests {
     @Test("fields are made anew when a window ends")
     func ends() throws {
         let book = QuotaBook()
-        book.note([try quota(allowed)], model: "sonnet", observedAt: moment)
+        book.note([try quota(allowed)], model: "sonnet", observedAt: moment, now: now)
         #expect(book.fields(for: nil, now: now)?[.rateLimitWindow].map(Array.init) == Array("five_hour".utf8))
         #expect(book.fields(for: nil, now: soon)?[.rateLimitWindow].map(Array.init) == Array("seven_day".utf8))
         #expect(book.fields(for: nil, now: late) == nil)

@@ -93,7 +93,8 @@ extension AnswerContext {
     /// `GET /v1/quota`.
     func quotaAnswer() -> Response {
         let state = snapshot.quota.state(now: WallClock.unixSeconds)
-        let response = json(status: 200, QuotaAnswer.body(state, overage: snapshot.configuration.turns.overage))
+        let body = QuotaAnswer.body(state, overage: snapshot.configuration.turns.overage)
+        let response = json(status: 200, body)
         var record = record(path: "/quota")
         finish(&record, response)
         return response

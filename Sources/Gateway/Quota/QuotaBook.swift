@@ -4,10 +4,10 @@ import Platform
 import Synchronization
 import Vocabulary
 
-/// The newest known usage limits of the account behind the gateway. Shared by all loops, usable from any thread.
+/// The newest known usage limits of the account behind the gateway.
 ///
-/// It is written a few times in a turn at most and read for every response, so the fields are made when the state
-/// changes and copied afterwards.
+/// Shared by all loops, usable from any thread. It is written a few times in a turn at most and read for
+/// every response, so the fields are made when the state changes and copied afterwards.
 final class QuotaBook: Sendable {
     private struct Pages {
         var state = QuotaState()
@@ -24,7 +24,7 @@ final class QuotaBook: Sendable {
     var isKnown: Bool { known.load(ordering: .relaxed) }
 
     /// Takes what the CLI told during a turn with `model`, which the vendor said at `observedAt`.
-    func note(_ quotas: [Quota], model: String, observedAt: Instant) {
+    func note(_ quotas: [Quota], model: String, observedAt: Instant, now: Int) {
         guard !quotas.isEmpty else { return }
         let age = Instant.now.microseconds(since: observedAt) / 1_000_000
         let family = ModelFamily.of(model: model)
@@ -32,14 +32,14 @@ final class QuotaBook: Sendable {
             guard observedAt >= pages.newest else { return }
             pages.newest = observedAt
             for quota in quotas {
-                pages.state.take(quota, family: family, observedAt: WallClock.unixSeconds - age)
+                pages.state.take(quota, family: family, observedAt: now - age)
             }
             pages.fields = [:]
             known.store(pages.state.isKnown, ordering: .relaxed)
         }
     }
 
-    /// The fields for an answer that concerns models of `family`, or none of them; nil while nothing is known.
+    /// The fields for an answer that concerns models of `family`, or none; nil while nothing is known.
     func fields(for family: String?, now: Int) -> ResponseFields? {
         guard isKnown else { return nil }
         return pages.withLock { pages in
@@ -71,7 +71,7 @@ final class QuotaBook: Sendable {
         let wait = rejection.until - now
         let text =
             rejection.isPaid
-            ? "The usage limit of this gateway's account is reached, and paid usage beyond it is not allowed here."
+            ? "The usage limit of this gateway's account is reached, and paid usage is not allowed here."
             : "The usage limit of this gateway's account is reached."
         return Fault(
             .rateLimited, text, detail: "known before: \(rejection.claim)", retryAfterSeconds: wait,
@@ -104,9 +104,10 @@ struct QuotaView {
     mutating func note(_ process: CLIProcess, model: String) {
         let (quotas, observedAt) = process.takeQuotas()
         guard let newest = quotas.last else { return }
-        book.note(quotas, model: model, observedAt: observedAt)
+        book.note(quotas, model: model, observedAt: observedAt, now: WallClock.unixSeconds)
         // An answer that was refused for a limit tells of that limit.
-        if newest.isRejected, let claim = newest.claim, let own = ModelFamily.named(in: claim) { family = own }
+        guard newest.isRejected, let claim = newest.claim else { return }
+        family = ModelFamily.named(in: claim) ?? family
     }
 
     /// Why such an answer is not to be begun now; nil when it may be.

@@ -2,8 +2,9 @@ import ClaudeCLI
 import HTTP
 import Vocabulary
 
-/// What is known of usage limits as response fields: the plain names that many clients know, and those that the vendor's
-/// own client reads.
+/// What is known of usage limits as response fields.
+///
+/// They have the plain names that many clients know, and those that the vendor's own client reads.
 enum QuotaFields {
     /// The fields for an answer that concerns models of `family`, or none of them.
     static func fields(of state: QuotaState, for family: String?) -> ResponseFields {
@@ -79,14 +80,14 @@ enum QuotaFields {
 
     private static let prefix = "anthropic-ratelimit-unified-"
 
-    /// All names, for browsers, which show a page no others; names of windows that nobody knows yet are left out.
+    /// All names, for browsers, which show a page no others; windows that nobody knows yet are left out.
     static let names: String = {
         let windows = ["5h", "7d", "7d_opus", "7d_sonnet", "7d_oi"].flatMap { window in
             ["status", "utilization", "reset", "surpassed-threshold"].map { "\(window)-\($0)" }
         }
         let others = [
-            "status", "reset", "representative-claim", "surpassed-threshold", "overage-status", "overage-reset",
-            "overage-utilization", "overage-in-use", "overage-disabled-reason",
+            "status", "reset", "representative-claim", "surpassed-threshold", "overage-status",
+            "overage-reset", "overage-utilization", "overage-in-use", "overage-disabled-reason",
         ]
         let plain: [FieldName] = [
             .rateLimitLimit, .rateLimitRemaining, .rateLimitReset, .rateLimitUnit, .rateLimitWindow,

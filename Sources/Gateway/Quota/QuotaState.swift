@@ -27,7 +27,9 @@ struct QuotaState: Equatable, Sendable {
     private(set) var observedAt = 0
 
     /// True when something is known.
-    var isKnown: Bool { status != nil || !windows.isEmpty || overage.status != nil || overage.isInUse == true }
+    var isKnown: Bool {
+        status != nil || !windows.isEmpty || overage.status != nil || overage.isInUse == true
+    }
 
     // MARK: - Change
 
@@ -46,14 +48,16 @@ struct QuotaState: Equatable, Sendable {
         }
         guard quota.isRejected || quota.usesOverage else { return }
         let until = quota.status == "rejected" ? quota.resetsAt : quota.overage.resetsAt ?? quota.resetsAt
-        // A refusal for an unknown time would never be lifted: nothing is asked that could tell the news. Money is
-        // worth a while of caution all the same.
-        guard let until = until ?? (quota.usesOverage ? observedAt + Self.cautionSeconds : nil) else { return }
+        // A refusal for an unknown time would never be lifted: nothing is asked that could tell the news.
+        // Money is worth a while of caution all the same.
+        let caution = quota.usesOverage ? observedAt + Self.cautionSeconds : nil
+        guard let until = until ?? caution else { return }
         let name = quota.claim ?? ""
         rejections.append(
             Rejection(
-                claim: name, family: Self.concernsOneFamily(name) ? ModelFamily.named(in: name) ?? family : nil,
-                until: until, isPaid: quota.usesOverage))
+                claim: name,
+                family: Self.concernsOneFamily(name) ? ModelFamily.named(in: name) ?? family : nil,
+                until: min(until, observedAt + Self.longestSeconds), isPaid: quota.usesOverage))
     }
 
     /// Takes away what has ended; when a limit ends nothing is known of how the next begins.
@@ -90,7 +94,7 @@ struct QuotaState: Equatable, Sendable {
 
     // MARK: - Questions
 
-    /// The limit that stops a request for a model of `family` now; with `refusingPaid` also one that would cost.
+    /// The limit that stops a request for a model of `family`; with `refusingPaid` also one that would cost.
     func rejection(for family: String?, refusingPaid: Bool, now: Int) -> Rejection? {
         rejections.filter { rejection in
             rejection.until > now && (!rejection.isPaid || refusingPaid)
@@ -110,7 +114,7 @@ struct QuotaState: Equatable, Sendable {
         return candidates.max { left, right in weight(left) < weight(right) }
     }
 
-    /// How much a window presses: what rejects is above what is used up, and the claimed one above its equals.
+    /// How much a window presses: what rejects is above what is used up, the claimed one above its equals.
     private func weight(_ window: Quota.Window) -> Double {
         var weight = window.usedFraction ?? -1
         if window.status == "rejected" { weight = 2 + max(0, min(1, weight)) }
@@ -126,6 +130,8 @@ struct QuotaState: Equatable, Sendable {
     static let overageName = "overage"
     private static let maxWindows = 32
     private static let cautionSeconds = 300
+    /// No limit lasts longer than a month: a time beyond it is a mistake, which must not stop the service.
+    private static let longestSeconds = 31 * 86_400
 }
 
 extension Quota.Window {
