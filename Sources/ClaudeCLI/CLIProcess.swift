@@ -27,39 +27,43 @@ public final class CLIProcess {
     private var child: ChildProcess
     private let directory: TurnDirectory
     private let directories: TurnDirectories
-    private let limits: CLILimits
-    private let loop: EventLoop
-    private let wakeup: Wakeup
-    private let alarm: Alarm
+    let limits: CLILimits
+    let loop: EventLoop
+    let wakeup: Wakeup
+    let alarm: Alarm
     private let inputReadiness: Readiness
-    private let outputReadiness: Readiness
+    let outputReadiness: Readiness
     private let errorReadiness: Readiness
     private let exitReadiness: Readiness
 
     private var input = InputQueue()
     private var portions: [[ArraySlice<UInt8>]] = []
-    private var splitter: LineSplitter
-    private var assembler: ReplyAssembler
+    var splitter: LineSplitter
+    var assembler: ReplyAssembler
     private var errorOutput = ErrorOutput()
+    private var servers = ActiveServers.none
+    /// By when the registered servers must have started; nil when none are waited for.
+    private var serversDeadline: Instant?
+    private var relief: [UInt8]?
     /// Lines longer than allowed, or not JSON: nothing more can be read.
-    private var isOutputOver = false
+    var isOutputOver = false
     private var isErrorOver = false
     /// True when the account's usage limits are told to the CLI, so that it will tell them.
-    private var expectsQuota = false
-    private var hasToldQuota = false
+    var expectsQuota = false
+    var hasToldQuota = false
     /// True when the reply is over and the process will ask the vendor for nothing more if it is left alone.
-    private var isHarmless = false
+    var isHarmless = false
     /// Calls of tools that wait for their results, which never come: the CLI asks for nothing meanwhile.
     private var heldCalls = 0
     /// When the vendor began the answer of the newest attempt.
-    private var answerStart: Instant?
+    var answerStart: Instant?
     private var totalDeadline: Instant?
     private var lastSign: Instant
     /// By when the process must have ended; set once its output has.
     private var exitDeadline: Instant?
     /// When SIGTERM has had its time; set by the first `retire`.
     private var graceEnd: Instant?
-    private var hasKilled = false
+    var hasKilled = false
     private var isReleased = false
 
     init(
@@ -95,10 +99,19 @@ public final class CLIProcess {
     /// Starts the turn; what does not fit into the pipe is written by `poll`.
     public func begin(_ plan: TurnPlan) {
         portions = plan.portions.reversed()
+        if !plan.servers.isEmpty {
+            servers = plan.servers
+            relief = plan.relief
+            assembler = ReplyAssembler(limits: limits, servers: servers)
+            serversDeadline = loop.now + Milliseconds(limits.serverStartMilliseconds + Self.serversGrace)
+        }
         totalDeadline = loop.now + Milliseconds(limits.requestMilliseconds)
         lastSign = loop.now
         writeNextPortion()
     }
+
+    /// The CLI is to say first which server was late, in milliseconds.
+    private static let serversGrace = 5_000
 
     /// Moves what can be moved now, without waiting. `take` gets each reply event with the line its slices
     /// refer to.
@@ -137,27 +150,6 @@ public final class CLIProcess {
         child.signalGroup(SIGKILL)
     }
 
-    /// What was told of usage limits since it was last asked for, oldest first, and when the vendor said so.
-    public func takeQuotas() -> (quotas: [Quota], observedAt: Instant) {
-        (assembler.takeQuotas(), answerStart ?? loop.now)
-    }
-
-    /// Waits a moment for the word on usage limits, which comes behind the answer, and kills the process.
-    ///
-    /// Returns at once where it has come, will not come, or where the process has been killed already.
-    public func awaitQuota() async {
-        guard !hasKilled, expectsQuota, isHarmless else { return }
-        let deadline = loop.now + Milliseconds(limits.quotaMilliseconds)
-        alarm.deadline = deadline
-        readRest()
-        while !hasToldQuota, !isOutputOver, loop.now < deadline {
-            await wakeup.wait()
-            alarm.deadline = deadline
-            readRest()
-        }
-        kill()
-    }
-
     /// True once the process is gone and its directories are empty; call again after the next wake-up until
     /// it is.
     ///
@@ -189,7 +181,7 @@ public final class CLIProcess {
         wakeup.signal()
     }
 
-    private var isOver: Bool { assembler.isOver || countedTokens != nil }
+    var isOver: Bool { assembler.isOver || countedTokens != nil }
 
     private func release() {
         guard !isReleased else { return }
@@ -222,7 +214,7 @@ public final class CLIProcess {
     // MARK: - Output
 
     /// At most so many reads at once: a CLI that never stops talking must not stop the loop.
-    private static let readsPerPoll = 8
+    static let readsPerPoll = 8
 
     private func readOutput(_ take: (ReplyEvent, Span<UInt8>) -> Void) {
         for _ in 0..<Self.readsPerPoll {
@@ -241,7 +233,7 @@ public final class CLIProcess {
         wakeup.signal()
     }
 
-    private func receive() -> IOResult {
+    func receive() -> IOResult {
         var result = IOResult.wouldBlock
         unsafe splitter.receive { buffer in
             unsafe result = child.output.read(into: buffer)
@@ -297,40 +289,18 @@ public final class CLIProcess {
         case .killUnlessHeld, .linger: isHarmless = true
         case .goOn, .end: break
         }
-    }
-
-    /// Reads what is printed behind the answer, where only the usage limits matter.
-    private func readRest() {
-        guard isOver, expectsQuota, !hasToldQuota else { return }
-        for _ in 0..<Self.readsPerPoll {
-            do {
-                try splitter.forEachLine { line in
-                    switch try? CLIEventReader.read(line) {
-                    case .rateLimit(let information)?: assembler.note(information, of: line)
-                    case .result?: isOutputOver = true
-                    default: break
-                    }
-                    return true
-                }
-            } catch {
-                isOutputOver = true
-            }
-            noteQuota()
-            guard !isOutputOver, !hasToldQuota else { return }
-            switch receive() {
-            case .bytes: continue
-            case .wouldBlock: return outputReadiness.readWouldBlock()
-            case .end, .failed: isOutputOver = true
-            }
+        if let row = relief, assembler.calls.hasCalled {
+            relief = nil
+            input.append([row[...]])
+            writeInput()
         }
     }
-
-    private func noteQuota() { if !assembler.quotas.isEmpty { hasToldQuota = true } }
 
     private func controlResponse(
         _ response: CLIControlResponse, _ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void
     ) {
         if response.isSuccess {
+            if serversDeadline != nil { return serversAnswer(response, line, take) }
             guard response.id.matches(TurnPlan.countID, in: line) else { return }
             if let tokens = response.totalTokens {
                 countedTokens = tokens
@@ -339,6 +309,22 @@ public final class CLIProcess {
         }
         let detail = Redaction.clean(response.error?.string(in: line) ?? "no reason given")
         fail(Fault(.badGateway, "The CLI did not accept the request.", detail: detail), take)
+    }
+
+    /// An answer without the servers would be another answer than the one asked for.
+    private func serversAnswer(
+        _ response: CLIControlResponse, _ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void
+    ) {
+        let fault: Fault?
+        if response.id.matches(ActiveServers.requestID, in: line) {
+            fault = response.errors.flatMap { servers.fault(from: $0, in: line) }
+        } else if response.id.matches(ActiveServers.statusID, in: line) {
+            serversDeadline = nil
+            fault = servers.fault(fromStatus: response.servers, in: line)
+        } else {
+            return
+        }
+        if let fault { fail(fault, take) } else { writeNextPortion() }
     }
 
     private func answer(
@@ -408,12 +394,13 @@ public final class CLIProcess {
     }
 
     private func watchClock(_ take: (ReplyEvent, Span<UInt8>) -> Void) {
-        let stall = lastSign + Milliseconds.seconds(limits.stallSeconds)
+        let stall = serversDeadline ?? lastSign + Milliseconds.seconds(limits.stallSeconds)
         if let totalDeadline, totalDeadline <= loop.now {
             let seconds = limits.requestMilliseconds / 1000
             return fail(Fault(.gatewayTimeout, "The answer was not complete after \(seconds) seconds."), take)
         }
         if stall <= loop.now {
+            if serversDeadline != nil { return fail(servers.lateFault, take) }
             let text = "The CLI was silent for \(limits.stallSeconds) seconds."
             return fail(Fault(.gatewayTimeout, text, detail: errorOutput.text), take)
         }

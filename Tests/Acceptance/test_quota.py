@@ -188,7 +188,7 @@ def test_the_limits_are_heard_behind_a_tool_call(make_gateway, upstream, nonce):
     """The CLI tells them when the client has its answer; nothing more is asked of the vendor meanwhile."""
     for stream in (False, True):
         gateway = make_gateway(tls=False).ready()
-        body = message_body(f"{nonce}{stream}\ncall:look_up", stream=stream, tools=TOOLS)
+        body = message_body(f"{nonce}{stream}\naccount:allowed\ncall:look_up", stream=stream, tools=TOOLS)
         response = gateway.post("/v1/messages", body)
         assert response.status_code == 200 and "look_up" in response.text and limits(response) is None
         eventually(lambda: quota(gateway)["known"], "the limits are known")

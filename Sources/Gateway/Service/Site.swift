@@ -38,6 +38,8 @@ final class Snapshot: Sendable {
     /// Nil when plain HTTP is spoken.
     let tls: TLSContext?
     let supply: CLISupply
+    /// The MCP servers that requests may switch on.
+    let servers: MCPRegistry
     /// The first word of `claude --version`.
     let cliVersion: String
     let httpLimits: HTTPLimits
@@ -47,13 +49,14 @@ final class Snapshot: Sendable {
 
     /// A snapshot that takes the place of `old`, whose knowledge of the account it keeps while the account is the same.
     init(
-        _ configuration: Configuration, keys: KeyRing, tls: TLSContext?, supply: CLISupply, cliVersion: String,
-        after old: Snapshot? = nil
+        _ configuration: Configuration, keys: KeyRing, tls: TLSContext?, supply: CLISupply,
+        servers: MCPRegistry = .none, cliVersion: String, after old: Snapshot? = nil
     ) {
         self.configuration = configuration
         self.keys = keys
         self.tls = tls
         self.supply = supply
+        self.servers = servers
         self.cliVersion = cliVersion
         models = ModelCatalog(configuration.models)
         httpLimits = HTTPLimits(configuration.limits)
