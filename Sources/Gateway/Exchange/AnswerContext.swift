@@ -164,6 +164,7 @@ struct AnswerContext {
         fields.append(.requestID, requestID, isUnique: true)
         fields.append(.xRequestID, requestID, isUnique: true)
         quota?.append(to: &fields)
+        if let degraded = snapshot.degraded { fields.append(.degraded, degraded) }
         guard let allowedOrigin else { return }
         fields.append(.accessControlAllowOrigin, allowedOrigin)
         fields.append(.accessControlExposeHeaders, Self.exposedFields)
@@ -176,7 +177,7 @@ struct AnswerContext {
         + "anthropic-dangerous-direct-browser-access"
     private static let exposedFields =
         "request-id, x-request-id, retry-after, retry-after-ms, x-should-retry, x-portcullis-ignored, "
-        + QuotaFields.names
+        + "x-portcullis-degraded, " + QuotaFields.names
 }
 
 extension ModelEntry {

@@ -42,6 +42,12 @@ final class Snapshot: Sendable {
     let servers: MCPRegistry
     /// The first word of `claude --version`.
     let cliVersion: String
+    /// What the CLI's self-test came to.
+    let selfTest: SelfTestReport
+    /// What turns may rely on.
+    let features: CLIFeatures
+    /// The value of `x-portcullis-degraded`.
+    let degraded: String?
     let httpLimits: HTTPLimits
     let http2Limits: HTTP2Limits
     /// What is known of the usage limits of the account behind the CLI.
@@ -50,7 +56,8 @@ final class Snapshot: Sendable {
     /// A snapshot that takes the place of `old`, whose knowledge of the account it keeps while the account is the same.
     init(
         _ configuration: Configuration, keys: KeyRing, tls: TLSContext?, supply: CLISupply,
-        servers: MCPRegistry = .none, cliVersion: String, after old: Snapshot? = nil
+        servers: MCPRegistry = .none, cliVersion: String, selfTest: SelfTestReport = .off,
+        after old: Snapshot? = nil
     ) {
         self.configuration = configuration
         self.keys = keys
@@ -58,6 +65,9 @@ final class Snapshot: Sendable {
         self.supply = supply
         self.servers = servers
         self.cliVersion = cliVersion
+        self.selfTest = selfTest
+        features = selfTest.features
+        degraded = selfTest.degradedField
         models = ModelCatalog(configuration.models)
         httpLimits = HTTPLimits(configuration.limits)
         http2Limits = HTTP2Limits(configuration.limits)
