@@ -17,11 +17,12 @@ enum CLIEvent {
     indirect case result(CLIResult)
     indirect case retry(CLIRetry)
     /// The value of `rate_limit_info`, raw.
-    case rateLimit(info: JSONSlice, resetsAt: Int?)
+    case rateLimit(JSONSlice)
     indirect case controlRequest(CLIControlRequest)
     indirect case controlResponse(CLIControlResponse)
-    /// A turn begins; the array of the names of all tools, raw.
-    case turnStarted(tools: JSONSlice)
+    /// A turn begins. `tools` is the raw array of the names offered to the model, nil where it is not told;
+    /// `hasQuota` says that the login is one of which a quota will be told.
+    indirect case turnStarted(tools: JSONSlice?, hasQuota: Bool)
     /// Something that does not matter here; the CLI's schema lists some seventy such kinds.
     case ignored
 }
@@ -61,7 +62,8 @@ struct CLIFailureReport {
     var errorType: JSONSlice?
     var apiError: JSONSlice?
     var text: JSONSlice?
-    var resetsAt: Int?
+    /// The value of `rate_limit_info`, raw.
+    var quota: JSONSlice?
 }
 
 /// The CLI is about to ask the vendor again.

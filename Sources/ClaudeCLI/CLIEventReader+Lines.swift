@@ -17,7 +17,9 @@ extension CLIEventReader {
         } else if json.matches(key, "response"), try json.peek() == .object {
             try controlResponse(&fields)
         } else if json.matches(key, "rate_limit_info"), try json.peek() == .object {
-            fields.rateLimit = try rateLimit(&fields.resetsAt)
+            fields.rateLimit = try json.skip()
+        } else if json.matches(key, "apiKeySource") {
+            fields.keySource = try text()
         } else if json.matches(key, "api_error_params"), try json.peek() == .object {
             try errorParameters(&fields)
         } else if json.matches(key, "usage"), try json.peek() == .object {
@@ -112,21 +114,11 @@ extension CLIEventReader {
         }
     }
 
-    private mutating func rateLimit(_ resetsAt: inout Int?) throws(JSONError) -> JSONSlice {
-        _ = try json.peek()
-        let start = json.offset
-        try json.enterObject()
-        while let key = try json.key() {
-            if json.matches(key, "resetsAt") { resetsAt = try integer() } else { _ = try json.skip() }
-        }
-        return JSONSlice(start: start, end: json.offset, hasEscapes: false)
-    }
-
     private mutating func errorParameters(_ fields: inout CLILineFields) throws(JSONError) {
         try json.enterObject()
         while let key = try json.key() {
             if json.matches(key, "rate_limit_info"), try json.peek() == .object {
-                _ = try rateLimit(&fields.resetsAt)
+                fields.rateLimit = try json.skip()
             } else {
                 _ = try json.skip()
             }

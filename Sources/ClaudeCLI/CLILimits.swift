@@ -26,6 +26,10 @@ public struct CLILimits: Sendable, Equatable {
     public var maxErrorOutputBytes = 4096
     /// Between SIGTERM and SIGKILL, in milliseconds.
     public var graceMilliseconds = 2_000
+    /// How long a finished process is kept for its word on usage limits, in milliseconds.
+    ///
+    /// It comes a few milliseconds after the answer, unless the machine is busy.
+    public var quotaMilliseconds = 200
     /// How long `claude --version` may take, in milliseconds.
     public var versionMilliseconds = 20_000
 

@@ -14,8 +14,8 @@ struct CLILineFields {
     var serverErrors: JSONSlice?
     var servers: JSONSlice?
     var rateLimit: JSONSlice?
-    var resetsAt: Int?
     var tools: JSONSlice?
+    var keySource: JSONSlice?
     var result = CLIResult()
     var retry = CLIRetry()
 
@@ -30,18 +30,18 @@ struct CLILineFields {
             return .failureReport(
                 CLIFailureReport(
                     error: error, status: result.status, errorType: result.errorType,
-                    apiError: result.apiError, text: text, resetsAt: resetsAt))
+                    apiError: result.apiError, text: text, quota: rateLimit))
         }
         if type.matches("system", in: line), let subtype, subtype.matches("api_retry", in: line) {
             var retry = retry
             retry.error = error
             return .retry(retry)
         }
-        if type.matches("system", in: line), let subtype, subtype.matches("init", in: line), let tools {
-            return .turnStarted(tools: tools)
+        if type.matches("system", in: line), let subtype, subtype.matches("init", in: line) {
+            return .turnStarted(tools: tools, hasQuota: keySource?.matches("none", in: line) == true)
         }
         if type.matches("rate_limit_event", in: line), let rateLimit {
-            return .rateLimit(info: rateLimit, resetsAt: resetsAt)
+            return .rateLimit(rateLimit)
         }
         if type.matches("control_request", in: line), let requestID {
             return .controlRequest(

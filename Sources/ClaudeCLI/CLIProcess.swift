@@ -23,27 +23,25 @@ public final class CLIProcess {
     public var pid: Int32 { child.pid }
     /// Where the process started: private, and emptied when it is gone.
     public var workingDirectory: String { directory.working }
-    /// The newest quota the CLI has told, the value of `rate_limit_info`; nil while it told none.
-    public var quota: JSONFragment? { assembler.quota }
     /// The tokens counted, once a counting plan has ended well.
     public private(set) var countedTokens: Int?
 
     private var child: ChildProcess
     private let directory: TurnDirectory
     private let directories: TurnDirectories
-    private let limits: CLILimits
-    private let loop: EventLoop
-    private let wakeup: Wakeup
-    private let alarm: Alarm
+    let limits: CLILimits
+    let loop: EventLoop
+    let wakeup: Wakeup
+    let alarm: Alarm
     private let inputReadiness: Readiness
-    private let outputReadiness: Readiness
+    let outputReadiness: Readiness
     private let errorReadiness: Readiness
     private let exitReadiness: Readiness
 
     private var input = InputQueue()
     private var portions: [[ArraySlice<UInt8>]] = []
-    private var splitter: LineSplitter
-    private var assembler: ReplyAssembler
+    var splitter: LineSplitter
+    var assembler: ReplyAssembler
     private var tools: ClientTools?
     private var translator = CallTranslator()
     private var errorOutput = ErrorOutput()
@@ -52,15 +50,24 @@ public final class CLIProcess {
     private var serversDeadline: Instant?
     private var relief: [UInt8]?
     /// Lines longer than allowed, or not JSON: nothing more can be read.
-    private var isOutputOver = false
+    var isOutputOver = false
     private var isErrorOver = false
+    /// True when the account's usage limits are told to the CLI, so that it will tell them.
+    var expectsQuota = false
+    var hasToldQuota = false
+    /// True when the reply is over and the process will ask the vendor for nothing more if it is left alone.
+    var isHarmless = false
+    /// Calls of tools that wait for their results, which never come: the CLI asks for nothing meanwhile.
+    private var heldCalls = 0
+    /// When the vendor began the answer of the newest attempt.
+    var answerStart: Instant?
     private var totalDeadline: Instant?
     private var lastSign: Instant
     /// By when the process must have ended; set once its output has.
     private var exitDeadline: Instant?
     /// When SIGTERM has had its time; set by the first `retire`.
     private var graceEnd: Instant?
-    private var hasKilled = false
+    var hasKilled = false
     private var isReleased = false
 
     init(
@@ -156,6 +163,8 @@ public final class CLIProcess {
     /// are not waited for.
     public func retire() -> Bool {
         if child.reapIfExited() != nil {
+            // It may have told its limits between the end of the answer and its own.
+            if !isReleased { readRest() }
             release()
             return true
         }
@@ -178,7 +187,7 @@ public final class CLIProcess {
         wakeup.signal()
     }
 
-    private var isOver: Bool { assembler.isOver || countedTokens != nil }
+    var isOver: Bool { assembler.isOver || countedTokens != nil }
 
     private func release() {
         guard !isReleased else { return }
@@ -211,7 +220,7 @@ public final class CLIProcess {
     // MARK: - Output
 
     /// At most so many reads at once: a CLI that never stops talking must not stop the loop.
-    private static let readsPerPoll = 8
+    static let readsPerPoll = 8
 
     private func readOutput(_ take: (ReplyEvent, Span<UInt8>) -> Void) {
         for _ in 0..<Self.readsPerPoll {
@@ -230,7 +239,7 @@ public final class CLIProcess {
         wakeup.signal()
     }
 
-    private func receive() -> IOResult {
+    func receive() -> IOResult {
         var result = IOResult.wouldBlock
         unsafe splitter.receive { buffer in
             unsafe result = child.output.read(into: buffer)
@@ -273,15 +282,24 @@ public final class CLIProcess {
             return
         case .controlResponse(let response): return controlResponse(response, line, take)
         case .controlRequest(let request): return answer(request, line, take)
-        case .turnStarted(let offered):
-            if let fault = tools?.missing(from: offered, in: line) { fail(fault, take) }
+        case .turnStarted(let offered, let hasQuota):
+            expectsQuota = hasQuota
+            if let offered, let fault = tools?.missing(from: offered, in: line) { fail(fault, take) }
             return
+        case .messageStart: answerStart = loop.now
+        case .retry: answerStart = nil
         default: break
         }
         let action = assembler.take(event, of: line, now: WallClock.unixSeconds) {
             if translator.isIdle { take($0, line) } else { translator.pass($0, of: line, to: take) }
         }
-        if action == .kill { kill() }
+        noteQuota()
+        switch action {
+        case .kill: kill()
+        case .killUnlessHeld where heldCalls == 0: kill()
+        case .killUnlessHeld, .linger: isHarmless = true
+        case .goOn, .end: break
+        }
         if let row = relief, assembler.calls.hasCalled {
             relief = nil
             input.append([row[...]])
@@ -324,7 +342,7 @@ public final class CLIProcess {
         _ request: CLIControlRequest, _ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void
     ) {
         switch ControlAnswer(to: request, in: line) {
-        case .hold: return
+        case .hold: heldCalls += 1
         case .write(let row):
             input.append([row[...]])
             writeInput()

@@ -5,7 +5,8 @@ import Vocabulary
 /// `subtype` is "success" for the vendor's failures too; only `is_error` and the statuses tell.
 struct FailureEvidence {
     var maxRetries: Int
-    var quotaResetsAt: Int?
+    /// The newest that the CLI told of usage limits.
+    var quota: Quota?
     private(set) var hasReport = false
     private var status: Int?
     /// The vendor's error type, as `overloaded_error`.
@@ -17,7 +18,6 @@ struct FailureEvidence {
     private var terminalReason = ""
     private var subtype = ""
     private var text = ""
-    private var reportedReset: Int?
     private var retries = 0
     private var lastDelayMilliseconds = 0
 
@@ -26,7 +26,6 @@ struct FailureEvidence {
     mutating func note(_ report: CLIFailureReport, of line: Span<UInt8>) {
         hasReport = true
         status = report.status
-        reportedReset = report.resetsAt ?? reportedReset
         errorClass = report.error?.short(in: line) ?? errorClass
         errorType = report.errorType?.short(in: line) ?? errorType
         reason = report.apiError?.short(in: line) ?? reason
@@ -103,6 +102,7 @@ struct FailureEvidence {
         case 404:
             Fault(.modelNotFound, "The model does not exist, or this gateway's account has no access to it.")
         case 408, 504: timedOut
+        case 409: Fault(.conflict, vendorText)
         case 413: Fault(.tooLarge, "The request is too large for the model's provider (at most 32 MB).")
         case 429: rateLimited(now)
         case 400..<500: Fault(.invalidRequest, vendorText)
@@ -114,7 +114,7 @@ struct FailureEvidence {
     }
 
     private func rateLimited(_ now: Int) -> Fault {
-        if let reset = reportedReset ?? (reason == "usage_limit_reached" ? quotaResetsAt : nil) {
+        if reason == "usage_limit_reached", let reset = quota?.resetsAt {
             let wait = max(1, reset - now)
             return Fault(
                 .rateLimited, "The usage limit of this gateway's account is reached.",

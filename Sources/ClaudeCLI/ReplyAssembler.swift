@@ -14,6 +14,11 @@ struct ReplyAssembler {
         case goOn
         /// The reply is over and the process must die at once: left alone it would ask the vendor again.
         case kill
+        /// The reply is over with a call of a tool. While that is held the process asks for nothing; else it
+        /// must die at once.
+        case killUnlessHeld
+        /// The reply is over and the process is about to end by itself.
+        case linger
         /// The reply is over and the process has nothing more to do.
         case end
     }
@@ -45,11 +50,10 @@ struct ReplyAssembler {
     private var announcedMilliseconds = 0
     private let limits: CLILimits
 
+    /// What the CLI has told of usage limits and nobody has taken yet, oldest first.
+    private(set) var quotas: [Quota] = []
     /// The calls of registered servers' tools.
     private(set) var calls: ServerCalls
-
-    /// The newest value of a `rate_limit_event`, raw; nil while there was none.
-    private(set) var quota: JSONFragment?
 
     /// An assembler at the beginning of a reply in which the CLI calls the tools of `servers` itself.
     init(limits: CLILimits, servers: ActiveServers = .none) {
@@ -65,6 +69,7 @@ struct ReplyAssembler {
     mutating func take(
         _ event: CLIEvent, of line: Span<UInt8>, now: Int, emit: (ReplyEvent) -> Void
     ) -> Action {
+        if case .rateLimit(let info) = event { note(info, of: line) }
         guard state != .over else { return .end }
         switch event {
         case .delta(let index, let kind, let content):
@@ -87,16 +92,28 @@ struct ReplyAssembler {
         case .retry(let retry):
             return self.retry(retry, of: line, now: now, emit: emit)
         case .failureReport(let report):
+            if let quota = report.quota { note(quota, of: line) }
             evidence.note(report, of: line)
-        case .rateLimit(let info, let resetsAt):
-            quota = JSONFragment(validated: info.text(in: line).escaped)
-            evidence.quotaResetsAt = resetsAt
         case .result(let result):
             return self.result(result, of: line, now: now, emit: emit)
-        case .controlRequest, .controlResponse, .turnStarted, .ignored:
+        case .controlRequest, .controlResponse, .rateLimit, .turnStarted, .ignored:
             break
         }
         return .goOn
+    }
+
+    /// What has been told of usage limits since it was last asked for.
+    mutating func takeQuotas() -> [Quota] {
+        defer { quotas = [] }
+        return quotas
+    }
+
+    /// What cannot be read is as good as untold: no answer fails for it.
+    mutating func note(_ information: JSONSlice, of line: Span<UInt8>) {
+        let bytes = line.extracting(information.start..<information.end)
+        guard let quota = try? Quota(reading: bytes) else { return }
+        quotas.append(quota)
+        evidence.quota = quota
     }
 
     /// Ends the reply because there will be no result; without effect when it is over already.
@@ -227,7 +244,11 @@ struct ReplyAssembler {
             return .goOn
         }
         finish(reason, emit: emit)
-        return .kill
+        switch reason {
+        case .toolUse: return .killUnlessHeld
+        case .stopSequence where hasVisibleOutput: return .linger
+        default: return .kill
+        }
     }
 
     /// The CLI answers the calls and asks the model again; that request may be repeated like the first.

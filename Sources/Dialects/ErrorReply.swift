@@ -7,6 +7,10 @@ public struct ErrorReply: Sendable {
     /// The fields that belong to it: `content-type`, and where they apply `retry-after`, `x-should-retry` and
     /// `allow`. The two request-id fields are the caller's.
     public let fields: [(name: StaticString, value: String)]
+    /// When the limit ends that it tells of, in Unix seconds, where that is known.
+    public let resetsAt: Int?
+    /// The value of `retry-after`.
+    public let retryAfterSeconds: Int?
     /// The JSON body.
     public let body: [UInt8]
 
@@ -41,9 +45,9 @@ public struct ErrorReply: Sendable {
         shouldRetry: Bool? = nil
     ) {
         var fields: [(name: StaticString, value: String)] = [("content-type", "application/json")]
-        if let seconds = retryAfterSeconds ?? Self.patience(error.kind, shouldRetry) {
-            fields.append(("retry-after", String(seconds)))
-        }
+        resetsAt = error.resetsAt
+        self.retryAfterSeconds = retryAfterSeconds ?? Self.patience(error.kind, shouldRetry)
+        if let seconds = self.retryAfterSeconds { fields.append(("retry-after", String(seconds))) }
         if let shouldRetry { fields.append(("x-should-retry", shouldRetry ? "true" : "false")) }
         if let allow { fields.append(("allow", allow)) }
         self.fields = fields
@@ -57,10 +61,11 @@ public struct ErrorReply: Sendable {
         }
     }
 
-    /// Seconds that we ask a client to wait when nobody told us any: enough that retries do not come at once.
+    /// Seconds that we ask a client to wait when nobody told us any: enough that retries do not come at once, and
+    /// longer where trying again by itself is of no use.
     private static func patience(_ kind: FailureKind, _ shouldRetry: Bool?) -> Int? {
         switch kind {
-        case .rateLimited, .unavailable, .overloaded: shouldRetry == false ? nil : 2
+        case .rateLimited, .unavailable, .overloaded: shouldRetry == false ? 300 : 2
         default: nil
         }
     }
@@ -142,6 +147,7 @@ struct ErrorObject {
             .expectationFailed, .misdirected, .headersTooLarge:
             "invalid_request_error"
         case .unauthenticated: "authentication_error"
+        case .conflict: "conflict_error"
         case .paymentRequired: "billing_error"
         case .forbidden: "permission_error"
         case .notFound, .modelNotFound: "not_found_error"
@@ -155,7 +161,7 @@ struct ErrorObject {
 
     private var openAIType: StaticString {
         switch kind {
-        case .invalidRequest, .notFound, .modelNotFound, .methodNotAllowed, .requestTimeout, .tooLarge,
+        case .invalidRequest, .notFound, .modelNotFound, .methodNotAllowed, .requestTimeout, .conflict, .tooLarge,
             .targetTooLong, .unsupportedMediaType, .expectationFailed, .misdirected, .headersTooLarge:
             "invalid_request_error"
         case .unauthenticated: isRefusal ? "invalid_request_error" : "authentication_error"

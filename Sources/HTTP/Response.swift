@@ -69,6 +69,19 @@ public struct ResponseFields: Sendable {
         append(name, String(value))
     }
 
+    /// Adds all fields of another list at the end, in one copy.
+    public mutating func append(contentsOf others: ResponseFields) {
+        let offset = UInt32(lines.count)
+        lines.append(span: others.lines.span)
+        for entry in others.entries {
+            entries.append(
+                Entry(
+                    name: entry.name.lowerBound + offset..<entry.name.upperBound + offset,
+                    value: entry.value.lowerBound + offset..<entry.value.upperBound + offset,
+                    isUnique: entry.isUnique))
+        }
+    }
+
     /// Writes new letters and digits over the end of a field's value, from `place` on; what makes a prepared head a new
     /// one.
     public mutating func overwriteValue(at index: Int, from place: Int, _ next: () -> UInt8) {

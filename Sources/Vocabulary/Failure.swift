@@ -1,7 +1,7 @@
 /// What went wrong, in words that belong to no dialect; each dialect gives it its own status, type and code.
 public enum FailureKind: Sendable, Equatable {
     case invalidRequest, unauthenticated, paymentRequired, forbidden, notFound, modelNotFound
-    case methodNotAllowed, requestTimeout, tooLarge, targetTooLong, unsupportedMediaType
+    case methodNotAllowed, requestTimeout, conflict, tooLarge, targetTooLong, unsupportedMediaType
     case expectationFailed, misdirected, headersTooLarge
     case rateLimited, internalError, notImplemented, badGateway, unavailable, gatewayTimeout, overloaded
 
@@ -15,6 +15,7 @@ public enum FailureKind: Sendable, Equatable {
         case .notFound, .modelNotFound: 404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
+        case .conflict: 409
         case .tooLarge: 413
         case .targetTooLong: 414
         case .unsupportedMediaType: 415

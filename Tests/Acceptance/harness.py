@@ -1,4 +1,5 @@
 """Processes with a life time, conditions with a deadline, and what /proc tells about them."""
+import datetime
 import json
 import os
 import pathlib
@@ -186,11 +187,23 @@ class Gateway:
         with self.http() as http:
             return http.post(path, json=body, headers={"x-api-key": self.key, **(headers or {})}, **options)
 
+    def ask(self, dialect, text, model="sonnet", **fields):
+        return self.post(DIALECTS[dialect], request_body(dialect, text, model, **fields))
+
     def ask_message(self, text, model="sonnet", **fields):
         return self.post("/v1/messages", message_body(text, model, **fields))
 
     def ask_chat(self, text, model="sonnet", **fields):
         return self.post("/v1/chat/completions", chat_body(text, model, **fields))
+
+
+DIALECTS = {"messages": "/v1/messages", "chat": "/v1/chat/completions", "responses": "/v1/responses"}
+
+
+def request_body(dialect, text, model="sonnet", **fields):
+    if dialect == "responses":
+        return {"model": model, "input": text, "store": False, **fields}
+    return (message_body if dialect == "messages" else chat_body)(text, model, **fields)
 
 
 def message_body(text, model="sonnet", **fields):
@@ -260,6 +273,16 @@ def openai_error(response, status):
     assert set(error) >= {"message", "type", "param", "code"}
     assert error["message"] and error["type"]
     return error
+
+
+# Times
+
+
+def seconds_until(text):
+    """How far away a time of RFC 3339 is; it must be in UTC."""
+    assert text.endswith("Z")
+    moment = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+    return (moment - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
 
 
 # Processes

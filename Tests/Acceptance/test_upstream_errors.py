@@ -1,45 +1,73 @@
 """A failure behind the CLI is told as what it is: a true status at first, an error event amid the words."""
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import anthropic
 import openai
 import pytest
 
-from harness import anthropic_error, events, message_events, openai_error, user
+from harness import DIALECTS, anthropic_error, events, message_events, openai_error, seconds_until, user
 
 streaming = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 
 
-@streaming
-@pytest.mark.parametrize(
-    "status, told, kind",
-    [
-        (429, (429,), {"rate_limit_error"}),
-        (500, (500, 502), {"api_error"}),
-        (529, (529,), {"overloaded_error"}),
-        (403, (403,), {"permission_error"}),
-        (404, (404,), {"not_found_error"}),
-        (413, (413,), {"request_too_large"}),
-        (400, (400,), {"invalid_request_error"}),
-    ],
-)
-def test_a_message_gets_the_status_of_the_upstream(gateway, status, told, kind, stream):
-    response = gateway.ask_message(f"status:{status}", stream=stream)
-    assert response.status_code in told, response.text
-    assert anthropic_error(response, response.status_code)["type"] in kind
-    if status in (429, 529):
-        assert 0 < int(response.headers["retry-after"]) <= 120
+# What the upstream does -> status and error type of the Messages API; status, type and code of OpenAI's; whether
+# the client shall retry; the most requests that the upstream may get for one of the client's (more than one where the
+# CLI tries again).
+FAILURES = {
+    "status:400": ((400, "invalid_request_error"), (400, "invalid_request_error", None), None, 1),
+    "status:401": ((503, "api_error"), (503, "server_error", None), False, 3),
+    "status:402": ((402, "billing_error"), (402, "insufficient_quota", "insufficient_quota"), False, 1),
+    "status:403": ((403, "permission_error"), (403, "permission_error", None), None, 1),
+    "status:404": ((404, "not_found_error"), (404, "invalid_request_error", "model_not_found"), None, 2),
+    "status:408": ((504, "timeout_error"), (504, "server_error", None), None, 3),
+    "status:409": ((409, "conflict_error"), (409, "invalid_request_error", None), None, 3),
+    "status:413": ((413, "request_too_large"), (413, "invalid_request_error", None), None, 1),
+    "status:429": ((429, "rate_limit_error"), (429, "rate_limit_error", "rate_limit_exceeded"), None, 3),
+    "status:429:100": ((429, "rate_limit_error"), (429, "rate_limit_error", "rate_limit_exceeded"), False, 1),
+    "status:500": ((500, "api_error"), (500, "server_error", None), None, 3),
+    "status:502": ((502, "api_error"), (502, "server_error", None), None, 3),
+    "status:503": ((503, "api_error"), (503, "server_error", None), None, 3),
+    "status:504": ((504, "timeout_error"), (504, "server_error", None), None, 3),
+    "status:529": ((529, "overloaded_error"), (503, "server_error", "overloaded"), None, 3),
+    "too-long": ((400, "invalid_request_error"), (400, "invalid_request_error", "context_length_exceeded"), False, 1),
+    "no-credit": ((402, "billing_error"), (402, "insufficient_quota", "insufficient_quota"), False, 1),
+}
 
 
-@streaming
-@pytest.mark.parametrize("status, told", [(429, (429,)), (500, (500, 502)), (529, (503, 529)), (403, (403,))])
-def test_a_completion_gets_the_status_of_the_upstream(gateway, status, told, stream):
-    response = gateway.ask_chat(f"status:{status}", stream=stream)
-    assert response.status_code in told, response.text
-    openai_error(response, response.status_code)
-    if status in (429, 529):
-        assert 0 < int(response.headers["retry-after"]) <= 120
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_is_told_as_what_it_is(gateway, upstream, nonce, failure):
+    """In all dialects, streamed and whole: nothing has been promised yet, so the status is the true one."""
+    anthropics, openais, retries, requests = FAILURES[failure]
+
+    def ask(dialect, stream):
+        word = f"{nonce}-{dialect}-{stream}-"
+        return dialect, word, gateway.ask(dialect, f"{word}\n{failure}", stream=stream)
+
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        answers = pool.map(lambda each: ask(*each), [(d, s) for s in (False, True) for d in DIALECTS])
+    for dialect, word, response in answers:
+        if dialect == "messages":
+            assert anthropic_error(response, anthropics[0])["type"] == anthropics[1]
+        else:
+            error = openai_error(response, openais[0])
+            assert (error["type"], error["code"]) == openais[1:]
+        told = response.headers.get("x-should-retry")
+        assert told == (None if retries is None else "true" if retries else "false")
+        if response.status_code in (429, 503, 529):
+            assert 0 < int(response.headers["retry-after"]) <= 300
+        if response.status_code == 429:
+            assert seconds_until(response.headers["x-ratelimit-reset"]) <= 300
+        assert 1 <= len(upstream.turns(word)) <= requests
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_failure_that_passes_is_not_seen(gateway, upstream, nonce, stream):
+    for dialect in DIALECTS:
+        response = gateway.ask(dialect, f"{nonce}{dialect}\nflaky:529:1", stream=stream)
+        assert response.status_code == 200 and "Hello" in response.text
+        assert len(upstream.turns(nonce + dialect)) == 2
 
 
 def test_a_refused_login_of_the_gateway_is_not_blamed_on_the_caller(gateway):
@@ -50,19 +78,22 @@ def test_a_refused_login_of_the_gateway_is_not_blamed_on_the_caller(gateway):
 
 
 @pytest.mark.core
-def test_the_sdks_raise_what_they_raise_for_the_real_service(gateway):
+def test_the_sdks_raise_what_they_raise_for_the_real_service(make_gateway):
+    gateway = make_gateway().ready()
     with pytest.raises(anthropic.RateLimitError):
         gateway.anthropic().messages.create(model="sonnet", max_tokens=10, messages=user("limit:60"))
     with pytest.raises(openai.RateLimitError):
         gateway.openai().chat.completions.create(model="sonnet", messages=user("limit:60"))
+    # Known to be used up, the account is not asked any more.
     with pytest.raises(anthropic.InternalServerError):
-        gateway.anthropic().messages.create(model="sonnet", max_tokens=10, messages=user("status:500"))
+        make_gateway().ready().anthropic().messages.create(model="sonnet", max_tokens=10, messages=user("status:500"))
 
 
 @pytest.mark.core
 @streaming
-def test_a_usage_limit_tells_when_it_ends_and_not_to_retry(gateway, upstream, nonce, stream):
+def test_a_usage_limit_tells_when_it_ends_and_not_to_retry(make_gateway, upstream, nonce, stream):
     """Without x-should-retry the SDK would sleep these two hours before it says anything."""
+    gateway = make_gateway().ready()
     began = time.monotonic()
     response = gateway.ask_message(f"{nonce}\nlimit:7200", stream=stream)
     assert time.monotonic() - began < 10

@@ -9,12 +9,17 @@ It answers as a marker line in the newest user text says, and remembers every re
     stop:REASON           a short text that ends with that stop reason
     empty                 a message without a content block
     usage:IN:MADE:READ    these input token counts (plain, written to the cache, read from it)
-    status:CODE           that HTTP status with the API's error body, whenever asked
+    status:CODE[:WAIT]    that HTTP status with the API's error body, whenever asked; WAIT is its retry-after
+    flaky:CODE:N          that status for the first N requests of this very text, then an answer
+    too-long, no-credit   the API's 400 for a prompt beyond the context window, for an account without credit
     limit:SECONDS         the account's usage limit is reached and resets in SECONDS
+    late-limit:SECONDS    the same, after 2.5 seconds of silence
+    account:STATE         an answer or a refusal with the fields of an account in that state, see STATES
     midstream-error       three deltas, then an `error` event
     drop                  three deltas, then the connection closes
     hang                  nothing at all until the caller leaves
-    call:NAME:JSON        a call of that tool; all such lines together, after the text of a `say` line
+    call:NAME:JSON        a call of that tool; all such lines together, after the text of a `say` line, and with
+                          the fields of an `account` line
     again:N:NAME          a short text and a call of that tool in each of the first N answers of a turn
 
 Without a marker it says "Hello from upstream." Runs alone too: python3 upstream.py PORT
@@ -31,16 +36,22 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 MARKER = re.compile(
-    r"^(say|slow|long|delay|stop|empty|usage|status|limit|midstream-error|drop|hang|call|again)(?::(.*))?$", re.MULTILINE
+    r"^(say|slow|long|delay|stop|empty|usage|status|flaky|too-long|no-credit|limit|late-limit|account|midstream-error|drop"
+    r"|hang|call|again)(?::(.*))?$",
+    re.MULTILINE,
 )
 ERROR_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
+    402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
+    408: "timeout_error",
+    409: "conflict_error",
     413: "request_too_large",
     429: "rate_limit_error",
     500: "api_error",
+    504: "timeout_error",
     529: "overloaded_error",
 }
 SECRETS = ("authorization", "x-api-key")
@@ -83,6 +94,7 @@ class Answer:
     input_tokens: tuple = (11, 5, 7)
     status: int = 200
     headers: dict = dataclasses.field(default_factory=dict)
+    message: str = ""
     breaks: str = ""
     calls: list = dataclasses.field(default_factory=list)
 
@@ -122,7 +134,10 @@ def calling(markers):
         if name == "call":
             tool, _, arguments = argument.partition(":")
             calls.append((tool, json.loads(arguments or "{}")))
-    return Answer(pieces=split("".join(spoken)), calls=calls, stop_reason="tool_use")
+    headers = {}
+    for state in [argument for name, argument in markers if name == "account"]:
+        headers = account(**STATES[state][1])
+    return Answer(pieces=split("".join(spoken)), calls=calls, stop_reason="tool_use", headers=headers)
 
 
 def calling_again(body):
@@ -153,7 +168,7 @@ def newest_user_text(body):
     return ""
 
 
-def answer_for(body):
+def answer_for(body, earlier=lambda: 0):
     markers = MARKER.findall(newest_user_text(body))
     again = calling_again(body)
     if again:
@@ -177,9 +192,24 @@ def answer_for(body):
     if name == "usage":
         return Answer(input_tokens=tuple(int(part) for part in parts))
     if name == "status":
-        return Answer(status=int(argument))
-    if name == "limit":
-        return Answer(status=429, headers=limit_headers(int(argument)))
+        return Answer(status=int(parts[0]), headers={"retry-after": wait for wait in parts[1:]})
+    if name == "flaky" and earlier() < int(parts[1]):
+        return Answer(status=int(parts[0]))
+    if name == "too-long":
+        return Answer(status=400, message="prompt is too long: 250000 tokens > 200000 maximum")
+    if name == "no-credit":
+        return Answer(
+            status=400,
+            message="Your credit balance is too low to access the Anthropic API. "
+            "Please go to Plans & Billing to upgrade or purchase credits.",
+        )
+    if name in ("limit", "late-limit"):
+        seconds = int(argument)
+        headers = account("rejected", "five_hour", seconds, {"5h": ("rejected", 1, seconds)})
+        return Answer(status=429, headers=headers, silence=2.5 if name == "late-limit" else 0)
+    if name == "account":
+        status, headers = STATES[argument]
+        return Answer(status=status, headers=account(**headers))
     if name in ("midstream-error", "drop"):
         return Answer(pieces=["one ", "two ", "three "], breaks=name)
     if name == "hang":
@@ -187,22 +217,55 @@ def answer_for(body):
     return Answer()
 
 
-def limit_headers(seconds):
-    resets = str(int(time.time()) + seconds)
-    return {
-        "anthropic-ratelimit-unified-" + name: value
-        for name, value in {
-            "status": "rejected",
-            "reset": resets,
-            "representative-claim": "five_hour",
-            "5h-status": "rejected",
-            "5h-utilization": "1.0",
-            "5h-reset": resets,
-            "7d-status": "allowed",
-            "7d-utilization": "0.11",
-            "7d-reset": str(int(time.time()) + 3 * 86400),
-        }.items()
-    }
+HOUR, DAY = 3600, 86400
+
+
+def account(status, claim, reset, windows=None, overage=None):
+    """The fields about the limits of an account; times are given in seconds from now."""
+
+    def moment(seconds):
+        return str(int(time.time()) + seconds)
+
+    fields = {"status": status, "representative-claim": claim, "reset": moment(reset)}
+    known = {"5h": ("allowed", 0.42, HOUR), "7d": ("allowed", 0.11, 3 * DAY), **(windows or {})}
+    for window, (word, used, seconds, *threshold) in known.items():
+        fields |= {f"{window}-status": word, f"{window}-utilization": str(used), f"{window}-reset": moment(seconds)}
+        if threshold:
+            fields[f"{window}-surpassed-threshold"] = str(threshold[0])
+    for name, value in (overage or {}).items():
+        fields["overage-" + name] = moment(value) if name == "reset" else value
+    return {"anthropic-ratelimit-unified-" + name: value for name, value in fields.items()}
+
+
+def state(code, status, claim, reset, windows=None, overage=None):
+    """The HTTP status of the answer, and the arguments of account()."""
+    return code, {"status": status, "claim": claim, "reset": reset, "windows": windows, "overage": overage}
+
+
+STATES = {
+    "allowed": state(200, "allowed", "five_hour", HOUR),
+    "warning-5h": state(200, "allowed_warning", "five_hour", HOUR, {"5h": ("allowed_warning", 0.92, HOUR, 0.9)}),
+    "warning-7d": state(
+        200, "allowed_warning", "seven_day", 3 * DAY, {"7d": ("allowed_warning", 0.81, 3 * DAY, 0.75)}
+    ),
+    "warning-opus": state(
+        200, "allowed_warning", "seven_day_opus", 2 * DAY, {"7d_opus": ("allowed_warning", 0.88, 2 * DAY, 0.75)}
+    ),
+    "warning-sonnet": state(
+        200, "allowed_warning", "seven_day_sonnet", 2 * DAY, {"7d_sonnet": ("allowed_warning", 0.79, 2 * DAY, 0.75)}
+    ),
+    "paid": state(
+        200, "rejected", "five_hour", HOUR, {"5h": ("rejected", 1, HOUR)},
+        {"status": "allowed", "reset": 7 * DAY, "in-use": "true", "utilization": "0.2"},
+    ),
+    "rejected-5h": state(429, "rejected", "five_hour", 1800, {"5h": ("rejected", 1, 1800)}),
+    "rejected-7d": state(429, "rejected", "seven_day", DAY, {"7d": ("rejected", 1, DAY)}),
+    "rejected-opus": state(429, "rejected", "seven_day_opus", DAY, {"7d_opus": ("rejected", 1, DAY)}),
+    "rejected-unpaid": state(
+        429, "rejected", "five_hour", HOUR, {"5h": ("rejected", 0.42, HOUR)},
+        {"status": "rejected", "disabled-reason": "out_of_credits"},
+    ),
+}
 
 
 class CallerLeft(Exception):
@@ -255,12 +318,12 @@ class Handler(BaseHTTPRequestHandler):
             return self.send_json(200, {"input_tokens": 42})
         if not self.path.startswith("/v1/messages"):
             return self.send_json(404, error_body(404))
-        answer = answer_for(body)
+        answer = answer_for(body, lambda: len(self.server.turns(newest_user_text(body).split("\n")[0])) - 1)
         self.wait(answer.silence)
         if answer.status != 200:
-            return self.send_json(answer.status, error_body(answer.status), answer.headers)
+            return self.send_json(answer.status, error_body(answer.status, answer.message), answer.headers)
         if not body.get("stream"):
-            return self.send_json(200, whole_message(body, answer))
+            return self.send_json(200, whole_message(body, answer), answer.headers)
         return self.stream(body, answer)
 
     def wait(self, seconds):
@@ -273,6 +336,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("request-id", "req_upstream")
+        for name, text in answer.headers.items():
+            self.send_header(name, text)
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         opening = whole_message(body, answer)
@@ -326,8 +391,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
-def error_body(status):
-    message = {"type": ERROR_TYPES.get(status, "api_error"), "message": f"upstream says {status}"}
+def error_body(status, text=""):
+    message = {"type": ERROR_TYPES.get(status, "api_error"), "message": text or f"upstream says {status}"}
     return {"type": "error", "error": message, "request_id": "req_upstream"}
 
 

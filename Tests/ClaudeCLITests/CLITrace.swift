@@ -76,6 +76,8 @@ struct CLITrace: ~Copyable {
         let action = assembler.take(event, of: line, now: Self.now) { said.append(Self.describe($0, line)) }
         events += said
         if action == .kill { events.append("(kill)") }
+        if action == .killUnlessHeld { events.append("(kill unless held)") }
+        if action == .linger { events.append("(linger)") }
     }
 
     static func describe(_ event: ReplyEvent, _ line: Span<UInt8>) -> String {

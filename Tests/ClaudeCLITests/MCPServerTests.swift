@@ -103,7 +103,7 @@ struct ServerCallTests {
         #expect(
             script.trace().dropFirst() == [
                 "block tool_use t mine", "input {}", "stop",
-                "finished tool_use - in=10 write=0 read=0 out=3 think=0 tier=-", "(kill)",
+                "finished tool_use - in=10 write=0 read=0 out=3 think=0 tier=-", "(kill unless held)",
             ])
     }
 

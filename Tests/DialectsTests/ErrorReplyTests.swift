@@ -23,6 +23,7 @@ import Vocabulary
             (.tooLarge, 413, "request_too_large", 413, "invalid_request_error"),
             (.unsupportedMediaType, 415, "invalid_request_error", 415, "invalid_request_error"),
             (.headersTooLarge, 431, "invalid_request_error", 431, "invalid_request_error"),
+            (.conflict, 409, "conflict_error", 409, "invalid_request_error"),
             (.rateLimited, 429, "rate_limit_error", 429, "rate_limit_error"),
             (.internalError, 500, "api_error", 500, "server_error"),
             (.badGateway, 502, "api_error", 502, "server_error"),

@@ -143,6 +143,8 @@ public struct TurnSettings: Sendable, Equatable {
     public var maxWaiting = 0
     /// How long a turn waits, in seconds.
     public var waitSeconds = 30
+    /// Whether turns may use what the account pays for beyond its limits.
+    public var overage = OveragePolicy.allow
 }
 
 /// What is logged, and where.

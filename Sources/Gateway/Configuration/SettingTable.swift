@@ -124,6 +124,10 @@ extension Setting {
         Setting(
             "TURN_WAIT_SECONDS", .turns, .whole(0...3600, "seconds", \.turns.waitSeconds),
             "How long a request waits."),
+        Setting(
+            "OVERAGE", .turns, .choice(\.turns.overage),
+            "Whether requests go on when the account's limit is reached and further usage is paid for; "
+                + "`refuse` answers them with 429."),
     ]
 
     private static let logging: [Setting] = [

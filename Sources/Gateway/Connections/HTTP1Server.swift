@@ -226,6 +226,8 @@ private final class HTTP1Channel: ResponseChannel {
         HTTP1Encoder.append(
             response, under: HTTP1Encoder.Conditions(answering: request, keepAlive: keepsAlive),
             date: connection.state.httpDate, to: &connection.output)
+        // Now, and not when the turn's process has ended.
+        guard await connection.flush() else { return }
         outcome = keepsAlive ? .keepsAlive : .closes
     }
 

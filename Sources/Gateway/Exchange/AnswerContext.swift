@@ -11,6 +11,8 @@ struct AnswerContext {
     let connection: Connection
     /// The configuration that the request keeps to its end.
     let snapshot: Snapshot
+    /// The usage limits, for callers with a key alone: they are no stranger's business.
+    var quota: QuotaView?
     private let method: Method?
     /// What a browser's `origin` gets; nil when there is none, and then nothing of CORS is sent.
     private let allowedOrigin: String?
@@ -83,6 +85,7 @@ struct AnswerContext {
             guard let name = FieldName(parsing: "\(name)"), name != .contentType else { continue }
             response.fields.append(name, value)
         }
+        addReset(of: reply, to: &response)
         return response
     }
 
@@ -105,7 +108,7 @@ struct AnswerContext {
         body.string(Program.version)
         body.key("endpoints")
         body.beginArray()
-        for path in ["/v1/messages", "/v1/chat/completions", "/v1/responses", "/v1/models", "/health"] {
+        for path in ["/v1/messages", "/v1/chat/completions", "/v1/responses", "/v1/models", "/v1/quota", "/health"] {
             body.string(path)
         }
         body.endArray()
@@ -160,6 +163,7 @@ struct AnswerContext {
         // Anthropic's SDKs read the first name, OpenAI's the second.
         fields.append(.requestID, requestID, isUnique: true)
         fields.append(.xRequestID, requestID, isUnique: true)
+        quota?.append(to: &fields)
         if let degraded = snapshot.degraded { fields.append(.degraded, degraded) }
         guard let allowedOrigin else { return }
         fields.append(.accessControlAllowOrigin, allowedOrigin)
@@ -173,7 +177,7 @@ struct AnswerContext {
         + "anthropic-dangerous-direct-browser-access"
     private static let exposedFields =
         "request-id, x-request-id, retry-after, retry-after-ms, x-should-retry, x-portcullis-ignored, "
-        + "x-portcullis-degraded"
+        + "x-portcullis-degraded, " + QuotaFields.names
 }
 
 extension ModelEntry {

@@ -26,7 +26,7 @@ enum Endpoints {
     }
 
     private enum Target: Sendable {
-        case information, health, models, model
+        case information, health, models, model, quota
         case turn(Dialect, TurnRequest.Purpose)
 
         /// The methods it answers to, for `allow`.
@@ -64,6 +64,7 @@ enum Endpoints {
         Row("/models", .models),
         Row("/chat/models", .models),
         Row("/models/", .model, isPrefix: true),
+        Row("/quota", .quota),
         Row("/", .information),
     ]
 
@@ -71,11 +72,11 @@ enum Endpoints {
     static func route(_ request: Request, over connection: Connection) -> Route {
         let path = withoutVersion(request.path)
         if isPlainHealth(request, path, connection) { return .answer(connection.state.healthResponse(connection.site)) }
-        let context = AnswerContext(request, over: connection)
+        var context = AnswerContext(request, over: connection)
         if request.method == .options { return .answer(context.preflight(request)) }
         guard let row = rows.first(where: { $0.isPrefix ? path.starts(with: $0.path) : path == $0.path[...] }) else {
             // Whoever shows a key is no stranger, wherever the path leads.
-            _ = try? authenticate(request, context)
+            recognize(request, &context)
             let refusal = Refusal(.notFound, "There is nothing at this path.")
             return .answer(context.refuse(refusal, path: "other", as: dialect(of: path, request)))
         }
@@ -88,6 +89,12 @@ enum Endpoints {
     ) -> Bool {
         path == healthPath && (request.method == .get || request.method == .head)
             && request.fields[.origin] == nil && !connection.site.log.writes(.debug)
+            && (!showsKey(request) || !connection.site.snapshot.quota.isKnown)
+    }
+
+    /// Whoever shows a key may be told more.
+    private static func showsKey(_ request: Request) -> Bool {
+        request.fields[.authorization] != nil || request.fields[.xAPIKey] != nil
     }
 
     private static let healthPath = Array("/health".utf8)[...]
@@ -102,11 +109,20 @@ enum Endpoints {
     ) -> Route {
         let dialect: Dialect
         if case .turn(let own, _) = row.target { dialect = own } else { dialect = self.dialect(of: path, request) }
+        var context = context
         do throws(Refusal) {
             try checkMethod(request, row.target)
-            if case .information = row.target { return .answer(context.information()) }
-            if case .health = row.target { return .answer(context.health()) }
+            switch row.target {
+            case .information:
+                recognize(request, &context)
+                return .answer(context.information())
+            case .health:
+                recognize(request, &context)
+                return .answer(context.health())
+            default: break
+            }
             let principal = try authenticate(request, context)
+            context.quota = QuotaView(context.snapshot.quota)
             switch row.target {
             case .models: return .answer(context.models())
             case .model: return .answer(try context.model(named: percentDecoded(path.dropFirst(row.path.count))))
@@ -117,9 +133,11 @@ enum Endpoints {
                     TurnRequest(
                         context: context, principal: principal, dialect: dialect, purpose: purpose,
                         preferences: preferences))
+            case .quota: return .answer(context.quotaAnswer())
             case .information, .health: return .answer(context.information())
             }
         } catch {
+            if error.kind == .methodNotAllowed { recognize(request, &context) }
             return .answer(context.refuse(error, path: row.template, as: dialect))
         }
     }
@@ -131,6 +149,12 @@ enum Endpoints {
             }
         guard !isAllowed else { return }
         throw Refusal(.methodNotAllowed, "This path does not answer to this method.", allow: target.methods)
+    }
+
+    /// Finds out whether the caller of what needs no key shows one all the same.
+    private static func recognize(_ request: Request, _ context: inout AnswerContext) {
+        guard (try? authenticate(request, context)) != nil else { return }
+        context.quota = QuotaView(context.snapshot.quota)
     }
 
     private static func authenticate(_ request: Request, _ context: AnswerContext) throws(Refusal) -> Principal {

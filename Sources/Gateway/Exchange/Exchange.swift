@@ -14,13 +14,17 @@ struct Exchange {
     private let channel: any ResponseChannel
     private var record: AuditRecord
 
+    private var context: AnswerContext
+    /// What the CLI is given as the model's name.
+    private var model = ""
+
     private var site: Site { connection.site }
-    private var context: AnswerContext { turn.context }
 
     init(_ turn: TurnRequest, over connection: Connection, answering channel: any ResponseChannel) {
         self.turn = turn
         self.connection = connection
         self.channel = channel
+        context = turn.context
         record = turn.context.record(path: Self.template(turn))
         record.keyID = turn.principal.keyID
         record.dialect = "\(turn.dialect)"
@@ -41,9 +45,11 @@ struct Exchange {
             case .answer where conversation.streams: await stream(conversation, process, answer)
             case .answer: await collect(conversation, process, answer)
             }
-            // The client has its answer: whatever the CLI still does is done for nobody.
+            // The client has its answer: whatever the CLI still does is done for nobody, but for its last word.
+            await process.awaitQuota()
             process.kill()
             await process.end()
+            context.quota?.note(process, model: model)
             _ = consume permit
         } catch {
             await fail(error, ResponseWriter(channel))
@@ -113,11 +119,11 @@ struct Exchange {
         }
     }
 
-    private func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess {
+    private mutating func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess {
         let plan: TurnPlan
         let features = context.snapshot.features
         do throws(Refusal) {
-            let model = try context.snapshot.models.resolve(conversation.model)
+            model = try context.snapshot.models.resolve(conversation.model)
             let servers = try context.snapshot.servers.activate(
                 metadata: conversation.metadata, fieldNames: turn.preferences.mcpServers,
                 options: turn.principal.options)
@@ -129,6 +135,7 @@ struct Exchange {
             throw .refusal(error)
         }
         do throws(Fault) {
+            if turn.purpose == .answer { try context.checkQuota(model: model) }
             let process = try context.snapshot.supply.obtain(on: connection.loop, waking: channel.wakeup)
             process.begin(plan)
             return process
@@ -159,6 +166,7 @@ struct Exchange {
                     encoder.encode(event, of: line, into: &buffer)
                 }
             }
+            context.quota?.note(process, model: model)
             if channel.isClientGone { return leave(outcome) }
             if let fault = interruption(step) {
                 outcome.note(.failed(fault))
@@ -203,6 +211,7 @@ struct Exchange {
                 outcome.note(event)
                 collector.take(event, of: line)
             }
+            context.quota?.note(process, model: model)
             if channel.isClientGone { return leave(outcome) }
             if let fault = interruption(step) { outcome.note(.failed(fault)) }
             note(outcome)

@@ -222,7 +222,8 @@ actor Service {
                     ConfigurationFault("reload", "LISTEN, PLAINTEXT, LOOPS and STATE_DIR change only with a restart")
                 ])
             }
-            let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
+            let snapshot = try await SnapshotLoader.snapshot(
+                of: loaded, directories: directories, on: loop, after: site.snapshot)
             guard !isEnding else { return }
             site.replace(snapshot)
             self.loaded = loaded
@@ -248,7 +249,8 @@ actor Service {
             let old = site.snapshot
             guard !isEnding, !old.selfTest.isFinal else { continue }
             do throws(ConfigurationFaults) {
-                let fresh = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
+                let fresh = try await SnapshotLoader.snapshot(
+                    of: loaded, directories: directories, on: loop, after: site.snapshot)
                 // A reload in the meantime has brought something newer.
                 guard !isEnding, site.snapshot === old else { continue }
                 site.replace(fresh)

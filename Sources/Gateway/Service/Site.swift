@@ -50,10 +50,14 @@ final class Snapshot: Sendable {
     let degraded: String?
     let httpLimits: HTTPLimits
     let http2Limits: HTTP2Limits
+    /// What is known of the usage limits of the account behind the CLI.
+    let quota: QuotaBook
 
+    /// A snapshot that takes the place of `old`, whose knowledge of the account it keeps while the account is the same.
     init(
         _ configuration: Configuration, keys: KeyRing, tls: TLSContext?, supply: CLISupply,
-        servers: MCPRegistry = .none, cliVersion: String, selfTest: SelfTestReport = .off
+        servers: MCPRegistry = .none, cliVersion: String, selfTest: SelfTestReport = .off,
+        after old: Snapshot? = nil
     ) {
         self.configuration = configuration
         self.keys = keys
@@ -67,6 +71,8 @@ final class Snapshot: Sendable {
         models = ModelCatalog(configuration.models)
         httpLimits = HTTPLimits(configuration.limits)
         http2Limits = HTTP2Limits(configuration.limits)
+        let account = supply.invocation.account
+        quota = old.flatMap { $0.supply.invocation.account == account ? $0.quota : nil } ?? QuotaBook()
     }
 
     var connectionLimits: ConnectionLimiter.Limits {

@@ -39,13 +39,14 @@ struct SnapshotLoader {
 
     /// Asks the CLI for its version on a running loop and completes the snapshot.
     static func snapshot(
-        of loaded: Loaded, directories: TurnDirectories, on loop: EventLoop
+        of loaded: Loaded, directories: TurnDirectories, on loop: EventLoop, after old: Snapshot? = nil
     ) async throws(ConfigurationFaults) -> Snapshot {
         let version = try await version(of: loaded, on: loop)
         let supply = CLISupply(invocation(of: loaded), limits: limits(of: loaded), directories: directories)
         return Snapshot(
             loaded.configuration, keys: loaded.keys, tls: loaded.tls, supply: supply, servers: loaded.servers,
-            cliVersion: version, selfTest: await selfTest(of: loaded.configuration, version: version, on: loop))
+            cliVersion: version, selfTest: await selfTest(of: loaded.configuration, version: version, on: loop),
+            after: old)
     }
 
     /// Tries the CLI, or remembers what an earlier trial of the same one came to.

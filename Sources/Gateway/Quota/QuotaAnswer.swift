@@ -1,0 +1,117 @@
+import ClaudeCLI
+import Dialects
+import HTTP
+import Platform
+import Vocabulary
+
+/// The answer to `GET /v1/quota`.
+enum QuotaAnswer {
+    /// What is known, as JSON.
+    static func body(_ state: QuotaState, overage: OveragePolicy) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.raw("\"object\":\"quota\"")
+        json.key("known")
+        json.bool(state.isKnown)
+        json.key("overage_policy")
+        json.string(overage.rawValue)
+        if state.isKnown { content(state, overage, &json) }
+        json.endObject()
+        return json.bytes
+    }
+
+    private static func content(_ state: QuotaState, _ overage: OveragePolicy, _ json: inout JSONWriter) {
+        time("observed_at", state.observedAt, &json)
+        text("status", state.status, &json)
+        text("representative_claim", state.claim, &json)
+        time("resets_at", state.resetsAt, &json)
+        json.key("windows")
+        json.beginObject()
+        for window in state.windows where !window.name.isEmpty {
+            json.key(JSONText(window.name))
+            self.window(window, &json)
+        }
+        json.endObject()
+        json.key("overage")
+        json.beginObject()
+        text("status", state.overage.status, &json)
+        if let isInUse = state.overage.isInUse {
+            json.key("in_use")
+            json.bool(isInUse)
+        }
+        time("resets_at", state.overage.resetsAt, &json)
+        text("disabled_reason", state.overage.disabledReason, &json)
+        json.endObject()
+        json.key("refused")
+        json.beginArray()
+        for rejection in state.rejections where !rejection.isPaid || overage == .refuse {
+            json.beginObject()
+            text("claim", rejection.claim, &json)
+            text("models", rejection.family ?? "all", &json)
+            time("until", rejection.until, &json)
+            json.endObject()
+        }
+        json.endArray()
+    }
+
+    private static func window(_ window: Quota.Window, _ json: inout JSONWriter) {
+        json.beginObject()
+        text("status", window.status, &json)
+        fraction("utilization", window.utilization, &json)
+        fraction("surpassed_threshold", window.surpassedThreshold, &json)
+        time("resets_at", window.resetsAt, &json)
+        if let limit = window.limit {
+            json.key("limit")
+            json.integer(limit)
+        }
+        if let remaining = window.remaining {
+            json.key("remaining")
+            json.integer(remaining)
+        }
+        json.endObject()
+    }
+
+    private static func text(_ name: StaticString, _ value: String?, _ json: inout JSONWriter) {
+        guard let value else { return }
+        json.key(name)
+        json.string(value)
+    }
+
+    private static func time(_ name: StaticString, _ seconds: Int?, _ json: inout JSONWriter) {
+        text(name, seconds.map { Timestamp.text(seconds: $0) }, &json)
+    }
+
+    /// Swift spells finite numbers as JSON does.
+    private static func fraction(_ name: StaticString, _ value: Double?, _ json: inout JSONWriter) {
+        guard let value, value.isFinite else { return }
+        json.key(name)
+        json.fragment(JSONFragment(validated: Array("\(value)".utf8)[...]))
+    }
+}
+
+extension AnswerContext {
+    /// `GET /v1/quota`.
+    func quotaAnswer() -> Response {
+        let state = snapshot.quota.state(now: WallClock.unixSeconds)
+        let body = QuotaAnswer.body(state, overage: snapshot.configuration.turns.overage)
+        let response = json(status: 200, body)
+        var record = record(path: "/quota")
+        finish(&record, response)
+        return response
+    }
+
+    /// Refuses a turn for a model that the account's limits leave no room for.
+    mutating func checkQuota(model: String) throws(Fault) {
+        quota?.concerns(model: model)
+        let policy = snapshot.configuration.turns.overage
+        let now = WallClock.unixSeconds
+        if let fault = quota?.refusal(overage: policy, now: now) { throw fault }
+    }
+
+    /// A 429 always says when to come back, also where the limit is none of the account's windows.
+    func addReset(of reply: ErrorReply, to response: inout Response) {
+        guard reply.status == 429, response.fields[.rateLimitReset] == nil else { return }
+        let reset = reply.resetsAt ?? reply.retryAfterSeconds.map { WallClock.unixSeconds + $0 }
+        if let reset { response.fields.append(.rateLimitReset, Timestamp.text(seconds: reset)) }
+    }
+}

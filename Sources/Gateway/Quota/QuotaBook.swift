@@ -1,0 +1,123 @@
+import ClaudeCLI
+import HTTP
+import Platform
+import Synchronization
+import Vocabulary
+
+/// The newest known usage limits of the account behind the gateway.
+///
+/// Shared by all loops, usable from any thread. It is written a few times in a turn at most and read for
+/// every response, so the fields are made when the state changes and copied afterwards.
+final class QuotaBook: Sendable {
+    private struct Pages {
+        var state = QuotaState()
+        /// What the newest observation was made at; older ones, of turns that ran long, change nothing.
+        var newest = Instant(nanoseconds: 0)
+        /// Ready fields by family of models; "" is for answers that concern none.
+        var fields: [String: ResponseFields] = [:]
+    }
+
+    private let pages = Mutex(Pages())
+    private let known = Atomic(false)
+
+    /// False while nothing is known; then there is nothing to send either.
+    var isKnown: Bool { known.load(ordering: .relaxed) }
+
+    /// Takes what the CLI told during a turn with `model`, which the vendor said at `observedAt`.
+    func note(_ quotas: [Quota], model: String, observedAt: Instant, now: Int) {
+        guard !quotas.isEmpty else { return }
+        let age = Instant.now.microseconds(since: observedAt) / 1_000_000
+        let family = ModelFamily.of(model: model)
+        pages.withLock { pages in
+            guard observedAt >= pages.newest else { return }
+            pages.newest = observedAt
+            for quota in quotas {
+                pages.state.take(quota, family: family, observedAt: now - age)
+            }
+            pages.fields = [:]
+            known.store(pages.state.isKnown, ordering: .relaxed)
+        }
+    }
+
+    /// The fields for an answer that concerns models of `family`, or none; nil while nothing is known.
+    func fields(for family: String?, now: Int) -> ResponseFields? {
+        guard isKnown else { return nil }
+        return pages.withLock { pages in
+            current(&pages, now)
+            guard pages.state.isKnown else { return nil }
+            let name = family ?? ""
+            if let ready = pages.fields[name] { return ready }
+            let fields = QuotaFields.fields(of: pages.state, for: family)
+            pages.fields[name] = fields
+            return fields
+        }
+    }
+
+    /// What is known now.
+    func state(now: Int) -> QuotaState {
+        pages.withLock { pages in
+            current(&pages, now)
+            return pages.state
+        }
+    }
+
+    /// Why a request for a model of `family` is not to be begun now; nil when it may be.
+    func refusal(for family: String?, overage: OveragePolicy, now: Int) -> Fault? {
+        guard isKnown else { return nil }
+        let rejection = pages.withLock {
+            $0.state.rejection(for: family, refusingPaid: overage == .refuse, now: now)
+        }
+        guard let rejection else { return nil }
+        let wait = rejection.until - now
+        let text =
+            rejection.isPaid
+            ? "The usage limit of this gateway's account is reached, and paid usage is not allowed here."
+            : "The usage limit of this gateway's account is reached."
+        return Fault(
+            .rateLimited, text, detail: "known before: \(rejection.claim)", retryAfterSeconds: wait,
+            shouldRetry: wait > 60 ? false : nil, resetsAt: rejection.until)
+    }
+
+    private func current(_ pages: inout Pages, _ now: Int) {
+        guard pages.state.nextEnd <= now else { return }
+        pages.state.drop(endedBy: now)
+        pages.fields = [:]
+        known.store(pages.state.isKnown, ordering: .relaxed)
+    }
+}
+
+/// Whether usage beyond the limits may be paid for.
+public enum OveragePolicy: String, Sendable, CaseIterable { case allow, refuse }
+
+/// What of the account's limits concerns one answer.
+struct QuotaView {
+    let book: QuotaBook
+    /// The family of models that the answer is about; nil when it is about none.
+    var family: String?
+
+    init(_ book: QuotaBook) { self.book = book }
+
+    /// The answer is about this model.
+    mutating func concerns(model: String) { family = ModelFamily.of(model: model) }
+
+    /// Takes what the CLI has told since it was last asked.
+    mutating func note(_ process: CLIProcess, model: String) {
+        let (quotas, observedAt) = process.takeQuotas()
+        guard let newest = quotas.last else { return }
+        book.note(quotas, model: model, observedAt: observedAt, now: WallClock.unixSeconds)
+        // An answer that was refused for a limit tells of that limit.
+        guard newest.isRejected, let claim = newest.claim else { return }
+        family = ModelFamily.named(in: claim) ?? family
+    }
+
+    /// Why such an answer is not to be begun now; nil when it may be.
+    func refusal(overage: OveragePolicy, now: Int) -> Fault? {
+        book.refusal(for: family, overage: overage, now: now)
+    }
+
+    /// Appends what is known.
+    func append(to fields: inout ResponseFields) {
+        guard book.isKnown, let own = book.fields(for: family, now: WallClock.unixSeconds) else { return }
+        fields.append(contentsOf: own)
+    }
+}
