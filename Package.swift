@@ -43,7 +43,9 @@ let package = Package(
         .target(name: "Ledger", dependencies: ["CSQLite"], swiftSettings: strict),
         .target(
             name: "Gateway",
-            dependencies: ["Ledger", "Platform", "TLS", "HTTP", "Vocabulary", "Dialects", "ClaudeCLI", "COpenSSL"],
+            dependencies: [
+                "Platform", "TLS", "HTTP", "Vocabulary", "Dialects", "ClaudeCLI", "Ledger", "COpenSSL",
+            ],
             swiftSettings: strict),
 
         .executableTarget(name: "portcullis", dependencies: ["Gateway"], swiftSettings: strict),

@@ -8,7 +8,14 @@ public final class Ledger: Sendable {
     private enum Write: Sendable {
         case store(NewResponse, maxBytes: Int, @Sendable (LedgerFault?) -> Void)
         case delete(String, Reader, @Sendable (Result<Bool, LedgerFault>) -> Void)
-        case tidy(notBefore: Int, maxBytes: Int)
+        case tidy(Chore)
+    }
+
+    /// What is to be removed when there is nothing else to do.
+    private struct Chore: Sendable {
+        let notBefore: Int
+        let maxBytes: Int
+        let then: @Sendable (LedgerFault?) -> Void
     }
 
     private let writes: JobQueue<Write>
@@ -69,21 +76,31 @@ public final class Ledger: Sendable {
         if let fault = writes.add(.delete(id, reader, then), limit: 256) { then(.failure(fault)) }
     }
 
-    /// Begins to remove what has expired and what is beyond the bound: a few at a time, when there is nothing else to do.
-    public func tidy(notBefore: Int, within maxBytes: Int) {
-        _ = writes.add(.tidy(notBefore: notBefore, maxBytes: maxBytes), limit: 256)
+    /// Begins to remove what has expired and what is beyond the bound: a few at a time, when there is nothing else to
+    /// do. `then` hears nil when all of it has gone, or when a later call has taken over.
+    public func tidy(notBefore: Int, within maxBytes: Int, then: @escaping @Sendable (LedgerFault?) -> Void) {
+        let chore = Chore(notBefore: notBefore, maxBytes: maxBytes, then: then)
+        if let fault = writes.add(.tidy(chore), limit: 256) { then(fault) }
     }
 
     /// The writing thread.
     private static func write(_ writer: ResponseWriter, _ queue: JobQueue<Write>) {
-        var chore: (notBefore: Int, maxBytes: Int)?
+        var chore: Chore?
         while let jobs = queue.take(64, isPatient: chore == nil) {
-            if jobs.isEmpty, let bounds = chore {
-                if !tidy(writer, bounds.notBefore, bounds.maxBytes) { chore = nil }
+            if jobs.isEmpty, let current = chore {
+                switch tidy(writer, current) {
+                case .success(true): break
+                case .success(false): (chore, _) = (nil, current.then(nil))
+                case .failure(let fault): (chore, _) = (nil, current.then(fault))
+                }
             }
-            for case .tidy(let notBefore, let maxBytes) in jobs { chore = (notBefore, maxBytes) }
+            for case .tidy(let next) in jobs {
+                chore?.then(nil)
+                chore = next
+            }
             commit(jobs, writer)
         }
+        chore?.then(.closed)
     }
 
     /// Runs jobs in one transaction and tells each how it ended, but none before all is on the disk.
@@ -125,21 +142,25 @@ public final class Ledger: Sendable {
         }
     }
 
-    /// One step of tidying; false when it is done, or cannot be done now.
-    private static func tidy(_ writer: ResponseWriter, _ notBefore: Int, _ maxBytes: Int) -> Bool {
-        var isUnfinished = false
+    /// One step of tidying; false when there is nothing left to do.
+    private static func tidy(_ writer: ResponseWriter, _ chore: Chore) -> Result<Bool, LedgerFault> {
+        var outcome: Result<Bool, LedgerFault> = .success(false)
         do throws(LedgerFault) {
             try writer.commit {
-                isUnfinished =
-                    (try? writer.step { () throws(LedgerFault) in
-                        try writer.tidy(notBefore: notBefore, within: maxBytes)
-                    }) ?? false
+                do throws(LedgerFault) {
+                    outcome = .success(
+                        try writer.step { () throws(LedgerFault) in
+                            try writer.tidy(notBefore: chore.notBefore, within: chore.maxBytes)
+                        })
+                } catch {
+                    outcome = .failure(error)
+                }
             }
             try writer.shrink()
         } catch {
-            return false
+            return .failure(error)
         }
-        return isUnfinished
+        return outcome
     }
 
     // MARK: - Reading

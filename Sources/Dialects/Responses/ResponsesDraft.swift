@@ -9,6 +9,8 @@ public struct ResponsesDraft: Sendable {
     public let referencedResponses: [String]
     /// What the request says of keeping the response; nil when nothing, which stands for yes.
     public let asksToBeStored: Bool?
+    /// True when it refers to items by id.
+    public let hasReferences: Bool
     private let root: JSONValue
     private let context: RequestContext
 
@@ -18,7 +20,9 @@ public struct ResponsesDraft: Sendable {
         root = try RequestBody.parse(body, limits: context.limits)
         previousResponseID = try root.optional("previous_response_id")?.requireString()
         asksToBeStored = try root.optional("store")?.requireBool()
-        referencedResponses = try Self.referencedResponses(root)
+        let references = Self.references(root)
+        hasReferences = !references.isEmpty
+        referencedResponses = try Self.responses(of: references)
     }
 
     /// The conversation, when what it refers to is at hand. The items of `stored` come before those of the request;
@@ -30,21 +34,28 @@ public struct ResponsesDraft: Sendable {
     /// The request's own items as they are stored and listed: each with an id, references replaced by what they
     /// name, commas between them. `reply` is the answer that they are stored with.
     public func items(for reply: StoredReply, with stored: StoredItems = StoredItems()) -> [UInt8] {
-        guard let input = root.optional("input"), let lookup = try? ItemLookup(stored, context.limits) else {
+        let needed = hasReferences ? stored : StoredItems()
+        guard let input = root.optional("input"), let lookup = try? ItemLookup(needed, context.limits) else {
             return []
         }
         return StoredItemWriter(suffix: reply.suffix, lookup: lookup).items(of: input)
     }
 
-    private static func referencedResponses(_ root: JSONValue) throws(Refusal) -> [String] {
-        guard let input = root.optional("input"), input.kind == .array else { return [] }
+    private static func references(_ root: JSONValue) -> [JSONValue] {
+        root.optional("input")?.elements.filter(\.isReference) ?? []
+    }
+
+    private static func responses(of references: [JSONValue]) throws(Refusal) -> [String] {
         var responses: [String] = []
-        for item in input.elements where item.isReference {
-            let id = try item.required("id")
-            guard let response = ItemID.response(of: try id.requireString()) else { throw ItemLookup.unknown(item) }
-            if !responses.contains(response) { responses.append(response) }
+        for item in references {
+            // Other ids may still be those that the client itself gave to items of the conversation.
+            guard let response = ItemID.response(of: try item.required("id").requireString()),
+                !responses.contains(response)
+            else { continue }
+            responses.append(response)
             guard responses.count <= maxReferences else {
-                throw input.invalid("refers to items of more than \(maxReferences) responses")
+                throw Refusal(
+                    .invalidRequest, "input: refers to items of more than \(maxReferences) responses", param: "input")
             }
         }
         return responses

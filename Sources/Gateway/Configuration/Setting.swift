@@ -8,6 +8,7 @@ public struct Setting: Sendable {
         case cli = "The CLI"
         case models = "Models"
         case turns = "Turns"
+        case responses = "Stored responses"
         case logging = "Logging"
         case time = "Limits: time"
         case size = "Limits: size"

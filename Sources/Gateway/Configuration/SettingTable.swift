@@ -1,7 +1,7 @@
 extension Setting {
     /// Every setting there is, in the order of the reference.
     public static let all: [Setting] =
-        general + listening + authentication + cli + models + turns + logging + time + size + http2
+        general + listening + authentication + cli + models + turns + responses + logging + time + size + http2
         + connections
 
     /// The row that a variable, or an alias of it, belongs to.

@@ -6,7 +6,11 @@ import Vocabulary
 /// A request for a turn whose caller is known: what an exchange needs to begin.
 struct TurnRequest {
     /// What is wanted of the CLI.
-    enum Purpose: Sendable { case answer, tokenCount }
+    enum Purpose: Sendable {
+        case answer, tokenCount
+        /// Nothing: it is about a response that was stored.
+        case stored(StoredCall)
+    }
 
     let context: AnswerContext
     let principal: Principal
@@ -26,7 +30,7 @@ enum Endpoints {
     }
 
     private enum Target: Sendable {
-        case information, health, models, model
+        case information, health, models, model, stored
         case turn(Dialect, TurnRequest.Purpose)
 
         /// The methods it answers to, for `allow`.
@@ -61,6 +65,7 @@ enum Endpoints {
         Row("/responses", .turn(.responses, .answer)),
         Row("/messages/count_tokens", .turn(.anthropic, .tokenCount)),
         Row("/responses/input_tokens", .turn(.responses, .tokenCount)),
+        Row("/responses/", .stored, isPrefix: true),
         Row("/models", .models),
         Row("/chat/models", .models),
         Row("/models/", .model, isPrefix: true),
@@ -103,6 +108,7 @@ enum Endpoints {
         let dialect: Dialect
         if case .turn(let own, _) = row.target { dialect = own } else { dialect = self.dialect(of: path, request) }
         do throws(Refusal) {
+            if case .stored = row.target { return try stored(request, path.dropFirst(row.path.count), context) }
             try checkMethod(request, row.target)
             if case .information = row.target { return .answer(context.information()) }
             if case .health = row.target { return .answer(context.health()) }
@@ -117,11 +123,22 @@ enum Endpoints {
                     TurnRequest(
                         context: context, principal: principal, dialect: dialect, purpose: purpose,
                         preferences: preferences))
-            case .information, .health: return .answer(context.information())
+            case .information, .health, .stored: return .answer(context.information())
             }
         } catch {
             return .answer(context.refuse(error, path: row.template, as: dialect))
         }
+    }
+
+    private static func stored(
+        _ request: Request, _ rest: ArraySlice<UInt8>, _ context: AnswerContext
+    ) throws(Refusal) -> Route {
+        let principal = try authenticate(request, context)
+        let call = try StoredCall(request, rest)
+        return .turn(
+            TurnRequest(
+                context: context, principal: principal, dialect: .responses, purpose: .stored(call),
+                preferences: try TurnPreferences(request.fields, options: principal.options)))
     }
 
     private static func checkMethod(_ request: Request, _ target: Target) throws(Refusal) {
