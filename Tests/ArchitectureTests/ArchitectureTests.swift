@@ -20,7 +20,7 @@ struct ArchitectureTests {
         ],
         "portcullis": ["Gateway", "Glibc"],
         "claude-standin": ["Glibc", "Vocabulary"],
-        "portcullis-bench": ["COpenSSL", "Glibc"],
+        "portcullis-bench": ["CAllocations", "COpenSSL", "ClaudeCLI", "Dialects", "Glibc", "Vocabulary"],
     ]
 
     /// The rooms in which a C library is met.
@@ -30,6 +30,7 @@ struct ArchitectureTests {
         "CSQLite": ["Sources/Ledger/"],
         "CSystemd": ["Sources/Platform/"],
         "CLinux": ["Sources/Platform/"],
+        "CAllocations": ["Sources/portcullis-bench/"],
     ]
 
     @Test("the tree is found, so that the other tests look at something")
