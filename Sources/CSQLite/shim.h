@@ -25,9 +25,3 @@ static inline int portcullis_sqlite_harden(sqlite3 *database) {
 static inline int portcullis_sqlite_bind_text(sqlite3_stmt *statement, int index, const char *text, int count) {
     return sqlite3_bind_text(statement, index, text, count, SQLITE_TRANSIENT);
 }
-
-// SQLite makes no copy: the bytes must stay until the statement is reset.
-static inline int portcullis_sqlite_bind_bytes(sqlite3_stmt *statement, int index, const void *bytes, int count) {
-    return count ? sqlite3_bind_blob(statement, index, bytes, count, SQLITE_STATIC)
-                 : sqlite3_bind_zeroblob(statement, index, 0);
-}

@@ -61,6 +61,20 @@ import Glibc
         return String(decoding: statement.bytes(0), as: UTF8.self)
     }
 
+    /// Fills a value of as many bytes, in place.
+    func write(_ bytes: [UInt8], to table: StaticString, _ column: StaticString, row: Int) throws(LedgerFault) {
+        guard !bytes.isEmpty else { return }
+        var opened: OpaquePointer?
+        let result = unsafe sqlite3_blob_open(
+            handle, "main", table.description, column.description, Int64(row), 1, &opened)
+        defer { unsafe sqlite3_blob_close(opened) }
+        guard result == SQLITE_OK else { throw fault(result) }
+        let written = unsafe bytes.withUnsafeBytes {
+            unsafe sqlite3_blob_write(opened, $0.baseAddress, Int32(clamping: $0.count), 0)
+        }
+        guard written == SQLITE_OK else { throw fault(written) }
+    }
+
     /// SQLite's words for a result; they name no content.
     fileprivate func fault(_ result: Int32) -> LedgerFault { .failed(Self.words(result)) }
 
@@ -108,11 +122,14 @@ import Glibc
         try check(result)
     }
 
-    /// Gives a parameter bytes without a copy of them: they must stay where they are until `reset`.
-    @unsafe func bind(_ index: Int32, borrowing value: UnsafeRawBufferPointer) throws(LedgerFault) {
-        guard value.count <= Int32.max else { throw .full }
-        try check(unsafe portcullis_sqlite_bind_bytes(handle, index, value.baseAddress, Int32(value.count)))
+    /// Gives a parameter so many zero bytes, which `Database.write` then replaces.
+    func bind(_ index: Int32, zeros count: Int) throws(LedgerFault) {
+        guard count <= Self.maxBytes else { throw .full }
+        try check(unsafe sqlite3_bind_zeroblob64(handle, index, UInt64(count)))
     }
+
+    /// SQLite's own bound is about a thousand million.
+    private static let maxBytes = 1_000_000_000
 
     /// Goes to the next row; false when there is none.
     func step() throws(LedgerFault) -> Bool {

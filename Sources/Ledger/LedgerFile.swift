@@ -55,7 +55,8 @@ enum LedgerFile {
     }
 
     // `children` counts the responses that continue this one: what has none may go. `hidden` was deleted by its owner,
-    // and stays only for those that continue it.
+    // and its items stay only for those that continue it. Contents have tables of their own, because SQLite rewrites a
+    // row whole when it changes a number in it.
     private static let schema: StaticString = """
         CREATE TABLE responses (
             number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -65,10 +66,16 @@ enum LedgerFile {
             created INTEGER NOT NULL,
             children INTEGER NOT NULL DEFAULT 0,
             hidden INTEGER NOT NULL DEFAULT 0,
-            size INTEGER NOT NULL,
+            size INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE items (
+            number INTEGER PRIMARY KEY REFERENCES responses (number),
             input BLOB NOT NULL,
-            output BLOB NOT NULL,
-            answer BLOB
+            output BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE answers (
+            number INTEGER PRIMARY KEY REFERENCES responses (number),
+            answer BLOB NOT NULL
         ) STRICT;
         CREATE INDEX ends ON responses (created, number) WHERE children = 0;
         CREATE INDEX continuations ON responses (parent) WHERE parent IS NOT NULL;

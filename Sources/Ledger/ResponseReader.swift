@@ -11,9 +11,9 @@ final class ResponseReader {
         database = try Database(path: path)
         try database.run("PRAGMA query_only=ON; PRAGMA cache_size=-2048")
         answer = try database.prepare(
-            "SELECT answer FROM responses WHERE id = ?1 AND owner = ?2 AND hidden = 0 AND created >= ?3")
+            "SELECT answer FROM answers WHERE number = ?1")
         input = try database.prepare(
-            "SELECT input FROM responses WHERE id = ?1 AND owner = ?2 AND hidden = 0 AND created >= ?3")
+            "SELECT input FROM items WHERE number = ?1")
         visible = try database.prepare(
             "SELECT number FROM responses WHERE id = ?1 AND owner = ?2 AND hidden = 0 AND created >= ?3")
         // Sorted by numbers alone and joined afterwards, so that no contents are moved while sorting: a response has
@@ -27,18 +27,20 @@ final class ResponseReader {
                     JOIN responses AS earlier ON earlier.number = chain.parent WHERE depth < ?3
             ), ordered AS MATERIALIZED (SELECT number FROM chain ORDER BY number)
             SELECT responses.owner = ?2, responses.parent, input, output FROM ordered
-                JOIN responses ON responses.number = ordered.number ORDER BY ordered.number
+                JOIN responses ON responses.number = ordered.number
+                JOIN items ON items.number = ordered.number ORDER BY ordered.number
             """)
         items = try database.prepare(
-            "SELECT input, output FROM responses WHERE id = ?1 AND owner = ?2 AND hidden = 0 AND created >= ?3")
+            "SELECT input, output FROM items WHERE number = ?1")
     }
 
     /// A part of one response; nil when the reader has no such response.
     func find(_ id: String, _ part: StoredPart, for reader: Reader) throws(LedgerFault) -> [UInt8]? {
+        guard let number = try number(of: id, reader) else { return nil }
         let statement = part == .answer ? answer : input
         defer { statement.reset() }
-        guard try row(of: statement, id, reader) else { return nil }
-        return statement.bytes(0)
+        try statement.bind(1, number)
+        return try statement.step() ? statement.bytes(0) : nil
     }
 
     /// What a request refers to.
@@ -56,8 +58,10 @@ final class ResponseReader {
             }
         }
         for id in request.others {
+            guard let number = try number(of: id, reader) else { continue }
             defer { items.reset() }
-            guard try row(of: items, id, reader) else { continue }
+            try items.bind(1, number)
+            guard try items.step() else { continue }
             append(items, 0, to: &others)
             append(items, 1, to: &others)
             if found.count + others.count > request.maxBytes { return .tooLarge }
@@ -101,13 +105,9 @@ final class ResponseReader {
 
     private func number(of id: String, _ reader: Reader) throws(LedgerFault) -> Int? {
         defer { visible.reset() }
-        return try row(of: visible, id, reader) ? visible.integer(0) : nil
-    }
-
-    private func row(of statement: Statement, _ id: String, _ reader: Reader) throws(LedgerFault) -> Bool {
-        try statement.bind(1, id)
-        try statement.bind(2, reader.owner)
-        try statement.bind(3, reader.notBefore)
-        return try statement.step()
+        try visible.bind(1, id)
+        try visible.bind(2, reader.owner)
+        try visible.bind(3, reader.notBefore)
+        return try visible.step() ? visible.integer(0) : nil
     }
 }

@@ -2,12 +2,16 @@
 final class ResponseWriter {
     private let database: Database
     private let insert: Statement
+    private let insertItems: Statement
+    private let insertAnswer: Statement
     private let find: Statement
     private let hide: Statement
     private let adopt: Statement
     private let oldest: Statement
     private let expired: Statement
     private let delete: Statement
+    private let deleteItems: Statement
+    private let deleteAnswer: Statement
     private let release: Statement
     /// The sizes of all that is stored, those of the transaction in progress included.
     private var total: Int
@@ -17,19 +21,21 @@ final class ResponseWriter {
         try LedgerFile.prepare(database)
         insert = try database.prepare(
             """
-            INSERT INTO responses (id, owner, parent, created, size, input, output, answer)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            INSERT INTO responses (id, owner, parent, created, size) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING number
             """)
+        insertItems = try database.prepare("INSERT INTO items (number, input, output) VALUES (?1, ?2, ?3)")
+        insertAnswer = try database.prepare("INSERT INTO answers (number, answer) VALUES (?1, ?2)")
         find = try database.prepare(
-            "SELECT number, children, hidden, created, length(answer) FROM responses WHERE id = ?1 AND owner = ?2")
-        hide = try database.prepare(
-            "UPDATE responses SET hidden = 1, answer = NULL, size = size - ?2 WHERE number = ?1")
+            "SELECT number, children, hidden, created FROM responses WHERE id = ?1 AND owner = ?2")
+        hide = try database.prepare("UPDATE responses SET hidden = 1, size = size - ?2 WHERE number = ?1")
         adopt = try database.prepare("UPDATE responses SET children = children + 1 WHERE number = ?1")
         oldest = try database.prepare(
             "SELECT number FROM responses WHERE children = 0 AND number <> ?1 ORDER BY created, number LIMIT 1")
         expired = try database.prepare(
             "SELECT number FROM responses WHERE children = 0 AND created < ?1 ORDER BY created, number LIMIT ?2")
         delete = try database.prepare("DELETE FROM responses WHERE number = ?1 RETURNING size, parent")
+        deleteItems = try database.prepare("DELETE FROM items WHERE number = ?1")
+        deleteAnswer = try database.prepare("DELETE FROM answers WHERE number = ?1 RETURNING length(answer)")
         release = try database.prepare(
             "UPDATE responses SET children = children - 1 WHERE number = ?1 RETURNING hidden AND children = 0")
         total = try database.integer("SELECT coalesce(sum(size), 0) FROM responses")
@@ -95,11 +101,12 @@ final class ResponseWriter {
             try remove(found.number)
             return true
         }
+        let answerBytes = try removeAnswer(found.number)
         defer { hide.reset() }
         try hide.bind(1, found.number)
-        try hide.bind(2, found.answerBytes)
+        try hide.bind(2, answerBytes)
         try hide.finish()
-        total -= found.answerBytes
+        total -= answerBytes
         return true
     }
 
@@ -130,7 +137,6 @@ final class ResponseWriter {
         let children: Int
         let isHidden: Bool
         let created: Int
-        let answerBytes: Int
     }
 
     private func row(_ id: String, of owner: String) throws(LedgerFault) -> Row? {
@@ -140,35 +146,41 @@ final class ResponseWriter {
         guard try find.step() else { return nil }
         return Row(
             number: find.integer(0), children: find.integer(1), isHidden: find.integer(2) != 0,
-            created: find.integer(3), answerBytes: find.integer(4))
+            created: find.integer(3))
     }
 
     private func write(_ response: NewResponse, _ parent: Int?) throws(LedgerFault) {
+        let number = try writeRow(response, parent)
+        do {
+            defer { insertItems.reset() }
+            try insertItems.bind(1, number)
+            try insertItems.bind(2, zeros: response.input.count)
+            try insertItems.bind(3, zeros: response.output.count)
+            try insertItems.finish()
+        }
+        do {
+            defer { insertAnswer.reset() }
+            try insertAnswer.bind(1, number)
+            try insertAnswer.bind(2, zeros: response.answer.count)
+            try insertAnswer.finish()
+        }
+        // Written in place: bound as values, SQLite would first put together another copy of all of it.
+        try database.write(response.input, to: "items", "input", row: number)
+        try database.write(response.output, to: "items", "output", row: number)
+        try database.write(response.answer, to: "answers", "answer", row: number)
+    }
+
+    private func writeRow(_ response: NewResponse, _ parent: Int?) throws(LedgerFault) -> Int {
         defer { insert.reset() }
         try insert.bind(1, response.id)
         try insert.bind(2, response.owner)
         try insert.bind(3, parent)
         try insert.bind(4, response.created)
         try insert.bind(5, response.size)
-        // The three arrays stay where they are until the statement has run: no copies are made of them.
-        let result: Result<Void, LedgerFault> = unsafe response.input.withUnsafeBytes { input in
-            unsafe response.output.withUnsafeBytes { output in
-                unsafe response.answer.withUnsafeBytes { answer in
-                    do throws(LedgerFault) {
-                        try unsafe insert.bind(6, borrowing: input)
-                        try unsafe insert.bind(7, borrowing: output)
-                        try unsafe insert.bind(8, borrowing: answer)
-                        try insert.finish()
-                        insert.reset()
-                        return .success(())
-                    } catch {
-                        insert.reset()
-                        return .failure(error)
-                    }
-                }
-            }
-        }
-        try result.get()
+        guard try insert.step() else { throw .failed("no row was made") }
+        let number = insert.integer(0)
+        try insert.finish()
+        return number
     }
 
     /// Removes the response that ends the conversation nobody has continued for longest; false when there is none.
@@ -197,12 +209,28 @@ final class ResponseWriter {
     }
 
     private func removeRow(_ number: Int) throws(LedgerFault) -> Int? {
-        defer { delete.reset() }
+        _ = try removeAnswer(number)
+        defer {
+            delete.reset()
+            deleteItems.reset()
+        }
+        try deleteItems.bind(1, number)
+        try deleteItems.finish()
         try delete.bind(1, number)
         guard try delete.step() else { return nil }
         total -= delete.integer(0)
         let parent = delete.isNull(1) ? nil : delete.integer(1)
         try delete.finish()
         return parent
+    }
+
+    /// Removes what was answered and leaves the items; returns how many bytes it had.
+    private func removeAnswer(_ number: Int) throws(LedgerFault) -> Int {
+        defer { deleteAnswer.reset() }
+        try deleteAnswer.bind(1, number)
+        guard try deleteAnswer.step() else { return 0 }
+        let bytes = deleteAnswer.integer(0)
+        try deleteAnswer.finish()
+        return bytes
     }
 }
