@@ -95,10 +95,10 @@ def ask(request):
     """Asks through the SDK, both ways."""
 
     def whole(client, **fields):
-        return client.responses.create(model=MODEL, **fields)
+        return client.responses.create(**{"model": MODEL, **fields})
 
     def streamed(client, **fields):
-        with client.responses.stream(model=MODEL, **fields) as stream:
+        with client.responses.stream(**{"model": MODEL, **fields}) as stream:
             return stream.get_final_response()
 
     return whole if request.param == "whole" else streamed
@@ -170,7 +170,7 @@ def test_a_tool_call_is_answered_by_its_result_alone(storing, model, ask, nonce)
 
 def test_thinking_goes_back_with_its_seal_though_the_client_never_saw_it(storing, model, ask, nonce):
     client = storing.openai()
-    fields = {"reasoning": {"effort": "low", "summary": "auto"}, "tools": [WEATHER]}
+    fields = {"reasoning": {"effort": "low", "summary": "auto"}, "tools": [WEATHER], "model": "claude-sonnet-5-5"}
     first = ask(client, input=f"think:{nonce}\nseal:{nonce}\ncall:get_weather:{{}}", **fields)
     assert "signed-" not in first.model_dump_json()
     output = {"type": "function_call_output", "call_id": first.output[-1].call_id, "output": "sunny"}

@@ -7,7 +7,11 @@ struct StoredItemWriter {
 
     /// The items with commas between them.
     func items(of input: JSONValue) -> [UInt8] {
-        var writer = JSONWriter()
+        // Asked for at once: an array that grows step by step would need the room of a large image twice.
+        var buffer: [UInt8] = []
+        buffer.reserveCapacity(input.fragment.bytes.count + 4096)
+        var writer = JSONWriter(buffer)
+        buffer = []
         if let text = input.text {
             writer.object { message(&$0, 0, role: "user") { part(&$0, "input_text", text) } }
             return writer.bytes

@@ -35,8 +35,10 @@ struct Exchange {
             let permit = try await admit()
             record.admittedMicroseconds = elapsed
             let body = try await readBody()
-            let conversation = try await decode(body)
+            var conversation = try await decode(body)
             let process = try start(conversation)
+            // The CLI has it now: a large image need not be held twice until the answer is complete.
+            conversation.turns = []
             record.spawnedMicroseconds = elapsed
             let answer = ResponseWriter(channel)
             switch turn.purpose {
