@@ -9,16 +9,33 @@ struct ClientTools {
     static let serverName: StaticString = "c"
 
     private let tools: [Tool]
-    private let choice: ToolChoice
+    private var choice: ToolChoice
     private let allowsParallelCalls: Bool
+    /// True when the model can also call tools that are not the client's.
+    private let areOthersActive: Bool
 
-    init(_ conversation: Conversation) throws(Refusal) {
+    init(_ conversation: Conversation, areOthersActive: Bool = false) throws(Refusal) {
+        self.areOthersActive = areOthersActive
         choice = conversation.toolChoice
         allowsParallelCalls = conversation.allowsParallelToolCalls
         var tools = conversation.tools
         if case .allowed(let names, _) = choice { tools = tools.filter { names.contains($0.name) } }
         self.tools = tools
         try check(conversation.tools)
+    }
+
+    /// True when the client brings no tool that may be called.
+    var isEmpty: Bool { tools.isEmpty }
+
+    /// The same tools when none must be called; nil when none must be.
+    var withoutForce: ClientTools? {
+        switch choice {
+        case .auto, .none, .allowed(_, isRequired: false): return nil
+        case .any, .named, .allowed(_, isRequired: true):
+            var relieved = self
+            relieved.choice = .auto
+            return relieved
+        }
     }
 
     /// Writes the keys of `initialize` that declare the tools.
@@ -62,7 +79,7 @@ struct ClientTools {
 
     /// Writes `tool_choice` into the extra body where it is not the vendor's default.
     func writeChoice(to json: inout RowWriter) {
-        guard !tools.isEmpty else { return }
+        guard !tools.isEmpty || areOthersActive else { return }
         let kind: StaticString
         var named: JSONText?
         switch choice {
@@ -114,7 +131,7 @@ struct ClientTools {
         case .named(let name) where !names.contains(name.string):
             throw Refusal(
                 .invalidRequest, "tool_choice: there is no tool of this name", param: "tool_choice")
-        case .any where all.isEmpty, .allowed where tools.isEmpty:
+        case .any where all.isEmpty && !areOthersActive, .allowed where tools.isEmpty:
             throw Refusal(.invalidRequest, "tool_choice: there is no tool to call", param: "tool_choice")
         default: return
         }

@@ -17,23 +17,46 @@ public struct TurnPlan: Sendable {
     /// True when the tokens are to be counted rather than the model asked.
     let counts: Bool
 
+    /// The registered servers whose tools the CLI calls itself.
+    let servers: ActiveServers
+    /// The row that lifts a forced tool call once a server's tool was called, or the model could never end.
+    private(set) var relief: [UInt8]?
+
     /// Plans the turn that answers a conversation, for a model the CLI knows by `model`.
-    public init(answering conversation: Conversation, model: String) throws(Refusal) {
-        try self.init(conversation, model: model, counts: false)
+    public init(
+        answering conversation: Conversation, model: String, servers: ActiveServers = .none
+    ) throws(Refusal) {
+        try self.init(conversation, model: model, servers: servers, counts: false)
     }
 
     /// Plans the counting of a conversation's tokens; the model is not asked.
-    public init(counting conversation: Conversation, model: String) throws(Refusal) {
-        try self.init(conversation, model: model, counts: true)
+    public init(
+        counting conversation: Conversation, model: String, servers: ActiveServers = .none
+    ) throws(Refusal) {
+        try self.init(conversation, model: model, servers: servers, counts: true)
     }
 
-    private init(_ conversation: Conversation, model: String, counts: Bool) throws(Refusal) {
+    private init(
+        _ conversation: Conversation, model: String, servers: ActiveServers, counts: Bool
+    ) throws(Refusal) {
         self.counts = counts
-        let settings = try TurnSettings(conversation, model: model)
+        self.servers = servers
+        try servers.check(conversation.tools)
+        let settings = try TurnSettings(conversation, model: model, servers: servers)
         let messages = try Self.messages(of: conversation)
         var rows = RowWriter()
         Self.initialize(conversation, settings.tools, &rows)
         settings.write(to: &rows)
+        if !servers.isEmpty {
+            relief = settings.relief
+            servers.write(to: &rows, withClientTools: !settings.tools.isEmpty)
+            // They are waited for before the first message: the model must not be asked without their tools.
+            portions.append(rows.pieces())
+            rows = RowWriter()
+            servers.writeStatus(to: &rows)
+            portions.append(rows.pieces())
+            rows = RowWriter()
+        }
         for (index, message) in messages.enumerated() {
             guard message.role == .user else {
                 try Self.assistant(message.blocks, number: index, model: model, &rows)

@@ -22,6 +22,11 @@ struct TurnPreferencesTests {
         #expect(found.client == .openclaw)
     }
 
+    @Test("the list of servers may come in several fields")
+    func severalFields() throws {
+        #expect(try read([("x-mcp-servers", "a,b"), ("x-mcp-servers", "c")]).mcpServers == ["a", "b", "c"])
+    }
+
     @Test("what is not given, or empty, asks for nothing; the key may preset the client")
     func absent() throws {
         let found = try read([("x-effort", ""), ("x-mcp-servers", " , ")])

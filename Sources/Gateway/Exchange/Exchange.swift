@@ -115,10 +115,13 @@ struct Exchange {
         let plan: TurnPlan
         do throws(Refusal) {
             let model = try context.snapshot.models.resolve(conversation.model)
+            let servers = try context.snapshot.servers.activate(
+                metadata: conversation.metadata, fieldNames: turn.preferences.mcpServers,
+                options: turn.principal.options)
             plan =
                 countsTokens
-                ? try TurnPlan(counting: conversation, model: model)
-                : try TurnPlan(answering: conversation, model: model)
+                ? try TurnPlan(counting: conversation, model: model, servers: servers)
+                : try TurnPlan(answering: conversation, model: model, servers: servers)
         } catch {
             throw .refusal(error)
         }

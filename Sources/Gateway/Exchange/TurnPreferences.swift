@@ -26,8 +26,8 @@ struct TurnPreferences: Sendable {
             }
             client = known
         }
-        if let list = fields.string(of: .mcpServers) {
-            mcpServers = list.split { $0 == "," || $0 == " " || $0 == "\t" }.map(String.init)
+        for value in fields.values(of: .mcpServers) {
+            mcpServers += MCPRegistry.split(String(decoding: value, as: UTF8.self))
         }
     }
 

@@ -44,18 +44,22 @@ final class Snapshot: Sendable {
     /// Nil when plain HTTP is spoken.
     let tls: TLSContext?
     let supply: CLISupply
+    /// The MCP servers that requests may switch on.
+    let servers: MCPRegistry
     /// The first word of `claude --version`.
     let cliVersion: String
     let httpLimits: HTTPLimits
     let http2Limits: HTTP2Limits
 
     init(
-        _ configuration: Configuration, keys: KeyRing, tls: TLSContext?, supply: CLISupply, cliVersion: String
+        _ configuration: Configuration, keys: KeyRing, tls: TLSContext?, supply: CLISupply,
+        servers: MCPRegistry = .none, cliVersion: String
     ) {
         self.configuration = configuration
         self.keys = keys
         self.tls = tls
         self.supply = supply
+        self.servers = servers
         self.cliVersion = cliVersion
         models = ModelCatalog(configuration.models)
         httpLimits = HTTPLimits(configuration.limits)

@@ -18,6 +18,7 @@ struct SnapshotLoader {
         fileprivate var keys: KeyRing
         fileprivate var tls: TLSContext?
         fileprivate var environment: CLIEnvironment
+        fileprivate var servers: MCPRegistry
     }
 
     /// Everything short of running the CLI.
@@ -29,10 +30,12 @@ struct SnapshotLoader {
             Self.add(pair, chain, key, to: &identities, warnings: &warnings)
         }
         guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults) }
+        let environment = try CLIEnvironment.load(configuration.cli)
         return Loaded(
             configuration: configuration, notes: check.notes + warnings,
             keys: try KeyRing.load(configuration.keys), tls: try Self.context(configuration, identities),
-            environment: try CLIEnvironment.load(configuration.cli))
+            environment: environment,
+            servers: try MCPRegistry.load(configuration.mcp, hiding: environment.hiddenFromServers))
     }
 
     /// Asks the CLI for its version on a running loop and completes the snapshot.
@@ -42,7 +45,8 @@ struct SnapshotLoader {
         let version = try await version(of: loaded, on: loop)
         let supply = CLISupply(invocation(of: loaded), limits: limits(of: loaded), directories: directories)
         return Snapshot(
-            loaded.configuration, keys: loaded.keys, tls: loaded.tls, supply: supply, cliVersion: version)
+            loaded.configuration, keys: loaded.keys, tls: loaded.tls, supply: supply, servers: loaded.servers,
+            cliVersion: version)
     }
 
     /// What the CLI says of itself; nothing but `--version` is asked of it.
@@ -63,6 +67,7 @@ struct SnapshotLoader {
         limits.requestMilliseconds = cli.requestTimeoutMilliseconds
         limits.maxRetries = cli.maxRetries
         limits.stallSeconds = cli.stallTimeoutSeconds
+        limits.serverStartMilliseconds = loaded.configuration.mcp.startTimeoutMilliseconds
         return limits
     }
 
@@ -91,10 +96,12 @@ struct SnapshotLoader {
     }
 
     private static func invocation(of loaded: Loaded) -> Invocation {
-        Invocation(
+        var invocation = Invocation(
             path: loaded.configuration.cli.path,
             operatorEnvironment: loaded.environment.variables.map { "\($0.name)=\($0.value)" },
             loginDirectory: loaded.configuration.cli.configDirectory)
+        invocation.hasServers = !loaded.servers.servers.isEmpty
+        return invocation
     }
 
     private static func context(
