@@ -21,6 +21,8 @@ public final class CLIProcess {
 
     /// The process id, for the log.
     public var pid: Int32 { child.pid }
+    /// Where the process started: private, and emptied when it is gone.
+    public var workingDirectory: String { directory.working }
     /// The newest quota the CLI has told, the value of `rate_limit_info`; nil while it told none.
     public var quota: JSONFragment? { assembler.quota }
     /// The tokens counted, once a counting plan has ended well.

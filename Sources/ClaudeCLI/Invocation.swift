@@ -69,6 +69,9 @@ public struct Invocation: Sendable {
         return plan
     }
 
+    /// Everything that is fixed about how the CLI is started, one item a line: what a self-test is good for.
+    public static var fixedParts: String { (arguments + switches).joined(separator: "\n") }
+
     private static func serverSwitches(_ limits: CLILimits) -> [String] {
         [
             "MCP_TIMEOUT=\(limits.serverStartMilliseconds)",

@@ -14,6 +14,8 @@ public struct TurnPlan: Sendable {
 
     /// The rows of each portion, as pieces to be written one after another.
     private(set) var portions: [[ArraySlice<UInt8>]] = []
+    /// Everything that will be written.
+    public var text: [UInt8] { portions.flatMap { $0.flatMap { $0 } } }
     /// True when the tokens are to be counted rather than the model asked.
     let counts: Bool
 
@@ -23,27 +25,34 @@ public struct TurnPlan: Sendable {
     private(set) var relief: [UInt8]?
 
     /// Plans the turn that answers a conversation, for a model the CLI knows by `model`.
+    ///
+    /// What a CLI with no more than `features` would answer otherwise than asked is refused.
     public init(
-        answering conversation: Conversation, model: String, servers: ActiveServers = .none
+        answering conversation: Conversation, model: String, servers: ActiveServers = .none,
+        features: CLIFeatures = .all
     ) throws(Refusal) {
-        try self.init(conversation, model: model, servers: servers, counts: false)
+        try self.init(conversation, model: model, servers: servers, counts: false, features)
     }
 
     /// Plans the counting of a conversation's tokens; the model is not asked.
     public init(
-        counting conversation: Conversation, model: String, servers: ActiveServers = .none
+        counting conversation: Conversation, model: String, servers: ActiveServers = .none,
+        features: CLIFeatures = .all
     ) throws(Refusal) {
-        try self.init(conversation, model: model, servers: servers, counts: true)
+        try self.init(conversation, model: model, servers: servers, counts: true, features)
     }
 
     private init(
-        _ conversation: Conversation, model: String, servers: ActiveServers, counts: Bool
+        _ conversation: Conversation, model: String, servers: ActiveServers, counts: Bool, _ features: CLIFeatures
     ) throws(Refusal) {
         self.counts = counts
         self.servers = servers
+        try features.check(conversation, counts: counts)
         try servers.check(conversation.tools)
-        let settings = try TurnSettings(conversation, model: model, servers: servers)
-        let messages = try Self.messages(of: conversation)
+        var settings = try TurnSettings(conversation, model: model, servers: servers)
+        if !features.has(.parameters) { settings.leaveOutParameters() }
+        var messages = try Self.messages(of: conversation)
+        if !features.has(.history) { messages = try TaggedHistory.flatten(messages) }
         var rows = RowWriter()
         Self.initialize(conversation, settings.tools, &rows)
         settings.write(to: &rows)
@@ -59,7 +68,7 @@ public struct TurnPlan: Sendable {
         }
         for (index, message) in messages.enumerated() {
             guard message.role == .user else {
-                try Self.assistant(message.blocks, number: index, model: model, &rows)
+                try Self.assistant(message.blocks, number: index, &rows)
                 continue
             }
             let isLast = index == messages.count - 1
@@ -146,9 +155,10 @@ public struct TurnPlan: Sendable {
         rows.endRow()
     }
 
-    /// Without an id of its own and a model, thinking blocks of the row are dropped by the CLI.
+    /// Without an id of its own and a model, thinking blocks of the row are dropped by the CLI; so they are when the
+    /// model is another than an alias stands for at the moment, which the CLI's own mark for no model is never.
     private static func assistant(
-        _ blocks: [Block], number: Int, model: String, _ rows: inout RowWriter
+        _ blocks: [Block], number: Int, _ rows: inout RowWriter
     ) throws(Refusal) {
         rows.beginObject()
         rows.raw("\"type\":\"assistant\"")
@@ -156,9 +166,7 @@ public struct TurnPlan: Sendable {
         rows.beginObject()
         rows.key("id")
         rows.string("msg_\(number)")
-        rows.raw("\"type\":\"message\",\"role\":\"assistant\"")
-        rows.key("model")
-        rows.string(model)
+        rows.raw("\"type\":\"message\",\"role\":\"assistant\",\"model\":\"<synthetic>\"")
         rows.key("content")
         try content(blocks, &rows)
         rows.raw("\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":0,\"output_tokens\":0}")

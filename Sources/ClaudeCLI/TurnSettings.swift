@@ -46,6 +46,12 @@ struct TurnSettings {
         return pieces.count > 1 || pieces[0].count > 2 ? Array(pieces.joined()) : []
     }
 
+    /// For a CLI that does not take the extra body.
+    mutating func leaveOutParameters() {
+        extraBody = []
+        relievedBody = nil
+    }
+
     /// The row that lifts a forced tool call; nil where none is forced.
     var relief: [UInt8]? {
         guard let relievedBody else { return nil }

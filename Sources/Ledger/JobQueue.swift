@@ -29,7 +29,8 @@ final class JobQueue<Job: Sendable>: Sendable {
         bell.ring()
     }
 
-    /// The next jobs, at most `count`; with `isPatient` not before there is one. Nil when the queue is closed and empty.
+    /// The next jobs, at most `count`; with `isPatient` not before there is one. Nil when the queue is closed and
+    /// empty.
     func take(_ count: Int, isPatient: Bool) -> [Job]? {
         while true {
             let (jobs, isOver) = state.withLock { state in

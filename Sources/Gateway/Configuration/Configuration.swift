@@ -93,6 +93,10 @@ public struct CLISettings: Sendable, Equatable {
     public var maxRetries = 2
     /// How long the CLI may print nothing during a turn, in seconds.
     public var stallTimeoutSeconds = 120
+    /// When the CLI's self-test is run.
+    public enum SelfTestMode: String, Sendable, CaseIterable { case auto, always, off }
+    /// When the CLI's self-test is run; `auto` remembers its result for the same CLI.
+    public var selfTest = SelfTestMode.auto
 }
 
 /// Which model answers, and how hard it thinks, when the client leaves it open.

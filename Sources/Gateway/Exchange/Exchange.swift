@@ -76,6 +76,7 @@ struct Exchange {
     private func admit() async throws(TurnFailure) -> Permit {
         do throws(Fault) {
             guard connection.state.phase == .serving else { throw .goingDown }
+            if let fault = context.snapshot.selfTest.turnFault { throw fault }
             return try await site.admission.permit(
                 for: turn.principal, on: connection.loop, waking: channel.wakeup, isGone: { channel.isClientGone || connection.state.phase == .ending })
         } catch {
@@ -105,7 +106,11 @@ struct Exchange {
         let models = context.snapshot.configuration.models
         record.model = String(conversation.model.prefix(128))
         if conversation.effort == nil { conversation.effort = models.defaultEffort }
-        if conversation.thinking == nil, models.enablesThinking { conversation.thinking = .adaptive }
+        let features = context.snapshot.features
+        conversation.ignored += features.lost(of: conversation, in: turn.dialect)
+        if conversation.thinking == nil, models.enablesThinking, features.has(.parameters) {
+            conversation.thinking = .adaptive
+        }
         return conversation
     }
 
@@ -113,6 +118,7 @@ struct Exchange {
 
     private func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess {
         let plan: TurnPlan
+        let features = context.snapshot.features
         do throws(Refusal) {
             let model = try context.snapshot.models.resolve(conversation.model)
             let servers = try context.snapshot.servers.activate(
@@ -120,8 +126,8 @@ struct Exchange {
                 options: turn.principal.options)
             plan =
                 countsTokens
-                ? try TurnPlan(counting: conversation, model: model, servers: servers)
-                : try TurnPlan(answering: conversation, model: model, servers: servers)
+                ? try TurnPlan(counting: conversation, model: model, servers: servers, features: features)
+                : try TurnPlan(answering: conversation, model: model, servers: servers, features: features)
         } catch {
             throw .refusal(error)
         }

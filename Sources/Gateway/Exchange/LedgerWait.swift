@@ -42,7 +42,8 @@ extension Fault {
                 retryAfterSeconds: 2)
         case .full:
             self.init(
-                .internalError, "The response could not be stored: there is no room for it. Ask with store set to false.",
+                .internalError,
+                "The response could not be stored: there is no room for it. Ask with store set to false.",
                 detail: fault.description, shouldRetry: false)
         case .parentGone:
             self.init(

@@ -67,7 +67,9 @@ struct ResponseKeeper {
             previous: previous, others: draft.referencedResponses, maxBytes: max(0, maxBytes - bodyBytes))
         let history: History
         do throws(LedgerFault) {
-            history = try await LedgerWait.ask(on: loop, waking: wakeup) { ledger.history(request, for: reader, then: $0) }
+            history = try await LedgerWait.ask(on: loop, waking: wakeup) {
+                ledger.history(request, for: reader, then: $0)
+            }
         } catch {
             lookupFault = Fault(storing: error)
             throw Refusal(.internalError, "")

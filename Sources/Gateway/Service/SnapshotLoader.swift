@@ -46,7 +46,21 @@ struct SnapshotLoader {
         let supply = CLISupply(invocation(of: loaded), limits: limits(of: loaded), directories: directories)
         return Snapshot(
             loaded.configuration, keys: loaded.keys, tls: loaded.tls, supply: supply, servers: loaded.servers,
-            cliVersion: version)
+            cliVersion: version, selfTest: await selfTest(of: loaded.configuration, version: version, on: loop))
+    }
+
+    /// Tries the CLI, or remembers what an earlier trial of the same one came to.
+    static func selfTest(
+        of configuration: Configuration, version: String, on loop: EventLoop
+    ) async -> SelfTestReport {
+        let (mode, path, state) = (configuration.cli.selfTest, configuration.cli.path, configuration.stateDirectory)
+        guard mode != .off else { return .off }
+        let memory = SelfTestMemory(state: state)
+        let identity = CLIIdentity(path: path, version: version)
+        if mode == .auto, let identity, let report = memory.recall(identity) { return report }
+        let report = await SelfTest.run(path: path, state: state, on: loop)
+        if let identity { memory.keep(report, of: identity) }
+        return report
     }
 
     /// What the CLI says of itself; nothing but `--version` is asked of it.
