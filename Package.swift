@@ -29,6 +29,8 @@ let package = Package(
         .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         // Readiness, watchdog, socket activation, journal.
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        // What must survive a restart and a power cut.
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         // The few system calls Swift cannot make itself.
         .target(name: "CLinux"),
         // Counts allocations for the benchmark.
@@ -40,9 +42,12 @@ let package = Package(
         .target(name: "Vocabulary", swiftSettings: strict),
         .target(name: "Dialects", dependencies: ["Vocabulary"], swiftSettings: strict),
         .target(name: "ClaudeCLI", dependencies: ["Vocabulary", "Platform"], swiftSettings: strict),
+        .target(name: "Ledger", dependencies: ["CSQLite"], swiftSettings: strict),
         .target(
             name: "Gateway",
-            dependencies: ["Platform", "TLS", "HTTP", "Vocabulary", "Dialects", "ClaudeCLI", "COpenSSL"],
+            dependencies: [
+                "Platform", "TLS", "HTTP", "Vocabulary", "Dialects", "ClaudeCLI", "Ledger", "COpenSSL",
+            ],
             swiftSettings: strict),
 
         .executableTarget(name: "portcullis", dependencies: ["Gateway"], swiftSettings: strict),
@@ -62,6 +67,7 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: strict),
         .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL"], swiftSettings: strict),
+        .testTarget(name: "LedgerTests", dependencies: ["Ledger"], swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
             dependencies: [

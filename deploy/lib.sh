@@ -18,7 +18,7 @@ fail() {
 missing_packages() {
     local library
     command -v pkg-config >/dev/null || echo pkg-config
-    for library in openssl:libssl-dev libnghttp2:libnghttp2-dev libsystemd:libsystemd-dev; do
+    for library in openssl:libssl-dev libnghttp2:libnghttp2-dev sqlite3:libsqlite3-dev libsystemd:libsystemd-dev; do
         pkg-config --exists "${library%%:*}" 2>/dev/null || echo "${library##*:}"
     done
     command -v openssl >/dev/null || echo openssl

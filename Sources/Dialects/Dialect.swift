@@ -12,16 +12,21 @@ public enum Dialect: Sendable, CaseIterable {
     /// Understands a request's body.
     ///
     /// Unknown fields are passed over and null counts as absent; what is missing or of the wrong type is
-    /// refused by its path. The conversation shares the storage of `body`.
+    /// refused by its path. The conversation shares the storage of `body`. What refers to stored responses
+    /// (``ResponsesDraft``) finds none here.
     public func decode(
         _ body: [UInt8],
         context: RequestContext = RequestContext()
     ) throws(Refusal) -> Conversation {
+        if self == .responses {
+            let draft = try ResponsesDraft(body, context: context)
+            if let id = draft.previousResponseID { throw StoredAnswers.unknownPrevious(id) }
+            return try draft.conversation()
+        }
         let root = try RequestBody.parse(body, limits: context.limits)
         return switch self {
         case .anthropic: try AnthropicRequest.decode(root, context: context)
-        case .chatCompletions: try ChatRequest.decode(root)
-        case .responses: try ResponsesRequest.decode(root, context: context)
+        case .chatCompletions, .responses: try ChatRequest.decode(root)
         }
     }
 }
@@ -32,6 +37,8 @@ public struct RequestContext: Sendable {
     public var countsTokens: Bool
     /// Bounds on the body's JSON.
     public var limits: JSONLimits
+    /// True where responses are stored unless a request says otherwise.
+    public var storesResponses = false
 
     /// The context of a request for an answer, unless said otherwise.
     public init(countsTokens: Bool = false, limits: JSONLimits = JSONLimits()) {

@@ -30,10 +30,19 @@ public struct ReplyBody: Sendable {
 
     /// The body, or nil as long as `.finished` has not come.
     public func finish() -> [UInt8]? { collector.finish(completedAt: completedAt) }
+
+    /// What must be stored before `body`, which `finish` gave, may be sent; nil when nothing is stored.
+    public func keepsake(_ body: [UInt8]) -> StoredReply? { collector.keepsake(body) }
 }
 
 /// One dialect's way to collect a body.
 protocol ReplyCollector: Sendable {
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>)
     func finish(completedAt: Int?) -> [UInt8]?
+    /// What is stored of the answer.
+    func keepsake(_ answer: [UInt8]) -> StoredReply?
+}
+
+extension ReplyCollector {
+    func keepsake(_ answer: [UInt8]) -> StoredReply? { nil }
 }

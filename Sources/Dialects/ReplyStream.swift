@@ -25,6 +25,8 @@ public struct ReplyIdentity: Sendable {
 public struct ReplyStream: Sendable {
     private var encoder: any ReplyEncoder
     private var isComplete = false
+    /// The end of an answer that is not stored yet.
+    private var held: ReplyEnd?
     private let dialect: Dialect
 
     /// When the answer was complete, in Unix seconds, where the caller sets it before the last event
@@ -52,10 +54,30 @@ public struct ReplyStream: Sendable {
     public mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8]) {
         guard !isComplete else { return }
         switch event {
-        case .finished, .failed: isComplete = true
+        case .finished(let end):
+            guard held == nil else { return }
+            if encoder.isStored {
+                held = end
+                return
+            }
+            isComplete = true
+        case .failed: isComplete = true
         default: break
         }
         encoder.encode(event, of: line, into: &out)
+    }
+
+    /// What must be stored before the stream may end; nil as long as it has not finished, and when nothing is stored.
+    ///
+    /// A stream that is stored holds its end back until `release`, or until it is told `.failed` instead.
+    public var keepsake: StoredReply? { held.flatMap { encoder.keepsake($0) } }
+
+    /// Appends the end that was held back.
+    public mutating func release(into out: inout [UInt8]) {
+        guard !isComplete, let end = held else { return }
+        isComplete = true
+        let noLine: [UInt8] = []
+        encoder.encode(.finished(end), of: noLine.span, into: &out)
     }
 
     /// Appends a sign of life that changes nothing; allowed at any time between two events.
@@ -71,6 +93,10 @@ protocol ReplyEncoder: Sendable {
     var completedAt: Int? { get set }
     /// Appends complete events.
     mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8])
+    /// True when the answer must be stored before it may end.
+    var isStored: Bool { get }
+    /// What is stored of an answer with that end.
+    func keepsake(_ end: ReplyEnd) -> StoredReply?
 }
 
 extension ReplyEncoder {
@@ -78,6 +104,8 @@ extension ReplyEncoder {
         get { nil }
         set {}
     }
+    var isStored: Bool { false }
+    func keepsake(_ end: ReplyEnd) -> StoredReply? { nil }
 }
 
 /// Pieces of the `text/event-stream` format (WHATWG HTML §9.2).

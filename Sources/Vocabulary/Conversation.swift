@@ -25,6 +25,8 @@ public struct Conversation: Sendable {
     /// True when sealed thinking is to be returned for later turns (Responses,
     /// `reasoning.encrypted_content`).
     public var wantsSealedThinking = false
+    /// True when the answer is stored before the client has all of it (Responses).
+    public var isStored = false
     /// How hard to think: `low`, `medium`, `high`, `xhigh`, `max`; nil when nothing was asked.
     public var effort: String?
     /// The shape the answer must have; nil for plain text.

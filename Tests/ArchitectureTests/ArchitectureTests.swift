@@ -13,8 +13,9 @@ struct ArchitectureTests {
         "Vocabulary": [],
         "Dialects": ["Vocabulary"],
         "ClaudeCLI": ["Glibc", "Platform", "Synchronization", "Vocabulary"],
+        "Ledger": ["CSQLite", "Glibc", "Synchronization"],
         "Gateway": [
-            "COpenSSL", "ClaudeCLI", "Dialects", "Glibc", "HTTP", "Platform", "Synchronization", "TLS",
+            "COpenSSL", "ClaudeCLI", "Dialects", "Glibc", "HTTP", "Ledger", "Platform", "Synchronization", "TLS",
             "Vocabulary",
         ],
         "portcullis": ["Gateway", "Glibc"],
@@ -26,6 +27,7 @@ struct ArchitectureTests {
     private static let rooms: [String: [String]] = [
         "CNGHTTP2": ["Sources/HTTP/"],
         "COpenSSL": ["Sources/TLS/", "Sources/Gateway/Keys/", "Sources/portcullis-bench/"],
+        "CSQLite": ["Sources/Ledger/"],
         "CSystemd": ["Sources/Platform/"],
         "CLinux": ["Sources/Platform/"],
         "CAllocations": ["Sources/portcullis-bench/"],
@@ -150,7 +152,7 @@ struct ArchitectureTests {
 
     @Test("every module with a test target is tested")
     func testTargets() {
-        for module in ["Platform", "TLS", "HTTP", "Vocabulary", "Dialects", "ClaudeCLI", "Gateway"] {
+        for module in ["Platform", "TLS", "HTTP", "Vocabulary", "Dialects", "ClaudeCLI", "Ledger", "Gateway"] {
             let files = tests.filter { $0.module == "\(module)Tests" }
             let count = files.reduce(0) { $0 + $1.all.count { $0.code.hasPrefix("@Test") } }
             #expect(count > 5, "\(module) has \(count) tests")

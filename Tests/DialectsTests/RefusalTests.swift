@@ -459,8 +459,8 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         .init(
             .responses,
             #"{"model":"m","input":[{"type":"item_reference","id":"msg_1"}]}"#,
-            "input[0]: item references are not supported; send the item itself",
-            "input[0]"
+            "input[0].id: Item with id 'msg_1' not found.",
+            "input[0].id"
         ),
         .init(
             .responses,
@@ -471,7 +471,7 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         .init(
             .responses,
             #"{"model":"m","input":[{"type":"computer_call"}]}"#,
-            "input[0].type: must be one of: message, function_call, function_call_output, reasoning",
+            "input[0].type: must be one of: message, function_call, function_call_output, reasoning, item_reference",
             "input[0].type"
         ),
         .init(
@@ -484,7 +484,7 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         .init(
             .responses,
             r(#""conversation":"conv_1""#),
-            "conversation: is not supported; send the whole conversation as input",
+            "conversation: is not supported; use previous_response_id, or send the whole conversation",
             "conversation"
         ),
         .init(

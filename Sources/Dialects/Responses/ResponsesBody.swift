@@ -27,6 +27,10 @@ struct ResponsesBody: ReplyCollector {
         }
     }
 
+    func keepsake(_ answer: [UInt8]) -> StoredReply? {
+        output.kept.map { StoredReply(suffix: object.identity.suffix, output: $0, answer: answer) }
+    }
+
     func finish(completedAt: Int?) -> [UInt8]? {
         guard let end else { return nil }
         var body: [UInt8] = []

@@ -9,18 +9,17 @@ enum ResponsesEcho {
         _ conversation: inout Conversation
     ) throws(Refusal) -> [(key: JSONText, value: JSONFragment)] {
         let none = JSONFragment("null")
-        if let store = root.optional("store"), try store.requireBool() { conversation.ignored.append("store") }
         var members: [Member] = [
             ("instructions", fragment(root, "instructions", none)),
             ("max_output_tokens", fragment(root, "max_output_tokens", none)),
             ("max_tool_calls", try integer(root, "max_tool_calls") ?? none),
             ("parallel_tool_calls", fragment(root, "parallel_tool_calls", JSONFragment("true"))),
-            ("previous_response_id", none),
+            ("previous_response_id", fragment(root, "previous_response_id", none)),
             ("reasoning", try reasoning(root)),
             // Whatever was asked: tiers that cannot be had are named as ignored.
             ("service_tier", JSONFragment("\"default\"")),
-            // Nothing is kept: an answer that says otherwise would be asked for later.
-            ("store", JSONFragment("false")),
+            // What is done, not what was asked: an answer that says otherwise would be asked for later.
+            ("store", conversation.isStored ? JSONFragment("true") : JSONFragment("false")),
             ("temperature", fragment(root, "temperature", JSONFragment("1.0"))),
             ("text", try text(root)),
             ("tool_choice", fragment(root, "tool_choice", JSONFragment("\"auto\""))),

@@ -2,17 +2,23 @@ import Vocabulary
 
 /// Decodes the input of a response: a string or items, among them whole output items of earlier answers.
 enum ResponsesInput {
-    /// The turns of an input; instructions before the first of them go to the system prompt.
+    /// The turns of the stored items and the input; instructions before the first of them go to the system prompt.
     static func decode(
         _ input: JSONValue,
+        _ stored: ItemLookup,
         into conversation: inout Conversation
     ) throws(Refusal) -> [Turn] {
-        if let text = input.text { return [Turn(.user, [.text(text)])] }
-        guard input.kind == .array else { throw input.wrongType("string or array") }
         var turns = Turns()
+        for item in stored.history { try decode(item: item, &turns, &conversation) }
+        if let text = input.text {
+            turns.append(.user, [.text(text)])
+            return turns.list
+        }
+        guard input.kind == .array else { throw input.wrongType("string or array") }
         var isEmpty = true
         for item in input.elements {
             isEmpty = false
+            let item = try item.isReference ? stored.item(for: item) : item
             try decode(item: item.expect(.object), &turns, &conversation)
         }
         if isEmpty { throw input.invalid("at least one item is required") }
@@ -71,11 +77,9 @@ enum ResponsesInput {
             let content = try blocks(item.required("output"))
             turns.result(.toolResult(id: id, content: content, isError: false))
         case "reasoning": try reasoning(item, &turns, &conversation)
-        case "item_reference":
-            throw item.invalid("item references are not supported; send the item itself")
         default:
             throw try item.required("type").invalid(
-                "must be one of: message, function_call, function_call_output, reasoning"
+                "must be one of: message, function_call, function_call_output, reasoning, item_reference"
             )
         }
     }

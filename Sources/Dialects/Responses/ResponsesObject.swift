@@ -10,7 +10,7 @@ struct ResponsesObject: Sendable {
         case failed(Fault)
     }
 
-    private let identity: ReplyIdentity
+    let identity: ReplyIdentity
     /// The request's own values, as members.
     private let echo: [UInt8]
     /// The model that answers; until it is known the one that was asked for.
@@ -42,7 +42,7 @@ struct ResponsesObject: Sendable {
         out = []
         writer.object { writer in
             writer.key("id")
-            writer.string("resp_" + identity.suffix)
+            writer.string(ItemID.response(suffix: identity.suffix))
             writer.raw("\"object\":\"response\"")
             writer.key("created_at")
             writer.integer(identity.created)

@@ -8,6 +8,9 @@ struct ResponsesOutput: Sendable {
     private let suffix: String
     private let showsThinking: Bool
     private let wantsSealed: Bool
+    /// What is stored of the finished items; nil when nothing is.
+    private(set) var kept: [UInt8]?
+    private var keptCount = 0
     /// The finished items with commas between them.
     private(set) var items: [UInt8] = []
     /// How many items are finished; the open one's index.
@@ -27,6 +30,7 @@ struct ResponsesOutput: Sendable {
         suffix = identity.suffix
         showsThinking = conversation.showsThinking
         wantsSealed = conversation.wantsSealedThinking
+        kept = conversation.isStored ? [] : nil
     }
 
     /// Opens the item for a block and returns its kind; nil where the block is not shown.
@@ -39,6 +43,7 @@ struct ResponsesOutput: Sendable {
         case .redactedThinking(let data):
             open = showsThinking && wantsSealed ? .sealed : nil
             signature.append(contentsOf: data)
+            if open == nil, kept != nil { keepHidden(data) }
         case .toolUse(let id, let name):
             open = .call
             (callID, self.name) = (id, name)
@@ -70,6 +75,26 @@ struct ResponsesOutput: Sendable {
         }
     }
 
+    /// Stores sealed thinking that the client does not see: the vendor wants it back.
+    private mutating func keepHidden(_ data: JSONText) {
+        var item: [UInt8] = []
+        item.append("{\"id\":\"rs_")
+        item += suffix.utf8
+        item.append("_h")
+        item.append(decimal: keptCount)
+        item.append("\",\"type\":\"reasoning\",\"summary\":[],\"encrypted_content\":\"")
+        item.append(SealedThinking.redactedPrefix)
+        item += data.escaped
+        item.append("\"}")
+        keep(item)
+    }
+
+    private mutating func keep(_ item: [UInt8]) {
+        if keptCount > 0 { kept?.append(UInt8(ascii: ",")) }
+        kept?.append(contentsOf: item)
+        keptCount += 1
+    }
+
     /// Finishes the open item and returns where it stands in `items`.
     mutating func finishItem() -> Range<Int> {
         if count > 0 { items.append(UInt8(ascii: ",")) }
@@ -83,9 +108,17 @@ struct ResponsesOutput: Sendable {
         case nil: break
         }
         swap(&item, &items)
+        if kept != nil { keepItem(items[start...]) }
         open = nil
         count += 1
         return start..<items.count
+    }
+
+    private mutating func keepItem(_ shown: ArraySlice<UInt8>) {
+        guard open == .reasoning || open == .sealed else { return keep(Array(shown)) }
+        var item: [UInt8] = []
+        appendReasoning(isComplete: true, withSeal: true, to: &item)
+        keep(item)
     }
 
     /// The open message's one part with the text so far.
@@ -109,7 +142,7 @@ struct ResponsesOutput: Sendable {
         out.append("]}")
     }
 
-    private func appendReasoning(isComplete: Bool, to out: inout [UInt8]) {
+    private func appendReasoning(isComplete: Bool, withSeal: Bool = false, to out: inout [UInt8]) {
         out.append("{\"id\":\"")
         out += id
         out.append("\",\"type\":\"reasoning\",\"summary\":[")
@@ -119,7 +152,7 @@ struct ResponsesOutput: Sendable {
             out.append("\"}")
         }
         out.append("]")
-        if isComplete, wantsSealed, !signature.isEmpty {
+        if isComplete, wantsSealed || withSeal, !signature.isEmpty {
             out.append(",\"encrypted_content\":\"")
             out.append(open == .sealed ? SealedThinking.redactedPrefix : SealedThinking.signaturePrefix)
             out += signature.bytes

@@ -2,14 +2,18 @@ import Vocabulary
 
 /// Decodes `POST /v1/responses` and its `input_tokens`.
 enum ResponsesRequest {
-    static func decode(_ root: JSONValue, context: RequestContext) throws(Refusal) -> Conversation {
+    static func decode(
+        _ root: JSONValue,
+        context: RequestContext,
+        stored: ItemLookup
+    ) throws(Refusal) -> Conversation {
         var conversation = Conversation(model: try RequestFields.model(root))
         try refuse(root)
         if let instructions = root.optional("instructions") {
             let text = try instructions.requireText()
             if !text.isEmpty { conversation.system = [text] }
         }
-        conversation.turns = try ResponsesInput.decode(root.required("input"), into: &conversation)
+        conversation.turns = try ResponsesInput.decode(root.required("input"), stored, into: &conversation)
         try RequestFields.sample(root, into: &conversation)
         conversation.sampling.maxTokens = try RequestFields.limit(root, "max_output_tokens")
         try tools(root, into: &conversation)
@@ -26,6 +30,7 @@ enum ResponsesRequest {
             of: root,
             in: &conversation
         )
+        try storage(root, context, into: &conversation)
         conversation.echo = try ResponsesEcho.members(root, &conversation)
         try conversation.settle(field: "input", countsTokens: context.countsTokens)
         return conversation
@@ -33,17 +38,8 @@ enum ResponsesRequest {
 
     /// What would leave out a part of the conversation, or answer in another way than asked.
     private static func refuse(_ root: JSONValue) throws(Refusal) {
-        if let previous = root.optional("previous_response_id") {
-            let id = try previous.requireString()
-            throw Refusal(
-                .invalidRequest,
-                "Previous response with id '\(id)' not found.",
-                param: "previous_response_id",
-                code: "previous_response_not_found"
-            )
-        }
         if let conversation = root.optional("conversation") {
-            throw conversation.invalid("is not supported; send the whole conversation as input")
+            throw conversation.invalid("is not supported; use previous_response_id, or send the whole conversation")
         }
         if let prompt = root.optional("prompt") {
             throw prompt.invalid("prompt templates are not supported; send instructions and input")
@@ -51,6 +47,17 @@ enum ResponsesRequest {
         if let background = root.optional("background"), try background.requireBool() {
             throw background.invalid("background responses are not supported")
         }
+    }
+
+    /// As at the vendor a response is stored unless the request says otherwise.
+    private static func storage(
+        _ root: JSONValue,
+        _ context: RequestContext,
+        into conversation: inout Conversation
+    ) throws(Refusal) {
+        let asked = try root.optional("store")?.requireBool()
+        conversation.isStored = context.storesResponses && !context.countsTokens && asked != false
+        if asked == true, !context.storesResponses { conversation.ignore("store") }
     }
 
     /// Tools that the vendor of this dialect would run by itself cannot be had here; they are left out and

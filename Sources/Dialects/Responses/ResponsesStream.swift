@@ -38,6 +38,15 @@ struct ResponsesStream: ReplyEncoder {
         }
     }
 
+    var isStored: Bool { output.kept != nil }
+
+    func keepsake(_ end: ReplyEnd) -> StoredReply? {
+        guard let kept = output.kept else { return nil }
+        var answer: [UInt8] = []
+        object.append(to: &answer, ResponsesObject.status(end), items: output.items, completedAt: completedAt)
+        return StoredReply(suffix: object.identity.suffix, output: kept, answer: answer)
+    }
+
     // MARK: - The response
 
     private mutating func begin(_ out: inout [UInt8]) {

@@ -20,6 +20,8 @@ public struct Configuration: Sendable, Equatable {
     public var mcp = MCPSettings()
     /// How many turns run and wait.
     public var turns = TurnSettings()
+    /// Which responses survive, and for how long.
+    public var responses = ResponseSettings()
     /// What is logged, and where.
     public var logging = LogSettings()
     /// The bounds on what a peer may send, hold or delay.
@@ -145,6 +147,16 @@ public struct TurnSettings: Sendable, Equatable {
     public var waitSeconds = 30
     /// Whether turns may use what the account pays for beyond its limits.
     public var overage = OveragePolicy.allow
+}
+
+/// Which responses survive, and for how long.
+public struct ResponseSettings: Sendable, Equatable {
+    /// False when none is stored.
+    public var isStoring = true
+    /// How long one can be found and continued, in days.
+    public var keepDays = 30
+    /// All of them together.
+    public var maxBytes = 1 << 30
 }
 
 /// What is logged, and where.

@@ -9,6 +9,7 @@ public struct Setting: Sendable {
         case models = "Models"
         case mcp = "MCP servers"
         case turns = "Turns"
+        case responses = "Stored responses"
         case logging = "Logging"
         case time = "Limits: time"
         case size = "Limits: size"

@@ -1,8 +1,8 @@
 extension Setting {
     /// Every setting there is, in the order of the reference.
     public static let all: [Setting] =
-        general + listening + authentication + cli + models + mcp + turns + logging + time + size + http2
-        + connections
+        general + listening + authentication + cli + models + mcp + turns + responses + logging + time + size
+        + http2 + connections
 
     /// The row that a variable, or an alias of it, belongs to.
     static func named(_ name: String) -> Setting? {

@@ -6,7 +6,11 @@ import Vocabulary
 /// A request for a turn whose caller is known: what an exchange needs to begin.
 struct TurnRequest {
     /// What is wanted of the CLI.
-    enum Purpose: Sendable { case answer, tokenCount }
+    enum Purpose: Sendable {
+        case answer, tokenCount
+        /// Nothing: it is about a response that was stored.
+        case stored(StoredCall)
+    }
 
     let context: AnswerContext
     let principal: Principal
@@ -26,7 +30,7 @@ enum Endpoints {
     }
 
     private enum Target: Sendable {
-        case information, health, models, model, quota
+        case information, health, models, model, quota, stored
         case turn(Dialect, TurnRequest.Purpose)
 
         /// The methods it answers to, for `allow`.
@@ -61,6 +65,7 @@ enum Endpoints {
         Row("/responses", .turn(.responses, .answer)),
         Row("/messages/count_tokens", .turn(.anthropic, .tokenCount)),
         Row("/responses/input_tokens", .turn(.responses, .tokenCount)),
+        Row("/responses/", .stored, isPrefix: true),
         Row("/models", .models),
         Row("/chat/models", .models),
         Row("/models/", .model, isPrefix: true),
@@ -111,6 +116,7 @@ enum Endpoints {
         if case .turn(let own, _) = row.target { dialect = own } else { dialect = self.dialect(of: path, request) }
         var context = context
         do throws(Refusal) {
+            if case .stored = row.target { return try stored(request, path.dropFirst(row.path.count), &context) }
             try checkMethod(request, row.target)
             switch row.target {
             case .information:
@@ -134,12 +140,24 @@ enum Endpoints {
                         context: context, principal: principal, dialect: dialect, purpose: purpose,
                         preferences: preferences))
             case .quota: return .answer(context.quotaAnswer())
-            case .information, .health: return .answer(context.information())
+            case .information, .health, .stored: return .answer(context.information())
             }
         } catch {
             if error.kind == .methodNotAllowed { recognize(request, &context) }
             return .answer(context.refuse(error, path: row.template, as: dialect))
         }
+    }
+
+    private static func stored(
+        _ request: Request, _ rest: ArraySlice<UInt8>, _ context: inout AnswerContext
+    ) throws(Refusal) -> Route {
+        let principal = try authenticate(request, context)
+        context.quota = QuotaView(context.snapshot.quota)
+        let call = try StoredCall(request, rest)
+        return .turn(
+            TurnRequest(
+                context: context, principal: principal, dialect: .responses, purpose: .stored(call),
+                preferences: try TurnPreferences(request.fields, options: principal.options)))
     }
 
     private static func checkMethod(_ request: Request, _ target: Target) throws(Refusal) {

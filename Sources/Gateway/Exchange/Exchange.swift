@@ -13,6 +13,7 @@ struct Exchange {
     private let connection: Connection
     private let channel: any ResponseChannel
     private var record: AuditRecord
+    private var keeper: ResponseKeeper
 
     private var context: AnswerContext
     /// What the CLI is given as the model's name.
@@ -28,22 +29,26 @@ struct Exchange {
         record = turn.context.record(path: Self.template(turn))
         record.keyID = turn.principal.keyID
         record.dialect = "\(turn.dialect)"
+        keeper = ResponseKeeper(turn, waking: channel.wakeup)
     }
 
     /// Runs the turn to its end; the client has been answered, or is gone, and no process is left.
     mutating func run() async {
+        if case .stored(let call) = turn.purpose { return await StoredExchange(turn, answering: channel).run(call) }
         do throws(TurnFailure) {
             let permit = try await admit()
             record.admittedMicroseconds = elapsed
             let body = try await readBody()
-            let conversation = try decode(body)
+            var conversation = try await decode(body)
             let process = try start(conversation)
+            // The CLI has it now: a large image need not be held twice until the answer is complete.
+            conversation.turns = []
             record.spawnedMicroseconds = elapsed
             let answer = ResponseWriter(channel)
             switch turn.purpose {
             case .tokenCount: await count(process, answer)
             case .answer where conversation.streams: await stream(conversation, process, answer)
-            case .answer: await collect(conversation, process, answer)
+            case .answer, .stored: await collect(conversation, process, answer)
             }
             // The client has its answer: whatever the CLI still does is done for nobody, but for its last word.
             await process.awaitQuota()
@@ -65,9 +70,10 @@ struct Exchange {
         switch (turn.dialect, turn.purpose) {
         case (.anthropic, .answer): "/messages"
         case (.anthropic, .tokenCount): "/messages/count_tokens"
-        case (.chatCompletions, _): "/chat/completions"
+        case (.chatCompletions, .answer), (.chatCompletions, .tokenCount): "/chat/completions"
         case (.responses, .answer): "/responses"
         case (.responses, .tokenCount): "/responses/input_tokens"
+        case (_, .stored(let call)): call.template
         }
     }
 
@@ -97,27 +103,29 @@ struct Exchange {
         }
     }
 
-    private mutating func decode(_ body: consuming [UInt8]) throws(TurnFailure) -> Conversation {
+    private mutating func decode(_ body: consuming [UInt8]) async throws(TurnFailure) -> Conversation {
         let limits = context.snapshot.configuration.limits
         let request = RequestContext(
-            countsTokens: turn.purpose == .tokenCount,
+            countsTokens: countsTokens,
             limits: JSONLimits(depth: limits.maxJSONDepth, values: limits.maxJSONValues))
+        var conversation = try await keeper.conversation(body, request)
+        let models = context.snapshot.configuration.models
+        record.model = String(conversation.model.prefix(128))
+        let features = context.snapshot.features
         do throws(Refusal) {
-            var conversation = try turn.dialect.decode(body, context: request)
-            let models = context.snapshot.configuration.models
-            record.model = String(conversation.model.prefix(128))
             let model = try context.snapshot.models.resolve(conversation.model)
-            let features = context.snapshot.features
             TurnDefaults(
                 preferences: turn.preferences, models: models, dialect: turn.dialect,
                 canThink: features.has(.parameters)
             ).complete(&conversation, model: model)
-            conversation.ignored += features.lost(of: conversation, in: turn.dialect)
-            return conversation
         } catch {
             throw .refusal(error)
         }
+        conversation.ignored += features.lost(of: conversation, in: turn.dialect)
+        return conversation
     }
+
+    private var countsTokens: Bool { if case .tokenCount = turn.purpose { true } else { false } }
 
     private mutating func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess {
         let plan: TurnPlan
@@ -128,9 +136,9 @@ struct Exchange {
                 metadata: conversation.metadata, fieldNames: turn.preferences.mcpServers,
                 options: turn.principal.options)
             plan =
-                turn.purpose == .answer
-                ? try TurnPlan(answering: conversation, model: model, servers: servers, features: features)
-                : try TurnPlan(counting: conversation, model: model, servers: servers, features: features)
+                countsTokens
+                ? try TurnPlan(counting: conversation, model: model, servers: servers, features: features)
+                : try TurnPlan(answering: conversation, model: model, servers: servers, features: features)
         } catch {
             throw .refusal(error)
         }
@@ -193,6 +201,17 @@ struct Exchange {
             }
             if step == .ended || outcome.fault != nil { break }
         }
+        encoder.completedAt = WallClock.unixSeconds
+        if outcome.fault == nil, let keepsake = encoder.keepsake {
+            if let fault = await keeper.keep(keepsake) {
+                outcome.note(.failed(fault))
+                note(outcome)
+                let noLine: [UInt8] = []
+                encoder.encode(.failed(fault), of: noLine.span, into: &buffer)
+            }
+            encoder.release(into: &buffer)
+            guard await writer?.send(&buffer) ?? false else { return leave(outcome) }
+        }
         record.status = 200
         if let last = writer.take() {
             record.bytesOut = last.sentBytes
@@ -220,6 +239,9 @@ struct Exchange {
         collector.completedAt = WallClock.unixSeconds
         guard outcome.fault == nil, let body = collector.finish() else {
             return await fail(.fault(outcome.fault ?? .incomplete), answer)
+        }
+        if let keepsake = collector.keepsake(body), let fault = await keeper.keep(keepsake) {
+            return await fail(.fault(fault), answer)
         }
         let response = context.json(status: 200, body, adding: announcements(conversation))
         record.status = 200
@@ -316,7 +338,7 @@ struct Exchange {
 }
 
 /// Why a turn ended without an answer.
-private enum TurnFailure: Error {
+enum TurnFailure: Error {
     case refusal(Refusal)
     case fault(Fault)
     /// Nobody is left to be told.

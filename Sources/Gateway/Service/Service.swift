@@ -1,5 +1,6 @@
 import ClaudeCLI
 import Glibc
+import Ledger
 import Platform
 import TLS
 
@@ -13,6 +14,7 @@ actor Service {
     private let signals: Signals
     private let systemd = Systemd()
     private let directories: TurnDirectories
+    private let ledger: Ledger?
     private var workers: [Worker] = []
     private var site: Site?
     /// What the current snapshot was made of.
@@ -43,7 +45,10 @@ actor Service {
             CurrentProcess.raiseOpenFiles()
             CurrentProcess.forbidDumps()
             let directories = try SnapshotLoader.directories(of: loaded)
-            let service = Service(loader, loop: loop, log: log, signals: signals, directories: directories)
+            let ledger = try SnapshotLoader.ledger(of: loaded)
+            defer { ledger?.close() }
+            let service = Service(
+                loader, loop: loop, log: log, signals: signals, directories: directories, ledger: ledger)
             // Unstructured: the main thread is about to become the loop that runs it.
             Task(executorPreference: loop) { await service.serve(loaded) }
             loop.run()
@@ -55,21 +60,24 @@ actor Service {
     }
 
     private init(
-        _ loader: SnapshotLoader, loop: EventLoop, log: Log, signals: Signals, directories: TurnDirectories
+        _ loader: SnapshotLoader, loop: EventLoop, log: Log, signals: Signals, directories: TurnDirectories,
+        ledger: Ledger?
     ) {
         self.loader = loader
         self.loop = loop
         self.log = log
         self.signals = signals
         self.directories = directories
+        self.ledger = ledger
     }
 
     private func serve(_ loaded: SnapshotLoader.Loaded) async {
         do throws(ConfigurationFaults) {
             let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
-            let site = Site(snapshot, log: log)
+            let site = Site(snapshot, log: log, ledger: ledger)
             self.site = site
             self.loaded = loaded
+            tidyLedger()
             for note in loaded.notes { log.info(note) }
             snapshot.selfTest.tell(log)
             try await open(site)
@@ -183,10 +191,19 @@ actor Service {
     }
 
     private func maintain(hours: Int) {
+        tidyLedger()
         guard let tls = site?.snapshot.tls else { return }
         if hours % 12 == 0 { tls.rotateTicketKeys() }
         let days = tls.secondsUntilExpiry / 86_400
         if hours % 24 == 0, days < 14 { log.warning("a certificate expires in \(days) days") }
+    }
+
+    /// Lets what has expired be removed in the background.
+    private func tidyLedger() {
+        guard let responses = site?.snapshot.configuration.responses else { return }
+        ledger?.tidy(notBefore: responses.notBefore, within: responses.maxBytes) { [log] fault in
+            if let fault, fault != .closed { log.warning("expired responses could not be removed: \(fault)") }
+        }
     }
 
     private func hear(_ signal: Int32) async {
@@ -216,10 +233,12 @@ actor Service {
             let loaded = try loader.load()
             let (old, new) = (site.snapshot.configuration, loaded.configuration)
             guard old.listeners == new.listeners, old.isPlaintext == new.isPlaintext, old.loops == new.loops,
-                old.stateDirectory == new.stateDirectory
+                old.stateDirectory == new.stateDirectory, old.responses.isStoring == new.responses.isStoring
             else {
                 throw ConfigurationFaults([
-                    ConfigurationFault("reload", "LISTEN, PLAINTEXT, LOOPS and STATE_DIR change only with a restart")
+                    ConfigurationFault(
+                        "reload",
+                        "LISTEN, PLAINTEXT, LOOPS, STATE_DIR and RESPONSES_STORE change only with a restart")
                 ])
             }
             let snapshot = try await SnapshotLoader.snapshot(

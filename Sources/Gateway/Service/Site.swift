@@ -1,5 +1,6 @@
 import ClaudeCLI
 import HTTP
+import Ledger
 import Platform
 import Synchronization
 import TLS
@@ -9,11 +10,16 @@ final class Site: Sendable {
     let log: Log
     let limiter: ConnectionLimiter
     let admission: Admission
+    /// Stored responses; nil when none are stored.
+    let ledger: Ledger?
+    /// Large stored responses on their way to clients; those who find no place come again.
+    let largeAnswers = Places(8)
     let started = Instant.now
     private let current: Mutex<Snapshot>
 
-    init(_ snapshot: Snapshot, log: Log) {
+    init(_ snapshot: Snapshot, log: Log, ledger: Ledger? = nil) {
         self.log = log
+        self.ledger = ledger
         limiter = ConnectionLimiter(snapshot.connectionLimits)
         admission = Admission(snapshot.turnLimits)
         current = Mutex(snapshot)

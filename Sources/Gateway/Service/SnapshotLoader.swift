@@ -1,4 +1,5 @@
 import ClaudeCLI
+import Ledger
 import Platform
 import TLS
 import Vocabulary
@@ -91,6 +92,21 @@ struct SnapshotLoader {
             return try TurnDirectories(state: loaded.configuration.stateDirectory)
         } catch {
             throw ConfigurationFaults([ConfigurationFault("STATE_DIR", error.detail)])
+        }
+    }
+
+    /// What was stored by earlier runs; nil when nothing is to be stored. A file that is damaged stops the start: to
+    /// go on with an empty one would forget what clients were told is kept.
+    static func ledger(of loaded: Loaded) throws(ConfigurationFaults) -> Ledger? {
+        guard loaded.configuration.responses.isStoring else { return nil }
+        let path = loaded.configuration.stateDirectory + "/ledger.sqlite"
+        do throws(LedgerFault) {
+            return try Ledger(path: path)
+        } catch {
+            throw ConfigurationFaults([
+                ConfigurationFault(
+                    "RESPONSES_STORE", "\(path) cannot be used: \(error); restore it, or move it away to begin anew")
+            ])
         }
     }
 

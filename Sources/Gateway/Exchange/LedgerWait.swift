@@ -1,0 +1,58 @@
+import Ledger
+import Platform
+import Synchronization
+import Vocabulary
+
+/// One question to the ledger and the loop that waits for its answer: the ledger blocks on threads of its own.
+final class LedgerWait<Value: Sendable>: Sendable {
+    private let answer = Mutex<Result<Value, LedgerFault>?>(nil)
+    private let wakeup: RemoteWakeup
+
+    private init(_ wakeup: RemoteWakeup) { self.wakeup = wakeup }
+
+    /// Asks and waits on `wakeup`; other causes that signal it meanwhile are signalled again at the end.
+    static func ask(
+        on loop: EventLoop, waking wakeup: Wakeup,
+        _ question: (@escaping @Sendable (Result<Value, LedgerFault>) -> Void) -> Void
+    ) async throws(LedgerFault) -> Value {
+        let wait = LedgerWait(RemoteWakeup(wakeup, on: loop))
+        question { wait.give($0) }
+        while true {
+            if let result = wait.answer.withLock({ $0 }) {
+                wakeup.signal()
+                return try result.get()
+            }
+            await wakeup.wait()
+        }
+    }
+
+    private func give(_ result: Result<Value, LedgerFault>) {
+        answer.withLock { $0 = result }
+        wakeup.signal()
+    }
+}
+
+extension Fault {
+    /// The ledger failed: nothing is pretended, and what was to be stored is not called stored.
+    init(storing fault: LedgerFault) {
+        switch fault {
+        case .busy, .closed:
+            self.init(
+                .unavailable, "Stored responses cannot be reached at the moment.", detail: fault.description,
+                retryAfterSeconds: 2)
+        case .full:
+            self.init(
+                .internalError,
+                "The response could not be stored: there is no room for it. Ask with store set to false.",
+                detail: fault.description, shouldRetry: false)
+        case .parentGone:
+            self.init(
+                .internalError, "The response could not be stored: the one that it continues was deleted meanwhile.",
+                detail: fault.description, shouldRetry: false)
+        case .failed, .unusable:
+            self.init(
+                .internalError, "The response could not be stored or read.", detail: fault.description,
+                shouldRetry: false)
+        }
+    }
+}

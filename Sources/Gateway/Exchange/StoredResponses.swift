@@ -1,0 +1,227 @@
+import Dialects
+import HTTP
+import Ledger
+import Synchronization
+import Vocabulary
+
+/// A request about a response that was stored: `/v1/responses/{id}` and what lies below.
+enum StoredCall: Sendable {
+    case retrieve(String)
+    case delete(String)
+    case listInput(String, ItemPage)
+    case cancel(String)
+
+    /// Understands path, method and query; `rest` is the path behind `/responses/`.
+    init(_ request: Request, _ rest: ArraySlice<UInt8>) throws(Refusal) {
+        let parts = rest.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        let id = String(decoding: parts.first ?? [], as: UTF8.self)
+        let leaf = parts.count > 1 ? String(decoding: parts[1], as: UTF8.self) : ""
+        guard !id.isEmpty, parts.count == 1 || (parts.count == 2 && (leaf == "input_items" || leaf == "cancel")) else {
+            throw Refusal(.notFound, "There is nothing at this path.")
+        }
+        let isRead = request.method == .get || request.method == .head
+        let query = QueryParameters.parse(request.query ?? [])
+        switch leaf {
+        case "input_items" where isRead: self = .listInput(id, try ItemPage(query))
+        case "cancel" where request.method == .post: self = .cancel(id)
+        case "" where request.method == .delete: self = .delete(id)
+        case "" where isRead:
+            if query.contains(where: { $0.name == "stream" && $0.value != "false" }) {
+                throw Refusal(
+                    .invalidRequest, "stream: only background responses can be streamed later, and there are none here",
+                    param: "stream")
+            }
+            self = .retrieve(id)
+        default: throw Self.wrongMethod(leaf)
+        }
+    }
+
+    private static func wrongMethod(_ leaf: String) -> Refusal {
+        let methods =
+            switch leaf {
+            case "input_items": "GET, HEAD, OPTIONS"
+            case "cancel": "POST, OPTIONS"
+            default: "GET, HEAD, DELETE, OPTIONS"
+            }
+        return Refusal(.methodNotAllowed, "This path does not answer to this method.", allow: methods)
+    }
+
+    /// The path as logs show it.
+    var template: String {
+        switch self {
+        case .retrieve, .delete: "/responses/{id}"
+        case .listInput: "/responses/{id}/input_items"
+        case .cancel: "/responses/{id}/cancel"
+        }
+    }
+}
+
+/// Answers a request about a stored response; needs neither a permit nor the CLI.
+struct StoredExchange {
+    private let turn: TurnRequest
+    private let channel: any ResponseChannel
+    private var context: AnswerContext { turn.context }
+
+    init(_ turn: TurnRequest, answering channel: any ResponseChannel) {
+        self.turn = turn
+        self.channel = channel
+    }
+
+    /// Answers and logs.
+    func run(_ call: StoredCall) async {
+        var record = context.record(path: call.template)
+        record.keyID = turn.principal.keyID
+        record.dialect = "\(Dialect.responses)"
+        let response: Response
+        do throws(TurnFailure) {
+            response = context.json(status: 200, try await answer(call))
+        } catch {
+            let reply: ErrorReply
+            switch error {
+            case .refusal(let refusal):
+                record.fault = "\(refusal.kind)"
+                reply = ErrorReply(refusal, dialect: .responses, requestID: context.requestID)
+            case .fault(let fault):
+                record.fault = "\(fault.kind): \(fault.message) \(fault.detail)"
+                reply = ErrorReply(fault, dialect: .responses, requestID: context.requestID)
+            case .gone: return ResponseWriter(channel).abandon()
+            }
+            response = context.error(reply)
+        }
+        await send(response, &record)
+    }
+
+    /// A large answer goes out in pieces as the client takes them, and only a few at once: nothing else bounds how many
+    /// of them a client may ask for and not read.
+    private func send(_ response: Response, _ record: inout AuditRecord) async {
+        guard response.body.count > Self.largeBytes, channel.request.method != .head else {
+            context.finish(&record, response)
+            return await ResponseWriter(channel).respond(response)
+        }
+        let places = context.connection.site.largeAnswers
+        guard places.take() else {
+            let fault = Fault(storing: .busy)
+            record.fault = "\(fault.kind): too many large answers at once"
+            let refused = context.error(ErrorReply(fault, dialect: .responses, requestID: context.requestID))
+            context.finish(&record, refused)
+            return await ResponseWriter(channel).respond(refused)
+        }
+        defer { places.give() }
+        var head = response
+        head.body = []
+        var writer = ResponseWriter(channel).stream(head)
+        var rest = response.body[...]
+        var isTaken = true
+        while isTaken, !rest.isEmpty {
+            var piece = Array(rest.prefix(Self.pieceBytes))
+            rest = rest.dropFirst(Self.pieceBytes)
+            isTaken = await writer.send(&piece)
+        }
+        context.finish(&record, response)
+        if isTaken { await writer.finish() }
+    }
+
+    private static let largeBytes = 256 << 10
+    private static let pieceBytes = 64 << 10
+
+    private func answer(_ call: StoredCall) async throws(TurnFailure) -> [UInt8] {
+        switch call {
+        case .retrieve(let id): return try await find(id, .answer)
+        case .delete(let id):
+            guard try await delete(id) else { throw .refusal(StoredAnswers.unknown(id)) }
+            return StoredAnswers.deleted(id)
+        case .listInput(let id, let page):
+            let items = try await find(id, .input)
+            do throws(Refusal) { return try StoredAnswers.page(of: items, page) } catch { throw .refusal(error) }
+        case .cancel(let id):
+            _ = try await find(id, .answer)
+            throw .refusal(
+                Refusal(.invalidRequest, "Only background responses can be cancelled, and there are none here."))
+        }
+    }
+
+    private func find(_ id: String, _ part: StoredPart) async throws(TurnFailure) -> [UInt8] {
+        let found: [UInt8]?
+        do throws(LedgerFault) {
+            guard let ledger = context.connection.site.ledger else { throw .failed("off") }
+            let reader = reader
+            found = try await LedgerWait.ask(on: context.connection.loop, waking: channel.wakeup) {
+                ledger.find(id, part, for: reader, then: $0)
+            }
+        } catch {
+            throw failure(error, id)
+        }
+        guard let found else { throw .refusal(StoredAnswers.unknown(id)) }
+        return found
+    }
+
+    private func delete(_ id: String) async throws(TurnFailure) -> Bool {
+        do throws(LedgerFault) {
+            guard let ledger = context.connection.site.ledger else { throw .failed("off") }
+            let reader = reader
+            return try await LedgerWait.ask(on: context.connection.loop, waking: channel.wakeup) {
+                ledger.delete(id, for: reader, then: $0)
+            }
+        } catch {
+            throw failure(error, id)
+        }
+    }
+
+    /// With storing switched off there is no ledger, and so no response of any id.
+    private func failure(_ fault: LedgerFault, _ id: String) -> TurnFailure {
+        context.connection.site.ledger == nil ? .refusal(StoredAnswers.unknown(id)) : .fault(Fault(storing: fault))
+    }
+
+    private var reader: Reader {
+        Reader(
+            owner: turn.principal.keyID, notBefore: context.snapshot.configuration.responses.notBefore)
+    }
+}
+
+/// A number of places, each for one at a time.
+final class Places: Sendable {
+    private let free: Mutex<Int>
+
+    init(_ count: Int) { free = Mutex(count) }
+
+    /// Takes a place where one is free.
+    func take() -> Bool {
+        free.withLock { free in
+            guard free > 0 else { return false }
+            free -= 1
+            return true
+        }
+    }
+
+    /// Gives it back.
+    func give() { free.withLock { $0 += 1 } }
+}
+
+/// The parameters behind a path's `?`.
+enum QueryParameters {
+    /// `a=b&c=d`, with `%` escapes and `+` for a space (WHATWG URL §5.1); what has no `=` has an empty value.
+    static func parse(_ query: ArraySlice<UInt8>) -> [(name: String, value: String)] {
+        query.split(separator: UInt8(ascii: "&")).map { pair in
+            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            return (decode(parts[0]), parts.count > 1 ? decode(parts[1]) : "")
+        }
+    }
+
+    private static func decode(_ bytes: ArraySlice<UInt8>) -> String {
+        var decoded: [UInt8] = []
+        var rest = bytes
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let high = digit(rest.first), let low = digit(rest.dropFirst().first) {
+                decoded.append(high << 4 | low)
+                rest = rest.dropFirst(2)
+            } else {
+                decoded.append(byte == UInt8(ascii: "+") ? 0x20 : byte)
+            }
+        }
+        return String(decoding: decoded, as: UTF8.self)
+    }
+
+    private static func digit(_ byte: UInt8?) -> UInt8? {
+        byte.flatMap { Character(Unicode.Scalar($0)).hexDigitValue }.map(UInt8.init)
+    }
+}

@@ -1,0 +1,88 @@
+import Glibc
+
+/// The file of a ledger: made private, brought to the newest form, and refused when it is damaged.
+enum LedgerFile {
+    /// The newest form; `user_version` of the file says which one it has.
+    static let version = 1
+
+    /// Makes the file if there is none; nobody but its owner may read it, whatever the umask.
+    static func make(_ path: String) throws(LedgerFault) {
+        let number = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard number >= 0 else { throw .unusable(words("open")) }
+        defer { close(number) }
+        guard fchmod(number, 0o600) == 0 else { throw .unusable(words("fchmod")) }
+        try syncFolder(of: path)
+    }
+
+    /// Without this a power cut could take away the file's name, and all that was promised to be kept with it.
+    private static func syncFolder(of path: String) throws(LedgerFault) {
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        let number = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard number >= 0 else { throw .unusable(words("open")) }
+        defer { close(number) }
+        guard fsync(number) == 0 else { throw .unusable(words("fsync")) }
+    }
+
+    /// Checks the file and brings it to the newest form.
+    static func prepare(_ database: Database) throws(LedgerFault) {
+        do throws(LedgerFault) {
+            // Pages of what was deleted are overwritten; room is given back in small steps.
+            try database.run("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA secure_delete=ON")
+            guard try database.text("PRAGMA journal_mode=WAL") == "wal" else { throw .failed("no write-ahead log") }
+            // FULL: a commit returns when the log is on the disk, not when the system has heard of it.
+            try database.run("PRAGMA synchronous=FULL; PRAGMA cache_size=-2048; PRAGMA journal_size_limit=67108864")
+            let found = try database.integer("PRAGMA user_version")
+            guard found <= version else {
+                throw .failed("it has form \(found), this program knows \(version); it is of a newer release")
+            }
+            if found == 0 { try create(database) }
+            let verdict = try database.text("PRAGMA quick_check(1)")
+            guard verdict == "ok" else { throw .failed("it is damaged") }
+        } catch {
+            throw .unusable(error.description)
+        }
+    }
+
+    private static func create(_ database: Database) throws(LedgerFault) {
+        try database.run("BEGIN IMMEDIATE")
+        do throws(LedgerFault) {
+            try database.run(schema)
+            try database.run("COMMIT")
+        } catch {
+            try? database.run("ROLLBACK")
+            throw error
+        }
+    }
+
+    // `children` counts the responses that continue this one: what has none may go. `hidden` was deleted by its owner,
+    // and its items stay only for those that continue it. Contents have tables of their own, because SQLite rewrites a
+    // row whole when it changes a number in it.
+    private static let schema: StaticString = """
+        CREATE TABLE responses (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            owner TEXT NOT NULL,
+            parent INTEGER REFERENCES responses (number),
+            created INTEGER NOT NULL,
+            children INTEGER NOT NULL DEFAULT 0,
+            hidden INTEGER NOT NULL DEFAULT 0,
+            size INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE items (
+            number INTEGER PRIMARY KEY REFERENCES responses (number),
+            input BLOB NOT NULL,
+            output BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE answers (
+            number INTEGER PRIMARY KEY REFERENCES responses (number),
+            answer BLOB NOT NULL
+        ) STRICT;
+        CREATE INDEX ends ON responses (created, number) WHERE children = 0;
+        CREATE INDEX continuations ON responses (parent) WHERE parent IS NOT NULL;
+        PRAGMA user_version = 1;
+        """
+
+    private static func words(_ call: String) -> String {
+        unsafe "\(call): \(String(cString: strerror(errno)))"
+    }
+}
