@@ -18,16 +18,22 @@ public struct TurnPlan: Sendable {
     let counts: Bool
 
     /// Plans the turn that answers a conversation, for a model the CLI knows by `model`.
-    public init(answering conversation: Conversation, model: String) throws(Refusal) {
-        try self.init(conversation, model: model, counts: false)
+    ///
+    /// The end of the history is marked to be cached for `cacheLifetime`.
+    public init(
+        answering conversation: Conversation, model: String, cacheLifetime: CacheLifetime = .off
+    ) throws(Refusal) {
+        try self.init(conversation, model: model, counts: false, cacheLifetime)
     }
 
     /// Plans the counting of a conversation's tokens; the model is not asked.
     public init(counting conversation: Conversation, model: String) throws(Refusal) {
-        try self.init(conversation, model: model, counts: true)
+        try self.init(conversation, model: model, counts: true, .off)
     }
 
-    private init(_ conversation: Conversation, model: String, counts: Bool) throws(Refusal) {
+    private init(
+        _ conversation: Conversation, model: String, counts: Bool, _ cacheLifetime: CacheLifetime
+    ) throws(Refusal) {
         self.counts = counts
         let settings = try TurnSettings(conversation, model: model)
         let messages = try Self.messages(of: conversation)
@@ -36,7 +42,8 @@ public struct TurnPlan: Sendable {
         settings.write(to: &rows)
         for (index, message) in messages.enumerated() {
             guard message.role == .user else {
-                try Self.assistant(message.blocks, number: index, model: model, &rows)
+                let mark = index == messages.count - 2 ? cacheLifetime.member : nil
+                try Self.assistant(message.blocks, number: index, mark: mark, &rows)
                 continue
             }
             let isLast = index == messages.count - 1
@@ -123,9 +130,13 @@ public struct TurnPlan: Sendable {
         rows.endRow()
     }
 
-    /// Without an id of its own and a model, thinking blocks of the row are dropped by the CLI.
+    /// Without an id of its own, and with any model but the one that is asked, by its full name, or this one,
+    /// thinking blocks of the row are dropped by the CLI. Aliases such as `sonnet` are not full names.
+    ///
+    /// The mark has the vendor keep the prefix up to here. The CLI marks the last user message too, but with
+    /// models before 5 puts a text into it that moves on with each request, so that its mark is never met again.
     private static func assistant(
-        _ blocks: [Block], number: Int, model: String, _ rows: inout RowWriter
+        _ blocks: [Block], number: Int, mark: StaticString?, _ rows: inout RowWriter
     ) throws(Refusal) {
         rows.beginObject()
         rows.raw("\"type\":\"assistant\"")
@@ -135,9 +146,14 @@ public struct TurnPlan: Sendable {
         rows.string("msg_\(number)")
         rows.raw("\"type\":\"message\",\"role\":\"assistant\"")
         rows.key("model")
-        rows.string(model)
+        rows.string("<synthetic>")
         rows.key("content")
-        try content(blocks, &rows)
+        let marked = mark == nil ? nil : blocks.lastIndex(where: \.canBeMarked)
+        rows.beginArray()
+        for (index, block) in blocks.enumerated() {
+            try Self.block(block, mark: index == marked ? mark : nil, &rows)
+        }
+        rows.endArray()
         rows.raw("\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":0,\"output_tokens\":0}")
         rows.endObject()
         rows.endObject()
@@ -156,11 +172,13 @@ public struct TurnPlan: Sendable {
 
     private static func content(_ blocks: [Block], _ rows: inout RowWriter) throws(Refusal) {
         rows.beginArray()
-        for block in blocks { try self.block(block, &rows) }
+        for block in blocks { try self.block(block, mark: nil, &rows) }
         rows.endArray()
     }
 
-    private static func block(_ block: Block, _ rows: inout RowWriter) throws(Refusal) {
+    private static func block(
+        _ block: Block, mark: StaticString?, _ rows: inout RowWriter
+    ) throws(Refusal) {
         switch block {
         case .document(let whole), .other(let whole):
             rows.fragment(whole)
@@ -203,6 +221,7 @@ public struct TurnPlan: Sendable {
             rows.text(data)
         case .document, .other: break
         }
+        if let mark { rows.raw(mark) }
         rows.endObject()
     }
 
@@ -210,5 +229,16 @@ public struct TurnPlan: Sendable {
     private static func uuid(_ number: Int) -> String {
         let digits = String(number, radix: 16)
         return "00000000-0000-4000-8000-" + String(repeating: "0", count: max(0, 12 - digits.count)) + digits
+    }
+}
+
+extension Block {
+    /// True for blocks that may bear a cache mark and that the CLI does not drop.
+    fileprivate var canBeMarked: Bool {
+        switch self {
+        case .text(let text): !text.string.allSatisfy(\.isWhitespace)
+        case .toolUse, .toolResult, .image: true
+        case .document, .other, .thinking, .redactedThinking: false
+        }
     }
 }

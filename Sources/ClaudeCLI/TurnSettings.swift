@@ -25,7 +25,7 @@ struct TurnSettings {
         var json = RowWriter()
         json.beginObject()
         Self.sampling(conversation.sampling, &json)
-        Self.thinking(conversation.thinking, &json)
+        Self.thinking(conversation.thinking, conversation.thinkingDisplay, &json)
         Self.output(conversation.outputFormat, &json)
         tools.writeChoice(to: &json)
         json.endObject()
@@ -92,20 +92,27 @@ struct TurnSettings {
     }
 
     /// The CLI is started with thinking switched off; what is asked for overrides that.
-    private static func thinking(_ thinking: Thinking?, _ json: inout RowWriter) {
+    private static func thinking(
+        _ thinking: Thinking?, _ display: ThinkingDisplay?, _ json: inout RowWriter
+    ) {
+        guard let thinking else { return }
+        json.key("thinking")
+        json.beginObject()
         switch thinking {
-        case nil, .disabled: return
-        case .adaptive:
-            json.key("thinking")
-            json.raw("{\"type\":\"adaptive\"}")
+        case .disabled: json.raw("\"type\":\"disabled\"")
+        case .betweenTools: json.raw("\"type\":\"between_tools\"")
+        case .adaptive: json.raw("\"type\":\"adaptive\"")
         case .enabled(let budget):
-            json.key("thinking")
-            json.beginObject()
             json.raw("\"type\":\"enabled\"")
             json.key("budget_tokens")
             json.integer(budget)
-            json.endObject()
         }
+        switch (thinking, display) {
+        case (.adaptive, .summarized), (.enabled, .summarized): json.raw("\"display\":\"summarized\"")
+        case (.adaptive, .omitted), (.enabled, .omitted): json.raw("\"display\":\"omitted\"")
+        default: break
+        }
+        json.endObject()
     }
 
     private static func output(_ format: OutputFormat?, _ json: inout RowWriter) {

@@ -14,6 +14,7 @@ It answers as a marker line in the newest user text says, and remembers every re
     midstream-error       three deltas, then an `error` event
     drop                  three deltas, then the connection closes
     hang                  nothing at all until the caller leaves
+    script:NAME           the events that a test has put under that name into `Upstream.scripts`
 
 Without a marker it says "Hello from upstream." Runs alone too: python3 upstream.py PORT
 (GET /requests then shows what it was sent).
@@ -29,7 +30,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 MARKER = re.compile(
-    r"^(say|slow|long|delay|stop|empty|usage|status|limit|midstream-error|drop|hang)(?::(.*))?$", re.MULTILINE
+    r"^(say|slow|long|delay|stop|empty|usage|status|limit|midstream-error|drop|hang|script)(?::(.*))?$", re.MULTILINE
 )
 ERROR_TYPES = {
     400: "invalid_request_error",
@@ -82,6 +83,7 @@ class Answer:
     status: int = 200
     headers: dict = dataclasses.field(default_factory=dict)
     breaks: str = ""
+    script: str = ""
 
     def usage(self):
         plain, written, read = self.input_tokens
@@ -136,6 +138,8 @@ def answer_for(body):
         return Answer(pieces=["one ", "two ", "three "], breaks=name)
     if name == "hang":
         return Answer(silence=3600)
+    if name == "script":
+        return Answer(script=argument)
     return Answer()
 
 
@@ -227,6 +231,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("request-id", "req_upstream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
+        if answer.script:
+            for event in self.server.scripts[answer.script]:
+                self.event(event["type"], **{key: value for key, value in event.items() if key != "type"})
+            return self.chunk(b"")
         opening = whole_message(body, answer)
         opening.update(content=[], stop_reason=None, usage={**answer.usage(), "output_tokens": 1})
         self.event("message_start", message=opening)
@@ -295,6 +303,7 @@ class Upstream(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self._lock = threading.Lock()
         self._recorded = []
+        self.scripts = {}
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, daemon=True).start()

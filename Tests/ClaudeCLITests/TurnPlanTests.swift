@@ -68,9 +68,49 @@ struct TurnPlanTests {
         )
         #expect(
             rows[1] == [
-                #"{"type":"assistant","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-5-5","content":[{"type":"thinking","thinking":"hm","signature":"sig"},{"type":"redacted_thinking","data":"data"},{"type":"text","text":"a1"},{"type":"tool_use","id":"t1","name":"f","input":{"a": 1}}],"stop_reason":"end_turn","usage":{"input_tokens":0,"output_tokens":0}}}"#,
+                #"{"type":"assistant","message":{"id":"msg_1","type":"message","role":"assistant","model":"<synthetic>","content":[{"type":"thinking","thinking":"hm","signature":"sig"},{"type":"redacted_thinking","data":"data"},{"type":"text","text":"a1"},{"type":"tool_use","id":"t1","name":"f","input":{"a": 1}}],"stop_reason":"end_turn","usage":{"input_tokens":0,"output_tokens":0}}}"#,
                 #"{"type":"user","client_composed":true,"uuid":"00000000-0000-4000-8000-000000000002","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":[{"type":"text","text":"r"},{"type":"image","source":{"type":"url"}}],"is_error":true},{"type":"text","text":"<system>\nNow.\n</system>"},{"type":"text","text":"q2"}]}}"#,
             ])
+    }
+
+    @Test("the last block of the history that may be marked is marked, and no other")
+    func cacheMark() throws {
+        let history = conversation([
+            Turn(.user, [.text("q1")]), Turn(.assistant, [.text("a1")]), Turn(.user, [.text("q2")]),
+            Turn(.assistant, [.text("a2"), .text(" "), .thinking("hm", signature: "s")]), Turn(.user, [.text("q3")]),
+        ])
+        func text(_ conversation: Conversation, _ lifetime: CacheLifetime) throws -> String {
+            let plan = try TurnPlan(answering: conversation, model: "m", cacheLifetime: lifetime)
+            return String(decoding: plan.portions.joined().joined(), as: UTF8.self)
+        }
+        let hour = #"{"type":"text","text":"a2","cache_control":{"type":"ephemeral","ttl":"1h"}}"#
+        let marked = try text(history, .oneHour)
+        #expect(marked.contains(hour))
+        #expect(marked.split(separator: "cache_control").count == 2)
+        #expect(try text(history, .fiveMinutes).contains(#""a2","cache_control":{"type":"ephemeral"}}"#))
+        #expect(try !text(history, .off).contains("cache_control"))
+        #expect(try !text(conversation([Turn(.user, [.text("q")])]), .oneHour).contains("cache_control"))
+    }
+
+    @Test(
+        "thinking is asked for in the way the model understands",
+        arguments: [
+            ("sonnet", "low", nil, Thinking.adaptive), ("claude-opus-4-6", nil, 10, .adaptive),
+            ("claude-sonnet-4-5", "low", nil, .enabled(budgetTokens: 4096)),
+            ("claude-opus-4-5-20251101", "medium", 9000, .enabled(budgetTokens: 8999)),
+            ("claude-sonnet-4-20250514", nil, nil, .enabled(budgetTokens: 24000)),
+            ("claude-haiku-4-5", "high", 1024, nil), ("claude-3-5-haiku-20241022", "high", nil, nil),
+        ] as [(String, String?, Int?, Thinking?)])
+    func thinking(model: String, effort: String?, limit: Int?, expected: Thinking?) {
+        var conversation = conversation([Turn(.user, [.text("q")])])
+        conversation.effort = effort
+        conversation.sampling.maxTokens = limit
+        conversation.fitThinking(to: model)
+        #expect(conversation.thinking == nil && conversation.ignored.isEmpty)
+        conversation.thinking = .adaptive
+        conversation.fitThinking(to: model)
+        #expect(conversation.thinking == expected)
+        #expect(conversation.ignored == (expected == nil ? ["thinking"] : []))
     }
 
     @Test("counting asks no question")
@@ -96,6 +136,20 @@ struct TurnPlanTests {
         )
         let row = try portions(conversation)[0][1]
         #expect(row.contains(#""CLAUDE_CODE_EXTRA_BODY":"{\"max_tokens\":7,"#))
+    }
+
+    @Test(
+        "thinking reaches the extra body as it was asked for",
+        arguments: [
+            (.disabled, nil, #"{"type":"disabled"}"#), (.betweenTools, .omitted, #"{"type":"between_tools"}"#),
+            (.adaptive, .summarized, #"{"type":"adaptive","display":"summarized"}"#),
+            (.enabled(budgetTokens: 2000), .omitted, #"{"type":"enabled","budget_tokens":2000,"display":"omitted"}"#),
+        ] as [(Thinking, ThinkingDisplay?, String)])
+    func thinkingBody(thinking: Thinking, display: ThinkingDisplay?, expected: String) throws {
+        var conversation = conversation([Turn(.user, [.text("q")])])
+        (conversation.thinking, conversation.thinkingDisplay) = (thinking, display)
+        let settings = try TurnSettings(conversation, model: "m")
+        #expect(String(decoding: settings.extraBody, as: UTF8.self) == #"{"thinking":"# + expected + "}")
     }
 
     @Test("tools are declared once and held open; the choice goes with the body")

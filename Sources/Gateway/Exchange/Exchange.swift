@@ -100,7 +100,8 @@ struct Exchange {
             let models = context.snapshot.configuration.models
             record.model = String(conversation.model.prefix(128))
             if conversation.effort == nil { conversation.effort = models.defaultEffort }
-            if conversation.thinking == nil, models.enablesThinking { conversation.thinking = .adaptive }
+            if models.enablesThinking { conversation.thinkByDefault(in: turn.dialect) }
+            conversation.fitThinking(to: try context.snapshot.models.resolve(conversation.model))
             return conversation
         } catch {
             throw .refusal(error)
@@ -113,7 +114,9 @@ struct Exchange {
             let model = try context.snapshot.models.resolve(conversation.model)
             plan =
                 turn.purpose == .answer
-                ? try TurnPlan(answering: conversation, model: model)
+                ? try TurnPlan(
+                    answering: conversation, model: model,
+                    cacheLifetime: context.snapshot.supply.invocation.cacheLifetime)
                 : try TurnPlan(counting: conversation, model: model)
         } catch {
             throw .refusal(error)
