@@ -95,11 +95,13 @@ struct TurnSettings {
     private static func thinking(
         _ thinking: Thinking?, _ display: ThinkingDisplay?, _ json: inout RowWriter
     ) {
-        guard let thinking else { return }
+        // Not said to the vendor: what can be switched off is, and the newest models, of which nothing else can
+        // be had, refuse the word.
+        guard let thinking, thinking != .disabled else { return }
         json.key("thinking")
         json.beginObject()
         switch thinking {
-        case .disabled: json.raw("\"type\":\"disabled\"")
+        case .disabled: break
         case .betweenTools: json.raw("\"type\":\"between_tools\"")
         case .adaptive: json.raw("\"type\":\"adaptive\"")
         case .enabled(let budget):

@@ -52,6 +52,37 @@ def bench(portcullis, claude, keys, tmp_path_factory):
             gateway.stop()
 
 
+@pytest.mark.parametrize("model", ["sonnet", "claude-sonnet-4-5"])
+def test_the_prefix_that_was_cached_comes_again(bench, model):
+    """What is marked to be cached at the end of one turn's history is in the next turn word for word."""
+    rows = [*messages_cases.pairs(2), messages_cases.user("third")]
+    longer = [*rows, messages_cases.assistant("done"), messages_cases.user("fourth")]
+    bodies = []
+    for messages in (rows, longer):
+        responses, recorded = bench.ask(PATHS["messages"], messages_cases.ask(messages, model=model, system="Be brief."))
+        assert responses[0].status_code == 200
+        bodies.append(recorded[0].body)
+        marks = rules.marks(recorded[0].body)
+        assert marks == [{"type": "ephemeral", "ttl": "1h"}] * 4
+    end = len(rows) - 1
+    assert "cache_control" in bodies[0]["messages"][end - 1]["content"][-1]
+    assert "cache_control" in bodies[1]["messages"][end + 1]["content"][-1]
+    for field in ("system", "tools"):
+        assert bodies[0][field] == bodies[1][field]
+    assert rules.without_marks(bodies[0]["messages"][:end]) == rules.without_marks(bodies[1]["messages"][:end])
+
+
+def test_with_an_api_key_marks_live_five_minutes(make_gateway, keys):
+    with Upstream() as upstream:
+        login = {"ANTHROPIC_BASE_URL": upstream.url, "ANTHROPIC_API_KEY": "fake-key"}
+        gateway = make_gateway(cli_env=login).ready()
+        request = messages_cases.ask([*messages_cases.pairs(1), messages_cases.user("last")], system="Be brief.")
+        gateway.post("/v1/messages", request).raise_for_status()
+        sent = [each for each in upstream.recorded() if each.method == "POST"]
+    assert len(sent) == 1
+    assert [each.get("ttl", "5m") for each in rules.marks(sent[0].body)] == ["5m"] * 4
+
+
 def difference(wanted, found):
     """The lines in which two values differ; long ones cut."""
     both = [json.dumps(each, indent=1, sort_keys=True).splitlines() for each in (wanted, found)]

@@ -323,6 +323,9 @@ def settled(system, rows, given, wanted, config):
             joined[-1][1].extend(content)
         else:
             joined.append([role, list(content)])
+    # Thinking is off unless asked for; the newest models cannot do without it and refuse to be told so.
+    if wanted.get("thinking") == {"type": "disabled"}:
+        del wanted["thinking"]
     if not given or wanted.get("tool_choice") == {"type": "auto"}:
         wanted.pop("tool_choice", None)
     system = "\n\n".join(whole(each) for each in system if each)
