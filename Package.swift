@@ -31,6 +31,8 @@ let package = Package(
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         // The few system calls Swift cannot make itself.
         .target(name: "CLinux"),
+        // Counts allocations for the benchmark.
+        .target(name: "CAllocations"),
 
         .target(name: "Platform", dependencies: ["CLinux", "CSystemd"], swiftSettings: strict),
         .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
@@ -45,7 +47,10 @@ let package = Package(
 
         .executableTarget(name: "portcullis", dependencies: ["Gateway"], swiftSettings: strict),
         .executableTarget(name: "claude-standin", dependencies: ["Vocabulary"], swiftSettings: strict),
-        .executableTarget(name: "portcullis-bench", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .executableTarget(
+            name: "portcullis-bench",
+            dependencies: ["CAllocations", "COpenSSL", "ClaudeCLI", "Dialects", "Vocabulary"],
+            swiftSettings: strict),
 
         .testTarget(name: "VocabularyTests", dependencies: ["Vocabulary"], swiftSettings: strict),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "CNGHTTP2"], swiftSettings: strict),

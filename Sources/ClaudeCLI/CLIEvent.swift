@@ -85,6 +85,10 @@ struct CLIControlResponse {
     var isSuccess: Bool
     var error: JSONSlice?
     var totalTokens: Int?
+    /// For `mcp_set_servers`: the object of reasons by server that did not start, raw.
+    var errors: JSONSlice?
+    /// For `mcp_status`: the array of servers, raw.
+    var servers: JSONSlice?
 }
 
 /// Token counts of one line; nil where it says nothing.

@@ -96,6 +96,10 @@ extension CLIEventReader {
                 while let key = try json.key() {
                     if json.matches(key, "totalTokens") {
                         fields.totalTokens = try integer()
+                    } else if json.matches(key, "errors"), try json.peek() == .object {
+                        fields.serverErrors = try json.skip()
+                    } else if json.matches(key, "mcpServers"), try json.peek() == .array {
+                        fields.servers = try json.skip()
                     } else {
                         _ = try json.skip()
                     }

@@ -12,6 +12,8 @@ public struct CLILimits: Sendable, Equatable {
     ///
     /// A model that thinks prints its progress; what prints nothing for this long has lost its connection.
     public var stallSeconds = 120
+    /// How long the registered MCP servers of a turn may take to start, in milliseconds.
+    public var serverStartMilliseconds = 20_000
     /// How often the CLI may ask the vendor again before it reports the failure.
     public var maxRetries = 2
     /// How long all announced waits between retries may add up to, in milliseconds.

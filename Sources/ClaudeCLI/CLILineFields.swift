@@ -11,6 +11,8 @@ struct CLILineFields {
     var method: JSONSlice?
     var messageID: JSONSlice?
     var totalTokens: Int?
+    var serverErrors: JSONSlice?
+    var servers: JSONSlice?
     var rateLimit: JSONSlice?
     var resetsAt: Int?
     var result = CLIResult()
@@ -46,7 +48,8 @@ struct CLILineFields {
             let isSuccess = controlSubtype?.matches("success", in: line) ?? false
             return .controlResponse(
                 CLIControlResponse(
-                    id: requestID, isSuccess: isSuccess, error: error, totalTokens: totalTokens))
+                    id: requestID, isSuccess: isSuccess, error: error, totalTokens: totalTokens,
+                    errors: serverErrors, servers: servers))
         }
         return .ignored
     }

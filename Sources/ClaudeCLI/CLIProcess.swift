@@ -21,6 +21,8 @@ public final class CLIProcess {
 
     /// The process id, for the log.
     public var pid: Int32 { child.pid }
+    /// Where the process started: private, and emptied when it is gone.
+    public var workingDirectory: String { directory.working }
     /// The newest quota the CLI has told, the value of `rate_limit_info`; nil while it told none.
     public var quota: JSONFragment? { assembler.quota }
     /// The tokens counted, once a counting plan has ended well.
@@ -43,6 +45,10 @@ public final class CLIProcess {
     private var splitter: LineSplitter
     private var assembler: ReplyAssembler
     private var errorOutput = ErrorOutput()
+    private var servers = ActiveServers.none
+    /// By when the registered servers must have started; nil when none are waited for.
+    private var serversDeadline: Instant?
+    private var relief: [UInt8]?
     /// Lines longer than allowed, or not JSON: nothing more can be read.
     private var isOutputOver = false
     private var isErrorOver = false
@@ -88,10 +94,19 @@ public final class CLIProcess {
     /// Starts the turn; what does not fit into the pipe is written by `poll`.
     public func begin(_ plan: TurnPlan) {
         portions = plan.portions.reversed()
+        if !plan.servers.isEmpty {
+            servers = plan.servers
+            relief = plan.relief
+            assembler = ReplyAssembler(limits: limits, servers: servers)
+            serversDeadline = loop.now + Milliseconds(limits.serverStartMilliseconds + Self.serversGrace)
+        }
         totalDeadline = loop.now + Milliseconds(limits.requestMilliseconds)
         lastSign = loop.now
         writeNextPortion()
     }
+
+    /// The CLI is to say first which server was late, in milliseconds.
+    private static let serversGrace = 5_000
 
     /// Moves what can be moved now, without waiting. `take` gets each reply event with the line its slices
     /// refer to.
@@ -258,12 +273,18 @@ public final class CLIProcess {
         }
         let action = assembler.take(event, of: line, now: WallClock.unixSeconds) { take($0, line) }
         if action == .kill { kill() }
+        if let row = relief, assembler.calls.hasCalled {
+            relief = nil
+            input.append([row[...]])
+            writeInput()
+        }
     }
 
     private func controlResponse(
         _ response: CLIControlResponse, _ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void
     ) {
         if response.isSuccess {
+            if serversDeadline != nil { return serversAnswer(response, line, take) }
             guard response.id.matches(TurnPlan.countID, in: line) else { return }
             if let tokens = response.totalTokens {
                 countedTokens = tokens
@@ -272,6 +293,22 @@ public final class CLIProcess {
         }
         let detail = Redaction.clean(response.error?.string(in: line) ?? "no reason given")
         fail(Fault(.badGateway, "The CLI did not accept the request.", detail: detail), take)
+    }
+
+    /// An answer without the servers would be another answer than the one asked for.
+    private func serversAnswer(
+        _ response: CLIControlResponse, _ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void
+    ) {
+        let fault: Fault?
+        if response.id.matches(ActiveServers.requestID, in: line) {
+            fault = response.errors.flatMap { servers.fault(from: $0, in: line) }
+        } else if response.id.matches(ActiveServers.statusID, in: line) {
+            serversDeadline = nil
+            fault = servers.fault(fromStatus: response.servers, in: line)
+        } else {
+            return
+        }
+        if let fault { fail(fault, take) } else { writeNextPortion() }
     }
 
     private func answer(
@@ -341,12 +378,13 @@ public final class CLIProcess {
     }
 
     private func watchClock(_ take: (ReplyEvent, Span<UInt8>) -> Void) {
-        let stall = lastSign + Milliseconds.seconds(limits.stallSeconds)
+        let stall = serversDeadline ?? lastSign + Milliseconds.seconds(limits.stallSeconds)
         if let totalDeadline, totalDeadline <= loop.now {
             let seconds = limits.requestMilliseconds / 1000
             return fail(Fault(.gatewayTimeout, "The answer was not complete after \(seconds) seconds."), take)
         }
         if stall <= loop.now {
+            if serversDeadline != nil { return fail(servers.lateFault, take) }
             let text = "The CLI was silent for \(limits.stallSeconds) seconds."
             return fail(Fault(.gatewayTimeout, text, detail: errorOutput.text), take)
         }

@@ -9,16 +9,33 @@ struct ClientTools {
     static let serverName: StaticString = "c"
 
     private let tools: [Tool]
-    private let choice: ToolChoice
+    private var choice: ToolChoice
     private let allowsParallelCalls: Bool
+    /// True when the model can also call tools that are not the client's.
+    private let areOthersActive: Bool
 
-    init(_ conversation: Conversation) throws(Refusal) {
+    init(_ conversation: Conversation, areOthersActive: Bool = false) throws(Refusal) {
+        self.areOthersActive = areOthersActive
         choice = conversation.toolChoice
         allowsParallelCalls = conversation.allowsParallelToolCalls
         var tools = conversation.tools
         if case .allowed(let names, _) = choice { tools = tools.filter { names.contains($0.name) } }
         self.tools = tools
         try check(conversation.tools)
+    }
+
+    /// True when the client brings no tool that may be called.
+    var isEmpty: Bool { tools.isEmpty }
+
+    /// The same tools when none must be called; nil when none must be.
+    var withoutForce: ClientTools? {
+        switch choice {
+        case .auto, .none, .allowed(_, isRequired: false): return nil
+        case .any, .named, .allowed(_, isRequired: true):
+            var relieved = self
+            relieved.choice = .auto
+            return relieved
+        }
     }
 
     /// Writes the keys of `initialize` that declare the tools.
@@ -62,7 +79,7 @@ struct ClientTools {
 
     /// Writes `tool_choice` into the extra body where it is not the vendor's default.
     func writeChoice(to json: inout RowWriter) {
-        guard !tools.isEmpty else { return }
+        guard !tools.isEmpty || areOthersActive else { return }
         let kind: StaticString
         var named: JSONText?
         switch choice {
@@ -109,18 +126,24 @@ struct ClientTools {
                 throw Refusal(
                     .invalidRequest, "\(path): the schema must have \"type\": \"object\"", param: path)
             }
+            guard tool.schema.hasPlainProperties else {
+                throw Refusal(
+                    .invalidRequest,
+                    "\(path): names of properties must be 1 to 64 of the characters a-z A-Z 0-9 _ . -",
+                    param: path)
+            }
         }
         switch choice {
         case .named(let name) where !names.contains(name.string):
             throw Refusal(
                 .invalidRequest, "tool_choice: there is no tool of this name", param: "tool_choice")
-        case .any where all.isEmpty, .allowed where tools.isEmpty:
+        case .any where all.isEmpty && !areOthersActive, .allowed where tools.isEmpty:
             throw Refusal(.invalidRequest, "tool_choice: there is no tool to call", param: "tool_choice")
         default: return
         }
     }
 
-    private static func isNameByte(_ byte: UInt8) -> Bool {
+    fileprivate static func isNameByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
@@ -131,6 +154,31 @@ struct ClientTools {
 }
 
 extension JSONFragment {
+    /// False for a schema with a property whose name the vendor refuses; the CLI would leave the tool out, or the
+    /// property, without a word.
+    fileprivate var hasPlainProperties: Bool {
+        let bytes = bytes.span
+        var json = JSONReader(bytes)
+        do throws(JSONError) {
+            try json.enterObject()
+            while let key = try json.key() {
+                guard json.matches(key, "properties"), try json.peek() == .object else {
+                    _ = try json.skip()
+                    continue
+                }
+                try json.enterObject()
+                while let name = try json.key() {
+                    let text = name.string(in: bytes)
+                    guard (1...64).contains(text.utf8.count),
+                        text.utf8.allSatisfy({ ClientTools.isNameByte($0) || $0 == UInt8(ascii: ".") })
+                    else { return false }
+                    _ = try json.skip()
+                }
+            }
+        } catch {}
+        return true
+    }
+
     /// True for an object with the member `"type": "object"`, which the CLI and the vendor both demand.
     fileprivate var isObjectSchema: Bool {
         let bytes = bytes.span

@@ -16,6 +16,9 @@ public struct Invocation: Sendable {
     /// The most descriptors a child may open.
     public var maxOpenFiles = 1024
 
+    /// True when turns may have registered MCP servers.
+    public var hasServers = false
+
     /// An invocation of the CLI at `path`; a `CLAUDE_CONFIG_DIR` in the environment is the login directory.
     public init(path: String, operatorEnvironment: [String], loginDirectory: String) {
         self.path = path
@@ -65,7 +68,7 @@ public struct Invocation: Sendable {
                 "SHELL=/bin/sh", "TMPDIR=\(directories.temporary)",
                 "CLAUDE_CODE_TMPDIR=\(directories.temporary)",
                 "CLAUDE_CONFIG_DIR=\(configuration)", "CLAUDE_CODE_MAX_RETRIES=\(limits.maxRetries)",
-            ] + Self.switches + cacheLifetime.assignments
+            ] + Self.switches + cacheLifetime.assignments + (hasServers ? Self.serverSwitches(limits) : [])
         // The private directories and the locks are not the operator's to change by accident.
         let names = Set(fixed.map(Self.name))
         return fixed + operatorEnvironment.filter { !names.contains(Self.name(of: $0)) }
@@ -78,6 +81,20 @@ public struct Invocation: Sendable {
         plan.environment = environment(in: directories, limits: limits)
         plan.maxOpenFiles = maxOpenFiles
         return plan
+    }
+
+    /// Everything that is fixed about how the CLI is started, one item a line: what a self-test is good for.
+    public static var fixedParts: String { (arguments + switches).joined(separator: "\n") }
+
+    private static func serverSwitches(_ limits: CLILimits) -> [String] {
+        [
+            "MCP_TIMEOUT=\(limits.serverStartMilliseconds)",
+            // All at once: else the fourth server begins to start when one of the first three has.
+            "MCP_SERVER_CONNECTION_BATCH_SIZE=64",
+            // A large result is cut, and the model told so; else it would be put into a file and the model told
+            // the path. From 50,000 characters on the CLI does that in any case: this is just below.
+            "ENABLE_MCP_LARGE_OUTPUT_FILES=false", "MAX_MCP_OUTPUT_TOKENS=12000",
+        ]
     }
 
     private static func name(of pair: String) -> Substring { pair.prefix { $0 != "=" } }

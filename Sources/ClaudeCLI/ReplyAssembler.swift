@@ -5,6 +5,8 @@ import Vocabulary
 /// The CLI may ask the vendor more than once in a turn: again after a failure, or for more when it finds an
 /// answer too short. What the client has not seen of a broken attempt is dropped silently; once a piece was
 /// forwarded, another attempt ends the reply as failed. What follows a complete answer is never asked for.
+/// Only a message that calls nothing but tools of registered servers is followed by another: its calls are
+/// left out, and what the messages say is one reply.
 struct ReplyAssembler {
     /// What the owner of the process has to do now.
     enum Action: Equatable {
@@ -32,6 +34,9 @@ struct ReplyAssembler {
     private var state = State.waiting
     private var start: ReplyStart?
     private var openBlock: Int?
+    /// True while the open block is a call that the client is not shown.
+    private var isHidden = false
+    private var hasStarted = false
     private var hasVisibleOutput = false
     private var usage = Usage()
     private var messages = 0
@@ -40,20 +45,21 @@ struct ReplyAssembler {
     private var announcedMilliseconds = 0
     private let limits: CLILimits
 
+    /// The calls of registered servers' tools.
+    private(set) var calls: ServerCalls
+
     /// The newest value of a `rate_limit_event`, raw; nil while there was none.
     private(set) var quota: JSONFragment?
 
-    /// An assembler at the beginning of a reply.
-    init(limits: CLILimits) {
+    /// An assembler at the beginning of a reply in which the CLI calls the tools of `servers` itself.
+    init(limits: CLILimits, servers: ActiveServers = .none) {
         self.limits = limits
+        calls = ServerCalls(servers)
         evidence = FailureEvidence(maxRetries: limits.maxRetries)
     }
 
     /// True once `.finished` or `.failed` was emitted.
     var isOver: Bool { state == .over }
-
-    /// True once something of the answer was emitted.
-    var hasBegun: Bool { state != .waiting && (state != .over || messages > 0) }
 
     /// Takes the next event of `line`; `now` is in Unix seconds.
     mutating func take(
@@ -70,7 +76,8 @@ struct ReplyAssembler {
         case .blockStop(let index):
             guard openBlock == index else { return disorder(emit) }
             openBlock = nil
-            emit(.blockStopped)
+            if !isHidden { emit(.blockStopped) }
+            isHidden = false
         case .messageDelta(let reason, let stopSequence, let usage):
             self.usage.merge(usage, of: line)
             guard let reason else { return .goOn }
@@ -119,16 +126,21 @@ struct ReplyAssembler {
             break
         }
         messages += 1
+        calls.beginMessage()
         usage = Usage()
         usage.merge(update, of: line)
-        start = ReplyStart(id: id.string(in: line), model: model.string(in: line), usage: usage)
+        start = ReplyStart(id: id.string(in: line), model: model.string(in: line), usage: total)
         openBlock = nil
+        isHidden = false
         return .goOn
     }
 
     private mutating func blockStart(
         _ index: Int, _ block: CLIBlock, of line: Span<UInt8>, emit: (ReplyEvent) -> Void
     ) -> Action {
+        if openBlock == nil, case .toolUse(_, let name) = block, calls.take(name.text(in: line)) {
+            return hide(index, emit)
+        }
         guard openBlock == nil, begin(emit) else { return disorder(emit) }
         openBlock = index
         switch block {
@@ -151,11 +163,22 @@ struct ReplyAssembler {
         return .goOn
     }
 
+    /// Leaves out a call that the CLI answers itself. One beyond the bound is not waited for: the CLI begins
+    /// to run a tool before the message has ended.
+    private mutating func hide(_ index: Int, _ emit: (ReplyEvent) -> Void) -> Action {
+        guard start != nil, state == .waiting || state == .streaming else { return disorder(emit) }
+        if let excess = calls.excess { return failNow(excess, emit) }
+        openBlock = index
+        isHidden = true
+        return .goOn
+    }
+
     private mutating func delta(
         _ index: Int, _ kind: CLIDelta, _ content: JSONSlice, of line: Span<UInt8>,
         emit: (ReplyEvent) -> Void
     ) -> Action {
         guard openBlock == index else { return disorder(emit) }
+        if isHidden { return .goOn }
         forward(kind, content, of: line, emit: emit)
         return .goOn
     }
@@ -180,27 +203,40 @@ struct ReplyAssembler {
         if state == .streaming { return true }
         guard state == .waiting, let start else { return false }
         state = .streaming
-        emit(.started(start))
+        if !hasStarted {
+            hasStarted = true
+            emit(.started(start))
+        }
         return true
     }
 
     private mutating func stop(
         for reason: JSONSlice, _ stopSequence: JSONSlice?, of line: Span<UInt8>, emit: (ReplyEvent) -> Void
     ) -> Action {
-        guard begin(emit) else { return disorder(emit) }
-        if openBlock != nil {
-            openBlock = nil
-            emit(.blockStopped)
-        }
-        self.stopSequence = stopSequence?.text(in: line)
         // A reason that the vendor invents later still ends the answer.
         let reason = StopReason(rawValue: reason.string(in: line)) ?? .endTurn
+        let isRound = start != nil && calls.endsRound(reason, usage)
+        guard isRound || begin(emit) else { return disorder(emit) }
+        if openBlock != nil, !isHidden { emit(.blockStopped) }
+        openBlock = nil
+        isHidden = false
+        if isRound { return nextRound() }
+        self.stopSequence = stopSequence?.text(in: line)
         if reason == .endTurn, hasVisibleOutput {
             state = .complete(reason)
             return .goOn
         }
         finish(reason, emit: emit)
         return .kill
+    }
+
+    /// The CLI answers the calls and asks the model again; that request may be repeated like the first.
+    private mutating func nextRound() -> Action {
+        state = .waiting
+        start = nil
+        usage = Usage()
+        hasVisibleOutput = false
+        return .goOn
     }
 
     private mutating func abandon() {
@@ -210,6 +246,7 @@ struct ReplyAssembler {
         case .complete, .broken, .over: break
         }
         openBlock = nil
+        isHidden = false
     }
 
     // MARK: - Ends
@@ -222,6 +259,7 @@ struct ReplyAssembler {
         if state == .streaming || state == .broken { return failNow(evidence.interrupted(now: now), emit) }
         start = nil
         openBlock = nil
+        isHidden = false
         let isBeyondPatience =
             retry.attempt > limits.maxRetries || announcedMilliseconds > limits.retryPatienceMilliseconds
         return isBeyondPatience ? failNow(evidence.fault(now: now), emit) : .goOn
@@ -243,7 +281,15 @@ struct ReplyAssembler {
 
     private mutating func finish(_ reason: StopReason, emit: (ReplyEvent) -> Void) {
         state = .over
-        emit(.finished(ReplyEnd(reason: reason, stopSequence: stopSequence, usage: usage)))
+        emit(.finished(ReplyEnd(reason: reason, stopSequence: stopSequence, usage: total)))
+    }
+
+    /// The tokens of all messages of the reply.
+    private var total: Usage {
+        guard calls.rounds > 0 else { return usage }
+        var total = calls.spent
+        total.add(usage)
+        return total
     }
 
     private mutating func failNow(_ fault: Fault, _ emit: (ReplyEvent) -> Void) -> Action {

@@ -21,6 +21,7 @@ struct RowWriter {
     mutating func beginArray() { json.beginArray() }
     mutating func endArray() { json.endArray() }
     mutating func key(_ name: StaticString) { json.key(name) }
+    mutating func key(text name: JSONText) { json.key(name) }
     mutating func literal(_ value: StaticString) { json.string(literal: value) }
     mutating func string(_ value: String) { json.string(value) }
     mutating func bool(_ value: Bool) { json.bool(value) }

@@ -41,6 +41,21 @@ public final class TurnDirectories: Sendable {
         guard PrivateTree.empty(root, keeping: []) else { throw Self.fault("cannot empty", root) }
     }
 
+    /// Removes the directories `prefix`PID-… in `state` that processes which are gone have left there.
+    public static func removeLeftovers(_ prefix: String, in state: String) {
+        for name in PrivateTree.names(in: state) where name.hasPrefix(prefix) {
+            let digits = name.dropFirst(prefix.count).prefix { $0 != "-" }
+            guard let pid = Int32(digits), pid > 0 else { continue }
+            if Glibc.kill(pid, 0) != 0, errno == ESRCH { remove(state: "\(state)/\(name)") }
+        }
+    }
+
+    /// Removes the directory `state` and everything in it; call when all turns in it have ended.
+    public static func remove(state: String) {
+        _ = PrivateTree.empty(state, keeping: [])
+        _ = unsafe rmdir(state)
+    }
+
     /// Takes the lowest free directory that can be made ready; give it back with `release`.
     func take() throws(Fault) -> TurnDirectory {
         var unusable: [Int] = []
@@ -149,6 +164,14 @@ enum PrivateTree {
             number = unsafe openat(directory, name, flags)
         }
         return number < 0 ? nil : number
+    }
+
+    /// What the directory at `path` holds; nothing where it cannot be read.
+    static func names(in path: String) -> [String] {
+        let directory = unsafe open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard directory >= 0 else { return [] }
+        defer { close(directory) }
+        return names(in: directory) ?? []
     }
 
     private static func names(in directory: Int32) -> [String]? {

@@ -14,32 +14,61 @@ public struct TurnPlan: Sendable {
 
     /// The rows of each portion, as pieces to be written one after another.
     private(set) var portions: [[ArraySlice<UInt8>]] = []
+    /// Everything that will be written.
+    public var text: [UInt8] { portions.flatMap { $0.flatMap { $0 } } }
     /// True when the tokens are to be counted rather than the model asked.
     let counts: Bool
 
+    /// The registered servers whose tools the CLI calls itself.
+    let servers: ActiveServers
+    /// The row that lifts a forced tool call once a server's tool was called, or the model could never end.
+    private(set) var relief: [UInt8]?
+
     /// Plans the turn that answers a conversation, for a model the CLI knows by `model`.
     ///
-    /// The end of the history is marked to be cached for `cacheLifetime`.
+    /// What a CLI with no more than `features` would answer otherwise than asked is refused. The end of the history
+    /// is marked to be cached for `cacheLifetime`.
     public init(
-        answering conversation: Conversation, model: String, cacheLifetime: CacheLifetime = .off
+        answering conversation: Conversation, model: String, servers: ActiveServers = .none,
+        features: CLIFeatures = .all, cacheLifetime: CacheLifetime = .off
     ) throws(Refusal) {
-        try self.init(conversation, model: model, counts: false, cacheLifetime)
+        try self.init(
+            conversation, model: model, servers: servers, counts: false, features, cacheLifetime)
     }
 
     /// Plans the counting of a conversation's tokens; the model is not asked.
-    public init(counting conversation: Conversation, model: String) throws(Refusal) {
-        try self.init(conversation, model: model, counts: true, .off)
+    public init(
+        counting conversation: Conversation, model: String, servers: ActiveServers = .none,
+        features: CLIFeatures = .all
+    ) throws(Refusal) {
+        try self.init(conversation, model: model, servers: servers, counts: true, features, .off)
     }
 
     private init(
-        _ conversation: Conversation, model: String, counts: Bool, _ cacheLifetime: CacheLifetime
+        _ conversation: Conversation, model: String, servers: ActiveServers, counts: Bool,
+        _ features: CLIFeatures, _ cacheLifetime: CacheLifetime
     ) throws(Refusal) {
         self.counts = counts
-        let settings = try TurnSettings(conversation, model: model)
-        let messages = try Self.messages(of: conversation)
+        self.servers = servers
+        try features.check(conversation, counts: counts)
+        try servers.check(conversation.tools)
+        var settings = try TurnSettings(conversation, model: model, servers: servers)
+        if !features.has(.parameters) { settings.leaveOutParameters() }
+        var messages = try Self.messages(of: conversation)
+        if !features.has(.history) { messages = try TaggedHistory.flatten(messages) }
         var rows = RowWriter()
         Self.initialize(conversation, settings.tools, &rows)
         settings.write(to: &rows)
+        if !servers.isEmpty {
+            relief = settings.relief
+            servers.write(to: &rows, withClientTools: !settings.tools.isEmpty)
+            // They are waited for before the first message: the model must not be asked without their tools.
+            portions.append(rows.pieces())
+            rows = RowWriter()
+            servers.writeStatus(to: &rows)
+            portions.append(rows.pieces())
+            rows = RowWriter()
+        }
         for (index, message) in messages.enumerated() {
             guard message.role == .user else {
                 let mark = index == messages.count - 2 ? cacheLifetime.member : nil
@@ -66,7 +95,9 @@ public struct TurnPlan: Sendable {
             let role: Turn.Role = turn.role == .assistant ? .assistant : .user
             let blocks = turn.role == .system ? turn.blocks.map(instruction) : turn.blocks
             if role == .user, let last = messages.indices.last, messages[last].role == .user {
-                messages[last].blocks += blocks
+                let joined = messages[last].blocks + blocks
+                // The vendor wants results first; a note may have come between two of them.
+                messages[last].blocks = joined.filter(\.isToolResult) + joined.filter { !$0.isToolResult }
             } else {
                 messages.append(Turn(role, blocks))
             }
@@ -130,10 +161,10 @@ public struct TurnPlan: Sendable {
         rows.endRow()
     }
 
-    /// Without an id of its own, and with any model but the one that is asked, by its full name, or this one,
-    /// thinking blocks of the row are dropped by the CLI. Aliases such as `sonnet` are not full names.
+    /// Without an id of its own and a model, thinking blocks of the row are dropped by the CLI; so they are when the
+    /// model is another than an alias stands for at the moment, which the CLI's own mark for no model is never.
     ///
-    /// The mark has the vendor keep the prefix up to here. The CLI marks the last user message too, but with
+    /// The cache mark has the vendor keep the prefix up to here. The CLI marks the last user message too, but with
     /// models before 5 puts a text into it that moves on with each request, so that its mark is never met again.
     private static func assistant(
         _ blocks: [Block], number: Int, mark: StaticString?, _ rows: inout RowWriter
@@ -144,9 +175,7 @@ public struct TurnPlan: Sendable {
         rows.beginObject()
         rows.key("id")
         rows.string("msg_\(number)")
-        rows.raw("\"type\":\"message\",\"role\":\"assistant\"")
-        rows.key("model")
-        rows.string("<synthetic>")
+        rows.raw("\"type\":\"message\",\"role\":\"assistant\",\"model\":\"<synthetic>\"")
         rows.key("content")
         let marked = mark == nil ? nil : blocks.lastIndex(where: \.canBeMarked)
         rows.beginArray()
@@ -233,6 +262,10 @@ public struct TurnPlan: Sendable {
 }
 
 extension Block {
+    fileprivate var isToolResult: Bool {
+        if case .toolResult = self { true } else { false }
+    }
+
     /// True for blocks that may bear a cache mark and that the CLI does not drop.
     fileprivate var canBeMarked: Bool {
         switch self {

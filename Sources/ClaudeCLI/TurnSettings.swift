@@ -11,10 +11,16 @@ struct TurnSettings {
     private let effort: String?
     /// The JSON object of extra parameters; empty when there are none.
     private(set) var extraBody: [UInt8] = []
+    private let servers: ActiveServers
+    /// The extra parameters without a forced tool call; nil where none is forced.
+    private var relievedBody: [UInt8]?
 
-    init(_ conversation: Conversation, model: String) throws(Refusal) {
+    init(
+        _ conversation: Conversation, model: String, servers: ActiveServers = .none
+    ) throws(Refusal) {
         self.model = model
-        tools = try ClientTools(conversation)
+        self.servers = servers
+        tools = try ClientTools(conversation, areOthersActive: !servers.isEmpty)
         if let effort = conversation.effort {
             guard ["low", "medium", "high", "xhigh", "max"].contains(effort) else {
                 throw Refusal(
@@ -22,15 +28,47 @@ struct TurnSettings {
             }
         }
         effort = conversation.effort
+        extraBody = Self.extraBody(conversation, tools)
+        if !servers.isEmpty, let relieved = tools.withoutForce {
+            relievedBody = Self.extraBody(conversation, relieved)
+        }
+    }
+
+    private static func extraBody(_ conversation: Conversation, _ tools: ClientTools) -> [UInt8] {
         var json = RowWriter()
         json.beginObject()
-        Self.sampling(conversation.sampling, &json)
-        Self.thinking(conversation.thinking, conversation.thinkingDisplay, &json)
-        Self.output(conversation.outputFormat, &json)
+        sampling(conversation.sampling, &json)
+        thinking(conversation.thinking, conversation.thinkingDisplay, &json)
+        output(conversation.outputFormat, &json)
         tools.writeChoice(to: &json)
         json.endObject()
         let pieces = json.pieces()
-        if pieces.count > 1 || pieces[0].count > 2 { extraBody = Array(pieces.joined()) }
+        return pieces.count > 1 || pieces[0].count > 2 ? Array(pieces.joined()) : []
+    }
+
+    /// For a CLI that does not take the extra body.
+    mutating func leaveOutParameters() {
+        extraBody = []
+        relievedBody = nil
+    }
+
+    /// The row that lifts a forced tool call; nil where none is forced.
+    var relief: [UInt8]? {
+        guard let relievedBody else { return nil }
+        var rows = RowWriter()
+        rows.beginObject()
+        rows.raw("\"type\":\"control_request\",\"request_id\":\"r\"")
+        rows.key("request")
+        rows.beginObject()
+        rows.raw("\"subtype\":\"apply_flag_settings\"")
+        rows.key("settings")
+        rows.beginObject()
+        Self.environment(relievedBody, &rows)
+        rows.endObject()
+        rows.endObject()
+        rows.endObject()
+        rows.endRow()
+        return Array(rows.pieces().joined())
     }
 
     /// Writes the row that applies them.
@@ -50,17 +88,20 @@ struct TurnSettings {
             rows.key("effortLevel")
             rows.string(effort)
         }
-        if !extraBody.isEmpty {
-            rows.key("env")
-            rows.beginObject()
-            rows.key("CLAUDE_CODE_EXTRA_BODY")
-            rows.string(String(decoding: extraBody, as: UTF8.self))
-            rows.endObject()
-        }
+        if !extraBody.isEmpty { Self.environment(extraBody, &rows) }
+        servers.writePermissions(to: &rows)
         rows.endObject()
         rows.endObject()
         rows.endObject()
         rows.endRow()
+    }
+
+    private static func environment(_ extraBody: [UInt8], _ rows: inout RowWriter) {
+        rows.key("env")
+        rows.beginObject()
+        rows.key("CLAUDE_CODE_EXTRA_BODY")
+        rows.string(String(decoding: extraBody, as: UTF8.self))
+        rows.endObject()
     }
 
     private static func sampling(_ sampling: Sampling, _ json: inout RowWriter) {

@@ -59,6 +59,22 @@ public final class Listener {
 
     /// True when only this machine can connect to a listening socket.
     public static func isLocal(_ number: Int32) -> Bool {
+        guard let storage = localAddress(of: number) else { return false }
+        return Int32(storage.ss_family) == AF_UNIX || PeerAddress(storage).isLoopback
+    }
+
+    /// The TCP port it listens on, which the kernel chose when port 0 was asked for; nil for a Unix socket.
+    public var port: UInt16? {
+        guard let storage = Listener.localAddress(of: number) else { return nil }
+        let family = Int32(storage.ss_family)
+        guard family == AF_INET || family == AF_INET6 else { return nil }
+        // Both families keep the port in the same place (ip(7), ipv6(7)).
+        return unsafe withUnsafeBytes(of: storage) {
+            UInt16(bigEndian: unsafe $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
+        }
+    }
+
+    private static func localAddress(of number: Int32) -> sockaddr_storage? {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let result = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
@@ -66,8 +82,7 @@ public final class Listener {
                 unsafe getsockname(number, $0, &length)
             }
         }
-        guard result == 0 else { return false }
-        return Int32(storage.ss_family) == AF_UNIX || PeerAddress(storage).isLoopback
+        return result == 0 ? storage : nil
     }
 
     /// Accepts one waiting connection.

@@ -132,13 +132,16 @@ extension [UInt8] {
 
     /// Appends a whole number in decimal.
     public mutating func append(decimal value: Int) {
-        if value < 0 { append(UInt8(ascii: "-")) }
-        let magnitude = value.magnitude
-        var unit: UInt = 1
-        while magnitude / unit >= 10 { unit *= 10 }
-        while unit > 0 {
-            append(UInt8(ascii: "0") + UInt8(magnitude / unit % 10))
-            unit /= 10
-        }
+        // Nineteen digits and a sign; dividing by a constant costs a multiplication.
+        var digits = InlineArray<20, UInt8>(repeating: UInt8(ascii: "-"))
+        var rest = value.magnitude
+        var first = 20
+        repeat {
+            first &-= 1
+            digits[first] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+        if value < 0 { first &-= 1 }
+        append(copying: digits.span.extracting(first..<20))
     }
 }

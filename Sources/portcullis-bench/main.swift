@@ -10,6 +10,8 @@ let usage: StaticString = """
       measure PIDS COMMAND…                    CPU of the processes PIDS while COMMAND runs
       memory PIDS                              resident memory of the processes PIDS
       spawn STANDIN COUNT TEXT                 bare loop: spawn, write rows, read to the end, reap
+      translate ANSWERS                        CPU and allocations per delta, per dialect
+      decode MEGABYTES                         a request with an image of this size, to the rows for the CLI
       first-byte STANDIN PORT KEY COUNT        time to the first event, bare and through the gateway
 
     PIDS are comma separated. CPU is the processes' own: their children count only for themselves.
@@ -39,6 +41,8 @@ func run(_ arguments: [String]) throws(BenchFault) {
             port: try words.number(), processes: try words.processes(), connections: try words.number())
     case "measure": try measureCommand(processes: try words.processes(), command: words.rest())
     case "memory": try printMemory(try words.processes())
+    case "translate": try measureTranslation(answers: try words.number())
+    case "decode": try measureDecoding(megabytes: try words.number())
     case "spawn":
         try measureSpawn(standin: try words.next(), count: try words.number(), text: try words.next())
     case "first-byte":

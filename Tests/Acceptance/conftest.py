@@ -6,6 +6,8 @@ import subprocess
 import pytest
 
 from harness import ROOT, Gateway
+from mcp_servers import HTTPServer
+from mcp_site import HTTP_TOKEN, OTHER_LOGIN, Site, servers_at
 from upstream import Upstream
 
 FAKE_LOGIN = "fake-login-of-the-acceptance-tests"
@@ -82,6 +84,26 @@ def make_gateway(portcullis, claude, cli_env, keys, tmp_path):
     yield make
     for each in made:
         each.stop()
+
+
+@pytest.fixture(scope="session")
+def mcp_registry():
+    """Definitions of MCP servers, those behind HTTP among them served."""
+    with HTTPServer(HTTP_TOKEN) as server:
+        yield servers_at(server.url)
+
+
+@pytest.fixture(scope="session")
+def mcp_site(portcullis, claude, cli_env, keys, mcp_registry, tmp_path_factory):
+    """The gateway that tests of registered MCP servers share."""
+    variables = {**cli_env, "GITHUB_TOKEN": OTHER_LOGIN}
+    shared = Gateway(portcullis, tmp_path_factory.mktemp("mcp"), keys, claude, variables)
+    site = Site(shared, mcp_registry)
+    try:
+        shared.ready()
+        yield site
+    finally:
+        shared.stop()
 
 
 @pytest.fixture

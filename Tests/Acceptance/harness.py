@@ -43,12 +43,17 @@ def user(text):
     return [{"role": "user", "content": text}]
 
 
+# What self-tests came to, by the CLI's path: every gateway has a state of its own, and would else try its CLI anew.
+SELF_TESTS = {}
+
+
 class Gateway:
     """One running `portcullis serve` with its own keys, state and log."""
 
     def __init__(self, binary, folder, keys, cli, cli_env=None, flags=(), env=None, listen=None, tls=True):
         self.folder = folder
         self.keys = keys
+        self.cli = str(cli)
         self.tls = tls
         self.listen = listen or [f"127.0.0.1:{free_port()}"]
         self.port = None if self.listen[0].startswith("unix:") else int(self.listen[0].rsplit(":", 1)[1])
@@ -91,17 +96,28 @@ class Gateway:
         return str(path)
 
     def start(self):
+        self.recall_self_test()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, cwd=self.folder
             )
         return self
 
-    def ready(self):
+    def ready(self, within=30):
         self.start()
-        eventually(self.answers_or_died, "the gateway answers /health", within=30)
+        eventually(self.answers_or_died, "the gateway answers /health", within=within)
         assert self.process.poll() is None, f"the gateway did not start:\n{self.log()}"
+        if self.self_test_file.exists():
+            SELF_TESTS[self.cli] = self.self_test_file.read_text()
         return self
+
+    @property
+    def self_test_file(self):
+        return self.folder / "state/self-test.json"
+
+    def recall_self_test(self):
+        if self.cli in SELF_TESTS and not self.self_test_file.exists():
+            self.private_file("state/self-test.json", SELF_TESTS[self.cli])
 
     def answers_or_died(self):
         if self.process.poll() is not None:

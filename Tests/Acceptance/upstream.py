@@ -15,6 +15,8 @@ It answers as a marker line in the newest user text says, and remembers every re
     drop                  three deltas, then the connection closes
     hang                  nothing at all until the caller leaves
     script:NAME           the events that a test has put under that name into `Upstream.scripts`
+    call:NAME:JSON        a call of that tool; all such lines together, after the text of a `say` line
+    again:N:NAME          a short text and a call of that tool in each of the first N answers of a turn
 
 Without a marker it says "Hello from upstream." Runs alone too: python3 upstream.py PORT
 (GET /requests then shows what it was sent).
@@ -30,7 +32,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 MARKER = re.compile(
-    r"^(say|slow|long|delay|stop|empty|usage|status|limit|midstream-error|drop|hang|script)(?::(.*))?$", re.MULTILINE
+    r"^(say|slow|long|delay|stop|empty|usage|status|limit|midstream-error|drop|hang|call|again|script)(?::(.*))?$",
+    re.MULTILINE,
 )
 ERROR_TYPES = {
     400: "invalid_request_error",
@@ -84,6 +87,15 @@ class Answer:
     headers: dict = dataclasses.field(default_factory=dict)
     breaks: str = ""
     script: str = ""
+    calls: list = dataclasses.field(default_factory=list)
+
+    def blocks(self, serial):
+        """The content of the whole message; `serial` makes the calls' ids unique."""
+        text = [{"type": "text", "text": "".join(self.pieces)}] if self.pieces else []
+        return text + [
+            {"type": "tool_use", "id": f"toolu_{serial}_{number}", "name": name, "input": arguments}
+            for number, (name, arguments) in enumerate(self.calls)
+        ]
 
     def usage(self):
         plain, written, read = self.input_tokens
@@ -105,6 +117,38 @@ def split(text, size=7):
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 
+def calling(markers):
+    """The answer that `call` lines ask for."""
+    spoken = [argument for name, argument in markers if name == "say"]
+    calls = []
+    for name, argument in markers:
+        if name == "call":
+            tool, _, arguments = argument.partition(":")
+            calls.append((tool, json.loads(arguments or "{}")))
+    return Answer(pieces=split("".join(spoken)), calls=calls, stop_reason="tool_use")
+
+
+def calling_again(body):
+    """The answer that an `again` line asks for, as long as it does; else None."""
+    found = [line for text in all_user_texts(body) for line in MARKER.findall(text) if line[0] == "again"]
+    if not found:
+        return None
+    wanted, _, tool = found[-1][1].partition(":")
+    made = sum(
+        block.get("type") == "tool_use"
+        for message in body["messages"]
+        if message["role"] == "assistant" and not isinstance(message["content"], str)
+        for block in message["content"]
+    )
+    if made >= int(wanted):
+        return None
+    return Answer(pieces=[f"round {made + 1}. "], calls=[(tool, {})], stop_reason="tool_use")
+
+
+def all_user_texts(body):
+    return [text for each in body["messages"] if each["role"] == "user" for text in texts_of(each["content"])]
+
+
 def newest_user_text(body):
     for message in reversed(body.get("messages") or []):
         if message["role"] == "user":
@@ -114,6 +158,11 @@ def newest_user_text(body):
 
 def answer_for(body):
     markers = MARKER.findall(newest_user_text(body))
+    again = calling_again(body)
+    if again:
+        return again
+    if any(name == "call" for name, _ in markers):
+        return calling(markers)
     name, argument = markers[-1] if markers else ("", "")
     parts = argument.split(":")
     if name == "say":
@@ -249,11 +298,23 @@ class Handler(BaseHTTPRequestHandler):
                 self.event("error", error={"type": "overloaded_error", "message": "Overloaded"})
                 return self.chunk(b"")
             self.event("content_block_stop", index=0)
+        self.stream_calls(answer)
         self.event(
             "message_delta", delta={"stop_reason": answer.stop_reason, "stop_sequence": None}, usage=answer.usage()
         )
         self.event("message_stop")
         return self.chunk(b"")
+
+    def stream_calls(self, answer):
+        calls = [block for block in answer.blocks(self.server.serial()) if block["type"] == "tool_use"]
+        for index, block in enumerate(calls, start=1 if answer.pieces else 0):
+            arguments = json.dumps(block["input"])
+            self.event("content_block_start", index=index, content_block={**block, "input": {}})
+            for piece in split(arguments, 5):
+                self.event(
+                    "content_block_delta", index=index, delta={"type": "input_json_delta", "partial_json": piece}
+                )
+            self.event("content_block_stop", index=index)
 
     def event(self, name, **fields):
         self.chunk(f"event: {name}\ndata: {json.dumps({'type': name, **fields})}\n\n".encode())
@@ -285,7 +346,7 @@ def whole_message(body, answer):
         "type": "message",
         "role": "assistant",
         "model": body["model"],
-        "content": [{"type": "text", "text": "".join(answer.pieces)}] if answer.pieces else [],
+        "content": answer.blocks(0),
         "stop_reason": answer.stop_reason,
         "stop_sequence": None,
         "usage": answer.usage(),
@@ -319,6 +380,11 @@ class Upstream(ThreadingHTTPServer):
     def remember(self, entry):
         with self._lock:
             self._recorded.append(entry)
+
+    def serial(self):
+        """How many requests there were so far."""
+        with self._lock:
+            return len(self._recorded)
 
     def recorded(self):
         with self._lock:

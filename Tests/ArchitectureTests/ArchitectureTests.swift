@@ -19,7 +19,7 @@ struct ArchitectureTests {
         ],
         "portcullis": ["Gateway", "Glibc"],
         "claude-standin": ["Glibc", "Vocabulary"],
-        "portcullis-bench": ["COpenSSL", "Glibc"],
+        "portcullis-bench": ["CAllocations", "COpenSSL", "ClaudeCLI", "Dialects", "Glibc", "Vocabulary"],
     ]
 
     /// The rooms in which a C library is met.
@@ -28,6 +28,7 @@ struct ArchitectureTests {
         "COpenSSL": ["Sources/TLS/", "Sources/Gateway/Keys/", "Sources/portcullis-bench/"],
         "CSystemd": ["Sources/Platform/"],
         "CLinux": ["Sources/Platform/"],
+        "CAllocations": ["Sources/portcullis-bench/"],
     ]
 
     @Test("the tree is found, so that the other tests look at something")

@@ -15,9 +15,10 @@ struct CLITrace: ~Copyable {
     static let now = 1_795_216_000
 
     static func of(
-        _ bytes: [UInt8], chunk: Int, historyRows: Int = 0, limits: CLILimits = CLILimits()
+        _ bytes: [UInt8], chunk: Int, historyRows: Int = 0, limits: CLILimits = CLILimits(),
+        servers: ActiveServers = .none
     ) -> [String] {
-        var trace = CLITrace(historyRows: historyRows, limits: limits)
+        var trace = CLITrace(historyRows: historyRows, limits: limits, servers: servers)
         var rest = bytes[...]
         while !rest.isEmpty, !trace.assembler.isOver {
             let part = rest.prefix(chunk)
@@ -28,8 +29,8 @@ struct CLITrace: ~Copyable {
         return trace.lines
     }
 
-    private init(historyRows: Int, limits: CLILimits) {
-        assembler = ReplyAssembler(limits: limits)
+    private init(historyRows: Int, limits: CLILimits, servers: ActiveServers) {
+        assembler = ReplyAssembler(limits: limits, servers: servers)
         self.historyRows = historyRows
     }
 

@@ -198,6 +198,10 @@ struct TurnPlanTests {
         #expect(refusal { $0.tools = [tool("a", object), tool("a", object)] } == "tools[1].name")
         #expect(refusal { $0.tools = [tool("ToolSearch", object)] } == "tools[0].name")
         #expect(refusal { $0.tools = [tool("a", JSONFragment("{}"))] } == "tools[0]")
+        let odd = JSONFragment(#"{"type":"object","properties":{"a.b_-9":{},"gr\u00f6\u00dfe":{}}}"#)
+        #expect(refusal { $0.tools = [tool("a", odd)] } == "tools[0]")
+        let plain = JSONFragment(#"{"type":"object","properties":{"a.b_-9":{}},"$defs":{"a b":{}}}"#)
+        #expect(refusal { $0.tools = [tool("a", plain)] } == nil)
         #expect(refusal { $0.toolChoice = .any } == "tool_choice")
         #expect(refusal { $0.toolChoice = .named("a") } == "tool_choice")
     }

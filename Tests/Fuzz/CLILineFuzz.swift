@@ -1,5 +1,5 @@
 // modules: Vocabulary
-// files: Sources/ClaudeCLI/LineSplitter.swift Sources/ClaudeCLI/CLIEvent.swift Sources/ClaudeCLI/CLIEventReader.swift Sources/ClaudeCLI/CLIEventReader+Lines.swift Sources/ClaudeCLI/CLILineFields.swift Sources/ClaudeCLI/DeltaLine.swift Sources/ClaudeCLI/ReplyAssembler.swift Sources/ClaudeCLI/FailureMap.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/CLILimits.swift
+// files: Sources/ClaudeCLI/LineSplitter.swift Sources/ClaudeCLI/CLIEvent.swift Sources/ClaudeCLI/CLIEventReader.swift Sources/ClaudeCLI/CLIEventReader+Lines.swift Sources/ClaudeCLI/CLILineFields.swift Sources/ClaudeCLI/DeltaLine.swift Sources/ClaudeCLI/ReplyAssembler.swift Sources/ClaudeCLI/ServerCalls.swift Sources/ClaudeCLI/MCPServer.swift Sources/ClaudeCLI/FailureMap.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/CLILimits.swift
 //
 // The CLI's output, split, read and assembled. What must hold for any input: no trap, no unbounded buffer, slices
 // within their line, blocks in order, and at most one end with nothing after it.
@@ -13,7 +13,10 @@ public func fuzzCLILines(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     var limits = CLILimits()
     limits.maxLineBytes = 1 << 16
     var splitter = LineSplitter(maxLineBytes: limits.maxLineBytes)
-    var assembler = ReplyAssembler(limits: limits)
+    // Every other input belongs to a turn in which the CLI calls tools named `mcp__s__…` itself.
+    let server = MCPServer(name: "s", definition: JSONFragment("{}"), secrets: [])
+    let servers = input[0] & 1 == 0 ? ActiveServers.none : ActiveServers([server], maxRounds: 2)
+    var assembler = ReplyAssembler(limits: limits, servers: servers)
     var order = ReplyOrder()
     var rest = input.dropFirst()
     while !rest.isEmpty {

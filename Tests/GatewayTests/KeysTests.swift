@@ -183,6 +183,17 @@ struct APIKeyFileTests {
         #expect(keys.map(\.secret) == ["0123456789abcdef0123", "with:colons:0123456789"])
     }
 
+    @Test("options behind a key say what it may do")
+    func options() throws {
+        let text = "a:0123456789abcdef0123 mcp=github,files\tclient=openclaw\nb:0123456789abcdef4567"
+        let keys = try APIKeyFile.parse(Array(text.utf8), path: "keys", allowsWeakKeys: false)
+        #expect(keys.map(\.secret) == ["0123456789abcdef0123", "0123456789abcdef4567"])
+        #expect(keys[0].options.client == .openclaw && keys[0].options.mcpServers == ["github", "files"])
+        #expect(keys[1].options == KeyOptions())
+        let bytes = Array("0123456789abcdef0123".utf8)
+        #expect(KeyRing(keys).authenticate(bytes.span)?.options == keys[0].options)
+    }
+
     @Test(
         "a wrong line is told without its key",
         arguments: [
@@ -207,6 +218,10 @@ struct APIKeyFileTests {
             ),
             ("a:0123456789hush-hush-1\nb:0123456789hush-hush-1", "keys:2: key b is the key of line 1"),
             ("a:\(strong)000000", "keys:1: key a was mistyped: its checksum is wrong"),
+            ("a:0123456789hush-hush-1 hush", "keys:1: key a is followed by something that is not name=value"),
+            ("a:0123456789hush-hush-1 mcp=", "keys:1: key a is followed by something that is not name=value"),
+            ("a:0123456789hush-hush-1 hush=hush", "keys:1: key a has an option that is none of client, mcp"),
+            ("a:0123456789hush-hush-1 client=hush", "keys:1: key a has a client that is none of openclaw"),
         ])
     func wrong(text: String, fault: String) {
         #expect(faults(text) == [fault])

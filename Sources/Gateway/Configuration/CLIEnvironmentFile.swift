@@ -27,6 +27,14 @@ public struct CLIEnvironment: Sendable {
 
     /// Names and values in the file's order.
     public let variables: [(name: String, value: String)]
+    /// Variables that the programs of MCP servers are not given: all but those of the network.
+    public var hiddenFromServers: [String] {
+        let shared = [
+            "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS",
+        ]
+        return variables.map(\.name).filter { !shared.contains($0.uppercased()) }
+    }
+
     /// The login that the CLI will use; with `.directory` no credential came with the file.
     public let login: Login
 
@@ -76,6 +84,7 @@ enum CLIEnvironmentFile {
         (["CLAUDE_CONFIG_DIR"], "is a setting of its own: --claude-config-dir"),
         (["PATH", "LANG", "TZ", "SHELL"], "is the same for every child"),
         (["CLAUDE_CODE_MAX_RETRIES"], "is a setting of its own: --claude-code-max-retries"),
+        (["MCP_TIMEOUT"], "is a setting of its own: --mcp-start-timeout-ms"),
         (
             [
                 "CLAUDE_CODE_DISABLE_FILE_MENTIONS", "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK",
@@ -85,6 +94,7 @@ enum CLIEnvironmentFile {
                 "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "DISABLE_AUTO_COMPACT", "ENABLE_TOOL_SEARCH",
                 "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
                 "CLAUDE_CODE_DISABLE_THINKING", "CLAUDE_CODE_SIMPLE", "CLAUDECODE",
+                "MCP_SERVER_CONNECTION_BATCH_SIZE", "ENABLE_MCP_LARGE_OUTPUT_FILES", "MAX_MCP_OUTPUT_TOKENS",
             ], "is set by the gateway"
         ),
         (

@@ -30,6 +30,7 @@ public struct Check: Sendable, Equatable {
         }
         checkCLI(configuration.cli)
         if let fault = StateDirectory.prepare(configuration.stateDirectory) { faults.append(fault) }
+        checkServers(configuration)
         note(configuration.models)
         let turns = configuration.turns
         notes.append("at most \(turns.maxRunning) turns at once, \(turns.maxWaiting) waiting")
@@ -55,6 +56,19 @@ public struct Check: Sendable, Equatable {
             faults += error.faults
         }
         if !settings.isRequired { notes.append("keys are not required: everybody on this machine may ask") }
+    }
+
+    private mutating func checkServers(_ configuration: Configuration) {
+        do throws(ConfigurationFaults) {
+            // Which variables are hidden from servers does not matter here.
+            let registry = try MCPRegistry.load(configuration.mcp, hiding: [])
+            if let keys = try? configuration.keys.loadKeys() { try registry.check(keys) }
+            guard configuration.mcp.file != nil else { return }
+            notes.append(registry.summary)
+            notes += registry.notes
+        } catch {
+            faults += error.faults
+        }
     }
 
     private mutating func check(

@@ -16,6 +16,8 @@ public struct Configuration: Sendable, Equatable {
     public var cli = CLISettings()
     /// Which model answers when the client leaves the choice open.
     public var models = ModelSettings()
+    /// The registered MCP servers.
+    public var mcp = MCPSettings()
     /// How many turns run and wait.
     public var turns = TurnSettings()
     /// What is logged, and where.
@@ -89,6 +91,10 @@ public struct CLISettings: Sendable, Equatable {
     public var maxRetries = 2
     /// How long the CLI may print nothing during a turn, in seconds.
     public var stallTimeoutSeconds = 120
+    /// When the CLI's self-test is run.
+    public enum SelfTestMode: String, Sendable, CaseIterable { case auto, always, off }
+    /// When the CLI's self-test is run; `auto` remembers its result for the same CLI.
+    public var selfTest = SelfTestMode.auto
 }
 
 /// Which model answers, and how hard it thinks, when the client leaves it open.
@@ -115,6 +121,18 @@ public struct ModelAlias: Sendable, Equatable {
         self.name = name
         self.target = target
     }
+}
+
+/// The registered MCP servers, and what turns may do with them.
+public struct MCPSettings: Sendable, Equatable {
+    /// The file that defines them.
+    public var file: String?
+    /// Those that keys may switch on which say nothing of their own; `*` for all.
+    public var allowedByDefault: [String] = []
+    /// How often the model may call their tools in one turn.
+    public var maxRounds = 20
+    /// How long they may take to start, in milliseconds.
+    public var startTimeoutMilliseconds = 20_000
 }
 
 /// How many turns run and wait.

@@ -109,6 +109,7 @@ private struct ConfigurationLoader {
         configuration.cli.configDirectory = machine.absolute(configuration.cli.configDirectory)
         configuration.cli.environmentFile = configuration.cli.environmentFile.map(machine.absolute)
         configuration.keys.file = configuration.keys.file.map(machine.absolute)
+        configuration.mcp.file = configuration.mcp.file.map(machine.absolute)
         configuration.tls.certificateFiles = configuration.tls.certificateFiles.map(machine.absolute)
         configuration.tls.keyFiles = configuration.tls.keyFiles.map(machine.absolute)
         configuration.logging.journalStream = environment["JOURNAL_STREAM"]

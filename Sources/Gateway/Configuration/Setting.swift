@@ -7,6 +7,7 @@ public struct Setting: Sendable {
         case keys = "Keys"
         case cli = "The CLI"
         case models = "Models"
+        case mcp = "MCP servers"
         case turns = "Turns"
         case logging = "Logging"
         case time = "Limits: time"

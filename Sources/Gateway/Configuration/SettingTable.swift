@@ -1,7 +1,7 @@
 extension Setting {
     /// Every setting there is, in the order of the reference.
     public static let all: [Setting] =
-        general + listening + authentication + cli + models + turns + logging + time + size + http2
+        general + listening + authentication + cli + models + mcp + turns + logging + time + size + http2
         + connections
 
     /// The row that a variable, or an alias of it, belongs to.
@@ -91,6 +91,10 @@ extension Setting {
         Setting(
             "CLAUDE_CODE_MAX_RETRIES", .cli, .whole(0...10, "retries", \.cli.maxRetries),
             "How often the CLI asks its vendor again after a failure."),
+        Setting(
+            "SELF_TEST", .cli, .choice(\.cli.selfTest),
+            "Whether the CLI is tried before it serves: `auto` does so once for each CLI, `always` at each "
+                + "start and reload."),
     ]
 
     private static let models: [Setting] = [

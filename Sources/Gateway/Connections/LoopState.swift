@@ -61,7 +61,8 @@ final class LoopState {
         let uptime = loop.now.since(site.started).count / 1000
         if !health.tells(uptime, load.running, load.waiting) {
             health = HealthAnswer(
-                uptime: uptime, running: load.running, waiting: load.waiting, cliVersion: site.snapshot.cliVersion)
+                uptime: uptime, running: load.running, waiting: load.waiting, cliVersion: site.snapshot.cliVersion,
+                selfTest: site.snapshot.selfTest)
         }
     }
 

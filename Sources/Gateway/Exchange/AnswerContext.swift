@@ -160,6 +160,7 @@ struct AnswerContext {
         // Anthropic's SDKs read the first name, OpenAI's the second.
         fields.append(.requestID, requestID, isUnique: true)
         fields.append(.xRequestID, requestID, isUnique: true)
+        if let degraded = snapshot.degraded { fields.append(.degraded, degraded) }
         guard let allowedOrigin else { return }
         fields.append(.accessControlAllowOrigin, allowedOrigin)
         fields.append(.accessControlExposeHeaders, Self.exposedFields)
@@ -171,7 +172,8 @@ struct AnswerContext {
         "authorization, x-api-key, content-type, anthropic-version, anthropic-beta, "
         + "anthropic-dangerous-direct-browser-access"
     private static let exposedFields =
-        "request-id, x-request-id, retry-after, retry-after-ms, x-should-retry, x-portcullis-ignored"
+        "request-id, x-request-id, retry-after, retry-after-ms, x-should-retry, x-portcullis-ignored, "
+        + "x-portcullis-degraded"
 }
 
 extension ModelEntry {

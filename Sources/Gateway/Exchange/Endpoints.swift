@@ -12,6 +12,7 @@ struct TurnRequest {
     let principal: Principal
     let dialect: Dialect
     let purpose: Purpose
+    let preferences: TurnPreferences
 }
 
 /// What a path leads to.
@@ -111,7 +112,11 @@ enum Endpoints {
             case .model: return .answer(try context.model(named: percentDecoded(path.dropFirst(row.path.count))))
             case .turn(let dialect, let purpose):
                 try checkBody(request, context.snapshot)
-                return .turn(TurnRequest(context: context, principal: principal, dialect: dialect, purpose: purpose))
+                let preferences = try TurnPreferences(request.fields, options: principal.options)
+                return .turn(
+                    TurnRequest(
+                        context: context, principal: principal, dialect: dialect, purpose: purpose,
+                        preferences: preferences))
             case .information, .health: return .answer(context.information())
             }
         } catch {

@@ -70,6 +70,7 @@ struct Exchange {
     private func admit() async throws(TurnFailure) -> Permit {
         do throws(Fault) {
             guard connection.state.phase == .serving else { throw .goingDown }
+            if let fault = context.snapshot.selfTest.turnFault { throw fault }
             return try await site.admission.permit(
                 for: turn.principal, on: connection.loop, waking: channel.wakeup, isGone: { channel.isClientGone || connection.state.phase == .ending })
         } catch {
@@ -100,7 +101,11 @@ struct Exchange {
             let models = context.snapshot.configuration.models
             record.model = String(conversation.model.prefix(128))
             if conversation.effort == nil { conversation.effort = models.defaultEffort }
-            if models.enablesThinking { conversation.thinkByDefault(in: turn.dialect) }
+            let features = context.snapshot.features
+            conversation.ignored += features.lost(of: conversation, in: turn.dialect)
+            if models.enablesThinking, features.has(.parameters) {
+                conversation.thinkByDefault(in: turn.dialect)
+            }
             conversation.fitThinking(to: try context.snapshot.models.resolve(conversation.model))
             return conversation
         } catch {
@@ -110,14 +115,18 @@ struct Exchange {
 
     private func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess {
         let plan: TurnPlan
+        let features = context.snapshot.features
         do throws(Refusal) {
             let model = try context.snapshot.models.resolve(conversation.model)
+            let servers = try context.snapshot.servers.activate(
+                metadata: conversation.metadata, fieldNames: turn.preferences.mcpServers,
+                options: turn.principal.options)
             plan =
                 turn.purpose == .answer
                 ? try TurnPlan(
-                    answering: conversation, model: model,
+                    answering: conversation, model: model, servers: servers, features: features,
                     cacheLifetime: context.snapshot.supply.invocation.cacheLifetime)
-                : try TurnPlan(counting: conversation, model: model)
+                : try TurnPlan(counting: conversation, model: model, servers: servers, features: features)
         } catch {
             throw .refusal(error)
         }

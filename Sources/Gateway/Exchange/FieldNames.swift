@@ -8,4 +8,12 @@ extension FieldName {
     static let accelBuffering: FieldName = "x-accel-buffering"
     /// The parameters that were set and could not be honoured.
     static let ignored: FieldName = "x-portcullis-ignored"
+    /// The features that the CLI's self-test found missing.
+    static let degraded: FieldName = "x-portcullis-degraded"
+    /// How hard to think, for clients whose dialect or settings have no place for it.
+    static let effort: FieldName = "x-effort"
+    /// The registered MCP servers to switch on.
+    static let mcpServers: FieldName = "x-mcp-servers"
+    /// The client whose peculiarities are to be smoothed out.
+    static let client: FieldName = "x-portcullis-client"
 }

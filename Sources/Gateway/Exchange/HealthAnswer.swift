@@ -11,9 +11,9 @@ struct HealthAnswer {
     private let prepared: Response
 
     /// No answer yet.
-    init() { self.init(uptime: -1, running: 0, waiting: 0, cliVersion: "") }
+    init() { self.init(uptime: -1, running: 0, waiting: 0, cliVersion: "", selfTest: .off) }
 
-    init(uptime: Int, running: Int, waiting: Int, cliVersion: String) {
+    init(uptime: Int, running: Int, waiting: Int, cliVersion: String, selfTest: SelfTestReport) {
         self.uptime = uptime
         self.running = running
         self.waiting = waiting
@@ -27,6 +27,12 @@ struct HealthAnswer {
         body.integer(uptime)
         body.key("cli_version")
         body.string(cliVersion)
+        body.key("self_test")
+        body.string(selfTest.word)
+        body.key("degraded")
+        body.beginArray()
+        for name in selfTest.degraded { body.string(name) }
+        body.endArray()
         body.key("running_turns")
         body.integer(running)
         body.key("waiting_turns")

@@ -8,6 +8,8 @@ public struct APIKey: Sendable, Equatable {
     /// What logs and limits call it.
     public let name: String
     let secret: String
+    /// What the operator grants or presets for it.
+    public internal(set) var options = KeyOptions()
 
     /// A key with a valid name and a secret of 1 to 512 printable ASCII characters without blanks.
     public init?(name: String, secret: String) {

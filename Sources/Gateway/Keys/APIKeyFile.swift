@@ -1,4 +1,4 @@
-/// A file of keys: one `name:key` a line, `#` comments, blank lines.
+/// A file of keys: one `name:key` a line, options as `mcp=a,b` behind it, `#` comments, blank lines.
 public enum APIKeyFile {
     static let maximumBytes = 1 << 20
 
@@ -43,12 +43,20 @@ public enum APIKeyFile {
         guard APIKey.isName(name) else {
             throw ValueProblem("the name is not 1 to 64 letters, digits, '.', '_' and '-'")
         }
-        let secret = String(AssignmentLine.trim(line[line.index(after: colon)...]))
-        guard let key = APIKey(name: name, secret: secret) else {
+        let words = line[line.index(after: colon)...].split { $0 == " " || $0 == "\t" }
+        let secret = String(words.first ?? "")
+        guard var key = APIKey(name: name, secret: secret) else {
             throw ValueProblem("key \(name) is not 1 to \(APIKey.maxSecretBytes) printable ASCII characters")
         }
         if !key.hasGoodChecksum { throw ValueProblem("key \(name) was mistyped: its checksum is wrong") }
         if !allowsWeakKeys, let weakness = key.weakness { throw ValueProblem("key \(name) \(weakness)") }
+        for word in words.dropFirst() {
+            do throws(ValueProblem) {
+                try key.options.take(word)
+            } catch {
+                throw ValueProblem("key \(name) \(error.text)")
+            }
+        }
         if let first = keys.first(where: { $0.key.name == name }) {
             throw ValueProblem("the name \(name) is used in line \(first.line) already")
         }

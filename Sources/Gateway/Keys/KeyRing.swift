@@ -6,10 +6,13 @@ public struct Principal: Sendable, Hashable {
     public let keyID: String
     /// The key's place in its ring; -1 for callers without a key.
     public let index: Int
+    /// What the operator grants or presets for the key.
+    public let options: KeyOptions
 
-    fileprivate init(keyID: String, index: Int) {
+    fileprivate init(keyID: String, index: Int, options: KeyOptions = KeyOptions()) {
         self.keyID = keyID
         self.index = index
+        self.options = options
     }
 }
 
@@ -21,6 +24,7 @@ public struct KeyRing: Sendable {
     static let digestBytes = 32
 
     private let names: [String]
+    private let options: [KeyOptions]
     private let digests: [UInt8]
     private let hash: KeyedHash
     private let isRequired: Bool
@@ -39,6 +43,7 @@ public struct KeyRing: Sendable {
             digests += hash.digest(of: secret.span) ?? pepper
         }
         self.names = keys.map(\.name)
+        options = keys.map(\.options)
         self.digests = digests
         self.isRequired = isRequired
     }
@@ -55,7 +60,11 @@ public struct KeyRing: Sendable {
     public func authenticate(_ presented: Span<UInt8>) -> Principal? {
         guard let digest = hash.digest(of: presented) else { return nil }
         let place = unsafe Self.place(of: digest, in: digests, compare: Self.compare)
-        return place == 0 ? nil : Principal(keyID: names[place - 1], index: place - 1)
+        return place == 0 ? nil : principal(at: place - 1)
+    }
+
+    private func principal(at index: Int) -> Principal {
+        Principal(keyID: names[index], index: index, options: options[index])
     }
 
     /// The caller without a key; nil when keys are required.

@@ -40,6 +40,8 @@ public enum Program {
 
     /// Validates everything and runs the CLI for its version.
     private static func check(_ loader: SnapshotLoader) -> Int32 {
+        // A CLI that ends early must not end the check with it.
+        signal(SIGPIPE, SIG_IGN)
         do throws(ConfigurationFaults) {
             let loaded = try loader.load()
             let loop: EventLoop
@@ -51,9 +53,14 @@ public enum Program {
             // Unstructured: the loop that runs it is about to start on this thread.
             Task(executorPreference: loop) { await checker.ask(loaded) }
             loop.run()
-            let version = try unsafe checker.result.get()
+            let (version, selfTest) = try unsafe checker.result.get()
             for note in loaded.notes { Terminal.say(note) }
             Terminal.say("claude is version \(version)")
+            for line in selfTest.lines { Terminal.say(line) }
+            guard selfTest.turnFault == nil else {
+                Terminal.complain("SELF_TEST: this CLI must not serve: it lacks what no answer can do without")
+                return 78  // EX_CONFIG
+            }
             Terminal.say("configuration OK")
             return 0
         } catch {
@@ -68,14 +75,19 @@ private actor Checker {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
     /// Written on the loop, read after it has stopped.
-    private(set) nonisolated(unsafe) var result: Result<String, ConfigurationFaults> = .failure(
+    private(set) nonisolated(unsafe) var result: Result<(String, SelfTestReport), ConfigurationFaults> = .failure(
         ConfigurationFaults([]))
 
     init(_ loop: EventLoop) { self.loop = loop }
 
     func ask(_ loaded: SnapshotLoader.Loaded) async {
         do throws(ConfigurationFaults) {
-            unsafe result = .success(try await SnapshotLoader.version(of: loaded, on: loop))
+            let version = try await SnapshotLoader.version(of: loaded, on: loop)
+            var configuration = loaded.configuration
+            // Whoever asks wants the CLI tried now; what comes of it is remembered for the next start.
+            if configuration.cli.selfTest == .auto { configuration.cli.selfTest = .always }
+            let selfTest = await SnapshotLoader.selfTest(of: configuration, version: version, on: loop)
+            unsafe result = .success((version, selfTest))
         } catch {
             unsafe result = .failure(error)
         }

@@ -15,6 +15,8 @@ actor Service {
     private let directories: TurnDirectories
     private var workers: [Worker] = []
     private var site: Site?
+    /// What the current snapshot was made of.
+    private var loaded: SnapshotLoader.Loaded?
     private var isEnding = false
     /// SIGHUPs heard since the last reload ended; several that come during one are one more.
     private var reloadsWanted = 0
@@ -67,7 +69,9 @@ actor Service {
             let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
             let site = Site(snapshot, log: log)
             self.site = site
+            self.loaded = loaded
             for note in loaded.notes { log.info(note) }
+            snapshot.selfTest.tell(log)
             try await open(site)
         } catch {
             for fault in error.faults { log.error(fault.description) }
@@ -77,6 +81,8 @@ actor Service {
         }
         systemd.ready(status: status)
         log.info("ready: \(status)")
+        // Unstructured: signals are heard meanwhile.
+        Task(executorPreference: loop) { await self.settleSelfTest() }
         await supervise()
     }
 
@@ -219,12 +225,37 @@ actor Service {
             let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
             guard !isEnding else { return }
             site.replace(snapshot)
+            self.loaded = loaded
             for note in loaded.notes { log.info(note) }
+            snapshot.selfTest.tell(log)
             log.info("reloaded")
             systemd.ready(status: status)
         } catch {
             for fault in error.faults { log.error("reload refused: \(fault.description)") }
             systemd.ready(status: "reload refused, \(error.faults.first?.description ?? ""); \(status)")
+        }
+    }
+
+    /// Repeats a self-test that a busy machine has cut short, in growing intervals, until it comes to its end.
+    private func settleSelfTest() async {
+        let wakeup = Wakeup()
+        let alarm = Alarm(on: loop, waking: wakeup)
+        var seconds = 30
+        while let site, let loaded, !isEnding, !site.snapshot.selfTest.isFinal {
+            alarm.deadline = loop.now + .seconds(seconds)
+            while !alarm.isDue { await wakeup.wait() }
+            seconds = min(seconds * 2, 1800)
+            let old = site.snapshot
+            guard !isEnding, !old.selfTest.isFinal else { continue }
+            do throws(ConfigurationFaults) {
+                let fresh = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
+                // A reload in the meantime has brought something newer.
+                guard !isEnding, site.snapshot === old else { continue }
+                site.replace(fresh)
+                if fresh.selfTest != old.selfTest { fresh.selfTest.tell(log) }
+            } catch {
+                for fault in error.faults { log.warning("self-test: \(fault.description)") }
+            }
         }
     }
 

@@ -38,19 +38,32 @@ final class Snapshot: Sendable {
     /// Nil when plain HTTP is spoken.
     let tls: TLSContext?
     let supply: CLISupply
+    /// The MCP servers that requests may switch on.
+    let servers: MCPRegistry
     /// The first word of `claude --version`.
     let cliVersion: String
+    /// What the CLI's self-test came to.
+    let selfTest: SelfTestReport
+    /// What turns may rely on.
+    let features: CLIFeatures
+    /// The value of `x-portcullis-degraded`.
+    let degraded: String?
     let httpLimits: HTTPLimits
     let http2Limits: HTTP2Limits
 
     init(
-        _ configuration: Configuration, keys: KeyRing, tls: TLSContext?, supply: CLISupply, cliVersion: String
+        _ configuration: Configuration, keys: KeyRing, tls: TLSContext?, supply: CLISupply,
+        servers: MCPRegistry = .none, cliVersion: String, selfTest: SelfTestReport = .off
     ) {
         self.configuration = configuration
         self.keys = keys
         self.tls = tls
         self.supply = supply
+        self.servers = servers
         self.cliVersion = cliVersion
+        self.selfTest = selfTest
+        features = selfTest.features
+        degraded = selfTest.degradedField
         models = ModelCatalog(configuration.models)
         httpLimits = HTTPLimits(configuration.limits)
         http2Limits = HTTP2Limits(configuration.limits)

@@ -17,6 +17,7 @@ struct SnapshotLoader {
         fileprivate var keys: KeyRing
         fileprivate var tls: TLSContext?
         fileprivate var environment: CLIEnvironment
+        fileprivate var servers: MCPRegistry
     }
 
     /// Everything short of running the CLI.
@@ -28,10 +29,12 @@ struct SnapshotLoader {
             Self.add(pair, chain, key, to: &identities, warnings: &warnings)
         }
         guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults) }
+        let environment = try CLIEnvironment.load(configuration.cli)
         return Loaded(
             configuration: configuration, notes: check.notes + warnings,
             keys: try KeyRing.load(configuration.keys), tls: try Self.context(configuration, identities),
-            environment: try CLIEnvironment.load(configuration.cli))
+            environment: environment,
+            servers: try MCPRegistry.load(configuration.mcp, hiding: environment.hiddenFromServers))
     }
 
     /// Asks the CLI for its version on a running loop and completes the snapshot.
@@ -41,7 +44,22 @@ struct SnapshotLoader {
         let version = try await version(of: loaded, on: loop)
         let supply = CLISupply(invocation(of: loaded), limits: limits(of: loaded), directories: directories)
         return Snapshot(
-            loaded.configuration, keys: loaded.keys, tls: loaded.tls, supply: supply, cliVersion: version)
+            loaded.configuration, keys: loaded.keys, tls: loaded.tls, supply: supply, servers: loaded.servers,
+            cliVersion: version, selfTest: await selfTest(of: loaded.configuration, version: version, on: loop))
+    }
+
+    /// Tries the CLI, or remembers what an earlier trial of the same one came to.
+    static func selfTest(
+        of configuration: Configuration, version: String, on loop: EventLoop
+    ) async -> SelfTestReport {
+        let (mode, path, state) = (configuration.cli.selfTest, configuration.cli.path, configuration.stateDirectory)
+        guard mode != .off else { return .off }
+        let memory = SelfTestMemory(state: state)
+        let identity = CLIIdentity(path: path, version: version)
+        if mode == .auto, let identity, let report = memory.recall(identity) { return report }
+        let report = await SelfTest.run(path: path, state: state, on: loop)
+        if let identity { memory.keep(report, of: identity) }
+        return report
     }
 
     /// What the CLI says of itself; nothing but `--version` is asked of it.
@@ -62,6 +80,7 @@ struct SnapshotLoader {
         limits.requestMilliseconds = cli.requestTimeoutMilliseconds
         limits.maxRetries = cli.maxRetries
         limits.stallSeconds = cli.stallTimeoutSeconds
+        limits.serverStartMilliseconds = loaded.configuration.mcp.startTimeoutMilliseconds
         return limits
     }
 
@@ -75,10 +94,12 @@ struct SnapshotLoader {
     }
 
     private static func invocation(of loaded: Loaded) -> Invocation {
-        Invocation(
+        var invocation = Invocation(
             path: loaded.configuration.cli.path,
             operatorEnvironment: loaded.environment.variables.map { "\($0.name)=\($0.value)" },
             loginDirectory: loaded.configuration.cli.configDirectory)
+        invocation.hasServers = !loaded.servers.servers.isEmpty
+        return invocation
     }
 
     private static func context(

@@ -94,6 +94,9 @@ CASES = {
     "parallel calls, results out of order": ask(
         [user("Both"), assistant(None, tool_calls=[call(1), call(2, "{}", "get_time")]), result(2, "noon"),
          result(1, "wet")], tools=[WEATHER, TIME]),
+    "a note between results": ask(
+        [user("Both"), assistant(None, tool_calls=[call(1), call(2)]), result(1, "wet"), user("note"),
+         result(2, "dry"), user("more")], tools=[WEATHER]),
     "empty content beside calls": ask(
         [user("Go"), assistant("", tool_calls=[call(1)]), result(1, "")], tools=[WEATHER]),
     "result of parts": ask([*ROUND[:2], result(1, [text("a"), text(" b ")])], tools=[WEATHER]),

@@ -320,7 +320,9 @@ def settled(system, rows, given, wanted, config):
         if not content:
             continue
         if joined and role == "user" and joined[-1][0] == "user":
-            joined[-1][1].extend(content)
+            # The vendor wants results before anything else.
+            both = joined[-1][1] + content
+            joined[-1][1] = sorted(both, key=lambda each: each["type"] != "tool_result")
         else:
             joined.append([role, list(content)])
     # Thinking is off unless asked for; the newest models cannot do without it and refuse to be told so.

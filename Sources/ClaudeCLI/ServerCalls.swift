@@ -1,0 +1,60 @@
+import Vocabulary
+
+/// What of a running turn's messages belongs to the servers: calls the CLI answers by itself.
+struct ServerCalls {
+    private let servers: ActiveServers
+    /// Messages that called nothing but the servers' tools.
+    private(set) var rounds = 0
+    /// Tokens of those messages.
+    private(set) var spent = Usage()
+    private var own = 0
+    private var clients = 0
+
+    init(_ servers: ActiveServers) { self.servers = servers }
+
+    /// True once a call of theirs was seen in this turn.
+    var hasCalled: Bool { rounds > 0 || own > 0 }
+
+    /// Notes a call that begins; true when it is theirs and so not the client's to see.
+    mutating func take(_ tool: JSONText) -> Bool {
+        let isOwn = !servers.isEmpty && servers.owns(tool)
+        if isOwn { own += 1 } else { clients += 1 }
+        return isOwn
+    }
+
+    /// The fault of a call beyond the allowed rounds; nil when it is within them.
+    var excess: Fault? {
+        guard rounds >= servers.maxRounds else { return nil }
+        let times = "\(servers.maxRounds) times"
+        return Fault(
+            .badGateway,
+            "The model called tools of MCP servers more than \(times) in a row (MCP_MAX_ROUNDS).",
+            detail: servers.names, shouldRetry: false)
+    }
+
+    /// Forgets the calls of a message that begins, or of one that broke.
+    mutating func beginMessage() { (own, clients) = (0, 0) }
+
+    /// True when the message that ends called theirs alone; the CLI then goes on by itself.
+    mutating func endsRound(_ reason: StopReason, _ usage: Usage) -> Bool {
+        guard reason == .toolUse, own > 0, clients == 0 else { return false }
+        rounds += 1
+        spent.add(usage)
+        beginMessage()
+        return true
+    }
+}
+
+extension Usage {
+    /// Adds the tokens of another message; the tier is the newest.
+    mutating func add(_ other: Usage) {
+        inputTokens += other.inputTokens
+        cacheCreationTokens += other.cacheCreationTokens
+        cacheCreation5mTokens += other.cacheCreation5mTokens
+        cacheCreation1hTokens += other.cacheCreation1hTokens
+        cacheReadTokens += other.cacheReadTokens
+        outputTokens += other.outputTokens
+        thinkingTokens += other.thinkingTokens
+        serviceTier = other.serviceTier ?? serviceTier
+    }
+}

@@ -1,0 +1,44 @@
+import HTTP
+import Vocabulary
+
+/// What a request asks for in its header fields, beside its body.
+struct TurnPreferences: Sendable {
+    /// How hard to think, where the body does not say: one of ``efforts``.
+    var effort: String?
+    /// Names of the registered MCP servers to switch on.
+    var mcpServers: [String] = []
+    /// The client whose peculiarities are to be smoothed out.
+    var client: KeyOptions.Client?
+
+    /// The words of `x-effort`, as in OpenAI's `reasoning_effort`.
+    static let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+    /// Reads the fields; `options` are those of the caller's key, which the request may narrow or repeat.
+    init(_ fields: Fields, options: KeyOptions) throws(Refusal) {
+        client = options.client
+        if let word = Self.word(.effort, of: fields) {
+            guard Self.efforts.contains(word) else { throw Self.refusal(.effort, oneOf: Self.efforts) }
+            effort = word
+        }
+        if let word = Self.word(.client, of: fields) {
+            guard let known = KeyOptions.Client(rawValue: word) else {
+                throw Self.refusal(.client, oneOf: KeyOptions.Client.allCases.map(\.rawValue))
+            }
+            client = known
+        }
+        for value in fields.values(of: .mcpServers) {
+            mcpServers += MCPRegistry.split(String(decoding: value, as: UTF8.self))
+        }
+    }
+
+    private static func word(_ name: FieldName, of fields: Fields) -> String? {
+        guard let text = fields.string(of: name)?.lowercased(), !text.isEmpty else { return nil }
+        return text
+    }
+
+    private static func refusal(_ name: FieldName, oneOf words: [String]) -> Refusal {
+        Refusal(
+            .invalidRequest, "The header field \(name) must be one of: \(words.joined(separator: ", ")).",
+            param: name.description)
+    }
+}

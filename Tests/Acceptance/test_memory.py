@@ -1,0 +1,42 @@
+"""What a large request costs in memory: it is held once, whatever is made of it."""
+import json
+
+import pytest
+
+BODY_BYTES = (32 << 20) - 4096
+
+
+def memory(pid, name):
+    """A figure of /proc/PID/status, in bytes."""
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(name + ":"))
+
+
+def image_request(dialect, size):
+    data = "A" * (size - 512)
+    if dialect == "messages":
+        part = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+    elif dialect == "chat/completions":
+        part = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + data}}
+    else:
+        part = {"type": "input_image", "image_url": "data:image/png;base64," + data}
+    text = {"type": "input_text" if dialect == "responses" else "text", "text": "What is it?"}
+    field = "input" if dialect == "responses" else "messages"
+    body = {"model": "sonnet", field: [{"role": "user", "content": [part, text]}]}
+    if dialect == "messages":
+        body["max_tokens"] = 100
+    return json.dumps(body).encode()
+
+
+@pytest.mark.parametrize("dialect", ["messages", "chat/completions", "responses"])
+@pytest.mark.parametrize("http2", [False, True])
+def test_a_body_of_32_mib_needs_at_most_two_and_a_half_times_its_size(make_gateway, standin, dialect, http2):
+    gateway = make_gateway(cli=standin, cli_env=None).ready()
+    body = image_request(dialect, BODY_BYTES)
+    before = memory(gateway.process.pid, "VmRSS")
+    with gateway.http(http2=http2, timeout=60) as client:
+        headers = {"authorization": f"Bearer {gateway.key}", "content-type": "application/json"}
+        response = client.post(f"/v1/{dialect}", content=body, headers=headers)
+    assert response.status_code == 200, response.text
+    peak = memory(gateway.process.pid, "VmHWM")
+    assert peak - before <= 2.5 * len(body), f"{(peak - before) / len(body):.2f} times the body"

@@ -1,0 +1,40 @@
+// modules: Vocabulary Dialects
+// files: Sources/ClaudeCLI/TurnPlan.swift Sources/ClaudeCLI/TurnSettings.swift Sources/ClaudeCLI/ClientTools.swift Sources/ClaudeCLI/RowWriter.swift Sources/ClaudeCLI/CLIFeatures.swift Sources/ClaudeCLI/TaggedHistory.swift Sources/ClaudeCLI/MCPServer.swift
+//
+// A request's body, decoded and planned. What must hold for any input: every row for the CLI is one JSON object on
+// one line, since a line end out of place would make the CLI read a row that nobody wrote.
+import Dialects
+import Vocabulary
+
+/// The first byte chooses the dialect, whether tokens are counted, and whether the CLI lacks something; the rest is the
+/// body.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzPlans(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
+    let bytes = unsafe Array(UnsafeBufferPointer(start: data, count: size))
+    guard let choice = bytes.first else { return 0 }
+    let dialect = Dialect.allCases[Int(choice & 0x3F) % Dialect.allCases.count]
+    let counts = choice >= 0x80
+    let features = choice & 0x40 == 0 ? CLIFeatures.all : CLIFeatures(missing: [.history, .parameters])
+    do throws(Refusal) {
+        let body = Array(bytes.dropFirst())
+        let conversation = try dialect.decode(body, context: RequestContext(countsTokens: counts))
+        let plan =
+            counts
+            ? try TurnPlan(counting: conversation, model: "sonnet", features: features)
+            : try TurnPlan(answering: conversation, model: "sonnet", features: features)
+        check(plan)
+    } catch {
+        precondition(!error.message.isEmpty, "refusals are explained")
+    }
+    return 0
+}
+
+private func check(_ plan: TurnPlan) {
+    for portion in plan.portions {
+        let text = Array(portion.joined())
+        precondition(text.last == 0x0A, "a portion ends with its last row")
+        for row in text.dropLast().split(separator: 0x0A, omittingEmptySubsequences: false) {
+            precondition((try? JSONDocument(parsing: Array(row)))?.root.kind == .object, "a row is one object")
+        }
+    }
+}

@@ -1,0 +1,226 @@
+import ClaudeCLI
+import Glibc
+import HTTP
+import Platform
+import Testing
+import Vocabulary
+
+@testable import Gateway
+
+@Suite("The self-test's result is remembered")
+struct SelfTestMemoryTests {
+    private let identity = CLIIdentity(text: "claude 1.2.3\npath /usr/bin/claude")
+
+    private func report(_ missing: CLIFeature...) -> SelfTestReport { SelfTestReport(.tested(missing: Set(missing))) }
+
+    @Test("what is kept is what is recalled, for the same CLI only")
+    func roundTrip() throws {
+        for report in [report(), report(.history, .tools), report(.plainMentions)] {
+            let bytes = try #require(SelfTestMemory.encode(report, of: identity))
+            let recalled = try #require(SelfTestMemory.decode(bytes, for: identity))
+            #expect(recalled.outcome == report.outcome && recalled.isRemembered)
+            #expect(SelfTestMemory.decode(bytes, for: CLIIdentity(text: "claude 1.2.4")) == nil)
+        }
+    }
+
+    @Test("a file that is cut short or changed anywhere says nothing")
+    func spoilt() throws {
+        let bytes = try #require(SelfTestMemory.encode(report(.history), of: identity))
+        for count in 0..<bytes.count - 1 { #expect(SelfTestMemory.decode(Array(bytes[..<count]), for: identity) == nil) }
+        for index in bytes.indices {
+            for byte in [UInt8(0), 0x58, 0xFF] {
+                var changed = bytes
+                changed[index] = byte
+                #expect(SelfTestMemory.decode(changed, for: identity) == nil, "byte \(index) as \(byte)")
+            }
+        }
+    }
+
+    @Test("a feature that is unknown, missing or told twice spoils the file")
+    func features() throws {
+        let text = String(decoding: try #require(SelfTestMemory.encode(report(), of: identity)), as: UTF8.self)
+        for (old, new) in [
+            ("\"tools\":\"works\",", ""), ("\"tools\":\"works\"", "\"tools\":\"works\",\"tools\":\"missing\""),
+            ("\"tools\":\"works\"", "\"tools\":\"works\",\"wings\":\"works\""), ("\"tools\":\"works\"", "\"tools\":true"),
+            ("\"format\":1", "\"format\":2"),
+        ] {
+            let parts = text.split(separator: old, maxSplits: 1)
+            try #require(parts.count == 2)
+            #expect(SelfTestMemory.decode(Array((parts[0] + new + parts[1]).utf8), for: identity) == nil, "\(new)")
+        }
+    }
+
+    @Test("the file is private and replaced whole; what is not known for good is not kept")
+    func file() throws {
+        let folder = "/tmp/portcullis-self-test-\(getpid())"
+        unsafe mkdir(folder, 0o700)
+        defer { TurnDirectories.remove(state: folder) }
+        let memory = SelfTestMemory(state: folder)
+        #expect(memory.recall(identity) == nil)
+        var unsure = report(.history)
+        unsure.isFinal = false
+        for unkept in [unsure, SelfTestReport(.untested("")), .off] {
+            #expect(!memory.keep(unkept, of: identity) && memory.recall(identity) == nil)
+        }
+        #expect(memory.keep(report(.history), of: identity) && memory.keep(report(.tools), of: identity))
+        #expect(memory.recall(identity)?.outcome == report(.tools).outcome)
+        var status = stat()
+        #expect(unsafe stat(memory.path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+        unsafe chmod(memory.path, 0o666)
+        #expect(memory.recall(identity) == nil, "others could have written it")
+    }
+
+    @Test("another file in the CLI's place is another CLI")
+    func identities() throws {
+        let path = "/tmp/portcullis-cli-\(getpid())"
+        defer { unsafe unlink(path) }
+        let write = { (text: String) in
+            let file = unsafe try #require(fopen(path, "w"))
+            unsafe fputs(text, file)
+            unsafe fclose(file)
+        }
+        #expect(CLIIdentity(path: path, version: "1") == nil)
+        try write("one")
+        let first = try #require(CLIIdentity(path: path, version: "1"))
+        #expect(CLIIdentity(path: path, version: "1") == first && CLIIdentity(path: path, version: "2") != first)
+        try write("longer")
+        #expect(CLIIdentity(path: path, version: "1") != first)
+    }
+}
+
+@Suite("What the self-test found is said and acted upon")
+struct SelfTestReportTests {
+    @Test("one word, the names and the field agree")
+    func words() {
+        let degraded = SelfTestReport(.tested(missing: [.tools, .history]))
+        #expect(degraded.word == "degraded" && degraded.degraded == ["history", "tools"])
+        #expect(degraded.degradedField == "history, tools" && degraded.turnFault == nil)
+        for (report, word) in [
+            (SelfTestReport(.tested(missing: [])), "passed"), (SelfTestReport(.untested("why")), "untested"), (.off, "off"),
+        ] {
+            #expect(report.word == word && report.degradedField == nil && report.turnFault == nil)
+            #expect(report.features == .all)
+        }
+    }
+
+    @Test("without what no answer can do without there are no turns", arguments: CLIFeature.allCases)
+    func essential(feature: CLIFeature) {
+        let report = SelfTestReport(.tested(missing: [feature]))
+        #expect((report.turnFault != nil) == feature.isEssential)
+        #expect(report.turnFault.map { $0.kind == .unavailable && !$0.message.contains("/") } ?? true)
+        #expect(report.lines.count == CLIFeature.allCases.count)
+        #expect(report.lines.filter { $0.contains("MISSING") }.count == 1)
+    }
+}
+
+@Suite("The self-test looks closely")
+struct UpstreamRequestTests {
+    private let expected = JSONFragment(
+        """
+        [{"role":"user","content":[{"type":"text","text":"a"},{"type":"image","source":{"data":"x"}}]},
+        {"role":"assistant","content":[{"type":"text","text":"b"}]}]
+        """)
+
+    private func holds(_ messages: String) throws -> Bool {
+        let document = try JSONDocument(parsing: Array("{\"messages\":\(messages)}".utf8))
+        return UpstreamRequest(document.root).messagesHold(expected)
+    }
+
+    @Test("what the CLI adds about its surroundings does not count")
+    func additions() throws {
+        #expect(
+            try holds(
+                """
+                [{"role":"user","content":[{"type":"text","text":"<system-reminder>today"},{"type":"text","text":"a"},
+                {"type":"image","source":{"data":"x"},"cache_control":{}}]},{"role":"assistant","content":"b"},
+                {"role":"system","content":"surroundings"}]
+                """))
+    }
+
+    @Test(
+        "what is lost, changed, added or out of order does",
+        arguments: [
+            #"[]"#, #"[{"role":"user","content":[{"type":"text","text":"a"}]},{"role":"assistant","content":"b"}]"#,
+            #"[{"role":"assistant","content":"b"},{"role":"user","content":[{"type":"text","text":"a"},{"type":"image","source":{"data":"x"}}]}]"#,
+            #"[{"role":"user","content":[{"type":"image","source":{"data":"x"}},{"type":"text","text":"a"}]},{"role":"assistant","content":"b"}]"#,
+            #"[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image","source":{"data":"y"}}]},{"role":"assistant","content":"b"}]"#,
+            #"[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image","source":{"data":"x"}}]},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]"#,
+            #"[{"role":"user","content":[{"type":"text","text":"a\nb"}]}]"#,
+        ])
+    func losses(messages: String) throws {
+        #expect(try !holds(messages))
+    }
+}
+
+@Suite("The self-test's upstream answers nobody else")
+struct LoopbackUpstreamTests {
+    /// Sends bytes on a connection of its own and returns the answer's first line; the upstream is polled meanwhile.
+    private static func ask(_ upstream: LoopbackUpstream, _ text: String) async -> String {
+        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(number) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = upstream.port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let connected = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else { return "no connection" }
+        let bytes = Array(text.utf8)
+        #expect(unsafe send(number, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
+        var answer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            upstream.poll()
+            let count = unsafe recv(number, &answer, answer.count, Int32(MSG_DONTWAIT))
+            guard count < 0, errno == EAGAIN else {
+                return String(decoding: answer.prefix(max(0, count)).prefix { $0 != 0x0D }, as: UTF8.self)
+            }
+            await upstream.wakeup.wait()
+        }
+    }
+
+    private static func onLoop(_ body: @escaping @Sendable (LoopbackUpstream) async -> Void) async throws {
+        let loop = try #require(TestService.nextLoop())
+        // Unstructured because only a task can be given an executor.
+        try await Task(executorPreference: loop) {
+            let upstream = try LoopbackUpstream(on: loop, waking: Wakeup())
+            defer { upstream.close() }
+            await body(upstream)
+        }.value
+    }
+
+    private static func post(_ path: String, _ body: String) -> String {
+        "POST \(path) HTTP/1.1\r\nhost: x\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
+
+    @Test("a path without a token it gave out is not found and leaves no trace")
+    func strangers() async throws {
+        try await Self.onLoop { upstream in
+            let (token, _) = upstream.open(reply: Array("data".utf8))
+            for path in ["/", "/v1/messages", "/other/v1/messages", "/\(token.dropLast())/v1/messages"] {
+                #expect(await Self.ask(upstream, Self.post(path, "{}")) == "HTTP/1.1 404 Not Found")
+            }
+            #expect(await Self.ask(upstream, "garbage\r\n\r\n") == "")
+            #expect(!upstream.traffic(of: token).isContacted && upstream.traffic(of: "other").questions.isEmpty)
+        }
+    }
+
+    @Test("a turn's own requests are answered and kept apart")
+    func turns() async throws {
+        try await Self.onLoop { upstream in
+            let (first, url) = upstream.open(reply: Array("data".utf8))
+            let (second, _) = upstream.open(reply: [])
+            #expect(url == "http://127.0.0.1:\(upstream.port)/\(first)" && first != second && first.utf8.count > 20)
+            #expect(await Self.ask(upstream, Self.post("/\(first)/v1/messages?beta=true", "{\"a\":1}")) == "HTTP/1.1 200 OK")
+            #expect(await Self.ask(upstream, Self.post("/\(first)/v1/messages/count_tokens", "{}")) == "HTTP/1.1 200 OK")
+            let chunked =
+                "POST /\(first)/v1/messages HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+            #expect(await Self.ask(upstream, chunked) == "HTTP/1.1 200 OK")
+            let traffic = upstream.traffic(of: first)
+            #expect(traffic.questions == [Array("{\"a\":1}".utf8), Array("{}".utf8)] && traffic.counts.count == 1)
+            #expect(!upstream.traffic(of: second).isContacted)
+        }
+    }
+}
