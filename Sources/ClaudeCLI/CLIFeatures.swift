@@ -74,7 +74,7 @@ public struct CLIFeatures: Sendable, Equatable {
         }
         switch conversation.thinking {
         case nil, .disabled: break
-        case .adaptive, .enabled: throw refusal("thinking cannot be passed on", nil)
+        case .adaptive, .betweenTools, .enabled: throw refusal("thinking cannot be passed on", nil)
         }
         switch conversation.toolChoice {
         case .auto, .allowed(_, isRequired: false): break

@@ -1,3 +1,4 @@
+import Glibc
 import Platform
 
 /// How the CLI is started: the same arguments for every turn, and an environment made from nothing.
@@ -10,6 +11,8 @@ public struct Invocation: Sendable {
     public var operatorEnvironment: [String]
     /// The directory of the operator's own login, used where they bring no credential.
     public var loginDirectory: String
+    /// How long the vendor keeps what the CLI has it cache.
+    public let cacheLifetime: CacheLifetime
     /// The most descriptors a child may open.
     public var maxOpenFiles = 1024
 
@@ -22,7 +25,18 @@ public struct Invocation: Sendable {
         self.operatorEnvironment = operatorEnvironment
         let prefix = "CLAUDE_CONFIG_DIR="
         let chosen = operatorEnvironment.last { $0.hasPrefix(prefix) }
-        self.loginDirectory = chosen.map { String($0.dropFirst(prefix.count)) } ?? loginDirectory
+        let directory = chosen.map { String($0.dropFirst(prefix.count)) } ?? loginDirectory
+        self.loginDirectory = directory
+        cacheLifetime = CacheLifetime(
+            operatorEnvironment: operatorEnvironment,
+            isSubscription: Self.isSubscription(operatorEnvironment, directory))
+    }
+
+    /// True where the CLI will ask with a subscription's token: an API key given to it would win.
+    private static func isSubscription(_ environment: [String], _ directory: String) -> Bool {
+        let given = credentials.filter { name in environment.contains { $0.hasPrefix(name + "=") } }
+        guard !given.isEmpty else { return unsafe access(directory + "/.credentials.json", F_OK) == 0 }
+        return given.allSatisfy { $0.hasPrefix("CLAUDE_CODE_OAUTH_") }
     }
 
     /// The arguments; `--allowedTools` names the server of the client's tools.
@@ -54,7 +68,7 @@ public struct Invocation: Sendable {
                 "SHELL=/bin/sh", "TMPDIR=\(directories.temporary)",
                 "CLAUDE_CODE_TMPDIR=\(directories.temporary)",
                 "CLAUDE_CONFIG_DIR=\(configuration)", "CLAUDE_CODE_MAX_RETRIES=\(limits.maxRetries)",
-            ] + Self.switches + (hasServers ? Self.serverSwitches(limits) : [])
+            ] + Self.switches + cacheLifetime.assignments + (hasServers ? Self.serverSwitches(limits) : [])
         // The private directories and the locks are not the operator's to change by accident.
         let names = Set(fixed.map(Self.name))
         return fixed + operatorEnvironment.filter { !names.contains(Self.name(of: $0)) }

@@ -13,6 +13,9 @@ enum ToolSchema {
         if let properties = root["properties"], properties.kind != .object {
             throw refusal(path, "the schema's properties must be an object")
         }
+        if let properties = root["properties"], !properties.members.allSatisfy({ isPropertyName($0.key) }) {
+            throw refusal(path, "names of properties must match ^[a-zA-Z0-9_.-]{1,64}$")
+        }
         if let required = root["required"],
             required.kind != .array || required.elements.contains(where: { $0.kind != .string })
         {
@@ -32,6 +35,20 @@ enum ToolSchema {
             .invalidRequest,
             "tools: the tool \(name.string) cannot be offered to the model: its schema is not valid JSON Schema, "
                 + "or a property's name does not match ^[a-zA-Z0-9_.-]{1,64}$.")
+    }
+
+    /// The names the vendor takes; for others the CLI would leave the tool out.
+    private static func isPropertyName(_ name: JSONText) -> Bool {
+        let bytes = name.hasEscapes ? Array(name.string.utf8)[...] : name.escaped
+        return (1...64).contains(bytes.count)
+            && bytes.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."):
+                    true
+                default: false
+                }
+            }
     }
 
     private static func withType(_ root: JSONValue) -> JSONFragment {

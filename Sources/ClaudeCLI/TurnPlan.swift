@@ -27,12 +27,14 @@ public struct TurnPlan: Sendable {
 
     /// Plans the turn that answers a conversation, for a model the CLI knows by `model`.
     ///
-    /// What a CLI with no more than `features` would answer otherwise than asked is refused.
+    /// What a CLI with no more than `features` would answer otherwise than asked is refused. The end of the history
+    /// is marked to be cached for `cacheLifetime`.
     public init(
         answering conversation: Conversation, model: String, servers: ActiveServers = .none,
-        features: CLIFeatures = .all
+        features: CLIFeatures = .all, cacheLifetime: CacheLifetime = .off
     ) throws(Refusal) {
-        try self.init(conversation, model: model, servers: servers, counts: false, features)
+        try self.init(
+            conversation, model: model, servers: servers, counts: false, features, cacheLifetime)
     }
 
     /// Plans the counting of a conversation's tokens; the model is not asked.
@@ -40,11 +42,12 @@ public struct TurnPlan: Sendable {
         counting conversation: Conversation, model: String, servers: ActiveServers = .none,
         features: CLIFeatures = .all
     ) throws(Refusal) {
-        try self.init(conversation, model: model, servers: servers, counts: true, features)
+        try self.init(conversation, model: model, servers: servers, counts: true, features, .off)
     }
 
     private init(
-        _ conversation: Conversation, model: String, servers: ActiveServers, counts: Bool, _ features: CLIFeatures
+        _ conversation: Conversation, model: String, servers: ActiveServers, counts: Bool,
+        _ features: CLIFeatures, _ cacheLifetime: CacheLifetime
     ) throws(Refusal) {
         self.counts = counts
         self.servers = servers
@@ -70,7 +73,8 @@ public struct TurnPlan: Sendable {
         }
         for (index, message) in messages.enumerated() {
             guard message.role == .user else {
-                try Self.assistant(message.blocks, number: index, &rows)
+                let mark = index == messages.count - 2 ? cacheLifetime.member : nil
+                try Self.assistant(message.blocks, number: index, mark: mark, &rows)
                 continue
             }
             let isLast = index == messages.count - 1
@@ -93,7 +97,9 @@ public struct TurnPlan: Sendable {
             let role: Turn.Role = turn.role == .assistant ? .assistant : .user
             let blocks = turn.role == .system ? turn.blocks.map(instruction) : turn.blocks
             if role == .user, let last = messages.indices.last, messages[last].role == .user {
-                messages[last].blocks += blocks
+                let joined = messages[last].blocks + blocks
+                // The vendor wants results first; a note may have come between two of them.
+                messages[last].blocks = joined.filter(\.isToolResult) + joined.filter { !$0.isToolResult }
             } else {
                 messages.append(Turn(role, blocks))
             }
@@ -159,8 +165,11 @@ public struct TurnPlan: Sendable {
 
     /// Without an id of its own and a model, thinking blocks of the row are dropped by the CLI; so they are when the
     /// model is another than an alias stands for at the moment, which the CLI's own mark for no model is never.
+    ///
+    /// The cache mark has the vendor keep the prefix up to here. The CLI marks the last user message too, but with
+    /// models before 5 puts a text into it that moves on with each request, so that its mark is never met again.
     private static func assistant(
-        _ blocks: [Block], number: Int, _ rows: inout RowWriter
+        _ blocks: [Block], number: Int, mark: StaticString?, _ rows: inout RowWriter
     ) throws(Refusal) {
         rows.beginObject()
         rows.raw("\"type\":\"assistant\"")
@@ -170,7 +179,12 @@ public struct TurnPlan: Sendable {
         rows.string("msg_\(number)")
         rows.raw("\"type\":\"message\",\"role\":\"assistant\",\"model\":\"<synthetic>\"")
         rows.key("content")
-        try content(blocks, &rows)
+        let marked = mark == nil ? nil : blocks.lastIndex(where: \.canBeMarked)
+        rows.beginArray()
+        for (index, block) in blocks.enumerated() {
+            try Self.block(block, mark: index == marked ? mark : nil, &rows)
+        }
+        rows.endArray()
         rows.raw("\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":0,\"output_tokens\":0}")
         rows.endObject()
         rows.endObject()
@@ -189,11 +203,13 @@ public struct TurnPlan: Sendable {
 
     private static func content(_ blocks: [Block], _ rows: inout RowWriter) throws(Refusal) {
         rows.beginArray()
-        for block in blocks { try self.block(block, &rows) }
+        for block in blocks { try self.block(block, mark: nil, &rows) }
         rows.endArray()
     }
 
-    private static func block(_ block: Block, _ rows: inout RowWriter) throws(Refusal) {
+    private static func block(
+        _ block: Block, mark: StaticString?, _ rows: inout RowWriter
+    ) throws(Refusal) {
         switch block {
         case .document(let whole), .other(let whole):
             rows.fragment(whole)
@@ -236,6 +252,7 @@ public struct TurnPlan: Sendable {
             rows.text(data)
         case .document, .other: break
         }
+        if let mark { rows.raw(mark) }
         rows.endObject()
     }
 
@@ -243,5 +260,20 @@ public struct TurnPlan: Sendable {
     private static func uuid(_ number: Int) -> String {
         let digits = String(number, radix: 16)
         return "00000000-0000-4000-8000-" + String(repeating: "0", count: max(0, 12 - digits.count)) + digits
+    }
+}
+
+extension Block {
+    fileprivate var isToolResult: Bool {
+        if case .toolResult = self { true } else { false }
+    }
+
+    /// True for blocks that may bear a cache mark and that the CLI does not drop.
+    fileprivate var canBeMarked: Bool {
+        switch self {
+        case .text(let text): !text.string.allSatisfy(\.isWhitespace)
+        case .toolUse, .toolResult, .image: true
+        case .document, .other, .thinking, .redactedThinking: false
+        }
     }
 }

@@ -38,7 +38,7 @@ struct TurnSettings {
         var json = RowWriter()
         json.beginObject()
         sampling(conversation.sampling, &json)
-        thinking(conversation.thinking, &json)
+        thinking(conversation.thinking, conversation.thinkingDisplay, &json)
         output(conversation.outputFormat, &json)
         tools.writeChoice(to: &json)
         json.endObject()
@@ -133,20 +133,29 @@ struct TurnSettings {
     }
 
     /// The CLI is started with thinking switched off; what is asked for overrides that.
-    private static func thinking(_ thinking: Thinking?, _ json: inout RowWriter) {
+    private static func thinking(
+        _ thinking: Thinking?, _ display: ThinkingDisplay?, _ json: inout RowWriter
+    ) {
+        // Not said to the vendor: what can be switched off is, and the newest models, of which nothing else can
+        // be had, refuse the word.
+        guard let thinking, thinking != .disabled else { return }
+        json.key("thinking")
+        json.beginObject()
         switch thinking {
-        case nil, .disabled: return
-        case .adaptive:
-            json.key("thinking")
-            json.raw("{\"type\":\"adaptive\"}")
+        case .disabled: break
+        case .betweenTools: json.raw("\"type\":\"between_tools\"")
+        case .adaptive: json.raw("\"type\":\"adaptive\"")
         case .enabled(let budget):
-            json.key("thinking")
-            json.beginObject()
             json.raw("\"type\":\"enabled\"")
             json.key("budget_tokens")
             json.integer(budget)
-            json.endObject()
         }
+        switch (thinking, display) {
+        case (.adaptive, .summarized), (.enabled, .summarized): json.raw("\"display\":\"summarized\"")
+        case (.adaptive, .omitted), (.enabled, .omitted): json.raw("\"display\":\"omitted\"")
+        default: break
+        }
+        json.endObject()
     }
 
     private static func output(_ format: OutputFormat?, _ json: inout RowWriter) {

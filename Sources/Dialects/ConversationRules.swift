@@ -22,14 +22,6 @@ extension Conversation {
         system.removeAll { $0.isEmpty }
     }
 
-    /// Gives up thinking that an OpenAI client asked for together with a forced tool call: the vendor refuses
-    /// the two together, and the call is what the client cannot do without.
-    mutating func preferForcedTool(over name: StaticString) {
-        guard toolChoice.forcesCall, thinking == .adaptive else { return }
-        thinking = .disabled
-        ignore(name)
-    }
-
     private func checkEnd(_ field: String) throws(Refusal) {
         guard let last = turns.last(where: { $0.role != .system }) else {
             throw Refusal(.invalidRequest, "\(field): at least one user message is required", param: field)

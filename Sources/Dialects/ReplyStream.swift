@@ -118,7 +118,7 @@ extension Conversation {
     var showsThinking: Bool {
         switch thinking {
         case .none, .disabled: false
-        case .adaptive, .enabled: true
+        case .adaptive, .betweenTools, .enabled: true
         }
     }
 }

@@ -77,11 +77,10 @@ enum RequestFields {
 
     /// OpenAI's words for effort: anything but `none` also asks for thinking.
     static func effort(_ value: JSONValue, into conversation: inout Conversation) throws(Refusal) {
-        switch try word(value, of: ["none", "minimal", "low", "medium", "high", "xhigh", "max"]) {
-        case "none": conversation.thinking = .disabled
-        case "minimal": (conversation.effort, conversation.thinking) = ("low", .adaptive)
-        case let effort: (conversation.effort, conversation.thinking) = (effort, .adaptive)
-        }
+        let effort = try word(value, of: ["none", "minimal", "low", "medium", "high", "xhigh", "max"])
+        guard effort != "none" else { return conversation.thinking = .disabled }
+        conversation.effort = effort == "minimal" ? "low" : effort
+        conversation.think()
     }
 
     /// Notes parameters that are set and cannot be honoured; their harmless values are not worth a word.

@@ -136,6 +136,8 @@ public struct Sampling: Sendable, Equatable {
 /// What the client asked about thinking.
 public enum Thinking: Sendable, Equatable {
     case disabled, adaptive
+    /// Only between calls of tools.
+    case betweenTools
     /// At most this many tokens.
     case enabled(budgetTokens: Int)
 }

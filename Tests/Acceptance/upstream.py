@@ -18,6 +18,7 @@ It answers as a marker line in the newest user text says, and remembers every re
     midstream-error       three deltas, then an `error` event
     drop                  three deltas, then the connection closes
     hang                  nothing at all until the caller leaves
+    script:NAME           the events that a test has put under that name into `Upstream.scripts`
     call:NAME:JSON        a call of that tool; all such lines together, after the text of a `say` line, and with
                           the fields of an `account` line
     again:N:NAME          a short text and a call of that tool in each of the first N answers of a turn
@@ -37,7 +38,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 MARKER = re.compile(
     r"^(say|slow|long|delay|stop|empty|usage|status|flaky|too-long|no-credit|limit|late-limit|account|midstream-error|drop"
-    r"|hang|call|again)(?::(.*))?$",
+    r"|hang|call|again|script)(?::(.*))?$",
     re.MULTILINE,
 )
 ERROR_TYPES = {
@@ -96,6 +97,7 @@ class Answer:
     headers: dict = dataclasses.field(default_factory=dict)
     message: str = ""
     breaks: str = ""
+    script: str = ""
     calls: list = dataclasses.field(default_factory=list)
 
     def blocks(self, serial):
@@ -214,6 +216,8 @@ def answer_for(body, earlier=lambda: 0):
         return Answer(pieces=["one ", "two ", "three "], breaks=name)
     if name == "hang":
         return Answer(silence=3600)
+    if name == "script":
+        return Answer(script=argument)
     return Answer()
 
 
@@ -340,6 +344,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, text)
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
+        if answer.script:
+            for event in self.server.scripts[answer.script]:
+                self.event(event["type"], **{key: value for key, value in event.items() if key != "type"})
+            return self.chunk(b"")
         opening = whole_message(body, answer)
         opening.update(content=[], stop_reason=None, usage={**answer.usage(), "output_tokens": 1})
         self.event("message_start", message=opening)
@@ -420,6 +428,7 @@ class Upstream(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self._lock = threading.Lock()
         self._recorded = []
+        self.scripts = {}
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, daemon=True).start()

@@ -24,7 +24,7 @@ struct InvocationTests {
                 "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK",
                 "CLAUDE_CODE_DISABLE_REFUSAL_RETRY", "CLAUDE_CODE_DISABLE_REFUSAL_FALLBACK",
                 "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP", "CLAUDE_CODE_DISABLE_FILE_MENTIONS",
-                "CLAUDE_CODE_DISABLE_THINKING", "HTTPS_PROXY", "ANTHROPIC_API_KEY",
+                "CLAUDE_CODE_DISABLE_THINKING", "CLAUDE_CODE_PROMPT_CACHE_TTL", "HTTPS_PROXY", "ANTHROPIC_API_KEY",
             ])
     }
 
@@ -38,6 +38,42 @@ struct InvocationTests {
         #expect(configuration(["CLAUDE_CONFIG_DIR=/other"]) == "CLAUDE_CONFIG_DIR=/other")
         #expect(configuration(["CLAUDE_CODE_OAUTH_TOKEN=t"]) == "CLAUDE_CONFIG_DIR=/state/turns/0/config")
         #expect(configuration(["ANTHROPIC_API_KEY=k"]) == "CLAUDE_CONFIG_DIR=/state/turns/0/config")
+    }
+
+    @Test(
+        "cached prefixes live as long as the CLI's own would",
+        arguments: [
+            (["CLAUDE_CODE_OAUTH_TOKEN=t"], CacheLifetime.oneHour),
+            (["ANTHROPIC_API_KEY=k"], .fiveMinutes),
+            (["ANTHROPIC_API_KEY=k", "CLAUDE_CODE_OAUTH_TOKEN=t"], .fiveMinutes),
+            (["ANTHROPIC_API_KEY=k", "ENABLE_PROMPT_CACHING_1H=1"], .oneHour),
+            (["CLAUDE_CODE_OAUTH_TOKEN=t", "CLAUDE_CODE_PROMPT_CACHE_TTL=5m"], .fiveMinutes),
+            (["CLAUDE_CODE_OAUTH_TOKEN=t", "CLAUDE_CODE_PROMPT_CACHE_TTL=2d"], .off),
+            (["CLAUDE_CODE_OAUTH_TOKEN=t", "DISABLE_PROMPT_CACHING_HAIKU=1"], .off),
+            (["CLAUDE_CODE_OAUTH_TOKEN=t", "FORCE_PROMPT_CACHING_5M=1"], .off),
+            ([], .fiveMinutes),
+        ])
+    func cacheLifetime(environment: [String], expected: CacheLifetime) {
+        let invocation = Invocation(
+            path: "/c", operatorEnvironment: environment, loginDirectory: "/nonexistent")
+        #expect(invocation.cacheLifetime == expected)
+        let told = invocation.environment(in: directory, limits: CLILimits()).filter {
+            $0.hasPrefix("CLAUDE_CODE_PROMPT_CACHE_TTL=")
+        }
+        #expect(told.count <= 1)
+        if let value = ["CLAUDE_CODE_PROMPT_CACHE_TTL=5m", "CLAUDE_CODE_PROMPT_CACHE_TTL=1h"].first(where: told.contains) {
+            #expect(value.hasSuffix(expected == .oneHour ? "1h" : "5m"))
+        } else {
+            #expect(expected == .off)
+        }
+    }
+
+    @Test("a directory with a subscription's login has its prefixes kept for an hour")
+    func subscription() {
+        let login = Harness.directory()
+        touch(login + "/.credentials.json")
+        let invocation = Invocation(path: "/c", operatorEnvironment: [], loginDirectory: login)
+        #expect(invocation.cacheLifetime == .oneHour)
     }
 
     @Test("directories are handed out lowest first and empty, and links are not followed")

@@ -73,6 +73,25 @@ struct TurnPlanTests {
             ])
     }
 
+    @Test("the last block of the history that may be marked is marked, and no other")
+    func cacheMark() throws {
+        let history = conversation([
+            Turn(.user, [.text("q1")]), Turn(.assistant, [.text("a1")]), Turn(.user, [.text("q2")]),
+            Turn(.assistant, [.text("a2"), .text(" "), .thinking("hm", signature: "s")]), Turn(.user, [.text("q3")]),
+        ])
+        func text(_ conversation: Conversation, _ lifetime: CacheLifetime) throws -> String {
+            let plan = try TurnPlan(answering: conversation, model: "m", cacheLifetime: lifetime)
+            return String(decoding: plan.portions.joined().joined(), as: UTF8.self)
+        }
+        let hour = #"{"type":"text","text":"a2","cache_control":{"type":"ephemeral","ttl":"1h"}}"#
+        let marked = try text(history, .oneHour)
+        #expect(marked.contains(hour))
+        #expect(marked.split(separator: "cache_control").count == 2)
+        #expect(try text(history, .fiveMinutes).contains(#""a2","cache_control":{"type":"ephemeral"}}"#))
+        #expect(try !text(history, .off).contains("cache_control"))
+        #expect(try !text(conversation([Turn(.user, [.text("q")])]), .oneHour).contains("cache_control"))
+    }
+
     @Test("counting asks no question")
     func counting() throws {
         let rows = try portions(conversation([Turn(.user, [.text("q")])]), counts: true)
@@ -87,6 +106,8 @@ struct TurnPlanTests {
         conversation.sampling.maxTokens = 7
         conversation.sampling.temperature = JSONFragment("0.50")
         conversation.sampling.stopSequences = ["\n\n"]
+        conversation.thinking = .disabled
+        #expect(try TurnSettings(conversation, model: "m").extraBody.firstRange(of: Array("thinking".utf8)) == nil)
         conversation.thinking = .enabled(budgetTokens: 1024)
         conversation.outputFormat = .jsonSchema(JSONFragment("{\"type\":\"object\"}"))
         let settings = try TurnSettings(conversation, model: "m")
@@ -96,6 +117,20 @@ struct TurnPlanTests {
         )
         let row = try portions(conversation)[0][1]
         #expect(row.contains(#""CLAUDE_CODE_EXTRA_BODY":"{\"max_tokens\":7,"#))
+    }
+
+    @Test(
+        "thinking reaches the extra body as it was asked for",
+        arguments: [
+            (.betweenTools, .omitted, #"{"type":"between_tools"}"#),
+            (.adaptive, .summarized, #"{"type":"adaptive","display":"summarized"}"#),
+            (.enabled(budgetTokens: 2000), .omitted, #"{"type":"enabled","budget_tokens":2000,"display":"omitted"}"#),
+        ] as [(Thinking, ThinkingDisplay?, String)])
+    func thinkingBody(thinking: Thinking, display: ThinkingDisplay?, expected: String) throws {
+        var conversation = conversation([Turn(.user, [.text("q")])])
+        (conversation.thinking, conversation.thinkingDisplay) = (thinking, display)
+        let settings = try TurnSettings(conversation, model: "m")
+        #expect(String(decoding: settings.extraBody, as: UTF8.self) == #"{"thinking":"# + expected + "}")
     }
 
     @Test("tools are declared once and held open; the choice goes with the body")
@@ -143,6 +178,10 @@ struct TurnPlanTests {
         #expect(refusal { $0.tools = [tool("ToolSearch", object)] } == nil)
         #expect(refusal { $0.tools = [tool("a", JSONFragment("{}"))] } == nil)
         #expect(refusal { $0.tools = [tool("a", JSONFragment("{\"type\":\"string\"}"))] } == "tools[0]")
+        let odd = JSONFragment(#"{"type":"object","properties":{"a.b_-9":{},"gr\u00f6\u00dfe":{}}}"#)
+        #expect(refusal { $0.tools = [tool("a", odd)] } == "tools[0]")
+        let plain = JSONFragment(#"{"type":"object","properties":{"a.b_-9":{}},"$defs":{"a b":{}}}"#)
+        #expect(refusal { $0.tools = [tool("a", plain)] } == nil)
         #expect(refusal { $0.toolChoice = .any } == "tool_choice")
         #expect(refusal { $0.toolChoice = .named("a") } == "tool_choice")
     }

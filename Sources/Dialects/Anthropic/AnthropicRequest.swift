@@ -137,9 +137,7 @@ enum AnthropicRequest {
             let budget = try thinking.required("budget_tokens").requireInteger(in: 1024...Int(Int32.max))
             conversation.thinking = .enabled(budgetTokens: budget)
         case "disabled": conversation.thinking = .disabled
-        case "between_tools":
-            conversation.thinking = .adaptive
-            conversation.ignore("thinking.type")
+        case "between_tools": conversation.thinking = .betweenTools
         default: conversation.thinking = .adaptive
         }
         guard let display = thinking.optional("display") else { return }

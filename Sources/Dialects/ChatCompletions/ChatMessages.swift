@@ -10,16 +10,15 @@ enum ChatMessages {
         var turns: [Turn] = []
         var count = 0
         var previousIsTool = false
+        var functions = FunctionCalls()
         for message in list.elements {
             count += 1
-            let role = try message.expect(.object).required("role")
-            if message.optional("name") != nil { conversation.ignore("messages.name") }
-            let isTool: Bool
-            switch try RequestFields.word(
-                role,
+            let role = try RequestFields.word(
+                message.expect(.object).required("role"),
                 of: ["system", "developer", "user", "assistant", "tool", "function"]
             )
-            {
+            let isTool: Bool
+            switch role {
             case "system", "developer":
                 isTool = false
                 try instruct(message, &turns, &conversation)
@@ -28,19 +27,18 @@ enum ChatMessages {
                 turns.append(Turn(.user, try user(message.required("content"))))
             case "assistant":
                 isTool = false
-                turns.append(Turn(.assistant, try assistant(message)))
-            case "tool":
+                turns.append(Turn(.assistant, try assistant(message, &functions)))
+            default:
                 isTool = true
-                let result = try toolResult(message)
+                let result = role == "tool" ? try toolResult(message) : try functions.result(message)
                 // Results of parallel calls belong to one message, as the vendor demands.
                 if previousIsTool {
                     turns[turns.count - 1].blocks.append(result)
                 } else {
                     turns.append(Turn(.user, [result]))
                 }
-            default:
-                throw role.invalid("function messages are not supported; use tool messages")
             }
+            if role != "function", message.optional("name") != nil { conversation.ignore("messages.name") }
             previousIsTool = isTool
         }
         guard count > 0 else { throw list.invalid("at least one message is required") }
@@ -79,7 +77,7 @@ enum ChatMessages {
         return texts
     }
 
-    private static func user(_ content: JSONValue) throws(Refusal) -> [Block] {
+    fileprivate static func user(_ content: JSONValue) throws(Refusal) -> [Block] {
         if let text = content.text { return text.isEmpty ? [] : [.text(text)] }
         guard content.kind == .array else { throw content.wrongType("string or array") }
         var blocks: [Block] = []
@@ -110,12 +108,14 @@ enum ChatMessages {
         return try Attachment.file(data: file.required("file_data"), name: name)
     }
 
-    private static func assistant(_ message: JSONValue) throws(Refusal) -> [Block] {
+    private static func assistant(
+        _ message: JSONValue, _ functions: inout FunctionCalls
+    ) throws(Refusal) -> [Block] {
         var blocks: [Block] = []
         if let content = message.optional("content") { blocks = try texts(content).map(Block.text) }
         if let refusal = message.optional("refusal") { blocks.append(.text(try refusal.requireText())) }
         if let call = message.optional("function_call") {
-            throw call.invalid("is not supported; use tool_calls")
+            blocks.append(try functions.call(call.expect(.object)))
         }
         for call in try RequestFields.list(message, "tool_calls") {
             let type = try call.expect(.object).optional("type")
@@ -134,7 +134,7 @@ enum ChatMessages {
         return blocks
     }
 
-    private static func arguments(_ function: JSONValue) throws(Refusal) -> JSONFragment {
+    fileprivate static func arguments(_ function: JSONValue) throws(Refusal) -> JSONFragment {
         guard let value = function.optional("arguments") else { return JSONFragment("{}") }
         if value.kind == .object { return value.fragment }
         return Fragments.arguments(try value.requireText())
@@ -147,4 +147,26 @@ enum ChatMessages {
         }
         return .toolResult(id: id, content: try user(content), isError: false)
     }
+}
+
+/// Calls in the dialect's older form, which have no ids: a function's message answers the last call.
+private struct FunctionCalls {
+    private var count = 0
+
+    mutating func call(_ call: JSONValue) throws(Refusal) -> Block {
+        count += 1
+        return .toolUse(
+            id: id,
+            name: try call.required("name").requireText(),
+            input: try ChatMessages.arguments(call)
+        )
+    }
+
+    func result(_ message: JSONValue) throws(Refusal) -> Block {
+        _ = try message.required("name").requireText()
+        let content = try message.optional("content").map(ChatMessages.user) ?? []
+        return .toolResult(id: id, content: content, isError: false)
+    }
+
+    private var id: JSONText { JSONText("call_function_\(count)") }
 }

@@ -12,7 +12,7 @@ enum ChatRequest {
         try tools(root, into: &conversation)
         if let effort = root.optional("reasoning_effort") {
             try RequestFields.effort(effort, into: &conversation)
-            conversation.preferForcedTool(over: "reasoning_effort")
+            conversation.settleThinking(askedBy: "reasoning_effort")
         }
         try format(root, into: &conversation)
         conversation.streams = try RequestFields.flag(root, "stream")

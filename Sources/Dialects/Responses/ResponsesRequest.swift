@@ -103,12 +103,12 @@ enum ResponsesRequest {
         guard let reasoning = try root.optional("reasoning")?.expect(.object) else { return }
         if let summary = reasoning.optional("summary") {
             _ = try RequestFields.word(summary, of: ["auto", "concise", "detailed"])
-            conversation.thinking = .adaptive
+            conversation.think()
         }
         if let effort = reasoning.optional("effort") {
             try RequestFields.effort(effort, into: &conversation)
         }
-        conversation.preferForcedTool(over: "reasoning")
+        conversation.settleThinking(askedBy: "reasoning")
     }
 
     private static func format(

@@ -138,12 +138,14 @@ struct Exchange {
             plan =
                 countsTokens
                 ? try TurnPlan(counting: conversation, model: model, servers: servers, features: features)
-                : try TurnPlan(answering: conversation, model: model, servers: servers, features: features)
+                : try TurnPlan(
+                    answering: conversation, model: model, servers: servers, features: features,
+                    cacheLifetime: context.snapshot.supply.invocation.cacheLifetime)
         } catch {
             throw .refusal(error)
         }
         do throws(Fault) {
-            if turn.purpose == .answer { try context.checkQuota(model: model) }
+            if !countsTokens { try context.checkQuota(model: model) }
             let process = try context.snapshot.supply.obtain(on: connection.loop, waking: channel.wakeup)
             process.begin(plan)
             return process

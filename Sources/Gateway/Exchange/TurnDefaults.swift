@@ -20,7 +20,7 @@ struct TurnDefaults {
             effortName = "x-effort"
         }
         if conversation.effort == nil { conversation.effort = models.defaultEffort }
-        if conversation.thinking == nil, models.enablesThinking, canThink { think(&conversation, asked: "thinking") }
+        if conversation.thinking == nil, models.enablesThinking, canThink { thinkByDefault(&conversation) }
         conversation.fit(ModelAbilities(of: model), effortName: effortName)
         if !isOwnWish { Self.leaveOutSampling(of: &conversation) }
         if preferences.client == .openclaw { OpenClaw.adapt(&conversation) }
@@ -36,10 +36,18 @@ struct TurnDefaults {
         if conversation.thinking == nil { think(&conversation, asked: "x-effort") }
     }
 
+    /// What the operator presets gives way to all that the request itself says.
+    private func thinkByDefault(_ conversation: inout Conversation) {
+        if conversation.toolChoice.forcesCall { return think(&conversation, asked: "thinking") }
+        conversation.thinkByDefault(in: dialect)
+    }
+
     /// The vendor refuses thinking together with a forced call; the call is what a client cannot do without.
     private func think(_ conversation: inout Conversation, asked name: String) {
         conversation.thinking = conversation.toolChoice.forcesCall ? .disabled : .adaptive
-        if conversation.toolChoice.forcesCall { Self.note(name, in: &conversation) }
+        if conversation.toolChoice.forcesCall { return Self.note(name, in: &conversation) }
+        // Without being asked newer models would not show OpenAI's clients what they think.
+        if dialect != .anthropic { conversation.thinkingDisplay = .summarized }
     }
 
     /// The vendor refuses thinking together with a temperature but 1, any `top_k`, or a `top_p` below 0.95.
