@@ -15,7 +15,7 @@ struct CLIEventTests {
         "lines of kinds nobody needs are passed over",
         arguments: [
             "{}", "{\"type\":\"novelty\",\"event\":\"ui.render\",\"message\":7,\"usage\":null}",
-            "{\"type\":\"system\",\"subtype\":\"init\",\"cwd\":\"/x\"}", "{\"type\":7}",
+            "{\"type\":\"system\",\"subtype\":\"notice\",\"cwd\":\"/x\"}", "{\"type\":7}",
             "{\"type\":\"stream_event\",\"event\":{\"type\":\"ping\"}}",
             "{\"type\":\"stream_event\",\"event\":{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{}}}",
             "{\"type\":\"assistant\",\"message\":{\"model\":\"claude-x\",\"content\":[]}}",

@@ -157,7 +157,8 @@ private final class LoopbackClient {
         do throws(HTTPFault) {
             while !isOver {
                 if request == nil {
-                    guard let (head, consumed) = try decoder.decode(input.span) else { break }
+                    let received = input
+                    guard let (head, consumed) = try decoder.decode(received.span) else { break }
                     input.removeFirst(consumed)
                     request = head
                     chunks = ChunkedDecoder()
@@ -188,9 +189,10 @@ private final class LoopbackClient {
         case .chunked:
             var position = 0
             defer { input.removeFirst(position) }
+            let received = input
             while true {
-                switch try chunks.next(in: input.span, at: &position) {
-                case .data(let range): body.append(contentsOf: input[range])
+                switch try chunks.next(in: received.span, at: &position) {
+                case .data(let range): body.append(contentsOf: received[range])
                 case .needsMore: return false
                 case .finished: return true
                 }
@@ -207,8 +209,9 @@ private final class LoopbackClient {
     }
 
     private func write() {
-        while readiness.isWritable, written < output.count, !isOver {
-            switch socket.write(output.span.extracting(written..<output.count)) {
+        let bytes = output
+        while readiness.isWritable, written < bytes.count, !isOver {
+            switch socket.write(bytes.span.extracting(written..<bytes.count)) {
             case .bytes(let count): written += count
             case .wouldBlock: readiness.writeWouldBlock()
             case .end, .failed: isOver = true

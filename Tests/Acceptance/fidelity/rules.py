@@ -295,11 +295,11 @@ def openai_effort(effort, wanted, request, summary=None):
 
 
 def budget_of(model, effort, limit):
-    """Models before 4.6 know no adaptive thinking: they are given a budget, which stays below the limit."""
+    """Models before 4.6 know no adaptive thinking: they are given a budget, at most half of the limit."""
     if not any(name in model for name in ("-4-5", "-4-1", "-4-2", "-3-7")):
         return None
-    budget = {"low": 4096, "medium": 12000}.get(effort, 24000)
-    return min(budget, limit - 1) if limit else budget
+    budget = {"low": 4096, "medium": 10_000, "xhigh": 31_999, "max": 31_999}.get(effort, 16_000)
+    return min(budget, (limit or 32_000) // 2)
 
 
 def answer_format(given, wrapped, config, system):
