@@ -17,6 +17,8 @@ IDENTITY = "You are a Claude agent, built on Anthropic's Claude Agent SDK."
 BILLING = "x-anthropic-billing-header:"
 JSON_OBJECT_RULE = "Answer with one JSON object and nothing else, without a code fence."
 OWN_FIELDS = {"model", "messages", "system", "tools", "stream", "metadata"}
+# The fewest tokens of thinking that a vendor takes.
+LEAST_BUDGET = 1024
 WITHOUT_EFFORT = ("sonnet-4-5", "haiku-4-5")
 PARAMETERS = {
     "max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "service_tier", "thinking", "tool_choice",
@@ -285,6 +287,9 @@ def openai_effort(effort, wanted, request, summary=None):
     elif effort or summary:
         limit = wanted.get("max_tokens") or request.get("max_tokens")
         budget = budget_of(request["model"], config.get("effort"), limit)
+        if budget is not None and budget < LEAST_BUDGET:
+            wanted["thinking"] = {"type": "disabled"}
+            return {} if any(name in request["model"] for name in WITHOUT_EFFORT) else config
         kind = {"type": "enabled", "budget_tokens": budget} if budget else {"type": "adaptive"}
         wanted["thinking"] = {**kind, "display": "summarized"}
         if wanted.get("temperature") != 1:
