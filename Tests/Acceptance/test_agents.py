@@ -206,7 +206,8 @@ def test_an_older_model_thinks_with_a_budget(gateway, upstream, nonce):
 def test_a_budget_stays_below_the_limit(gateway, upstream, nonce):
     chat = {"path": "/v1/chat/completions", "reasoning_effort": "max", "model": "claude-sonnet-4-5"}
     body, _ = asked(gateway, upstream, nonce + "1", max_tokens=4000, **chat)
-    assert body["thinking"] == {"type": "enabled", "budget_tokens": 2000} and body["max_tokens"] == 4000
+    assert body["thinking"] == {"type": "enabled", "budget_tokens": 2000, "display": "summarized"}
+    assert body["max_tokens"] == 4000
     body, ignored = asked(gateway, upstream, nonce + "2", max_tokens=1500, **chat)
     assert "thinking" not in body or body["thinking"]["type"] == "disabled"
     assert "thinking" in ignored and "reasoning_effort" in ignored
