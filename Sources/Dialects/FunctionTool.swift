@@ -11,25 +11,9 @@ enum FunctionTool {
         return Tool(
             name: try function.required("name").requireText(),
             description: try function.optional("description")?.requireText(),
-            schema: try function.optional("parameters").map(schema)
+            schema: try function.optional("parameters")?.expect(.object).fragment
                 ?? JSONFragment("{\"type\":\"object\",\"properties\":{}}")
         )
-    }
-
-    /// The schema as it stands. Arguments are always an object, so that some clients leave that away; the
-    /// vendor does not.
-    private static func schema(_ value: JSONValue) throws(Refusal) -> JSONFragment {
-        guard try value.expect(.object).optional("type") == nil else { return value.fragment }
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.raw("\"type\":\"object\"")
-        for (key, member) in value.members where !key.matches("type") {
-            writer.key(key)
-            writer.fragment(member.fragment)
-        }
-        if value["properties"] == nil { writer.raw("\"properties\":{}") }
-        writer.endObject()
-        return JSONFragment(validated: writer.bytes[...])
     }
 
     /// A tool choice that is a word.

@@ -71,11 +71,4 @@ struct ThinkingRuleTests {
                 == [.toolResult(id: "call_function_2", content: [.text("r2")], isError: false)])
         #expect(conversation.ignored.isEmpty)
     }
-
-    @Test("parameters without a type are an object's")
-    func parameters() throws {
-        let tools = #""tools":[{"type":"function","function":{"name":"f","parameters":{"required":[]}}}]"#
-        let schema = try decode(tools).tools[0].schema
-        #expect(String(decoding: schema.bytes, as: UTF8.self) == #"{"type":"object","required":[],"properties":{}}"#)
-    }
 }
