@@ -20,7 +20,8 @@ public final class Ledger: Sendable {
 
     private let writes: JobQueue<Write>
     private let reads: JobQueue<@Sendable (ResponseReader) -> Void>
-    private let threads: [LedgerThread]
+    private let writing: LedgerThread
+    private let reading: LedgerThread
 
     /// Opens the file, makes it with mode 0600 where there is none, and checks it whole.
     public init(path: String) throws(LedgerFault) {
@@ -31,14 +32,12 @@ public final class Ledger: Sendable {
         let writes = JobQueue<Write>()
         let reads = JobQueue<@Sendable (ResponseReader) -> Void>()
         (self.writes, self.reads) = (writes, reads)
-        threads = [
-            try LedgerThread { Self.write(writer.value, writes) },
-            try LedgerThread {
-                while let jobs = reads.take(1, isPatient: true) {
-                    for job in jobs { job(reader.value) }
-                }
-            },
-        ]
+        writing = try LedgerThread { Self.write(writer.value, writes) }
+        reading = try LedgerThread {
+            while let jobs = reads.take(1, isPatient: true) {
+                for job in jobs { job(reader.value) }
+            }
+        }
     }
 
     /// What only one thread uses after it has been handed over.
@@ -52,9 +51,12 @@ public final class Ledger: Sendable {
 
     /// Does what was asked before, ends both threads and waits for them. What is asked afterwards is `.closed`.
     public func close() {
-        writes.close()
+        // The reader goes first: two connections that close at once each take the other for one that stays, and
+        // neither brings the log into the file.
         reads.close()
-        for thread in threads { thread.join() }
+        reading.join()
+        writes.close()
+        writing.join()
     }
 
     // MARK: - Writing

@@ -1,11 +1,12 @@
 """The service manager is told the truth: ready, reloading, stopping, alive."""
 import signal
 import socket
+import sys
 import threading
 
 import pytest
 
-from harness import eventually
+from harness import eventually, free_port
 
 
 class Manager:
@@ -75,3 +76,48 @@ def test_it_is_not_ready_when_it_cannot_start(make_gateway, manager):
 
 def test_an_unreachable_manager_does_no_harm(make_gateway, tmp_path):
     make_gateway(env={"NOTIFY_SOCKET": str(tmp_path / "nobody")}).ready()
+
+
+# Stands for the socket unit: makes descriptor 3, says whose it is, and becomes the service.
+SOCKET_UNIT = """
+import os, socket, sys
+kind, port, pid, *service = sys.argv[1:]
+if kind != "file":
+    made = socket.create_server(("0.0.0.0" if kind == "open" else "127.0.0.1", int(port)))
+    os.dup2(made.fileno(), 3)
+else:
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=pid or str(os.getpid()))
+os.execv(service[0], service)
+"""
+
+
+def started_by_a_socket_unit(gateway, kind, port="0", pid=""):
+    gateway.arguments = [sys.executable, "-c", SOCKET_UNIT, kind, str(port), pid, *gateway.arguments]
+    return gateway
+
+
+def test_it_serves_on_the_sockets_of_a_socket_unit(make_gateway):
+    elsewhere = f"127.0.0.1:{free_port()}"
+    gateway = make_gateway()
+    served = gateway.port
+    gateway.arguments[gateway.arguments.index(f"127.0.0.1:{served}")] = elsewhere
+    started_by_a_socket_unit(gateway, "local", served).ready()
+    with pytest.raises(OSError):
+        socket.create_connection(elsewhere.split(":"), timeout=5)
+    assert "inherited sockets" in gateway.log()
+
+
+@pytest.mark.parametrize(
+    "kind, pid, fault",
+    [
+        ("file", "", "LISTEN_FDS: descriptor 3 is no listening stream socket"),
+        ("open", "", "LISTEN: the inherited socket 3 reaches beyond this machine"),
+        ("local", "1", "LISTEN_PID: the sockets are another process's"),
+    ],
+)
+def test_sockets_it_must_not_serve_on_are_refused(make_gateway, kind, pid, fault):
+    gateway = started_by_a_socket_unit(make_gateway(tls=False), kind, pid=pid).start()
+    assert gateway.process.wait(20) == 78
+    assert fault in gateway.log()

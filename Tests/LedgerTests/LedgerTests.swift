@@ -237,6 +237,17 @@ struct LedgerFileTests {
         #expect(try await ledger.items("b") == #""a?","a!","b?","b!""#)
     }
 
+    @Test("closed, it is one file with all that was in the log")
+    func closesWhole() async throws {
+        for _ in 0..<50 {
+            let folder = try Folder()
+            let ledger = try Ledger(path: folder.file)
+            #expect(await ledger.store(response("a")) == nil)
+            ledger.close()
+            #expect(folder.names == ["ledger.sqlite"])
+        }
+    }
+
     @Test("nobody else can read it")
     func modes() async throws {
         let folder = try Folder()

@@ -28,14 +28,8 @@ struct ProcessWideTests {
             let manager = try FakeManager()
             unsafe setenv("WATCHDOG_USEC", "20000000", 1)
             unsafe setenv("WATCHDOG_PID", "\(getpid())", 1)
-            unsafe setenv("LISTEN_FDS", "2", 1)
-            unsafe setenv("LISTEN_PID", "\(getpid())", 1)
-            // Marked close-on-exec by sd_listen_fds, so they have to exist; whose they are does not matter.
-            for number in [3, 4] as [Int32] where fcntl(number, F_GETFD) < 0 { _ = dup2(2, number) }
             let systemd = Systemd()
             #expect(systemd.watchdogInterval == Milliseconds(10_000))
-            #expect(systemd.inheritedSockets == [3, 4])
-            #expect(!Systemd.isListeningSocket(3))
             systemd.reloading()
             systemd.ready(status: "serving")
             systemd.reloading()
