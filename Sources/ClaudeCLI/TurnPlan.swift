@@ -264,10 +264,6 @@ public struct TurnPlan: Sendable {
 }
 
 extension Block {
-    fileprivate var isToolResult: Bool {
-        if case .toolResult = self { true } else { false }
-    }
-
     /// True for blocks that may bear a cache mark and that the CLI does not drop.
     fileprivate var canBeMarked: Bool {
         switch self {

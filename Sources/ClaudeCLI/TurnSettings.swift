@@ -84,6 +84,8 @@ struct TurnSettings {
         rows.beginObject()
         rows.key("model")
         rows.string(model)
+        // Else the model is told to sign commits for the CLI as soon as there is a tool named Bash.
+        rows.raw("\"attribution\":{\"commit\":\"\",\"pr\":\"\"}")
         if let effort {
             rows.key("effortLevel")
             rows.string(effort)
