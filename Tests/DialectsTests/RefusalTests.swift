@@ -28,6 +28,8 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
 }
 
 @Suite("Refused requests") struct RefusalTests {
+    static let noneAllowed = #"{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[]}}"#
+
     @Test("a wrong request is refused with its path", arguments: anthropic + chat + responses)
     func refuses(_ expected: RefusalCase) {
         let refusal = #expect(throws: Refusal.self) { try expected.dialect.decode(Array(expected.body.utf8)) }
@@ -251,8 +253,21 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         .init(
             .anthropic,
             a(#""tools":[{"type":"bash_20250124","name":"bash"}]"#),
-            "tools[0].type: only tools that the client runs itself, of type custom, are supported",
+            "tools[0].type: tools of type bash_20250124 are not supported; "
+                + "only custom ones, with a name and an input_schema, are",
             "tools[0].type"
+        ),
+        .init(
+            .anthropic,
+            #"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"tool_reference","tool_name":"f"}]}]}"#,
+            "messages[0].content[0].tool_name: there is no tool of this name in tools",
+            "messages[0].content[0].tool_name"
+        ),
+        .init(
+            .anthropic,
+            #"{"model":"m","max_tokens":1,"messages":[{"role":"system","content":[{"type":"tool_addition","tool":{"type":"tool_definition","definition":{}}}]}]}"#,
+            "messages[0].content[0].tool.type: must be one of: tool_reference",
+            "messages[0].content[0].tool.type"
         ),
         .init(
             .anthropic,
@@ -434,6 +449,12 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
             .chatCompletions,
             c(#""tool_choice":"required""#),
             "tool_choice: is only allowed when tools are given",
+            "tool_choice"
+        ),
+        .init(
+            .chatCompletions,
+            c(#""tools":[{"type":"function","function":{"name":"a"}}],"tool_choice":\#(noneAllowed)"#),
+            "tool_choice: there is no tool to call",
             "tool_choice"
         ),
     ]
