@@ -55,6 +55,10 @@ public enum Program {
             loop.run()
             let (version, selfTest) = try unsafe checker.result.get()
             for note in loaded.notes { Terminal.say(note) }
+            let state = loaded.configuration.stateDirectory
+            if StateDirectory.isInUse(state) {
+                Terminal.say("\(state) is in use by a running service: all is checked, but a second one cannot start")
+            }
             Terminal.say("claude is version \(version)")
             for line in selfTest.lines { Terminal.say(line) }
             guard selfTest.turnFault == nil else {

@@ -44,6 +44,7 @@ actor Service {
             }
             CurrentProcess.raiseOpenFiles()
             CurrentProcess.forbidDumps()
+            try StateDirectory.claim(loaded.configuration.stateDirectory)
             let directories = try SnapshotLoader.directories(of: loaded)
             let ledger = try SnapshotLoader.ledger(of: loaded)
             defer { ledger?.close() }
