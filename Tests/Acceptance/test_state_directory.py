@@ -64,8 +64,18 @@ def test_check_looks_at_everything_beside_a_running_service(own_gateway):
     stored = own_gateway.openai().responses.create(model="sonnet", input="Hello")
     done = command(own_gateway, "check")
     assert done.returncode == 0, done.stderr
+    assert "1 stored responses, their file is sound\n" in done.stdout
     assert f"{own_gateway.folder}/state is in use by a running service" in done.stdout
     assert own_gateway.openai().responses.retrieve(stored.id).id == stored.id
     assert own_gateway.ask_message("Hello").status_code == 200
 
 
+def test_check_tells_of_a_damaged_ledger_and_leaves_it(make_gateway):
+    gateway = make_gateway()
+    assert "no stored responses yet\n" in command(gateway, "check").stdout
+    ledger = gateway.folder / "state/ledger.sqlite"
+    ledger.write_bytes(b"not a database " * 1000)
+    done = command(gateway, "check")
+    assert done.returncode == 78
+    assert done.stderr.startswith(f"portcullis: RESPONSES_STORE: {ledger} cannot be used: ")
+    assert ledger.read_bytes() == b"not a database " * 1000
