@@ -79,6 +79,17 @@ struct LoggingTests {
         #expect(text.isEmpty && calls == 0)
     }
 
+    @Test("level and form can be changed, for copies as well")
+    func change() throws {
+        let text = try written(.warning) { log in
+            let copy = log
+            copy.info("a")
+            log.change(LogSettings(level: .info, target: .stderr))
+            copy.info("b")
+        }
+        #expect(text.hasPrefix("<6>time=") && text.hasSuffix("Z level=info msg=b\n"))
+    }
+
     @Test("outside the journal a line begins with the time")
     func time() throws {
         let text = try written(target: .stderr) { $0.info("x") }

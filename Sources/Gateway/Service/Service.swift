@@ -247,6 +247,7 @@ actor Service {
             guard !isEnding else { return }
             site.replace(snapshot)
             self.loaded = loaded
+            log.change(new.logging)
             for note in loaded.notes { log.info(note) }
             snapshot.selfTest.tell(log)
             log.info("reloaded")
