@@ -10,39 +10,25 @@ extension ActiveServers {
     /// Writes the row that makes them the CLI's servers; the client's own tools must be named again, or they
     /// would be taken away.
     func write(to rows: inout RowWriter, withClientTools: Bool) {
-        rows.beginObject()
-        rows.raw("\"type\":\"control_request\"")
-        rows.key("request_id")
-        rows.literal(Self.requestID)
-        rows.key("request")
-        rows.beginObject()
-        rows.raw("\"subtype\":\"mcp_set_servers\"")
-        rows.key("servers")
-        rows.beginObject()
-        if withClientTools {
-            rows.key(ClientTools.serverName)
-            rows.raw("{\"type\":\"sdk\",\"name\":\"c\"}")
+        rows.controlRequest("mcp_set_servers", id: Self.requestID) { rows in
+            rows.key("servers")
+            rows.beginObject()
+            if withClientTools {
+                rows.key(ClientTools.serverName)
+                rows.raw("{\"type\":\"sdk\",\"name\":\"c\"}")
+            }
+            for server in servers {
+                rows.key(text: JSONText(server.name))
+                rows.fragment(server.definition)
+            }
+            rows.endObject()
         }
-        for server in servers {
-            rows.key(text: JSONText(server.name))
-            rows.fragment(server.definition)
-        }
-        rows.endObject()
-        rows.endObject()
-        rows.endObject()
-        rows.endRow()
     }
 
     /// Writes the row that asks for their state and tools: of a server that starts and then does not tell its
     /// tools the CLI says nothing, and the model would be asked without them.
     func writeStatus(to rows: inout RowWriter) {
-        rows.beginObject()
-        rows.raw("\"type\":\"control_request\"")
-        rows.key("request_id")
-        rows.literal(Self.statusID)
-        rows.raw("\"request\":{\"subtype\":\"mcp_status\"}")
-        rows.endObject()
-        rows.endRow()
+        rows.controlRequest("mcp_status", id: Self.statusID)
     }
 
     /// Writes the rule that lets the model call their tools; without it the CLI would refuse each call.

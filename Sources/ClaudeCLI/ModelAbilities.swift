@@ -47,20 +47,20 @@ extension Conversation {
     public mutating func fit(_ abilities: ModelAbilities, effortName: String?) {
         if abilities.thinking == .none, thinking != nil, thinking != .disabled {
             thinking = .disabled
-            note("thinking")
+            ignore("thinking")
         }
         if abilities.thinking == .budget, thinking == .adaptive {
             if !resumesWithoutThinking, let budget {
                 thinking = .enabled(budgetTokens: budget)
             } else {
                 thinking = .disabled
-                note("thinking")
+                ignore("thinking")
             }
         }
         guard let effort, !abilities.efforts.contains(effort) else { return }
         // A budget says the same in the words of an older model.
         let isSaid = if case .enabled = thinking { abilities.efforts.isEmpty } else { false }
-        if !isSaid, let effortName { note(effortName) }
+        if !isSaid, let effortName { ignore(effortName) }
         if abilities.efforts.isEmpty { self.effort = nil }
     }
 
@@ -90,9 +90,5 @@ extension Conversation {
         let limit = sampling.maxTokens ?? 32_000
         let budget = min(wanted, limit / 2)
         return budget < 1024 ? nil : budget
-    }
-
-    private mutating func note(_ name: String) {
-        if !ignored.contains(name) { ignored.append(name) }
     }
 }

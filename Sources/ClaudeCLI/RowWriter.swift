@@ -48,6 +48,24 @@ struct RowWriter {
         finished.append(value.bytes)
     }
 
+    /// Writes the row of one control request; `members` writes what its `request` holds behind the `subtype`.
+    mutating func controlRequest(
+        _ subtype: StaticString, id: StaticString, members: (inout RowWriter) -> Void = { _ in }
+    ) {
+        beginObject()
+        raw("\"type\":\"control_request\"")
+        key("request_id")
+        literal(id)
+        key("request")
+        beginObject()
+        key("subtype")
+        literal(subtype)
+        members(&self)
+        endObject()
+        endObject()
+        endRow()
+    }
+
     /// Ends a row.
     mutating func endRow() {
         json.bytes.append(0x0A)

@@ -41,14 +41,7 @@ enum ToolSchema {
     private static func isPropertyName(_ name: JSONText) -> Bool {
         let bytes = name.hasEscapes ? Array(name.string.utf8)[...] : name.escaped
         return (1...64).contains(bytes.count)
-            && bytes.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."):
-                    true
-                default: false
-                }
-            }
+            && bytes.allSatisfy { $0.isNameByte || $0 == UInt8(ascii: ".") }
     }
 
     private static func withType(_ root: JSONValue) -> JSONFragment {

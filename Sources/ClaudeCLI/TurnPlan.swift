@@ -9,6 +9,8 @@ public struct TurnPlan: Sendable {
     static let initializeID: StaticString = "i"
     /// The id of the `apply_flag_settings` request.
     static let settingsID: StaticString = "s"
+    /// The id of the `apply_flag_settings` request that lifts a forced tool call.
+    static let reliefID: StaticString = "r"
     /// The id of the `get_context_usage` request.
     static let countID: StaticString = "u"
 
@@ -83,7 +85,7 @@ public struct TurnPlan: Sendable {
             portions.append(rows.pieces())
             rows = RowWriter()
         }
-        if counts { Self.count(&rows) }
+        if counts { rows.controlRequest("get_context_usage", id: Self.countID) }
         portions.append(rows.pieces())
     }
 
@@ -124,24 +126,16 @@ public struct TurnPlan: Sendable {
     private static func initialize(
         _ conversation: Conversation, _ tools: ClientTools, _ rows: inout RowWriter
     ) {
-        rows.beginObject()
-        rows.raw("\"type\":\"control_request\"")
-        rows.key("request_id")
-        rows.literal(initializeID)
-        rows.key("request")
-        rows.beginObject()
-        rows.raw("\"subtype\":\"initialize\"")
-        rows.key("systemPrompt")
-        rows.beginArray()
-        for text in conversation.system where !text.isEmpty { rows.text(text) }
-        if conversation.outputFormat == .jsonObject {
-            rows.literal("Answer with one JSON object and nothing else, without a code fence.")
+        rows.controlRequest("initialize", id: initializeID) { rows in
+            rows.key("systemPrompt")
+            rows.beginArray()
+            for text in conversation.system where !text.isEmpty { rows.text(text) }
+            if conversation.outputFormat == .jsonObject {
+                rows.literal("Answer with one JSON object and nothing else, without a code fence.")
+            }
+            rows.endArray()
+            tools.write(to: &rows)
         }
-        rows.endArray()
-        tools.write(to: &rows)
-        rows.endObject()
-        rows.endObject()
-        rows.endRow()
     }
 
     /// `client_composed` has the text delivered as written: no `@file` is read and no `/command` obeyed.
@@ -187,16 +181,6 @@ public struct TurnPlan: Sendable {
         rows.endArray()
         rows.raw("\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":0,\"output_tokens\":0}")
         rows.endObject()
-        rows.endObject()
-        rows.endRow()
-    }
-
-    private static func count(_ rows: inout RowWriter) {
-        rows.beginObject()
-        rows.raw("\"type\":\"control_request\"")
-        rows.key("request_id")
-        rows.literal(countID)
-        rows.raw("\"request\":{\"subtype\":\"get_context_usage\"}")
         rows.endObject()
         rows.endRow()
     }

@@ -56,44 +56,30 @@ struct TurnSettings {
     var relief: [UInt8]? {
         guard let relievedBody else { return nil }
         var rows = RowWriter()
-        rows.beginObject()
-        rows.raw("\"type\":\"control_request\",\"request_id\":\"r\"")
-        rows.key("request")
-        rows.beginObject()
-        rows.raw("\"subtype\":\"apply_flag_settings\"")
-        rows.key("settings")
-        rows.beginObject()
-        Self.environment(relievedBody, &rows)
-        rows.endObject()
-        rows.endObject()
-        rows.endObject()
-        rows.endRow()
+        rows.controlRequest("apply_flag_settings", id: TurnPlan.reliefID) { rows in
+            rows.key("settings")
+            rows.beginObject()
+            Self.environment(relievedBody, &rows)
+            rows.endObject()
+        }
         return Array(rows.pieces().joined())
     }
 
     /// Writes the row that applies them.
     func write(to rows: inout RowWriter) {
-        rows.beginObject()
-        rows.raw("\"type\":\"control_request\"")
-        rows.key("request_id")
-        rows.literal(TurnPlan.settingsID)
-        rows.key("request")
-        rows.beginObject()
-        rows.raw("\"subtype\":\"apply_flag_settings\"")
-        rows.key("settings")
-        rows.beginObject()
-        rows.key("model")
-        rows.string(model)
-        if let effort {
-            rows.key("effortLevel")
-            rows.string(effort)
+        rows.controlRequest("apply_flag_settings", id: TurnPlan.settingsID) { rows in
+            rows.key("settings")
+            rows.beginObject()
+            rows.key("model")
+            rows.string(model)
+            if let effort {
+                rows.key("effortLevel")
+                rows.string(effort)
+            }
+            if !extraBody.isEmpty { Self.environment(extraBody, &rows) }
+            servers.writePermissions(to: &rows)
+            rows.endObject()
         }
-        if !extraBody.isEmpty { Self.environment(extraBody, &rows) }
-        servers.writePermissions(to: &rows)
-        rows.endObject()
-        rows.endObject()
-        rows.endObject()
-        rows.endRow()
     }
 
     private static func environment(_ extraBody: [UInt8], _ rows: inout RowWriter) {
@@ -109,20 +95,12 @@ struct TurnSettings {
             json.key("max_tokens")
             json.integer(limit)
         }
-        if let value = sampling.temperature {
-            json.key("temperature")
-            json.fragment(value)
-        }
-        if let value = sampling.topP {
-            json.key("top_p")
-            json.fragment(value)
-        }
-        if let value = sampling.topK {
-            json.key("top_k")
-            json.fragment(value)
-        }
-        if let value = sampling.serviceTier {
-            json.key("service_tier")
+        let values: [(StaticString, JSONFragment?)] = [
+            ("temperature", sampling.temperature), ("top_p", sampling.topP), ("top_k", sampling.topK),
+            ("service_tier", sampling.serviceTier),
+        ]
+        for case (let key, let value?) in values {
+            json.key(key)
             json.fragment(value)
         }
         guard !sampling.stopSequences.isEmpty else { return }

@@ -84,7 +84,7 @@ extension Conversation {
         for (index, tool) in tools.enumerated() {
             let name = tool.name.string
             let path = "tools[\(index)].name"
-            guard Self.isToolName(name) else {
+            guard name.isName(ofAtMost: 128) else {
                 throw Refusal(
                     .invalidRequest,
                     "\(path): must match ^[a-zA-Z0-9_-]{1,128}$",
@@ -95,18 +95,6 @@ extension Conversation {
                 throw Refusal(.invalidRequest, "\(path): tool names must be unique", param: path)
             }
         }
-    }
-
-    private static func isToolName(_ name: String) -> Bool {
-        (1...128).contains(name.utf8.count)
-            && name.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
     }
 
     private func checkToolChoice() throws(Refusal) {
@@ -123,6 +111,9 @@ extension Conversation {
                 "tool_choice: is only allowed when tools are given",
                 param: "tool_choice"
             )
+        }
+        if case .allowed([], _) = toolChoice {
+            throw Refusal(.invalidRequest, "tool_choice: there is no tool to call", param: "tool_choice")
         }
         for name in names where !tools.contains(where: { $0.name == name }) {
             throw Refusal(

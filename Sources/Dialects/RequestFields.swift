@@ -75,12 +75,15 @@ enum RequestFields {
         }
     }
 
-    /// OpenAI's words for effort: anything but `none` also asks for thinking.
-    static func effort(_ value: JSONValue, into conversation: inout Conversation) throws(Refusal) {
+    /// OpenAI's words for effort: true for anything but `none`, which also asks for thinking.
+    static func effort(_ value: JSONValue, into conversation: inout Conversation) throws(Refusal) -> Bool {
         let effort = try word(value, of: ["none", "minimal", "low", "medium", "high", "xhigh", "max"])
-        guard effort != "none" else { return conversation.thinking = .disabled }
+        guard effort != "none" else {
+            conversation.thinking = .disabled
+            return false
+        }
         conversation.effort = effort == "minimal" ? "low" : effort
-        conversation.think()
+        return true
     }
 
     /// Notes parameters that are set and cannot be honoured; their harmless values are not worth a word.
@@ -91,7 +94,7 @@ enum RequestFields {
     ) {
         for key in keys {
             guard let value = root.optional(key), !isHarmless(value) else { continue }
-            conversation.ignore(key)
+            conversation.ignore(key.description)
         }
     }
 
@@ -105,15 +108,5 @@ enum RequestFields {
         case .array: value.elements.first { _ in true } == nil
         case .object: value.members.first { _ in true } == nil
         }
-    }
-}
-
-extension Conversation {
-    /// Notes once that a parameter cannot be honoured.
-    mutating func ignore(_ name: StaticString) { ignore(name.description) }
-
-    /// Notes once that a parameter cannot be honoured; `name` is plain ASCII of ours.
-    mutating func ignore(_ name: String) {
-        if !ignored.contains(name) { ignored.append(name) }
     }
 }

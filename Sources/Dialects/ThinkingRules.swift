@@ -3,29 +3,33 @@ public import Vocabulary
 /// How thinking goes together with the rest of a request that does not speak the vendor's own language.
 ///
 /// In Messages everything is sent as it was asked, and the vendor says what excludes what. OpenAI's clients
-/// cannot know that, so that one of two things has to give way.
+/// cannot know that, nor does what stands in a header field or a setting: one of two things has to give way.
 extension Conversation {
     /// Lets the model think where the request said nothing of it and holds nothing that excludes it.
     public mutating func thinkByDefault(in dialect: Dialect) {
         guard thinking == nil, !toolChoice.forcesCall, sampling.allowsThinking else { return }
-        thinking = .adaptive
-        if dialect != .anthropic { thinkingDisplay = .summarized }
+        think(in: dialect)
     }
 
-    /// Lets the model think for an OpenAI client, and show what it thinks: newer models would leave it out.
-    mutating func think() {
-        thinking = .adaptive
-        thinkingDisplay = .summarized
-    }
-
-    /// Gives up what the vendor refuses together: thinking before a forced call, which the client cannot do
-    /// without, and sampling parameters before thinking. `name` is the parameter that asked for thinking.
-    mutating func settleThinking(askedBy name: StaticString) {
-        guard thinking == .adaptive else { return }
+    /// Lets the model think because the parameter `name` asks for it, unless a call is forced: the vendor refuses
+    /// both together, and the call is what a client cannot do without.
+    public mutating func think(in dialect: Dialect, askedBy name: String) {
         guard !toolChoice.forcesCall else {
             thinking = .disabled
             return ignore(name)
         }
+        think(in: dialect)
+    }
+
+    /// Without being asked newer models would not show OpenAI's clients what they think.
+    private mutating func think(in dialect: Dialect) {
+        thinking = .adaptive
+        if dialect != .anthropic { thinkingDisplay = .summarized }
+    }
+
+    /// Gives up the sampling parameters that the vendor refuses together with thinking.
+    public mutating func settleSampling() {
+        guard let thinking, thinking != .disabled else { return }
         if !sampling.temperatureAllowsThinking {
             sampling.temperature = nil
             ignore("temperature")
@@ -33,6 +37,10 @@ extension Conversation {
         if !sampling.topPAllowsThinking {
             sampling.topP = nil
             ignore("top_p")
+        }
+        if sampling.topK != nil {
+            sampling.topK = nil
+            ignore("top_k")
         }
     }
 }

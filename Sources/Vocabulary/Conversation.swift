@@ -45,6 +45,11 @@ public struct Conversation: Sendable {
 
     /// A conversation about to be filled.
     public init(model: String) { self.model = model }
+
+    /// Notes once that a parameter cannot be honoured; `name` is plain ASCII of ours.
+    public mutating func ignore(_ name: String) {
+        if !ignored.contains(name) { ignored.append(name) }
+    }
 }
 
 /// One message.

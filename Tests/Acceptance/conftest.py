@@ -62,11 +62,8 @@ def keys(portcullis):
 @pytest.fixture(scope="session")
 def gateway(portcullis, claude, cli_env, keys, tmp_path_factory):
     """The gateway most tests share: TLS, the real CLI, our upstream."""
-    shared = Gateway(portcullis, tmp_path_factory.mktemp("gateway"), keys, claude, cli_env)
-    try:
-        yield shared.ready()
-    finally:
-        shared.stop()
+    with Gateway(portcullis, tmp_path_factory.mktemp("gateway"), keys, claude, cli_env) as shared:
+        yield shared
 
 
 @pytest.fixture
@@ -86,6 +83,12 @@ def make_gateway(portcullis, claude, cli_env, keys, tmp_path):
         each.stop()
 
 
+@pytest.fixture
+def own_gateway(make_gateway):
+    """A gateway of this test's own."""
+    return make_gateway().ready()
+
+
 @pytest.fixture(scope="session")
 def mcp_registry():
     """Definitions of MCP servers, those behind HTTP among them served."""
@@ -99,11 +102,8 @@ def mcp_site(portcullis, claude, cli_env, keys, mcp_registry, tmp_path_factory):
     variables = {**cli_env, "GITHUB_TOKEN": OTHER_LOGIN}
     shared = Gateway(portcullis, tmp_path_factory.mktemp("mcp"), keys, claude, variables)
     site = Site(shared, mcp_registry)
-    try:
-        shared.ready()
+    with shared:
         yield site
-    finally:
-        shared.stop()
 
 
 @pytest.fixture

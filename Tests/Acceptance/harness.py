@@ -1,4 +1,5 @@
 """Processes with a life time, conditions with a deadline, and what /proc tells about them."""
+import contextlib
 import datetime
 import json
 import os
@@ -152,6 +153,16 @@ class Gateway:
                 raise
         return self.process.returncode
 
+    def __enter__(self):
+        try:
+            return self.ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *failure):
+        self.stop()
+
     def children(self):
         return descendants(self.process.pid)
 
@@ -186,6 +197,18 @@ class Gateway:
         """One raw request with the key; returns the whole response."""
         with self.http() as http:
             return http.post(path, json=body, headers={"x-api-key": self.key, **(headers or {})}, **options)
+
+    @contextlib.contextmanager
+    def streaming(self, text, until="", http2=False, **fields):
+        """A Messages stream that has come as far as `until` and ends with the block; gives what comes after."""
+        body = message_body(text, stream=True, **fields)
+        with self.http(http2=http2) as http, http.stream(
+            "POST", "/v1/messages", json=body, headers={"x-api-key": self.key}
+        ) as response:
+            chunks = response.iter_text()
+            while until not in next(chunks):
+                pass
+            yield chunks
 
     def ask(self, dialect, text, model="sonnet", **fields):
         return self.post(DIALECTS[dialect], request_body(dialect, text, model, **fields))

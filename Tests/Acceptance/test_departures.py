@@ -3,22 +3,13 @@ import time
 
 import pytest
 
-from harness import eventually, message_body, open_files, user
+from harness import eventually, open_files, user
 from wire import Wire, post
 
 
 def leave_after_the_first_words(gateway, text, http2=False):
-    with gateway.http(http2=http2) as http, http.stream(
-        "POST", "/v1/messages", json=message_body(text, stream=True), headers={"x-api-key": gateway.key}
-    ) as response:
-        for chunk in response.iter_text():
-            if "tick" in chunk:
-                return
-
-
-@pytest.fixture
-def own_gateway(make_gateway):
-    return make_gateway().ready()
+    with gateway.streaming(text, until="tick", http2=http2):
+        pass
 
 
 @pytest.mark.core

@@ -45,11 +45,8 @@ class Bench:
 def bench(portcullis, claude, keys, tmp_path_factory):
     with Upstream() as upstream:
         login = {"ANTHROPIC_BASE_URL": upstream.url, "CLAUDE_CODE_OAUTH_TOKEN": "fake-login"}
-        gateway = Gateway(portcullis, tmp_path_factory.mktemp("fidelity"), keys, claude, login)
-        try:
-            yield Bench(gateway.ready(), upstream)
-        finally:
-            gateway.stop()
+        with Gateway(portcullis, tmp_path_factory.mktemp("fidelity"), keys, claude, login) as gateway:
+            yield Bench(gateway, upstream)
 
 
 @pytest.mark.parametrize("model", ["sonnet", "claude-sonnet-4-5"])

@@ -9,7 +9,6 @@ from harness import (
     command_line,
     events,
     eventually,
-    message_body,
     message_events,
     user,
 )
@@ -200,14 +199,9 @@ def test_a_server_that_asks_the_user_is_told_there_is_none(mcp_site, upstream, n
 
 
 def test_servers_end_with_a_client_that_leaves(mcp_site, nonce):
-    body = message_body(call("mcp__notes__slow", nonce, q="60"), stream=True, metadata={"mcp_servers": "notes"})
+    text = call("mcp__notes__slow", nonce, q="60")
     gateway = mcp_site.gateway
-    with gateway.http() as http, http.stream(
-        "POST", "/v1/messages", json=body, headers={"x-api-key": gateway.key}
-    ) as response:
-        chunks = response.iter_text()
-        while "Looking" not in next(chunks):
-            pass
+    with gateway.streaming(text, until="Looking", metadata={"mcp_servers": "notes"}):
         servers = [pid for pid in gateway.children() if b"mcp_servers.py" in command_line(pid)]
         assert servers
     eventually(lambda: not any(command_line(pid) for pid in servers), "the server is gone")

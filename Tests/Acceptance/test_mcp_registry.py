@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from conftest import FAKE_LOGIN
-from harness import anthropic_error, command_line, descendants, environment, eventually, message_body, openai_error
+from harness import anthropic_error, command_line, descendants, environment, eventually, openai_error
 from mcp_site import HTTP_TOKEN, OTHER_LOGIN, TOKEN, Site, call, program, tool_names
 
 # Who may switch on what
@@ -89,14 +89,8 @@ def test_the_default_is_for_keys_that_say_nothing(make_gateway, mcp_registry, up
 @pytest.mark.core
 def test_the_secrets_of_servers_are_nowhere(mcp_site, upstream, nonce):
     text = call("mcp__notes__slow", nonce, q="1.5")
-    body = message_body(text, stream=True, metadata={"mcp_servers": "notes,web"})
     gateway = mcp_site.gateway
-    with gateway.http() as http, http.stream(
-        "POST", "/v1/messages", json=body, headers={"x-api-key": gateway.key}
-    ) as response:
-        chunks = response.iter_text()
-        while "Looking" not in next(chunks):
-            pass
+    with gateway.streaming(text, until="Looking", metadata={"mcp_servers": "notes,web"}) as chunks:
         below = descendants(gateway.process.pid)
         servers = [pid for pid in below if b"mcp_servers.py" in command_line(pid)]
         assert len(servers) == 1
@@ -129,14 +123,8 @@ def content_below(folder):
 
 
 def test_without_servers_no_program_is_started(mcp_site, upstream, nonce):
-    body = message_body(f"{nonce}\nslow:50:20", stream=True)
     gateway = mcp_site.gateway
-    with gateway.http() as http, http.stream(
-        "POST", "/v1/messages", json=body, headers={"x-api-key": gateway.key}
-    ) as response:
-        chunks = response.iter_text()
-        while "tick" not in next(chunks):
-            pass
+    with gateway.streaming(f"{nonce}\nslow:50:20", until="tick"):
         assert not any(b"mcp_servers.py" in command_line(pid) for pid in gateway.children())
     assert tool_names(upstream.only_turn(nonce)) == []
 

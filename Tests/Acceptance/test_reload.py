@@ -30,26 +30,14 @@ def reload_in_vain(gateway, about):
     eventually(lambda: about in gateway.log()[before:], f"the log speaks of {about}")
 
 
-@pytest.fixture
-def own_gateway(make_gateway):
-    return make_gateway().ready()
-
-
 @pytest.mark.core
 def test_a_new_certificate_is_shown_while_a_stream_goes_on(own_gateway):
     old = serial(own_gateway)
-    with own_gateway.http() as http, http.stream(
-        "POST",
-        "/v1/messages",
-        json=message_body("slow:100:30", stream=True),
-        headers={"x-api-key": own_gateway.key},
-    ) as response:
-        chunks = response.iter_text()
-        text = next(chunks)
+    with own_gateway.streaming("slow:100:30") as chunks:
         renew(own_gateway)
         own_gateway.signal(signal.SIGHUP)
         eventually(lambda: serial(own_gateway) != old, "new connections see the new certificate")
-        text += "".join(chunks)
+        text = "".join(chunks)
     assert "tick29" in text and "message_stop" in text
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from conftest import FAKE_LOGIN
-from harness import command_line, environment, eventually, message_body
+from harness import command_line, environment, eventually
 
 OPERATORS = {
     "AWS_SECRET_ACCESS_KEY": "operators-aws-secret",
@@ -23,13 +23,7 @@ def own_gateway(make_gateway):
 
 @contextlib.contextmanager
 def turn_in_progress(gateway, upstream, nonce):
-    body = message_body(f"{nonce} prompt\nslow:100:600", stream=True, system=f"{nonce} system")
-    with gateway.http() as http, http.stream(
-        "POST", "/v1/messages", json=body, headers={"x-api-key": gateway.key}
-    ) as response:
-        chunks = response.iter_text()
-        while "tick" not in next(chunks):
-            pass
+    with gateway.streaming(f"{nonce} prompt\nslow:100:600", until="tick", system=f"{nonce} system"):
         children = gateway.children()
         assert children, "a turn in progress has a child"
         yield children

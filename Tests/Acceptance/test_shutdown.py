@@ -17,24 +17,12 @@ def refuses_connections(gateway):
     return False
 
 
-@pytest.fixture
-def own_gateway(make_gateway):
-    return make_gateway().ready()
-
-
 @pytest.mark.core
 def test_a_running_answer_finishes(own_gateway):
-    with own_gateway.http() as http, http.stream(
-        "POST",
-        "/v1/messages",
-        json=message_body("slow:100:30", stream=True),
-        headers={"x-api-key": own_gateway.key},
-    ) as response:
-        chunks = response.iter_text()
-        text = next(chunks)
+    with own_gateway.streaming("slow:100:30") as chunks:
         own_gateway.signal(signal.SIGTERM)
         eventually(lambda: refuses_connections(own_gateway), "new connections are refused")
-        text += "".join(chunks)
+        text = "".join(chunks)
     assert "tick29" in text and "message_stop" in text
     assert own_gateway.process.wait(10) == 0
 
@@ -71,13 +59,7 @@ def test_idle_connections_do_not_hold_it_up(own_gateway):
 
 
 def test_a_second_sigterm_ends_it_at_once_and_leaves_no_child(own_gateway):
-    with own_gateway.http() as http, http.stream(
-        "POST",
-        "/v1/messages",
-        json=message_body("slow:100:6000", stream=True),
-        headers={"x-api-key": own_gateway.key},
-    ) as response:
-        next(response.iter_text())
+    with own_gateway.streaming("slow:100:6000"):
         children = own_gateway.children()
         own_gateway.signal(signal.SIGTERM)
         eventually(lambda: refuses_connections(own_gateway), "new connections are refused")

@@ -10,7 +10,7 @@ import stat
 import openai
 import pytest
 
-from harness import eventually, openai_error
+from harness import Gateway, eventually, openai_error
 from upstream import Handler, Upstream, newest_user_text
 
 MODEL = "sonnet"
@@ -81,13 +81,8 @@ def login(model):
 
 @pytest.fixture(scope="module")
 def storing(portcullis, claude, login, keys, tmp_path_factory):
-    from harness import Gateway
-
-    shared = Gateway(portcullis, tmp_path_factory.mktemp("storing"), keys, claude, login)
-    try:
-        yield shared.ready()
-    finally:
-        shared.stop()
+    with Gateway(portcullis, tmp_path_factory.mktemp("storing"), keys, claude, login) as shared:
+        yield shared
 
 
 @pytest.fixture(params=["whole", "streamed"])

@@ -10,9 +10,9 @@ enum ChatRequest {
         try RequestFields.sample(root, into: &conversation)
         try limits(root, into: &conversation)
         try tools(root, into: &conversation)
-        if let effort = root.optional("reasoning_effort") {
-            try RequestFields.effort(effort, into: &conversation)
-            conversation.settleThinking(askedBy: "reasoning_effort")
+        if let effort = root.optional("reasoning_effort"), try RequestFields.effort(effort, into: &conversation) {
+            conversation.think(in: .chatCompletions, askedBy: "reasoning_effort")
+            conversation.settleSampling()
         }
         try format(root, into: &conversation)
         conversation.streams = try RequestFields.flag(root, "stream")

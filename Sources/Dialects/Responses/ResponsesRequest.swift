@@ -101,14 +101,17 @@ enum ResponsesRequest {
         into conversation: inout Conversation
     ) throws(Refusal) {
         guard let reasoning = try root.optional("reasoning")?.expect(.object) else { return }
+        var asksForThinking = false
         if let summary = reasoning.optional("summary") {
             _ = try RequestFields.word(summary, of: ["auto", "concise", "detailed"])
-            conversation.think()
+            asksForThinking = true
         }
         if let effort = reasoning.optional("effort") {
-            try RequestFields.effort(effort, into: &conversation)
+            asksForThinking = try RequestFields.effort(effort, into: &conversation)
         }
-        conversation.settleThinking(askedBy: "reasoning")
+        guard asksForThinking else { return }
+        conversation.think(in: .responses, askedBy: "reasoning")
+        conversation.settleSampling()
     }
 
     private static func format(

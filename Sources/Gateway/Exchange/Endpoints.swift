@@ -131,7 +131,10 @@ enum Endpoints {
             context.quota = QuotaView(context.snapshot.quota)
             switch row.target {
             case .models: return .answer(context.models())
-            case .model: return .answer(try context.model(named: percentDecoded(path.dropFirst(row.path.count))))
+            case .model:
+                // Names of models may hold what a path may not, such as `[`.
+                let name = String(percentDecoding: path.dropFirst(row.path.count))
+                return .answer(try context.model(named: name))
             case .turn(let dialect, let purpose):
                 try checkBody(request, context.snapshot)
                 let preferences = try TurnPreferences(request.fields, options: principal.options)
@@ -217,25 +220,6 @@ enum Endpoints {
         if path.starts(with: "/responses".utf8) { return .responses }
         let isAnthropic = request.fields[.anthropicVersion] != nil || request.fields[.xAPIKey] != nil
         return isAnthropic ? .anthropic : .chatCompletions
-    }
-
-    /// `%5B` as `[`: model names may hold bytes that a path may not (RFC 3986 §2.1).
-    private static func percentDecoded(_ bytes: ArraySlice<UInt8>) -> String {
-        var decoded: [UInt8] = []
-        var rest = bytes
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), let high = digit(rest.first), let low = digit(rest.dropFirst().first) {
-                decoded.append(high << 4 | low)
-                rest = rest.dropFirst(2)
-            } else {
-                decoded.append(byte)
-            }
-        }
-        return String(decoding: decoded, as: UTF8.self)
-    }
-
-    private static func digit(_ byte: UInt8?) -> UInt8? {
-        byte.flatMap { Character(Unicode.Scalar($0)).hexDigitValue }.map(UInt8.init)
     }
 }
 

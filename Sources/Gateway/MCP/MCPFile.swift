@@ -1,5 +1,6 @@
 import ClaudeCLI
 import Glibc
+import HTTP
 import Vocabulary
 
 /// The grammar of the registry: `{"mcpServers": {"name": {…}}}`, as in the CLI's own `--mcp-config`.
@@ -41,7 +42,7 @@ enum MCPFile {
                 notes += reader.notes
             } catch {
                 // A name that is none is not repeated: it may be a misplaced value.
-                let label = isName(name) ? "server \(name)" : "server \(index + 1)"
+                let label = name.isName(ofAtMost: 64) ? "server \(name)" : "server \(index + 1)"
                 faults.append(ConfigurationFault(path, "\(label): \(error.text)"))
             }
         }
@@ -50,7 +51,7 @@ enum MCPFile {
     }
 
     private static func checkName(_ name: String) throws(ValueProblem) {
-        guard isName(name) else {
+        guard name.isName(ofAtMost: 64) else {
             throw ValueProblem("the name is not 1 to 64 letters, digits, '_' and '-'")
         }
         if name == "c" { throw ValueProblem("this name is reserved") }
@@ -58,18 +59,6 @@ enum MCPFile {
         if name.contains("__") || name.hasPrefix("_") || name.hasSuffix("_") {
             throw ValueProblem("the name must not begin or end with '_' or hold two in a row")
         }
-    }
-
-    private static func isName(_ name: String) -> Bool {
-        (1...64).contains(name.utf8.count)
-            && name.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
     }
 }
 
@@ -155,7 +144,9 @@ private struct MCPServerReader {
         json.key("headers")
         json.beginObject()
         for (key, text) in try pairs(value, "headers") {
-            guard Self.isFieldName(key) else { throw ValueProblem("headers: a name is no field's") }
+            guard key.utf8.count <= 256, FieldName(parsing: key) != nil else {
+                throw ValueProblem("headers: a name is no field's")
+            }
             guard text.utf8.allSatisfy({ $0 == 0x09 || ($0 >= 0x20 && $0 != 0x7F) }) else {
                 throw ValueProblem("headers: a value holds a control character")
             }
@@ -240,14 +231,5 @@ private struct MCPServerReader {
     private static func isVariable(_ name: String) -> Bool {
         !name.isEmpty && name.utf8.count <= 256
             && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "=") }
-    }
-
-    /// A token (RFC 9110 §5.6.2).
-    private static func isFieldName(_ name: String) -> Bool {
-        let marks = Array("!#$%&'*+-.^_`|~".utf8)
-        return !name.isEmpty && name.utf8.count <= 256
-            && name.utf8.allSatisfy { byte in
-                (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20) || marks.contains(byte)
-            }
     }
 }
