@@ -27,6 +27,7 @@ struct ClientTools {
         }
         if case .allowed(let names, _) = choice { tools = tools.filter { names.contains($0.name) } }
         self.tools = tools
+        try check(conversation.tools)
     }
 
     /// True when the client brings no tool that may be called.
@@ -124,5 +125,30 @@ struct ClientTools {
             json.bool(true)
         }
         json.endObject()
+    }
+
+    private func check(_ all: [Tool]) throws(Refusal) {
+        var names: Set<String> = []
+        for (index, tool) in all.enumerated() {
+            let name = tool.name.string
+            let path = "tools[\(index)]"
+            guard name.isName(ofAtMost: 128) else {
+                throw Refusal(
+                    .invalidRequest, "\(path).name: must be 1 to 128 of the characters a-z A-Z 0-9 _ -",
+                    param: "\(path).name")
+            }
+            guard names.insert(name).inserted else {
+                throw Refusal(
+                    .invalidRequest, "\(path).name: tool names must be unique", param: "\(path).name")
+            }
+        }
+        switch choice {
+        case .named(let name) where !names.contains(name.string):
+            throw Refusal(
+                .invalidRequest, "tool_choice: there is no tool of this name", param: "tool_choice")
+        case .any where all.isEmpty && !areOthersActive, .allowed where tools.isEmpty:
+            throw Refusal(.invalidRequest, "tool_choice: there is no tool to call", param: "tool_choice")
+        default: return
+        }
     }
 }
