@@ -60,14 +60,11 @@ struct ClientTools {
         rows.beginArray()
         for tool in tools {
             rows.beginObject()
-            rows.key("name")
-            rows.text(names.outward(tool.name))
+            rows.member("name", names.outward(tool.name))
             if let description = tool.description {
-                rows.key("description")
-                rows.text(description)
+                rows.member("description", description)
             }
-            rows.key("inputSchema")
-            rows.fragment(names.outward(schema: tool.schema, of: tool.name))
+            rows.member("inputSchema", names.outward(schema: tool.schema, of: tool.name))
             // Without the hint the CLI holds a second call back until the first is answered.
             rows.raw("\"annotations\":{\"readOnlyHint\":true}")
             rows.endObject()
@@ -114,15 +111,12 @@ struct ClientTools {
         }
         json.key("tool_choice")
         json.beginObject()
-        json.key("type")
-        json.literal(kind)
+        json.member("type", literal: kind)
         if let named {
-            json.key("name")
-            json.text(named)
+            json.member("name", named)
         }
         if !allowsParallelCalls, choice != .none {
-            json.key("disable_parallel_tool_use")
-            json.bool(true)
+            json.member("disable_parallel_tool_use", true)
         }
         json.endObject()
     }

@@ -80,10 +80,8 @@ struct SelfTestMemory: Sendable {
         guard case .tested(let missing) = report.outcome else { return nil }
         var json = JSONWriter()
         json.beginObject()
-        json.key("format")
-        json.integer(1)
-        json.key("cli")
-        json.string(identity.text)
+        json.member("format", 1)
+        json.member("cli", identity.text)
         json.key("features")
         json.beginObject()
         for feature in CLIFeature.allCases {
