@@ -113,7 +113,7 @@ struct Exchange {
         return conversation
     }
 
-    private func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess {
+    private mutating func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess {
         let plan: TurnPlan
         let features = context.snapshot.features
         do throws(Refusal) {
