@@ -17,6 +17,8 @@ struct AuditRecord: Sendable, Equatable {
     var path = ""
     /// The model the client named.
     var model: String?
+    /// The names of the MCP servers that were switched on.
+    var servers: [String] = []
     /// The status of the answer.
     var status = 0
     /// Bytes of the request body.
@@ -59,6 +61,7 @@ extension Log {
             line.add("method", record.method)
             line.add("path", record.path)
             line.add("model", record.model)
+            if !record.servers.isEmpty { line.add("mcp", record.servers.joined(separator: ",")) }
             line.add("status", record.status)
             line.add("in", record.bytesIn)
             line.add("out", record.bytesOut)
