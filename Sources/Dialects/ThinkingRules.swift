@@ -14,10 +14,11 @@ extension Conversation {
     /// Lets the model think because the parameter `name` asks for it, unless a call is forced: the vendor refuses
     /// both together, and the call is what a client cannot do without.
     public mutating func think(in dialect: Dialect, askedBy name: String) {
+        guard !toolChoice.forcesCall else {
+            thinking = .disabled
+            return ignore(name)
+        }
         think(in: dialect)
-        guard toolChoice.forcesCall else { return }
-        thinking = .disabled
-        ignore(name)
     }
 
     /// Without being asked newer models would not show OpenAI's clients what they think.
