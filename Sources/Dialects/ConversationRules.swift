@@ -112,9 +112,6 @@ extension Conversation {
                 param: "tool_choice"
             )
         }
-        if case .allowed([], _) = toolChoice {
-            throw Refusal(.invalidRequest, "tool_choice: there is no tool to call", param: "tool_choice")
-        }
         for name in names where !tools.contains(where: { $0.name == name }) {
             throw Refusal(
                 .invalidRequest,
