@@ -334,12 +334,6 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         ),
         .init(
             .chatCompletions,
-            c(messages: #"[{"role":"system","content":"x"}]"#),
-            "messages: at least one user message is required",
-            "messages"
-        ),
-        .init(
-            .chatCompletions,
             c(messages: #"[{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}]"#),
             "messages[0].content[0].type: audio input is not supported; send its transcript as text",
             "messages[0].content[0].type"

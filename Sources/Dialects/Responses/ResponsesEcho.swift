@@ -11,7 +11,7 @@ enum ResponsesEcho {
         let none = JSONFragment("null")
         var members: [Member] = [
             ("instructions", fragment(root, "instructions", none)),
-            ("max_output_tokens", fragment(root, "max_output_tokens", none)),
+            ("max_output_tokens", try integer(root, "max_output_tokens") ?? none),
             ("max_tool_calls", try integer(root, "max_tool_calls") ?? none),
             ("parallel_tool_calls", fragment(root, "parallel_tool_calls", JSONFragment("true"))),
             ("previous_response_id", fragment(root, "previous_response_id", none)),
