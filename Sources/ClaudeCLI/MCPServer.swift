@@ -65,7 +65,7 @@ public struct ActiveServers: Sendable {
     func fault(fromStatus list: JSONSlice?, in line: Span<UInt8>) -> Fault? {
         let bytes = list.map { Array($0.text(in: line).escaped) } ?? []
         guard let document = try? JSONDocument(parsing: bytes), document.root.kind == .array else {
-            return notStarted("s: \(names)", "no state")
+            return notStarted("s \(names)", "no state")
         }
         for server in servers {
             let state = document.root.elements.first { $0["name"]?.text == JSONText(server.name) }
@@ -79,7 +79,7 @@ public struct ActiveServers: Sendable {
     }
 
     /// What is said when the CLI has not even said which server it waits for.
-    var lateFault: Fault { notStarted("s in time: \(names)", "no answer") }
+    var lateFault: Fault { notStarted("s \(names)", "no answer in time") }
 
     private func notStarted(_ which: String, _ reason: String) -> Fault {
         Fault(

@@ -113,6 +113,10 @@ struct SelfTestReportTests {
         #expect(report.turnFault.map { $0.kind == .unavailable && !$0.message.contains("/") } ?? true)
         #expect(report.lines.count == CLIFeature.allCases.count)
         #expect(report.lines.filter { $0.contains("MISSING") }.count == 1)
+        var hasty = report
+        hasty.isFinal = false
+        #expect(hasty.lines.filter { $0.contains("not shown in time") }.count == 1)
+        #expect(!hasty.lines.contains { $0.contains("MISSING") })
     }
 }
 

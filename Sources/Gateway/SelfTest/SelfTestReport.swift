@@ -61,7 +61,7 @@ struct SelfTestReport: Sendable, Equatable {
             }
             return CLIFeature.allCases.map { feature in
                 missing.contains(feature)
-                    ? "self-test: \(name(feature))MISSING: \(feature.consequence)"
+                    ? "self-test: \(name(feature))\(isFinal ? "MISSING" : "not shown in time"): \(feature.consequence)"
                     : "self-test: \(name(feature))works"
             }
         }
@@ -74,7 +74,8 @@ struct SelfTestReport: Sendable, Equatable {
         case .untested(let reason): log.warning("self-test: untested, \(reason)")
         case .tested(let missing):
             for feature in features.missingInOrder {
-                let text = "self-test: \(feature.rawValue) is missing in this CLI: \(feature.consequence)"
+                let lack = isFinal ? "is missing in this CLI" : "was not shown in time"
+                let text = "self-test: \(feature.rawValue) \(lack): \(feature.consequence)"
                 if feature.isEssential { log.error(text) } else { log.warning(text) }
             }
             guard missing.isEmpty else { return }
