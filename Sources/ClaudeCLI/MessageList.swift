@@ -3,8 +3,8 @@ import Vocabulary
 /// A conversation's turns as messages that the CLI passes on as they are.
 ///
 /// The CLI repairs without a word what it takes for disorder, and the model loses a part of the conversation by that:
-/// calls whose results do not follow at once are answered by itself, and a call whose id came before is dropped with its
-/// result. So everything is put in the order that it expects.
+/// calls whose results do not follow at once are answered by itself, and a call whose id came before is dropped with
+/// its result. So everything is put in the order that it expects.
 enum MessageList {
     /// The messages of a conversation, users' and assistants'.
     ///
@@ -55,13 +55,13 @@ enum MessageList {
     /// Gives every call, and its result, an id that no other has and that the vendor takes: clients may count anew
     /// in each answer.
     private static func giveOwnIDs(_ messages: inout [Turn]) {
-        var taken: Set<String> = []
+        var ids = CallIDs()
         var open: [(given: JSONText, own: JSONText)] = []
         for message in messages.indices {
             for index in messages[message].blocks.indices {
                 switch messages[message].blocks[index] {
                 case .toolUse(let id, let name, let input):
-                    let own = ownID(id, &taken)
+                    let own = ids.own(id)
                     open.append((id, own))
                     if own != id { messages[message].blocks[index] = .toolUse(id: own, name: name, input: input) }
                 case .toolResult(let id, let content, let isError):
@@ -74,16 +74,39 @@ enum MessageList {
             }
         }
     }
+}
 
-    private static func ownID(_ given: JSONText, _ taken: inout Set<String>) -> JSONText {
-        let base = String(decoding: given.string.utf8.map { $0.isNameByte ? $0 : UInt8(ascii: "_") }, as: UTF8.self)
-        var id = base.isEmpty ? "call" : base
+/// The ids of a history's calls. The CLI takes `a_2` for another name of `a`, and leaves a result out.
+private struct CallIDs {
+    private var taken: Set<String> = []
+    /// What is left of taken ids without a number at their end.
+    private var stems: Set<String> = []
+
+    /// The id itself where it can stay, else one like it.
+    mutating func own(_ given: JSONText) -> JSONText {
+        var base = String(decoding: given.string.utf8.map { $0.isNameByte ? $0 : UInt8(ascii: "_") }, as: UTF8.self)
+        if base.isEmpty { base = "call" }
+        var id = base
         var number = 1
-        while !taken.insert(id).inserted {
+        while !isFree(id) {
             number += 1
-            id = "\(base.isEmpty ? "call" : base)_\(number)"
+            id = "\(base)-\(number)"
         }
-        return JSONText(id)
+        taken.insert(id)
+        if let stem = Self.stem(of: id) { stems.insert(stem) }
+        return id == given.string ? given : JSONText(id)
+    }
+
+    private func isFree(_ id: String) -> Bool {
+        !taken.contains(id) && !stems.contains(id) && !(Self.stem(of: id).map(taken.contains) ?? false)
+    }
+
+    private static func stem(of id: String) -> String? {
+        let bytes = id.utf8
+        let digits = bytes.reversed().prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }.count
+        let stem = bytes.dropLast(digits)
+        guard digits > 0, stem.last == UInt8(ascii: "_") else { return nil }
+        return String(decoding: stem.dropLast(), as: UTF8.self)
     }
 }
 

@@ -55,11 +55,25 @@ def test_ids_that_come_again_do_not_lose_a_call(gateway, upstream, nonce):
     assert rounds(upstream.only_turn(nonce)) == [[(1, "one"), (2, "two")], [(3, "three")]]
 
 
+@pytest.mark.parametrize("ids", [("t", "t_2"), ("t_2", "t"), ("t_1", "t_2")], ids="-".join)
+def test_ids_that_the_cli_takes_for_parts_of_another_lose_no_result(gateway, upstream, nonce, ids):
+    messages = [
+        *user(nonce), assistant([call(name, n) for n, name in enumerate(ids)]),
+        {"role": "user", "content": [result(name, f"r{n}") for n, name in enumerate(ids)]},
+    ]
+    gateway.post(
+        "/v1/messages", {"model": "sonnet", "max_tokens": 9, "messages": messages, "tools": [TOOL]}
+    ).raise_for_status()
+    assert rounds(upstream.only_turn(nonce)) == [[(0, "r0"), (1, "r1")]]
+
+
 def test_ids_of_other_vendors_are_made_this_ones(gateway, upstream, nonce):
     messages = [*user(nonce)]
     for n in range(3):
-        messages += [assistant(None, tool_calls=[function_call("functions.f:0", n)]), answered("functions.f:0", f"r{n}")]
-    gateway.post("/v1/chat/completions", {"model": "sonnet", "messages": messages, "tools": [FUNCTION]}).raise_for_status()
+        messages.append(assistant(None, tool_calls=[function_call("functions.f:0", n)]))
+        messages.append(answered("functions.f:0", f"r{n}"))
+    body = {"model": "sonnet", "messages": messages, "tools": [FUNCTION]}
+    gateway.post("/v1/chat/completions", body).raise_for_status()
     assert rounds(upstream.only_turn(nonce)) == [[(0, "r0")], [(1, "r1")], [(2, "r2")]]
 
 
@@ -69,7 +83,8 @@ def test_calls_of_one_round_in_several_messages_stay_together(gateway, upstream,
         *user(nonce), assistant(None, tool_calls=[function_call("a", 1)]), *between,
         assistant(None, tool_calls=[function_call("b", 2)]), answered("a", "one"), answered("b", "two"),
     ]
-    gateway.post("/v1/chat/completions", {"model": "sonnet", "messages": messages, "tools": [FUNCTION]}).raise_for_status()
+    body = {"model": "sonnet", "messages": messages, "tools": [FUNCTION]}
+    gateway.post("/v1/chat/completions", body).raise_for_status()
     turn = upstream.only_turn(nonce)
     assert rounds(turn) == [[(1, "one"), (2, "two")]]
     assert turn.mentions("<system>\\nBe quick.\\n</system>") == bool(between)

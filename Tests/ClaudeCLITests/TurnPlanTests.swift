@@ -87,10 +87,11 @@ struct TurnPlanTests {
                 Turn(.user, [result("c", "1"), result("c", "2")]), Turn(.assistant, [call("c_2"), call("f.g:0")]),
                 Turn(.user, [result("f.g:0"), result("c_2")]), Turn(.assistant, [call("")]), Turn(.user, [result("")]),
             ]))
-        #expect(messages[1].blocks == [call("c"), call("c_2")])
-        #expect(messages[2].blocks == [result("c", "1"), result("c_2", "2")])
-        #expect(messages[3].blocks == [call("c_2_2"), call("f_g_0")])
-        #expect(messages[4].blocks == [result("f_g_0"), result("c_2_2")])
+        #expect(messages[1].blocks == [call("c"), call("c-2")])
+        #expect(messages[2].blocks == [result("c", "1"), result("c-2", "2")])
+        // The CLI takes a number behind a line for a repetition.
+        #expect(messages[3].blocks == [call("c_2-2"), call("f_g_0")])
+        #expect(messages[4].blocks == [result("f_g_0"), result("c_2-2")])
         #expect(messages[5].blocks == [call("call")] && messages[6].blocks == [result("call")])
     }
 
