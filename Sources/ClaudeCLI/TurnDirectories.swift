@@ -20,8 +20,7 @@ public struct TurnDirectory: Sendable, Equatable {
 
 /// Hands out turn directories, always the lowest free one, and empties them afterwards.
 ///
-/// Shared by all loops. Two services must not share one state directory: each removes what it finds at its
-/// start.
+/// Shared by all loops. Whoever makes it must be alone in the state directory: what is found there is removed.
 public final class TurnDirectories: Sendable {
     private let root: String
     private let shelf = Mutex(Shelf())

@@ -8,10 +8,12 @@ import Glibc
     /// Opens a file that exists already, with everything switched off that a damaged or planted file could use.
     ///
     /// Statements that are still in use when this goes keep what they need of it.
-    init(path: String) throws(LedgerFault) {
+    init(path: String, isReadOnly: Bool = false) throws(LedgerFault) {
         var opened: OpaquePointer?
         // No mutex: each connection belongs to one thread. A link in place of the file is not followed.
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE
+        let flags =
+            (isReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX
+            | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE
         let result = unsafe sqlite3_open_v2(path, &opened, flags, nil)
         guard result == SQLITE_OK, let fresh = unsafe opened else {
             unsafe sqlite3_close_v2(opened)

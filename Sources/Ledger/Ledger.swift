@@ -40,6 +40,10 @@ public final class Ledger: Sendable {
         }
     }
 
+    /// Checks a file as opening it would, but changes nothing of it and may be used beside a running service. The result
+    /// is how many responses can be found in it, nil when there is no file. Blocks.
+    public static func inspect(path: String) throws(LedgerFault) -> Int? { try LedgerFile.inspect(path) }
+
     /// What only one thread uses after it has been handed over.
     private struct Confined<Value>: @unchecked Sendable {
         // `@unchecked Sendable`: made on one thread, used by the one it is given to and by no other.

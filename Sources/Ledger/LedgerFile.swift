@@ -31,16 +31,38 @@ enum LedgerFile {
             guard try database.text("PRAGMA journal_mode=WAL") == "wal" else { throw .failed("no write-ahead log") }
             // FULL: a commit returns when the log is on the disk, not when the system has heard of it.
             try database.run("PRAGMA synchronous=FULL; PRAGMA cache_size=-2048; PRAGMA journal_size_limit=67108864")
-            let found = try database.integer("PRAGMA user_version")
-            guard found <= version else {
-                throw .failed("it has form \(found), this program knows \(version); it is of a newer release")
-            }
-            if found == 0 { try create(database) }
-            let verdict = try database.text("PRAGMA quick_check(1)")
-            guard verdict == "ok" else { throw .failed("it is damaged") }
+            if try form(of: database) == 0 { try create(database) }
+            try checkWhole(database)
         } catch {
             throw .unusable(error.description)
         }
+    }
+
+    /// Checks a file as `prepare` would, beside whoever uses it and without a change to what it holds; the result is how
+    /// many responses can be found in it, nil when there is no file.
+    static func inspect(_ path: String) throws(LedgerFault) -> Int? {
+        if unsafe access(path, F_OK) != 0, errno == ENOENT { return nil }
+        let database = try Database(path: path, isReadOnly: true)
+        do throws(LedgerFault) {
+            guard try form(of: database) != 0 else { return 0 }
+            try checkWhole(database)
+            return try database.integer("SELECT count(*) FROM responses WHERE hidden = 0")
+        } catch {
+            throw .unusable(error.description)
+        }
+    }
+
+    private static func form(of database: Database) throws(LedgerFault) -> Int {
+        let found = try database.integer("PRAGMA user_version")
+        guard found <= version else {
+            throw .failed("it has form \(found), this program knows \(version); it is of a newer release")
+        }
+        return found
+    }
+
+    private static func checkWhole(_ database: Database) throws(LedgerFault) {
+        let verdict = try database.text("PRAGMA quick_check(1)")
+        guard verdict == "ok" else { throw .failed("it is damaged") }
     }
 
     private static func create(_ database: Database) throws(LedgerFault) {

@@ -61,6 +61,9 @@ public struct JSONFragment: Sendable, Equatable {
     /// Takes text that is one valid JSON value.
     public init(validated bytes: ArraySlice<UInt8>) { self.bytes = bytes }
 
+    /// A whole number.
+    public init(integer: Int) { self.init(validated: Array(String(integer).utf8)[...]) }
+
     /// A fragment from a literal that is one valid JSON value.
     public init(_ literal: StaticString) {
         var copy: [UInt8] = []

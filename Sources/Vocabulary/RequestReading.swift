@@ -30,9 +30,9 @@ extension JSONValue {
     /// The string it is, as a Swift string.
     public func requireString() throws(Refusal) -> String { try requireText().string }
 
-    /// The whole number it is, within `range`.
+    /// The whole number it is, within `range`. `10.0` is one: programs that keep their settings as floats send it.
     public func requireInteger(in range: ClosedRange<Int> = Int.min...Int.max) throws(Refusal) -> Int {
-        guard let integer else { throw wrongType("integer") }
+        guard let integer = integer ?? double.flatMap(Int.init(exactly:)) else { throw wrongType("integer") }
         guard range.contains(integer) else {
             throw invalid("must be between \(range.lowerBound) and \(range.upperBound)")
         }

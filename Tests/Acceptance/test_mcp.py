@@ -35,6 +35,9 @@ def test_the_model_calls_a_servers_tool_and_one_answer_comes_of_it(mcp_site, ups
     usage = message["usage"]
     assert usage["input_tokens"] == 22 and usage["output_tokens"] == 2 + 3
     assert usage["cache_creation_input_tokens"] == 10 and usage["cache_read_input_tokens"] == 14
+    line = f"id={response.headers['request-id']} "
+    logged = eventually(lambda: [each for each in mcp_site.gateway.log().splitlines() if line in each], "the log line")
+    assert f" mcp={server} " in logged[0]
 
 
 @pytest.mark.core

@@ -98,3 +98,16 @@ def test_a_hundred_reloads_in_a_row_change_nothing(own_gateway):
     for _ in range(100):
         own_gateway.signal(signal.SIGHUP)
     assert own_gateway.ask_message("Hello").status_code == 200
+
+
+def test_the_level_and_form_of_the_log_are_reloaded(make_gateway):
+    gateway = make_gateway()
+    settings = gateway.private_file("portcullis.env", "LOG_LEVEL=warning\n")
+    gateway.arguments += ["--config", settings]
+    gateway.ready()
+    gateway.private_file("portcullis.env", "LOG_LEVEL=debug\nLOG_TARGET=journal\n")
+    gateway.signal(signal.SIGHUP)
+    eventually(lambda: "msg=reloaded" in gateway.log(), "the reload")
+    assert gateway.log().splitlines()[-1].startswith("<6>level=info ")
+    gateway.health()
+    eventually(lambda: "path=/health" in gateway.log(), "health checks are logged at debug")

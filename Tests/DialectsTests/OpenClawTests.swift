@@ -25,6 +25,13 @@ struct OpenClawTests {
         #expect(filtered("a\n### Tooling\nb\n## Toolings\nc") == "a\n### Tooling\nb\n## Toolings\nc")
     }
 
+    @Test("lines may end in carriage return and line feed")
+    func carriageReturns() {
+        #expect(filtered("a\r\n## Tooling\r\nx\r\n## Safety\r\nb\r\n") == "a\r\n## Safety\r\nb\r\n")
+        #expect(filtered("## Toolings\r") == "## Toolings\r")
+        #expect(filtered("```\r\n## Tooling\r\n```\r\nx") == "```\r\n## Tooling\r\n```\r\nx")
+    }
+
     @Test("what stands in a code fence is no heading")
     func fences() {
         for text in [

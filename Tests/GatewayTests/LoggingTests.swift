@@ -79,6 +79,17 @@ struct LoggingTests {
         #expect(text.isEmpty && calls == 0)
     }
 
+    @Test("level and form can be changed, for copies as well")
+    func change() throws {
+        let text = try written(.warning) { log in
+            let copy = log
+            copy.info("a")
+            log.change(LogSettings(level: .info, target: .stderr))
+            copy.info("b")
+        }
+        #expect(text.hasPrefix("<6>time=") && text.hasSuffix("Z level=info msg=b\n"))
+    }
+
     @Test("outside the journal a line begins with the time")
     func time() throws {
         let text = try written(target: .stderr) { $0.info("x") }
@@ -135,6 +146,7 @@ struct LoggingTests {
         record.method = "POST"
         record.path = "/v1/messages"
         record.model = "opus\nlevel=error"
+        record.servers = ["files", "github"]
         record.status = 200
         record.bytesIn = 10
         record.bytesOut = 20
@@ -145,7 +157,7 @@ struct LoggingTests {
         let text = try written { $0.audit(record) }
         #expect(
             text == "<6>level=info event=request id=req_1 key=alice addr=::1 dialect=messages method=POST "
-                + "path=/v1/messages model=\"opus\\nlevel=error\" status=200 in=10 out=20 input_tokens=3 "
+                + "path=/v1/messages model=\"opus\\nlevel=error\" mcp=files,github status=200 in=10 out=20 input_tokens=3 "
                 + "output_tokens=4 spawned_ms=62.001 end_ms=1000.000\n")
     }
 

@@ -14,31 +14,32 @@ struct SelfTestMemoryTests {
     private func report(_ missing: CLIFeature...) -> SelfTestReport { SelfTestReport(.tested(missing: Set(missing))) }
 
     @Test("what is kept is what is recalled, for the same CLI only")
-    func roundTrip() throws {
-        for report in [report(), report(.history, .tools), report(.plainMentions)] {
-            let bytes = try #require(SelfTestMemory.encode(report, of: identity))
-            let recalled = try #require(SelfTestMemory.decode(bytes, for: identity))
-            #expect(recalled.outcome == report.outcome && recalled.isRemembered)
-            #expect(SelfTestMemory.decode(bytes, for: CLIIdentity(text: "claude 1.2.4")) == nil)
+    func roundTrip() {
+        for missing: Set<CLIFeature> in [[], [.history, .tools], [.plainMentions]] {
+            let bytes = SelfTestRecord.encode(missing: missing, of: identity.text)
+            #expect(SelfTestRecord.decode(bytes, for: identity.text) == missing)
+            #expect(SelfTestRecord.decode(bytes, for: "claude 1.2.4") == nil)
         }
     }
 
     @Test("a file that is cut short or changed anywhere says nothing")
-    func spoilt() throws {
-        let bytes = try #require(SelfTestMemory.encode(report(.history), of: identity))
-        for count in 0..<bytes.count - 1 { #expect(SelfTestMemory.decode(Array(bytes[..<count]), for: identity) == nil) }
+    func spoilt() {
+        let bytes = SelfTestRecord.encode(missing: [.history], of: identity.text)
+        for count in 0..<bytes.count - 1 {
+            #expect(SelfTestRecord.decode(Array(bytes[..<count]), for: identity.text) == nil)
+        }
         for index in bytes.indices {
             for byte in [UInt8(0), 0x58, 0xFF] {
                 var changed = bytes
                 changed[index] = byte
-                #expect(SelfTestMemory.decode(changed, for: identity) == nil, "byte \(index) as \(byte)")
+                #expect(SelfTestRecord.decode(changed, for: identity.text) == nil, "byte \(index) as \(byte)")
             }
         }
     }
 
     @Test("a feature that is unknown, missing or told twice spoils the file")
     func features() throws {
-        let text = String(decoding: try #require(SelfTestMemory.encode(report(), of: identity)), as: UTF8.self)
+        let text = String(decoding: SelfTestRecord.encode(missing: [], of: identity.text), as: UTF8.self)
         for (old, new) in [
             ("\"tools\":\"works\",", ""), ("\"tools\":\"works\"", "\"tools\":\"works\",\"tools\":\"missing\""),
             ("\"tools\":\"works\"", "\"tools\":\"works\",\"wings\":\"works\""), ("\"tools\":\"works\"", "\"tools\":true"),
@@ -46,7 +47,8 @@ struct SelfTestMemoryTests {
         ] {
             let parts = text.split(separator: old, maxSplits: 1)
             try #require(parts.count == 2)
-            #expect(SelfTestMemory.decode(Array((parts[0] + new + parts[1]).utf8), for: identity) == nil, "\(new)")
+            let changed = Array((parts[0] + new + parts[1]).utf8)
+            #expect(SelfTestRecord.decode(changed, for: identity.text) == nil, "\(new)")
         }
     }
 
@@ -64,6 +66,7 @@ struct SelfTestMemoryTests {
         }
         #expect(memory.keep(report(.history), of: identity) && memory.keep(report(.tools), of: identity))
         #expect(memory.recall(identity)?.outcome == report(.tools).outcome)
+        #expect(memory.recall(identity)?.isRemembered == true)
         var status = stat()
         #expect(unsafe stat(memory.path, &status) == 0 && status.st_mode & 0o777 == 0o600)
         unsafe chmod(memory.path, 0o666)

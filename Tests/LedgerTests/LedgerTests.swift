@@ -270,7 +270,28 @@ struct LedgerFileTests {
         try #require(bytes.count > offset + 64)
         for index in offset..<(offset + 64) { bytes[index] = 0xA5 }
         try folder.write(bytes, to: "ledger.sqlite")
+        #expect(throws: LedgerFault.self) { try Ledger.inspect(path: folder.file) }
+        #expect(try folder.read("ledger.sqlite") == bytes)
         #expect(throws: LedgerFault.self) { try Ledger(path: folder.file) }
+    }
+
+    @Test("a file is checked without a change, whether it is in use or not")
+    func inspection() async throws {
+        let folder = try Folder()
+        #expect(try Ledger.inspect(path: folder.file) == nil)
+        #expect(folder.names.isEmpty)
+        let ledger = try Ledger(path: folder.file)
+        #expect(await ledger.store(response("a")) == nil)
+        #expect(try Ledger.inspect(path: folder.file) == 1)
+        #expect(await ledger.store(response("b", after: "a")) == nil)
+        let (log, file) = (try folder.read("ledger.sqlite-wal"), try folder.read("ledger.sqlite"))
+        #expect(try Ledger.inspect(path: folder.file) == 2)
+        #expect(try folder.read("ledger.sqlite-wal") == log && folder.read("ledger.sqlite") == file)
+        ledger.close()
+        let closed = try folder.read("ledger.sqlite")
+        #expect(try Ledger.inspect(path: folder.file) == 2)
+        #expect(try folder.read("ledger.sqlite") == closed)
+        for name in folder.names { #expect(try folder.mode(of: name) == 0o600, "\(name)") }
     }
 
     @Test("a file that is no database is refused and left as it is")

@@ -67,6 +67,17 @@ import Vocabulary
         }
     }
 
+    @Test("a float without a fraction is a whole number where one is asked for")
+    func wholeFloats() throws {
+        let whole = [("10.0", 10), ("1e3", 1000), ("-0.0", 0), ("2.50e1", 25), ("9007199254740993", 9_007_199_254_740_993)]
+        for (text, expected) in whole {
+            #expect(try parse(text).requireInteger() == expected, "\(text)")
+        }
+        for text in ["10.5", "1e400", "1e300", "9223372036854775808", "\"10\""] {
+            #expect(throws: Refusal.self) { try parse(text).requireInteger() }
+        }
+    }
+
     @Test("elements and members of other kinds are none")
     func kinds() throws {
         for text in ["1", "\"a\"", "null", "{}", "[]"] {

@@ -41,8 +41,7 @@ enum AnthropicRequest {
             try RequestFields.number(root, "temperature", in: 0...1)?.fragment
         conversation.sampling.topP = try RequestFields.number(root, "top_p", in: 0...1)?.fragment
         if let topK = root.optional("top_k") {
-            _ = try topK.requireInteger(in: 0...Int(Int32.max))
-            conversation.sampling.topK = topK.fragment
+            conversation.sampling.topK = JSONFragment(integer: try topK.requireInteger(in: 0...Int(Int32.max)))
         }
         if let stops = root.optional("stop_sequences") {
             conversation.sampling.stopSequences = try RequestFields.texts(stops)

@@ -8,10 +8,12 @@ enum ToolingSections {
     /// The text without them: each from its heading to the next of the first or second level. A heading inside
     /// a code fence is none; a fence that is never closed reaches to the end, as in Markdown.
     static func removed(from text: String) -> String {
-        var kept = ""
+        var kept: [Substring] = []
         var fence: Fence?
         var isInside = false
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+        // Bytes, not characters: to Swift CR LF is one character, which is no line feed.
+        let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for line in lines.map(Substring.init) {
             if let open = fence {
                 if open.isClosed(by: line) { fence = nil }
             } else if let opened = Fence(line) {
@@ -19,10 +21,9 @@ enum ToolingSections {
             } else if line.hasPrefix("## ") || line.hasPrefix("# ") {
                 isInside = headings.contains(trimmed(line))
             }
-            if !isInside { kept += line + "\n" }
+            if !isInside { kept.append(line) }
         }
-        if kept.hasSuffix("\n") { kept.removeLast() }
-        return kept
+        return kept.joined(separator: "\n")
     }
 
     private static func trimmed(_ line: Substring) -> Substring {

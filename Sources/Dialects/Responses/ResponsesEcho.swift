@@ -43,8 +43,7 @@ enum ResponsesEcho {
 
     private static func integer(_ root: JSONValue, _ key: StaticString) throws(Refusal) -> JSONFragment? {
         guard let value = root.optional(key) else { return nil }
-        _ = try value.requireInteger()
-        return value.fragment
+        return JSONFragment(integer: try value.requireInteger())
     }
 
     /// Who asks, in the caller's own names; absent unless given, since null is not allowed for all of them.

@@ -94,7 +94,10 @@ public struct ItemPage: Sendable, Equatable {
         for (name, value) in parameters {
             switch name {
             case "limit":
-                guard let count = Int(value), (1...100).contains(count) else {
+                // Digits alone: `Int` would also take "+5".
+                guard value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int(value),
+                    (1...100).contains(count)
+                else {
                     throw Refusal(.invalidRequest, "limit: must be between 1 and 100", param: "limit")
                 }
                 limit = count

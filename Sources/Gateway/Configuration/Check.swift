@@ -133,4 +133,21 @@ public enum StateDirectory {
         }
         return nil
     }
+
+    /// Makes the directory this process's own to its end: two services in one would empty each other's turns.
+    static func claim(_ path: String) throws(ConfigurationFaults) {
+        let problem: String
+        do throws(SystemError) {
+            if try ProcessLock.hold(lock(path)) { return }
+            problem = "is in use by another service; give each a directory of its own"
+        } catch {
+            problem = "cannot be locked, \(error.description)"
+        }
+        throw ConfigurationFaults([ConfigurationFault("STATE_DIR", "\(path) \(problem)")])
+    }
+
+    /// True when a running service has the directory.
+    static func isInUse(_ path: String) -> Bool { ProcessLock.isHeld(lock(path)) }
+
+    private static func lock(_ path: String) -> String { path + "/lock" }
 }

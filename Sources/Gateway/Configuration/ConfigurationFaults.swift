@@ -33,3 +33,13 @@ struct ValueProblem: Error, Equatable {
 
     init(_ text: String) { self.text = text }
 }
+
+/// A value as a message shows it: in quotes, bounded, without control characters.
+func quoted(_ text: String) -> String {
+    var shown = ""
+    for scalar in text.unicodeScalars.prefix(80) {
+        let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+        shown.unicodeScalars.append(isControl ? "?" : scalar)
+    }
+    return "'\(shown)\(text.unicodeScalars.count > 80 ? "…" : "")'"
+}

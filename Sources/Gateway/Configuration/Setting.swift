@@ -161,13 +161,3 @@ extension Setting.Reader {
         }
     }
 }
-
-/// A value as a message shows it: in quotes, bounded, without control characters.
-func quoted(_ text: String) -> String {
-    var shown = ""
-    for scalar in text.unicodeScalars.prefix(80) {
-        let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
-        shown.unicodeScalars.append(isControl ? "?" : scalar)
-    }
-    return "'\(shown)\(text.unicodeScalars.count > 80 ? "…" : "")'"
-}

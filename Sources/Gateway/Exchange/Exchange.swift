@@ -135,6 +135,7 @@ struct Exchange {
             let servers = try context.snapshot.servers.activate(
                 metadata: conversation.metadata, fieldNames: turn.preferences.mcpServers,
                 options: turn.principal.options)
+            record.servers = servers.servers.map(\.name)
             plan =
                 countsTokens
                 ? try TurnPlan(counting: conversation, model: model, servers: servers, features: features)

@@ -17,6 +17,8 @@ public struct AuditRecord: Sendable, Equatable {
     public var path = ""
     /// The model the client named.
     public var model: String?
+    /// The names of the MCP servers that were switched on.
+    public var servers: [String] = []
     /// The status of the answer.
     public var status = 0
     /// Bytes of the request body.
@@ -62,6 +64,7 @@ extension Log {
             line.add("method", record.method)
             line.add("path", record.path)
             line.add("model", record.model)
+            if !record.servers.isEmpty { line.add("mcp", record.servers.joined(separator: ",")) }
             line.add("status", record.status)
             line.add("in", record.bytesIn)
             line.add("out", record.bytesOut)

@@ -6,29 +6,26 @@ import Synchronization
 /// A line is one write(2). A reader that does not keep up makes lines drop, never a loop wait; how many were
 /// dropped is told in the next line that gets through. Copies share one destination.
 public struct Log: Sendable {
-    /// The least important level that is written.
-    public let level: LogLevel
-    private let format: Format
+    private let manner: Manner
     private let destination: Destination
 
     /// A log on `descriptor`, which stays the caller's and must stay open.
     public init(_ settings: LogSettings, descriptor: Int32 = 2) {
-        level = settings.level
-        let isJournal =
-            switch settings.target {
-            case .journal: true
-            case .stderr: false
-            case .auto: Destination.isJournal(descriptor, stream: settings.journalStream)
-            }
-        format = isJournal ? .journal : isatty(descriptor) == 1 ? .terminal : .stream
         destination = Destination(descriptor)
+        manner = Manner(settings.level, destination.format(settings))
+    }
+
+    /// Takes other settings for this log and all its copies.
+    public func change(_ settings: LogSettings) {
+        manner.level.store(settings.level, ordering: .relaxed)
+        manner.format.store(destination.format(settings), ordering: .relaxed)
     }
 
     /// Lines dropped since the start.
     public var droppedLines: Int { destination.droppedInAll }
 
     /// True when lines of this level are written.
-    public func writes(_ level: LogLevel) -> Bool { level.rawValue <= self.level.rawValue }
+    public func writes(_ level: LogLevel) -> Bool { level.rawValue <= manner.level.load(ordering: .relaxed).rawValue }
 
     /// Writes what went wrong and needs the operator.
     public func error(_ message: @autoclosure () -> String) { write(.error, message) }
@@ -64,6 +61,7 @@ public struct Log: Sendable {
 
     private func begin(_ level: LogLevel) -> LogLine {
         // `<N>` is read by journald and syslog relays as the line's priority (sd-daemon(3)).
+        let format = manner.format.load(ordering: .relaxed)
         let priority: [UInt8] =
             format == .terminal
             ? [] : [UInt8(ascii: "<"), UInt8(ascii: "0") + UInt8(level.rawValue), UInt8(ascii: ">")]
@@ -75,7 +73,19 @@ public struct Log: Sendable {
 }
 
 extension Log {
-    private enum Format: Sendable {
+    /// What a reload may change.
+    private final class Manner: Sendable {
+        /// The least important level that is written.
+        let level: Atomic<LogLevel>
+        let format: Atomic<Format>
+
+        init(_ level: LogLevel, _ format: Format) {
+            self.level = Atomic(level)
+            self.format = Atomic(format)
+        }
+    }
+
+    private enum Format: UInt8, AtomicRepresentable {
         /// The journal adds the time itself.
         case journal
         /// A file, a pipe or a container's log.
@@ -146,8 +156,19 @@ extension Log {
             }
         }
 
+        /// The form of lines that the settings ask for here.
+        func format(_ settings: LogSettings) -> Format {
+            let isJournal =
+                switch settings.target {
+                case .journal: true
+                case .stderr: false
+                case .auto: Self.isJournal(descriptor, stream: settings.journalStream)
+                }
+            return isJournal ? .journal : isatty(descriptor) == 1 ? .terminal : .stream
+        }
+
         /// True when systemd's `DEVICE:INODE` is this very descriptor (systemd.exec(5), JOURNAL_STREAM).
-        static func isJournal(_ descriptor: Int32, stream: String?) -> Bool {
+        private static func isJournal(_ descriptor: Int32, stream: String?) -> Bool {
             var status = stat()
             guard let stream, unsafe fstat(descriptor, &status) == 0 else { return false }
             return stream == "\(status.st_dev):\(status.st_ino)"

@@ -1,5 +1,7 @@
+public import Synchronization
+
 /// How important a log line is; the raw values are syslog's priorities (RFC 5424 §6.2.1).
-public enum LogLevel: Int, Sendable, CaseIterable {
+public enum LogLevel: Int, Sendable, CaseIterable, AtomicRepresentable {
     case error = 3, warning = 4, info = 6, debug = 7
 
     /// The level that a word names.

@@ -144,7 +144,9 @@ private struct MCPServerReader {
         json.key("headers")
         json.beginObject()
         for (key, text) in try pairs(value, "headers") {
-            guard key.utf8.count <= 256, FieldName(parsing: key) != nil else { throw ValueProblem("headers: a name is no field's") }
+            guard key.utf8.count <= 256, FieldName(parsing: key) != nil else {
+                throw ValueProblem("headers: a name is no field's")
+            }
             guard text.utf8.allSatisfy({ $0 == 0x09 || ($0 >= 0x20 && $0 != 0x7F) }) else {
                 throw ValueProblem("headers: a value holds a control character")
             }

@@ -44,6 +44,7 @@ public enum Program {
         signal(SIGPIPE, SIG_IGN)
         do throws(ConfigurationFaults) {
             let loaded = try loader.load()
+            let ledger = try SnapshotLoader.ledgerNote(of: loaded)
             let loop: EventLoop
             do throws(SystemError) { loop = try EventLoop() } catch {
                 Terminal.complain(error.description)
@@ -55,6 +56,11 @@ public enum Program {
             loop.run()
             let (version, selfTest) = try unsafe checker.result.get()
             for note in loaded.notes { Terminal.say(note) }
+            if let ledger { Terminal.say(ledger) }
+            let state = loaded.configuration.stateDirectory
+            if StateDirectory.isInUse(state) {
+                Terminal.say("\(state) is in use by a running service: all is checked, but a second one cannot start")
+            }
             Terminal.say("claude is version \(version)")
             for line in selfTest.lines { Terminal.say(line) }
             guard selfTest.turnFault == nil else {

@@ -44,6 +44,7 @@ actor Service {
             }
             CurrentProcess.raiseOpenFiles()
             CurrentProcess.forbidDumps()
+            try StateDirectory.claim(loaded.configuration.stateDirectory)
             let directories = try SnapshotLoader.directories(of: loaded)
             let ledger = try SnapshotLoader.ledger(of: loaded)
             defer { ledger?.close() }
@@ -246,6 +247,7 @@ actor Service {
             guard !isEnding else { return }
             site.replace(snapshot)
             self.loaded = loaded
+            log.change(new.logging)
             for note in loaded.notes { log.info(note) }
             snapshot.selfTest.tell(log)
             log.info("reloaded")

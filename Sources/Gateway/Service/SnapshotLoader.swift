@@ -99,15 +99,34 @@ struct SnapshotLoader {
     /// go on with an empty one would forget what clients were told is kept.
     static func ledger(of loaded: Loaded) throws(ConfigurationFaults) -> Ledger? {
         guard loaded.configuration.responses.isStoring else { return nil }
-        let path = loaded.configuration.stateDirectory + "/ledger.sqlite"
         do throws(LedgerFault) {
-            return try Ledger(path: path)
+            return try Ledger(path: ledgerPath(of: loaded))
         } catch {
-            throw ConfigurationFaults([
-                ConfigurationFault(
-                    "RESPONSES_STORE", "\(path) cannot be used: \(error); restore it, or move it away to begin anew")
-            ])
+            throw fault(error, loaded)
         }
+    }
+
+    /// What is stored, in a line for the operator; nil when nothing is to be stored. Faults are those of the start.
+    static func ledgerNote(of loaded: Loaded) throws(ConfigurationFaults) -> String? {
+        guard loaded.configuration.responses.isStoring else { return nil }
+        do throws(LedgerFault) {
+            guard let count = try Ledger.inspect(path: ledgerPath(of: loaded)) else { return "no stored responses yet" }
+            return "\(count) stored responses, their file is sound"
+        } catch {
+            throw fault(error, loaded)
+        }
+    }
+
+    private static func ledgerPath(of loaded: Loaded) -> String {
+        loaded.configuration.stateDirectory + "/ledger.sqlite"
+    }
+
+    private static func fault(_ fault: LedgerFault, _ loaded: Loaded) -> ConfigurationFaults {
+        let path = ledgerPath(of: loaded)
+        return ConfigurationFaults([
+            ConfigurationFault(
+                "RESPONSES_STORE", "\(path) cannot be used: \(fault); restore it, or move it away to begin anew")
+        ])
     }
 
     private static func invocation(of loaded: Loaded) -> Invocation {

@@ -1,0 +1,74 @@
+/// What every child is given beside what the gateway sets itself, and whose login that is.
+public struct CLIEnvironment: Sendable {
+    /// The login that the CLI will use.
+    public enum Login: Sendable, Equatable {
+        /// `ANTHROPIC_API_KEY`.
+        case apiKey
+        /// `ANTHROPIC_AUTH_TOKEN`.
+        case authToken
+        /// `CLAUDE_CODE_OAUTH_TOKEN`.
+        case oauthToken
+        /// A cloud provider's, switched on by this variable.
+        case cloud(variable: String)
+        /// The operator's own logged-in directory.
+        case directory(String)
+
+        /// In words, without its content.
+        public var description: String {
+            switch self {
+            case .apiKey: "an API key (ANTHROPIC_API_KEY)"
+            case .authToken: "an auth token (ANTHROPIC_AUTH_TOKEN)"
+            case .oauthToken: "an OAuth token (CLAUDE_CODE_OAUTH_TOKEN)"
+            case .cloud(let variable): "a cloud provider's login (\(variable))"
+            case .directory(let path): "the logged-in directory \(path)"
+            }
+        }
+    }
+
+    /// Names and values in the file's order.
+    public let variables: [(name: String, value: String)]
+    /// Variables that the programs of MCP servers are not given: all but those of the network.
+    public var hiddenFromServers: [String] {
+        let shared = [
+            "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS",
+        ]
+        return variables.map(\.name).filter { !shared.contains($0.uppercased()) }
+    }
+
+    /// The login that the CLI will use; with `.directory` no credential came with the file.
+    public let login: Login
+
+    /// The environment of a configuration; every fault of its file at once.
+    public static func load(_ settings: CLISettings) throws(ConfigurationFaults) -> CLIEnvironment {
+        guard let path = settings.environmentFile else {
+            return CLIEnvironment(variables: [], configDirectory: settings.configDirectory)
+        }
+        let content: SecretBytes
+        do throws(FileFault) {
+            content = try SecretFile.read(path, .secret, maximumBytes: 1 << 20)
+        } catch {
+            throw ConfigurationFaults([ConfigurationFault("CLI_ENV_FILE", error.description)])
+        }
+        let bytes = content.copy
+        return CLIEnvironment(
+            variables: try CLIEnvironmentFile.parse(bytes, path: path),
+            configDirectory: settings.configDirectory)
+    }
+
+    init(variables: [(name: String, value: String)], configDirectory: String) {
+        self.variables = variables
+        let names = Set(variables.map(\.name))
+        let clouds = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"]
+        if let cloud = clouds.first(where: names.contains) {
+            login = .cloud(variable: cloud)
+        } else if names.contains("ANTHROPIC_AUTH_TOKEN") {
+            login = .authToken
+        } else if names.contains("ANTHROPIC_API_KEY") {
+            login = .apiKey
+        } else if !names.isDisjoint(with: ["CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_OAUTH_REFRESH_TOKEN"]) {
+            login = .oauthToken
+        } else {
+            login = .directory(configDirectory)
+        }
+    }
+}

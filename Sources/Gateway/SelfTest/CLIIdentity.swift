@@ -1,0 +1,44 @@
+import ClaudeCLI
+import Glibc
+import Vocabulary
+
+/// Which CLI a self-test was about: what changes when another one is installed, or when it is used otherwise.
+struct CLIIdentity: Sendable, Equatable {
+    /// The lines by which it is known; equal lines are the same CLI, used in the same way.
+    let text: String
+
+    /// The identity of the program at `path`; nil when there is none.
+    ///
+    /// The program is some 200 MB, so it is not hashed; the change time is the kernel's alone to set.
+    init?(path: String, version: String) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        let modified = "\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+        let changed = "\(status.st_ctim.tv_sec).\(status.st_ctim.tv_nsec)"
+        text = [
+            "claude \(version)", "path \(path)", "file \(status.st_dev):\(status.st_ino)",
+            "size \(status.st_size)", "modified \(modified)", "changed \(changed)",
+            "portcullis \(Program.version)", "use \(Self.use)",
+        ].joined(separator: "\n")
+    }
+
+    init(text: String) { self.text = text }
+
+    /// How this gateway uses a CLI: its arguments, its environment, and every row of a self-test.
+    private static let use: String = {
+        var parts = Array(Invocation.fixedParts.utf8)
+        for kind in SelfTestProbe.Kind.allCases {
+            let probe = SelfTestProbe(kind: kind, canary: "")
+            if let plan = try? probe.plan(workingDirectory: "/") { parts += plan.text }
+            parts += probe.reply
+        }
+        return fingerprint(parts)
+    }()
+
+    /// FNV-1a (64 bit): it tells builds apart, it does not have to withstand anybody.
+    private static func fingerprint(_ bytes: [UInt8]) -> String {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return String(hash, radix: 16)
+    }
+}

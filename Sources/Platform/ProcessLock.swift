@@ -1,0 +1,40 @@
+import Glibc
+
+/// A file that one process at a time holds for as long as it lives.
+///
+/// The lock belongs to the open file, not to what stands in it: the kernel gives it back when the process ends, however
+/// it ends, and children do not inherit it.
+public enum ProcessLock {
+    // <fcntl.h> shows these under _GNU_SOURCE only. Locks of the open file description: those of POSIX would go as soon
+    // as anything in the process closes the file, and flock(2) cannot be asked without being taken.
+    private static let ask: Int32 = 36  // F_OFD_GETLK
+    private static let set: Int32 = 37  // F_OFD_SETLK
+
+    /// Takes the lock until the process ends; false when another one has it. Makes the file, mode 0600, if there is none.
+    public static func hold(_ path: String) throws(SystemError) -> Bool {
+        let number = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0o600)
+        guard number >= 0 else { throw .last("open") }
+        var lock = whole
+        if unsafe fcntl(number, set, &lock) == 0 { return true }  // Never closed: it is the process's to its end.
+        let failure = SystemError.last("fcntl")
+        close(number)
+        guard failure.code == EAGAIN || failure.code == EACCES else { throw failure }
+        return false
+    }
+
+    /// True when a process has the lock; asking does not take it.
+    public static func isHeld(_ path: String) -> Bool {
+        let number = unsafe open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY)
+        guard number >= 0 else { return false }
+        defer { close(number) }
+        var lock = whole
+        return unsafe fcntl(number, ask, &lock) == 0 && lock.l_type != F_UNLCK
+    }
+
+    private static var whole: flock {
+        var lock = flock()
+        lock.l_type = Int16(F_WRLCK)
+        lock.l_whence = Int16(SEEK_SET)
+        return lock
+    }
+}

@@ -1,0 +1,81 @@
+"""A state directory belongs to one service; `portcullis check` may look at it meanwhile."""
+import os
+import signal
+import stat
+import subprocess
+
+import pytest
+
+from harness import eventually
+
+
+@pytest.fixture
+def own_gateway(make_gateway):
+    return make_gateway().ready()
+
+
+def command(gateway, name):
+    arguments = [gateway.arguments[0], name, *gateway.arguments[2:]]
+    return subprocess.run(arguments, env=gateway.env, cwd=gateway.folder, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.core
+def test_a_second_service_is_refused_in_one_line_and_the_first_goes_on(own_gateway):
+    done = command(own_gateway, "serve")
+    assert done.returncode == 78
+    assert done.stderr == (
+        f"portcullis: STATE_DIR: {own_gateway.folder}/state is in use by another service; "
+        "give each a directory of its own\n"
+    )
+    assert own_gateway.ask_message("Hello").status_code == 200
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_the_lock_goes_with_the_service_however_it_ends(own_gateway, end):
+    own_gateway.signal(end)
+    own_gateway.process.wait(20)
+    assert "is in use" not in command(own_gateway, "check").stdout
+    own_gateway.ready()
+    assert own_gateway.ask_message("Hello").status_code == 200
+
+
+def test_a_reload_keeps_the_lock(own_gateway):
+    own_gateway.signal(signal.SIGHUP)
+    eventually(lambda: "msg=reloaded" in own_gateway.log(), "the reload")
+    assert command(own_gateway, "serve").returncode == 78
+
+
+def test_the_lock_is_private_and_no_child_has_it(own_gateway):
+    lock = own_gateway.folder / "state/lock"
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o600
+    body = {"model": "sonnet", "max_tokens": 50, "stream": True}
+    body["messages"] = [{"role": "user", "content": "slow:50:20"}]
+    with own_gateway.http() as http, http.stream(
+        "POST", "/v1/messages", json=body, headers={"x-api-key": own_gateway.key}
+    ) as response:
+        next(response.iter_text())
+        children = own_gateway.children()
+        held = [os.readlink(f"/proc/{pid}/fd/{fd}") for pid in children for fd in os.listdir(f"/proc/{pid}/fd")]
+    assert children and str(lock) not in held
+
+
+@pytest.mark.core
+def test_check_looks_at_everything_beside_a_running_service(own_gateway):
+    stored = own_gateway.openai().responses.create(model="sonnet", input="Hello")
+    done = command(own_gateway, "check")
+    assert done.returncode == 0, done.stderr
+    assert "1 stored responses, their file is sound\n" in done.stdout
+    assert f"{own_gateway.folder}/state is in use by a running service" in done.stdout
+    assert own_gateway.openai().responses.retrieve(stored.id).id == stored.id
+    assert own_gateway.ask_message("Hello").status_code == 200
+
+
+def test_check_tells_of_a_damaged_ledger_and_leaves_it(make_gateway):
+    gateway = make_gateway()
+    assert "no stored responses yet\n" in command(gateway, "check").stdout
+    ledger = gateway.folder / "state/ledger.sqlite"
+    ledger.write_bytes(b"not a database " * 1000)
+    done = command(gateway, "check")
+    assert done.returncode == 78
+    assert done.stderr.startswith(f"portcullis: RESPONSES_STORE: {ledger} cannot be used: ")
+    assert ledger.read_bytes() == b"not a database " * 1000
