@@ -72,6 +72,8 @@ struct TurnSettings {
             rows.beginObject()
             rows.key("model")
             rows.string(model)
+            // Else a tool named Bash makes the CLI tell the model to sign commits with the CLI's name.
+            rows.raw("\"attribution\":{\"commit\":\"\",\"pr\":\"\"}")
             if let effort {
                 rows.key("effortLevel")
                 rows.string(effort)

@@ -87,6 +87,11 @@ public enum Block: Sendable, Equatable {
     case redactedThinking(JSONText)
     /// Any other Messages API block, as it stands without `cache_control`.
     case other(JSONFragment)
+
+    /// True for what a tool answered.
+    public var isToolResult: Bool {
+        if case .toolResult = self { true } else { false }
+    }
 }
 
 /// A tool that the client runs itself.

@@ -66,6 +66,42 @@ def test_claude_code_runs_its_own_tool(claude_code, upstream, nonce, tmp_path):
     assert result["tool_use_id"] == call["id"]
 
 
+def test_tools_that_are_searched_for_come_when_they_are_found(gateway, upstream, nonce):
+    def tool(name, **more):
+        return {"name": name, "input_schema": {"type": "object"}, **more}
+
+    found = {"type": "tool_reference", "tool_name": "found"}
+    messages = [
+        {"role": "user", "content": nonce},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "ToolSearch", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [found]}]},
+    ]
+    tools = [tool("ToolSearch"), tool("found", defer_loading=True), tool("other", defer_loading=True)]
+    body = {"model": "sonnet", "max_tokens": 9, "messages": messages, "tools": tools}
+    assert gateway.post("/v1/messages", body).status_code == 200
+    sent = upstream.only_turn(nonce).body
+    assert {each["name"] for each in sent["tools"]} == {"ToolSearch_", "found"}
+    result = json.dumps([each["content"] for each in sent["messages"] if each["role"] == "user"][-1])
+    assert "The tool found is loaded" in result and "removed" not in result
+
+
+def test_a_tool_named_bash_brings_no_instructions_about_commits(gateway, upstream, nonce):
+    tools = [{"name": "Bash", "description": "Runs a command", "input_schema": {"type": "object"}}]
+    assert gateway.ask_message(nonce, tools=tools).status_code == 200
+    assert not upstream.only_turn(nonce).mentions("Co-Authored-By")
+
+
+def test_texts_of_tools_are_in_unicodes_simplest_form(gateway, upstream, nonce):
+    """Not as they came, as the README says; everything else of a request keeps its characters."""
+    schema = {"type": "object", "properties": {"unit": {"type": "string", "enum": ["m²"]}}}
+    tools = [{"name": "f", "description": "Wait…", "input_schema": schema}]
+    assert gateway.ask_message(f"{nonce} … m²", tools=tools, system="… m²").status_code == 200
+    sent = upstream.only_turn(nonce)
+    assert (sent.mentions(f"{nonce} … m²"), sent.system_texts()[-1]) == (True, "… m²")
+    assert sent.body["tools"][0]["description"] == "Wait..."
+    assert sent.body["tools"][0]["input_schema"]["properties"]["unit"]["enum"] == ["m2"]
+
+
 def test_instructions_may_stand_anywhere_even_last(gateway, upstream, nonce):
     call = {"type": "tool_use", "id": "t1", "name": "f", "input": {}}
     messages = [

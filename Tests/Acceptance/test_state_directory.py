@@ -9,11 +9,6 @@ import pytest
 from harness import eventually
 
 
-@pytest.fixture
-def own_gateway(make_gateway):
-    return make_gateway().ready()
-
-
 def command(gateway, name):
     arguments = [gateway.arguments[0], name, *gateway.arguments[2:]]
     return subprocess.run(arguments, env=gateway.env, cwd=gateway.folder, capture_output=True, text=True, timeout=60)
@@ -48,12 +43,7 @@ def test_a_reload_keeps_the_lock(own_gateway):
 def test_the_lock_is_private_and_no_child_has_it(own_gateway):
     lock = own_gateway.folder / "state/lock"
     assert stat.S_IMODE(lock.stat().st_mode) == 0o600
-    body = {"model": "sonnet", "max_tokens": 50, "stream": True}
-    body["messages"] = [{"role": "user", "content": "slow:50:20"}]
-    with own_gateway.http() as http, http.stream(
-        "POST", "/v1/messages", json=body, headers={"x-api-key": own_gateway.key}
-    ) as response:
-        next(response.iter_text())
+    with own_gateway.streaming("slow:50:20"):
         children = own_gateway.children()
         held = [os.readlink(f"/proc/{pid}/fd/{fd}") for pid in children for fd in os.listdir(f"/proc/{pid}/fd")]
     assert children and str(lock) not in held

@@ -3,15 +3,21 @@ import Vocabulary
 /// Decodes the content of a message.
 enum AnthropicBlocks {
     /// Content is a string or an array of blocks.
-    static func blocks(_ content: JSONValue) throws(Refusal) -> [Block] {
+    static func blocks(
+        _ content: JSONValue,
+        _ changes: inout ToolChanges
+    ) throws(Refusal) -> [Block] {
         if let text = content.text { return text.isEmpty ? [] : [.text(text)] }
         guard content.kind == .array else { throw content.wrongType("string or array") }
         var blocks: [Block] = []
-        for value in content.elements { blocks.append(try block(value)) }
+        for value in content.elements { blocks.append(try block(value, &changes)) }
         return blocks
     }
 
-    private static func block(_ value: JSONValue) throws(Refusal) -> Block {
+    private static func block(
+        _ value: JSONValue,
+        _ changes: inout ToolChanges
+    ) throws(Refusal) -> Block {
         let type = try value.expect(.object).required("type").requireText()
         if type.matches("text") { return .text(try value.required("text").requireText()) }
         if type.matches("image") { return .image(source: try source(value)) }
@@ -26,7 +32,7 @@ enum AnthropicBlocks {
                 input: try value.required("input").expect(.object).fragment
             )
         }
-        if type.matches("tool_result") { return try toolResult(value) }
+        if type.matches("tool_result") { return try toolResult(value, &changes) }
         if type.matches("thinking") {
             return .thinking(
                 try value.required("thinking").requireText(),
@@ -36,6 +42,7 @@ enum AnthropicBlocks {
         if type.matches("redacted_thinking") {
             return .redactedThinking(try value.required("data").requireText())
         }
+        if type.matches("tool_reference") { return try changes.reference(value) }
         return .other(Fragments.withoutCacheMarks(value))
     }
 
@@ -51,9 +58,13 @@ enum AnthropicBlocks {
         return source.fragment
     }
 
-    private static func toolResult(_ value: JSONValue) throws(Refusal) -> Block {
+    private static func toolResult(
+        _ value: JSONValue,
+        _ changes: inout ToolChanges
+    ) throws(Refusal) -> Block {
         let id = try value.required("tool_use_id").requireText()
-        let content = try value.optional("content").map(blocks) ?? []
+        var content: [Block] = []
+        if let blocks = value.optional("content") { content = try self.blocks(blocks, &changes) }
         return .toolResult(
             id: id,
             content: content,

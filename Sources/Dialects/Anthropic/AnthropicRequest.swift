@@ -7,8 +7,9 @@ enum AnthropicRequest {
         var conversation = Conversation(model: try RequestFields.model(root))
         try limits(root, into: &conversation, context)
         if let system = root.optional("system") { conversation.system = try systemTexts(system) }
-        try messages(root, into: &conversation)
-        try tools(root, into: &conversation)
+        var changes = ToolChanges()
+        try messages(root, &changes, into: &conversation)
+        try AnthropicTools.decode(root, changes, into: &conversation)
         try thinking(root, into: &conversation)
         try output(root, into: &conversation)
         if let metadata = root.optional("metadata") {
@@ -57,72 +58,66 @@ enum AnthropicRequest {
         if let text = value.text { return text.isEmpty ? [] : [text] }
         guard value.kind == .array else { throw value.wrongType("string or array") }
         var texts: [JSONText] = []
-        for block in value.elements {
-            let type = try block.expect(.object).required("type")
-            guard try type.requireText().matches("text") else {
-                throw type.invalid("system blocks must be of type text")
-            }
-            texts.append(try block.required("text").requireText())
-        }
+        for block in value.elements { texts.append(try systemText(block)) }
         return texts
+    }
+
+    private static func systemText(_ block: JSONValue) throws(Refusal) -> JSONText {
+        let type = try block.expect(.object).required("type")
+        guard try type.requireText().matches("text") else {
+            throw type.invalid("system blocks must be of type text")
+        }
+        return try block.required("text").requireText()
     }
 
     private static func messages(
         _ root: JSONValue,
+        _ changes: inout ToolChanges,
         into conversation: inout Conversation
     ) throws(Refusal) {
         let list = try root.required("messages").expect(.array)
+        // Instructions that are only for the turn in which they stand.
+        var passing: [Int] = []
         for message in list.elements {
             let roleValue = try message.expect(.object).required("role")
             let content = try message.required("content")
             switch try RequestFields.word(roleValue, of: ["user", "assistant", "system"]) {
             case "system":
-                let texts = try systemTexts(content)
+                if let config = try message.optional("output_config")?.expect(.object) {
+                    conversation.effort = try effort(config) ?? conversation.effort
+                }
+                let texts = try instructions(content, &changes)
                 if conversation.turns.isEmpty {
                     conversation.system += texts
                 } else if !texts.isEmpty {
+                    if message.optional("clear_at")?.text?.matches("next_user_message") == true {
+                        passing.append(conversation.turns.count)
+                    }
                     conversation.turns.append(Turn(.system, texts.map(Block.text)))
                 }
             case "user":
-                conversation.turns.append(Turn(.user, try AnthropicBlocks.blocks(content)))
+                for index in passing { conversation.turns[index].blocks = [] }
+                let turn = Turn(.user, try AnthropicBlocks.blocks(content, &changes))
+                if !turn.blocks.allSatisfy(\.isToolResult) { conversation.effort = nil }
+                conversation.turns.append(turn)
             default:
-                conversation.turns.append(Turn(.assistant, try AnthropicBlocks.blocks(content)))
+                conversation.turns.append(Turn(.assistant, try AnthropicBlocks.blocks(content, &changes)))
             }
         }
         if conversation.turns.isEmpty { throw list.invalid("at least one message is required") }
     }
 
-    private static func tools(
-        _ root: JSONValue,
-        into conversation: inout Conversation
-    ) throws(Refusal) {
-        for tool in try RequestFields.list(root, "tools") {
-            if let type = try tool.expect(.object).optional("type"),
-                try !type.requireText().matches("custom")
-            {
-                throw type.invalid("only tools that the client runs itself, of type custom, are supported")
-            }
-            let name = try tool.required("name").requireText()
-            let schema = try tool.required("input_schema").expect(.object)
-            conversation.tools.append(
-                Tool(
-                    name: name,
-                    description: try tool.optional("description")?.requireText(),
-                    schema: schema.fragment
-                )
-            )
-            if tool.optional("strict")?.bool == true { conversation.ignore("tools.strict") }
+    /// The texts of an instruction among the messages, which can also add and remove tools.
+    private static func instructions(
+        _ content: JSONValue,
+        _ changes: inout ToolChanges
+    ) throws(Refusal) -> [JSONText] {
+        guard content.kind == .array else { return try systemTexts(content) }
+        var texts: [JSONText] = []
+        for block in content.elements where try !changes.take(block) {
+            texts.append(try systemText(block))
         }
-        guard let choice = try root.optional("tool_choice")?.expect(.object) else { return }
-        let type = try choice.required("type")
-        switch try RequestFields.word(type, of: ["auto", "any", "none", "tool"]) {
-        case "any": conversation.toolChoice = .any
-        case "none": conversation.toolChoice = .none
-        case "tool": conversation.toolChoice = .named(try choice.required("name").requireText())
-        default: conversation.toolChoice = .auto
-        }
-        conversation.allowsParallelToolCalls =
-            try !RequestFields.flag(choice, "disable_parallel_tool_use")
+        return texts
     }
 
     private static func thinking(
@@ -153,11 +148,11 @@ enum AnthropicRequest {
         into conversation: inout Conversation
     ) throws(Refusal) {
         let config = try root.optional("output_config")?.expect(.object)
-        if let effort = config?.optional("effort") {
-            conversation.effort = try RequestFields.word(
-                effort,
-                of: ["low", "medium", "high", "xhigh", "max"]
-            )
+        if let config {
+            let general = try effort(config)
+            // What an instruction says of this turn is already there, and wins.
+            conversation.effort = conversation.effort ?? general
+            if config.optional("task_budget") != nil { conversation.ignore("output_config.task_budget") }
         }
         guard let format = try (config?.optional("format") ?? root.optional("output_format"))?.expect(.object)
         else { return }
@@ -166,6 +161,11 @@ enum AnthropicRequest {
             throw type.invalid("must be json_schema")
         }
         conversation.outputFormat = .jsonSchema(try format.required("schema").expect(.object).fragment)
+    }
+
+    private static func effort(_ config: JSONValue) throws(Refusal) -> String? {
+        guard let effort = config.optional("effort") else { return nil }
+        return try RequestFields.word(effort, of: ["low", "medium", "high", "xhigh", "max"])
     }
 
     private static func unsupported(
