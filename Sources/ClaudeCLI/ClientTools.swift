@@ -28,6 +28,7 @@ struct ClientTools {
         }
         if case .allowed(let names, _) = choice { tools = tools.filter { names.contains($0.name) } }
         self.tools = tools
+        try check(conversation.tools)
     }
 
     /// True when the client brings no tool that may be called.
@@ -60,14 +61,11 @@ struct ClientTools {
         rows.beginArray()
         for tool in tools {
             rows.beginObject()
-            rows.key("name")
-            rows.text(names.outward(tool.name))
+            rows.member("name", names.outward(tool.name))
             if let description = tool.description {
-                rows.key("description")
-                rows.text(description)
+                rows.member("description", description)
             }
-            rows.key("inputSchema")
-            rows.fragment(names.outward(schema: tool.schema, of: tool.name))
+            rows.member("inputSchema", names.outward(schema: tool.schema, of: tool.name))
             // Without the hint the CLI holds a second call back until the first is answered.
             rows.raw("\"annotations\":{\"readOnlyHint\":true}")
             rows.endObject()
@@ -114,16 +112,38 @@ struct ClientTools {
         }
         json.key("tool_choice")
         json.beginObject()
-        json.key("type")
-        json.literal(kind)
+        json.member("type", literal: kind)
         if let named {
-            json.key("name")
-            json.text(named)
+            json.member("name", named)
         }
         if !allowsParallelCalls, choice != .none {
-            json.key("disable_parallel_tool_use")
-            json.bool(true)
+            json.member("disable_parallel_tool_use", true)
         }
         json.endObject()
+    }
+
+    private func check(_ all: [Tool]) throws(Refusal) {
+        var names: Set<String> = []
+        for (index, tool) in all.enumerated() {
+            let name = tool.name.string
+            let path = "tools[\(index)]"
+            guard name.isName(ofAtMost: 128) else {
+                throw Refusal(
+                    .invalidRequest, "\(path).name: must be 1 to 128 of the characters a-z A-Z 0-9 _ -",
+                    param: "\(path).name")
+            }
+            guard names.insert(name).inserted else {
+                throw Refusal(
+                    .invalidRequest, "\(path).name: tool names must be unique", param: "\(path).name")
+            }
+        }
+        switch choice {
+        case .named(let name) where !names.contains(name.string):
+            throw Refusal(
+                .invalidRequest, "tool_choice: there is no tool of this name", param: "tool_choice")
+        case .any where all.isEmpty && !areOthersActive, .allowed where tools.isEmpty:
+            throw Refusal(.invalidRequest, "tool_choice: there is no tool to call", param: "tool_choice")
+        default: return
+        }
     }
 }

@@ -24,9 +24,6 @@ public struct LineSplitter: ~Copyable {
         buffer = [UInt8](repeating: 0, count: Self.readBytes)
     }
 
-    /// True when bytes of an unfinished line are waiting for their end.
-    public var holdsPartialLine: Bool { end > start }
-
     /// The bytes of a range that `next()` returned; good until the next `receive`.
     public var bytes: Span<UInt8> {
         @_lifetime(borrow self)

@@ -3,7 +3,7 @@ import Vocabulary
 /// Writes rows for the CLI's input as a list of pieces: what is large is referred to, not copied.
 ///
 /// A request with a 30 MB image is thus held once, in the body in which it came.
-struct RowWriter {
+struct RowWriter: JSONWriting {
     /// Values of at least this many bytes become pieces of their own.
     private static let largeBytes = 16 * 1024
 
@@ -22,7 +22,7 @@ struct RowWriter {
     mutating func endArray() { json.endArray() }
     mutating func key(_ name: StaticString) { json.key(name) }
     mutating func key(text name: JSONText) { json.key(name) }
-    mutating func literal(_ value: StaticString) { json.string(literal: value) }
+    mutating func string(literal value: StaticString) { json.string(literal: value) }
     mutating func string(_ value: String) { json.string(value) }
     mutating func bool(_ value: Bool) { json.bool(value) }
     mutating func integer(_ value: Int) { json.integer(value) }
@@ -31,7 +31,7 @@ struct RowWriter {
     mutating func raw(_ text: StaticString) { json.raw(text) }
 
     /// A string that is already escaped.
-    mutating func text(_ value: JSONText) {
+    mutating func string(_ value: JSONText) {
         guard value.escaped.count >= Self.largeBytes else { return json.string(value) }
         json.raw("\"")
         splice()
@@ -54,12 +54,10 @@ struct RowWriter {
     ) {
         beginObject()
         raw("\"type\":\"control_request\"")
-        key("request_id")
-        literal(id)
+        member("request_id", literal: id)
         key("request")
         beginObject()
-        key("subtype")
-        literal(subtype)
+        member("subtype", literal: subtype)
         members(&self)
         endObject()
         endObject()

@@ -49,8 +49,7 @@ enum ToolSchema {
         json.beginObject()
         json.raw("\"type\":\"object\"")
         for (key, value) in root.members where !key.matches("type") {
-            json.key(key)
-            json.fragment(value.fragment)
+            json.member(key, value.fragment)
         }
         json.endObject()
         return JSONFragment(validated: json.bytes[...])

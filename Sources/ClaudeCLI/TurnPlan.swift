@@ -107,9 +107,9 @@ public struct TurnPlan: Sendable {
         rows.controlRequest("initialize", id: initializeID) { rows in
             rows.key("systemPrompt")
             rows.beginArray()
-            for text in conversation.system where !text.isEmpty { rows.text(text) }
+            for text in conversation.system where !text.isEmpty { rows.string(text) }
             if conversation.outputFormat == .jsonObject {
-                rows.literal("Answer with one JSON object and nothing else, without a code fence.")
+                rows.string(literal: "Answer with one JSON object and nothing else, without a code fence.")
             }
             rows.endArray()
             tools.write(to: &rows)
@@ -123,8 +123,7 @@ public struct TurnPlan: Sendable {
         rows.beginObject()
         rows.raw("\"type\":\"user\",\"client_composed\":true")
         if !isQuestion { rows.raw("\"shouldQuery\":false") }
-        rows.key("uuid")
-        rows.string(uuid(number))
+        rows.member("uuid", uuid(number))
         rows.key("message")
         rows.beginObject()
         rows.raw("\"role\":\"user\"")
@@ -147,8 +146,7 @@ public struct TurnPlan: Sendable {
         rows.raw("\"type\":\"assistant\"")
         rows.key("message")
         rows.beginObject()
-        rows.key("id")
-        rows.string("msg_\(number)")
+        rows.member("id", "msg_\(number)")
         rows.raw("\"type\":\"message\",\"role\":\"assistant\",\"model\":\"<synthetic>\"")
         rows.key("content")
         let marked = mark == nil ? nil : blocks.lastIndex(where: \.canBeMarked)
@@ -181,37 +179,28 @@ public struct TurnPlan: Sendable {
         switch block {
         case .text(let text):
             rows.raw("\"type\":\"text\"")
-            rows.key("text")
-            rows.text(text)
+            rows.member("text", text)
         case .image(let source):
             rows.raw("\"type\":\"image\"")
-            rows.key("source")
-            rows.fragment(source)
+            rows.member("source", source)
         case .toolUse(let id, let name, let input):
             rows.raw("\"type\":\"tool_use\"")
-            rows.key("id")
-            rows.text(id)
-            rows.key("name")
-            rows.text(name)
-            rows.key("input")
-            rows.fragment(input)
+            rows.member("id", id)
+            rows.member("name", name)
+            rows.member("input", input)
         case .toolResult(let id, let blocks, let isError):
             rows.raw("\"type\":\"tool_result\"")
-            rows.key("tool_use_id")
-            rows.text(id)
+            rows.member("tool_use_id", id)
             rows.key("content")
             try content(blocks, &rows)
             if isError { rows.raw("\"is_error\":true") }
         case .thinking(let text, let signature):
             rows.raw("\"type\":\"thinking\"")
-            rows.key("thinking")
-            rows.text(text)
-            rows.key("signature")
-            rows.text(signature)
+            rows.member("thinking", text)
+            rows.member("signature", signature)
         case .redactedThinking(let data):
             rows.raw("\"type\":\"redacted_thinking\"")
-            rows.key("data")
-            rows.text(data)
+            rows.member("data", data)
         case .document, .other: break
         }
         if let mark { rows.raw(mark) }

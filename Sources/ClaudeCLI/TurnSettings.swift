@@ -70,13 +70,11 @@ struct TurnSettings {
         rows.controlRequest("apply_flag_settings", id: TurnPlan.settingsID) { rows in
             rows.key("settings")
             rows.beginObject()
-            rows.key("model")
-            rows.string(model)
+            rows.member("model", model)
             // Else a tool named Bash makes the CLI tell the model to sign commits with the CLI's name.
             rows.raw("\"attribution\":{\"commit\":\"\",\"pr\":\"\"}")
             if let effort {
-                rows.key("effortLevel")
-                rows.string(effort)
+                rows.member("effortLevel", effort)
             }
             if !extraBody.isEmpty { Self.environment(extraBody, &rows) }
             servers.writePermissions(to: &rows)
@@ -87,28 +85,25 @@ struct TurnSettings {
     private static func environment(_ extraBody: [UInt8], _ rows: inout RowWriter) {
         rows.key("env")
         rows.beginObject()
-        rows.key("CLAUDE_CODE_EXTRA_BODY")
-        rows.string(String(decoding: extraBody, as: UTF8.self))
+        rows.member("CLAUDE_CODE_EXTRA_BODY", String(decoding: extraBody, as: UTF8.self))
         rows.endObject()
     }
 
     private static func sampling(_ sampling: Sampling, _ json: inout RowWriter) {
         if let limit = sampling.maxTokens {
-            json.key("max_tokens")
-            json.integer(limit)
+            json.member("max_tokens", limit)
         }
         let values: [(StaticString, JSONFragment?)] = [
             ("temperature", sampling.temperature), ("top_p", sampling.topP), ("top_k", sampling.topK),
             ("service_tier", sampling.serviceTier),
         ]
         for case (let key, let value?) in values {
-            json.key(key)
-            json.fragment(value)
+            json.member(key, value)
         }
         guard !sampling.stopSequences.isEmpty else { return }
         json.key("stop_sequences")
         json.beginArray()
-        for text in sampling.stopSequences { json.text(text) }
+        for text in sampling.stopSequences { json.string(text) }
         json.endArray()
     }
 
@@ -127,8 +122,7 @@ struct TurnSettings {
         case .adaptive: json.raw("\"type\":\"adaptive\"")
         case .enabled(let budget):
             json.raw("\"type\":\"enabled\"")
-            json.key("budget_tokens")
-            json.integer(budget)
+            json.member("budget_tokens", budget)
         }
         switch (thinking, display) {
         case (.adaptive, .summarized), (.enabled, .summarized): json.raw("\"display\":\"summarized\"")
@@ -147,8 +141,7 @@ struct TurnSettings {
             json.key("format")
             json.beginObject()
             json.raw("\"type\":\"json_schema\"")
-            json.key("schema")
-            json.fragment(schema)
+            json.member("schema", schema)
             json.endObject()
             json.endObject()
         // The vendor's grammar knows no object of any shape: the system prompt asks for one.

@@ -50,45 +50,34 @@ enum Attachment {
 
     private static func link(_ url: JSONText) -> JSONFragment {
         object { writer in
-            writer.key("type")
-            writer.string(literal: "url")
-            writer.key("url")
-            writer.string(url)
+            writer.member("type", literal: "url")
+            writer.member("url", url)
         }
     }
 
     fileprivate static func base64(mediaType: String, _ data: JSONText) -> JSONFragment {
         object(capacity: data.escaped.count + 80) { writer in
-            writer.key("type")
-            writer.string(literal: "base64")
-            writer.key("media_type")
-            writer.string(mediaType)
-            writer.key("data")
-            writer.string(data)
+            writer.member("type", literal: "base64")
+            writer.member("media_type", mediaType)
+            writer.member("data", data)
         }
     }
 
     private static func plainText(_ text: JSONText) -> JSONFragment {
         object { writer in
-            writer.key("type")
-            writer.string(literal: "text")
-            writer.key("media_type")
-            writer.string(literal: "text/plain")
-            writer.key("data")
-            writer.string(text)
+            writer.member("type", literal: "text")
+            writer.member("media_type", literal: "text/plain")
+            writer.member("data", text)
         }
     }
 
     private static func document(_ source: JSONFragment, _ name: JSONText?) -> Block {
         .document(
             object(capacity: source.bytes.count + 80) { writer in
-                writer.key("type")
-                writer.string(literal: "document")
-                writer.key("source")
-                writer.fragment(source)
+                writer.member("type", literal: "document")
+                writer.member("source", source)
                 if let name, !name.isEmpty {
-                    writer.key("title")
-                    writer.string(name)
+                    writer.member("title", name)
                 }
             }
         )

@@ -26,6 +26,8 @@ extension Conversation {
         guard let last = turns.last(where: { $0.role != .system }) else {
             throw Refusal(.invalidRequest, "\(field): at least one user message is required", param: field)
         }
+        // An instruction at the end reaches the vendor as the user's marked text.
+        if turns.last?.role == .system, last.role == .assistant { return }
         guard last.role == .user else {
             throw Refusal(
                 .invalidRequest,
@@ -112,9 +114,6 @@ extension Conversation {
                 param: "tool_choice"
             )
         }
-        if case .allowed([], _) = toolChoice {
-            throw Refusal(.invalidRequest, "tool_choice: there is no tool to call", param: "tool_choice")
-        }
         for name in names where !tools.contains(where: { $0.name == name }) {
             throw Refusal(
                 .invalidRequest,
@@ -126,7 +125,8 @@ extension Conversation {
 }
 
 extension Block {
-    fileprivate var isEmptyText: Bool {
+    /// True for a text of no character at all, which the vendor does not take.
+    var isEmptyText: Bool {
         if case .text(let text) = self { text.isEmpty } else { false }
     }
 

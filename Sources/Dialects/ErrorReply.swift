@@ -92,21 +92,17 @@ struct ErrorObject {
         writer.raw("\"type\":\"error\"")
         writer.key("error")
         writer.beginObject()
-        writer.key("type")
-        writer.string(literal: anthropicType)
-        writer.key("message")
-        writer.string(message)
+        writer.member("type", literal: anthropicType)
+        writer.member("message", message)
         if let code {
             writer.key("details")
             writer.beginObject()
-            writer.key("error_code")
-            writer.string(code)
+            writer.member("error_code", code)
             writer.endObject()
         }
         reset(&writer)
         writer.endObject()
-        writer.key("request_id")
-        writer.string(requestID)
+        writer.member("request_id", requestID)
         writer.endObject()
         return writer.bytes
     }
@@ -117,10 +113,8 @@ struct ErrorObject {
         writer.beginObject()
         writer.key("error")
         writer.beginObject()
-        writer.key("message")
-        writer.string(openAIMessage)
-        writer.key("type")
-        writer.string(literal: openAIType)
+        writer.member("message", openAIMessage)
+        writer.member("type", literal: openAIType)
         writer.key("param")
         if let param = param ?? (kind == .modelNotFound ? "model" : nil), !param.isEmpty {
             writer.string(param)
@@ -137,8 +131,7 @@ struct ErrorObject {
 
     private func reset(_ writer: inout JSONWriter) {
         guard let resetsAt else { return }
-        writer.key("reset_at")
-        writer.string(Timestamp.rfc3339(resetsAt))
+        writer.member("reset_at", Timestamp.rfc3339(resetsAt))
     }
 
     private var anthropicType: StaticString {

@@ -16,8 +16,7 @@ enum Fragments {
         }
         var writer = JSONWriter()
         writer.beginObject()
-        writer.key("INVALID_JSON")
-        writer.string(text)
+        writer.member("INVALID_JSON", text)
         writer.endObject()
         return JSONFragment(validated: writer.bytes[...])
     }

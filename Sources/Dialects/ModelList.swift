@@ -29,8 +29,7 @@ public enum ModelList {
         writer.beginArray()
         for model in models { write(model, to: &writer) }
         writer.endArray()
-        writer.key("has_more")
-        writer.bool(false)
+        writer.member("has_more", false)
         writer.key("first_id")
         if let first = models.first { writer.string(first.id) } else { writer.null() }
         writer.key("last_id")
@@ -48,15 +47,11 @@ public enum ModelList {
 
     private static func write(_ model: ModelEntry, to writer: inout JSONWriter) {
         writer.beginObject()
-        writer.key("id")
-        writer.string(model.id)
+        writer.member("id", model.id)
         writer.raw("\"object\":\"model\",\"type\":\"model\",\"owned_by\":\"anthropic\"")
-        writer.key("created")
-        writer.integer(model.created)
-        writer.key("display_name")
-        writer.string(model.displayName)
-        writer.key("created_at")
-        writer.string(Timestamp.rfc3339(model.created))
+        writer.member("created", model.created)
+        writer.member("display_name", model.displayName)
+        writer.member("created_at", Timestamp.rfc3339(model.created))
         writer.raw("\"lifecycle\":\"active\"")
         writer.endObject()
     }
@@ -74,8 +69,7 @@ public enum TokenCount {
         var writer = JSONWriter()
         writer.beginObject()
         if isResponse { writer.raw("\"object\":\"response.input_tokens\"") }
-        writer.key("input_tokens")
-        writer.integer(tokens)
+        writer.member("input_tokens", tokens)
         writer.endObject()
         return writer.bytes
     }

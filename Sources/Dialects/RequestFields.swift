@@ -65,7 +65,9 @@ enum RequestFields {
             conversation.sampling.temperature = fits ? value.fragment : JSONFragment("1")
             if !fits { conversation.ignore("temperature") }
         }
-        conversation.sampling.topP = try number(root, "top_p", in: 0...1)?.fragment
+        // 1 is what holds anyway; programs send it beside a temperature, and newer models take one of the two only.
+        let topP = try number(root, "top_p", in: 0...1)
+        if topP?.double != 1 { conversation.sampling.topP = topP?.fragment }
         if let value = root.optional("service_tier") {
             switch try word(value, of: ["auto", "default", "flex", "scale", "priority", "fast"]) {
             case "auto": break

@@ -78,38 +78,17 @@ public enum HTTP1Encoder {
 
     /// Appends one piece of a streamed body; nothing when it is empty, as an empty chunk would end the body.
     public static func appendPiece(_ bytes: Span<UInt8>, as form: BodyForm, to output: inout [UInt8]) {
-        let mark = beginPiece(as: form, in: &output)
-        if form != .none { output.append(span: bytes) }
-        endPiece(mark, as: form, in: &output)
-    }
-
-    /// Begins a piece whose bytes the caller appends to `output` itself; returns a mark for `endPiece`.
-    public static func beginPiece(as form: BodyForm, in output: inout [UInt8]) -> Int {
-        // Eight digits are kept free, because the size is known only at the end; leading zeros are legal.
-        if form == .chunked { output.append(literal: "00000000\r\n") }
-        return output.count
-    }
-
-    /// Ends the piece begun at `mark`; takes it back when it is empty, or when there may be no body.
-    public static func endPiece(_ mark: Int, as form: BodyForm, in output: inout [UInt8]) {
-        switch form {
-        case .untilClose: return
-        case .none: output.removeSubrange(mark...)
-        case .chunked:
-            var size = output.count - mark
-            if size == 0 {
-                output.removeSubrange((mark - 10)...)
-                return
-            }
-            var digit = mark - 3
-            while size > 0 {
-                let value = UInt8(size & 15)
-                output[digit] = value < 10 ? 0x30 + value : 0x57 + value
-                size >>= 4
-                digit -= 1
+        guard form != .none, !bytes.isEmpty else { return }
+        if form == .chunked {
+            // Eight digits whatever the size: leading zeros are legal (RFC 9112 §7.1).
+            for shift in stride(from: 28, through: 0, by: -4) {
+                let digit = UInt8(truncatingIfNeeded: bytes.count >> shift & 15)
+                output.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
             }
             output.append(literal: "\r\n")
         }
+        output.append(span: bytes)
+        if form == .chunked { output.append(literal: "\r\n") }
     }
 
     /// Appends what ends a streamed body that is complete; a body cut short must go without it.

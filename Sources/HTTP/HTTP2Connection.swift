@@ -78,12 +78,6 @@ import CNGHTTP2
         unsafe nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
     }
 
-    /// True when there is something to send.
-    public var hasOutput: Bool { unsafe nghttp2_session_want_write(session) != 0 }
-
-    /// Announces that no further streams will be taken, while those that are open go on (RFC 9113 §6.8).
-    public func announceShutdown() { unsafe nghttp2_submit_shutdown_notice(session) }
-
     /// Refuses every stream after those already seen.
     public func goAway() {
         let last = unsafe nghttp2_session_get_last_proc_stream_id(session)

@@ -1,7 +1,65 @@
+/// What writes JSON piece by piece.
+public protocol JSONWriting {
+    mutating func beginObject()
+    mutating func endObject()
+    mutating func key(_ name: StaticString)
+    mutating func string(_ value: String)
+    mutating func string(literal value: StaticString)
+    mutating func string(_ value: JSONText)
+    mutating func integer(_ value: Int)
+    mutating func bool(_ value: Bool)
+    mutating func fragment(_ value: JSONFragment)
+}
+
+extension JSONWriting {
+    /// Writes an object with the members that `write` writes.
+    public mutating func object(_ write: (inout Self) -> Void) {
+        beginObject()
+        write(&self)
+        endObject()
+    }
+
+    /// Writes a key and a string.
+    public mutating func member(_ name: StaticString, _ value: String) {
+        key(name)
+        string(value)
+    }
+
+    /// Writes a key and, as a string, a literal of plain ASCII without quotes or backslashes.
+    public mutating func member(_ name: StaticString, literal value: StaticString) {
+        key(name)
+        string(literal: value)
+    }
+
+    /// Writes a key and text that is already escaped.
+    public mutating func member(_ name: StaticString, _ value: JSONText) {
+        key(name)
+        string(value)
+    }
+
+    /// Writes a key and a whole number.
+    public mutating func member(_ name: StaticString, _ value: Int) {
+        key(name)
+        integer(value)
+    }
+
+    /// Writes a key and `true` or `false`.
+    public mutating func member(_ name: StaticString, _ value: Bool) {
+        key(name)
+        bool(value)
+    }
+
+    /// Writes a key and a value as it stands.
+    public mutating func member(_ name: StaticString, _ value: JSONFragment) {
+        key(name)
+        fragment(value)
+    }
+}
+
 /// Writes JSON text piece by piece, placing the commas.
 ///
 /// The caller opens and closes objects and arrays in order; what it writes is then valid JSON.
-public struct JSONWriter: Sendable {
+public struct JSONWriter: JSONWriting, Sendable {
     /// What has been written.
     public var bytes: [UInt8]
     /// True when the next value or key needs no comma before it.
@@ -37,6 +95,13 @@ public struct JSONWriter: Sendable {
         string(name)
         bytes.append(UInt8(ascii: ":"))
         isFirst = true
+    }
+
+    /// Writes a key and a value as it stands.
+    @_disfavoredOverload
+    public mutating func member(_ name: JSONText, _ value: JSONFragment) {
+        key(name)
+        fragment(value)
     }
 
     /// Writes a string value.

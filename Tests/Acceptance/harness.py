@@ -206,8 +206,7 @@ class Gateway:
             "POST", "/v1/messages", json=body, headers={"x-api-key": self.key}
         ) as response:
             chunks = response.iter_text()
-            while until not in next(chunks):
-                pass
+            assert any(until in chunk for chunk in chunks), f"{response.status_code} without {until!r}"
             yield chunks
 
     def ask(self, dialect, text, model="sonnet", **fields):

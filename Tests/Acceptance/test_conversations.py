@@ -74,6 +74,46 @@ def test_system_and_developer_messages_are_the_system_prompt(gateway, upstream, 
     assert turn.rows() == [("user", [nonce])]
 
 
+@pytest.mark.parametrize("dialect", ["chat", "responses"])
+def test_openai_clients_may_ask_with_instructions_alone(gateway, upstream, nonce, dialect):
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "system", "content": f"Who is next? {nonce}"}]
+    if dialect == "chat":
+        gateway.openai().chat.completions.create(model="sonnet", messages=messages)
+    else:
+        gateway.openai().responses.create(model="sonnet", input=messages)
+    turn = upstream.only_turn(nonce)
+    assert turn.rows() == [("user", [f"Who is next? {nonce}"])]
+    assert "Be brief." in turn.system_texts()
+
+
+@pytest.mark.parametrize("dialect", ["chat", "responses"])
+def test_an_agents_last_words_can_be_put_in_a_schema(gateway, upstream, nonce, dialect):
+    """LangGraph's prebuilt agent ends with the assistant, and leaves objects open."""
+    messages = [*user(nonce), {"role": "assistant", "content": "Paris, I think."}]
+    city = {"type": "string", "minLength": 2}
+    described = {"name": "n", "schema": {"type": "object", "properties": {"city": city}, "required": ["city"]}}
+    if dialect == "chat":
+        format = {"type": "json_schema", "json_schema": described}
+        asked = gateway.openai().chat.completions.with_raw_response
+        answer = asked.create(model="sonnet", messages=messages, response_format=format)
+    else:
+        asked = gateway.openai().responses.with_raw_response
+        answer = asked.create(model="sonnet", input=messages, text={"format": {"type": "json_schema", **described}})
+    turn = upstream.only_turn(nonce)
+    assert turn.rows() == [
+        ("user", [nonce]),
+        ("assistant", ["Paris, I think."]),
+        ("user", ["<system>\nContinue.\n</system>"]),
+    ]
+    assert turn.body["output_config"]["format"]["schema"] == {
+        "type": "object",
+        "properties": {"city": {"type": "string", "description": "{minLength: 2}"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+    assert answer.headers["x-portcullis-ignored"] == "schema.minLength"
+
+
 @pytest.mark.core
 def test_an_at_path_in_a_prompt_is_not_read(gateway, upstream, nonce):
     text = f"{nonce} what is in @/etc/hostname and @/etc/os-release ?"

@@ -230,6 +230,8 @@ struct TurnPlanTests {
         #expect(refusal { $0.turns.append(Turn(.assistant, [.text("begun")])) } == "messages")
         #expect(refusal { $0.turns = [] } == "messages")
         #expect(refusal { $0.effort = "extreme" } == "effort")
+        #expect(refusal { $0.tools = [tool("a b", object)] } == "tools[0].name")
+        #expect(refusal { $0.tools = [tool("a", object), tool("a", object)] } == "tools[1].name")
         #expect(refusal { $0.tools = [tool("ToolSearch", object)] } == nil)
         #expect(refusal { $0.tools = [tool("a", JSONFragment("{}"))] } == nil)
         #expect(refusal { $0.tools = [tool("a", JSONFragment("{\"type\":\"string\"}"))] } == "tools[0]")
@@ -237,6 +239,8 @@ struct TurnPlanTests {
         #expect(refusal { $0.tools = [tool("a", odd)] } == "tools[0]")
         let plain = JSONFragment(#"{"type":"object","properties":{"a.b_-9":{}},"$defs":{"a b":{}}}"#)
         #expect(refusal { $0.tools = [tool("a", plain)] } == nil)
+        #expect(refusal { $0.toolChoice = .any } == "tool_choice")
+        #expect(refusal { $0.toolChoice = .named("a") } == "tool_choice")
     }
 
     @Test("a large value is referred to, not copied")

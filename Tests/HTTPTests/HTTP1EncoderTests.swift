@@ -147,9 +147,7 @@ struct HTTP1EncoderTests {
         #expect(form == .none)
         #expect(text(output) == "HTTP/1.1 200 OK\r\n\(dateLine)transfer-encoding: chunked\r\n\r\n")
         output.removeAll()
-        let mark = HTTP1Encoder.beginPiece(as: form, in: &output)
-        output += "data".utf8
-        HTTP1Encoder.endPiece(mark, as: form, in: &output)
+        HTTP1Encoder.appendPiece("data".utf8Span.span, as: form, to: &output)
         HTTP1Encoder.appendEnd(as: form, to: &output)
         #expect(output.isEmpty)
     }

@@ -135,28 +135,6 @@ struct HTTP2EndTests {
         #expect(text(link.answer(id).body) == "rest")
         #expect(link.answer(id).code == 0)
         #expect(link.server.isDone)
-        #expect(!link.server.hasOutput)
-    }
-
-    @Test("an announced end takes streams that were already on their way")
-    func announced() throws {
-        let link = try Link()
-        let first = try link.client.request()
-        let stream = try link.next()
-        link.server.announceShutdown()
-        var notice: [UInt8] = []
-        link.server.collectOutput(into: &notice, upTo: 16_384)
-        let second = try link.client.request()
-        link.deliver(link.client.output())
-        link.client.receive(notice)
-        #expect(link.client.goAways.map(\.last) == [.max])
-        let late = try #require(link.server.takeRequests().first)
-        link.server.goAway()
-        for stream in [stream, late] { stream.respond(response(200), date: date) }
-        link.run()
-        #expect(link.answer(first).status == [200])
-        #expect(link.answer(second).status == [200])
-        #expect(link.server.isDone)
     }
 
     @Test("when the connection is lost every open stream learns of it")

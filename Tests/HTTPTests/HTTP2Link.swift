@@ -79,10 +79,10 @@ final class RawLink {
     func send(_ bytes: [UInt8]) -> Bool {
         let isSound = server.receive(bytes.span, at: 0)
         var output: [UInt8] = []
-        while server.hasOutput {
-            let before = output.count
+        var before = -1
+        while output.count > before {
+            before = output.count
             server.collectOutput(into: &output, upTo: before + 16_384)
-            if output.count == before { break }
         }
         var rest = output[...]
         while rest.count >= 9 {

@@ -10,11 +10,9 @@ enum AnthropicMessage {
     /// The message up to the first block.
     static func begin(_ writer: inout JSONWriter, _ start: ReplyStart, _ identity: ReplyIdentity) {
         writer.beginObject()
-        writer.key("id")
-        writer.string(id(start, identity))
+        writer.member("id", id(start, identity))
         writer.raw("\"type\":\"message\",\"role\":\"assistant\"")
-        writer.key("model")
-        writer.string(start.model)
+        writer.member("model", start.model)
         writer.key("content")
         writer.beginArray()
     }
@@ -47,10 +45,8 @@ enum AnthropicMessage {
         writer.key("cache_creation")
         if usage.cacheCreation5mTokens + usage.cacheCreation1hTokens == usage.cacheCreationTokens {
             writer.beginObject()
-            writer.key("ephemeral_5m_input_tokens")
-            writer.integer(usage.cacheCreation5mTokens)
-            writer.key("ephemeral_1h_input_tokens")
-            writer.integer(usage.cacheCreation1hTokens)
+            writer.member("ephemeral_5m_input_tokens", usage.cacheCreation5mTokens)
+            writer.member("ephemeral_1h_input_tokens", usage.cacheCreation1hTokens)
             writer.endObject()
         } else {
             writer.null()
@@ -62,18 +58,13 @@ enum AnthropicMessage {
 
     /// The members that also end a stream.
     static func counts(_ writer: inout JSONWriter, _ usage: Usage) {
-        writer.key("input_tokens")
-        writer.integer(usage.inputTokens)
-        writer.key("cache_creation_input_tokens")
-        writer.integer(usage.cacheCreationTokens)
-        writer.key("cache_read_input_tokens")
-        writer.integer(usage.cacheReadTokens)
-        writer.key("output_tokens")
-        writer.integer(usage.outputTokens)
+        writer.member("input_tokens", usage.inputTokens)
+        writer.member("cache_creation_input_tokens", usage.cacheCreationTokens)
+        writer.member("cache_read_input_tokens", usage.cacheReadTokens)
+        writer.member("output_tokens", usage.outputTokens)
         writer.key("output_tokens_details")
         writer.beginObject()
-        writer.key("thinking_tokens")
-        writer.integer(usage.thinkingTokens)
+        writer.member("thinking_tokens", usage.thinkingTokens)
         writer.endObject()
     }
 }

@@ -39,15 +39,12 @@ struct ChatBody: ReplyCollector {
         callCount += 1
         if arguments.isEmpty { arguments.append("{}") }
         calls.beginObject()
-        calls.key("id")
-        calls.string(id)
+        calls.member("id", id)
         calls.raw("\"type\":\"function\"")
         calls.key("function")
         calls.beginObject()
-        calls.key("name")
-        calls.string(name)
-        calls.key("arguments")
-        calls.string(arguments.text)
+        calls.member("name", name)
+        calls.member("arguments", arguments.text)
         calls.endObject()
         calls.endObject()
     }
@@ -64,8 +61,7 @@ struct ChatBody: ReplyCollector {
         writer.key("message")
         message(&writer)
         writer.raw("\"logprobs\":null")
-        writer.key("finish_reason")
-        writer.string(literal: ChatReply.finishReason(end.reason, calls: callCount))
+        writer.member("finish_reason", literal: ChatReply.finishReason(end.reason, calls: callCount))
         writer.endObject()
         writer.endArray()
         ChatReply.usage(&writer, end.usage)
@@ -80,8 +76,7 @@ struct ChatBody: ReplyCollector {
         writer.key("content")
         if text.isEmpty, callCount > 0 { writer.null() } else { writer.string(text.text) }
         if !reasoning.isEmpty {
-            writer.key("reasoning_content")
-            writer.string(reasoning.text)
+            writer.member("reasoning_content", reasoning.text)
         }
         writer.raw("\"refusal\":null,\"annotations\":[]")
         if callCount > 0 {

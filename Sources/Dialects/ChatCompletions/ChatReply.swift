@@ -15,22 +15,17 @@ enum ChatReply {
     static func usage(_ writer: inout JSONWriter, _ usage: Usage) {
         writer.key("usage")
         writer.beginObject()
-        writer.key("prompt_tokens")
-        writer.integer(usage.promptTokens)
-        writer.key("completion_tokens")
-        writer.integer(usage.outputTokens)
-        writer.key("total_tokens")
-        writer.integer(usage.promptTokens + usage.outputTokens)
+        writer.member("prompt_tokens", usage.promptTokens)
+        writer.member("completion_tokens", usage.outputTokens)
+        writer.member("total_tokens", usage.promptTokens + usage.outputTokens)
         writer.key("prompt_tokens_details")
         writer.beginObject()
-        writer.key("cached_tokens")
-        writer.integer(usage.cacheReadTokens)
+        writer.member("cached_tokens", usage.cacheReadTokens)
         writer.raw("\"audio_tokens\":0")
         writer.endObject()
         writer.key("completion_tokens_details")
         writer.beginObject()
-        writer.key("reasoning_tokens")
-        writer.integer(usage.thinkingTokens)
+        writer.member("reasoning_tokens", usage.thinkingTokens)
         writer.raw("\"audio_tokens\":0,\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0")
         writer.endObject()
         writer.endObject()
@@ -43,20 +38,15 @@ enum ChatReply {
         model: String,
         _ identity: ReplyIdentity
     ) {
-        writer.key("id")
-        writer.string("chatcmpl-" + identity.suffix)
-        writer.key("object")
-        writer.string(literal: object)
-        writer.key("created")
-        writer.integer(identity.created)
-        writer.key("model")
-        writer.string(model)
+        writer.member("id", "chatcmpl-" + identity.suffix)
+        writer.member("object", literal: object)
+        writer.member("created", identity.created)
+        writer.member("model", model)
     }
 
     /// The service tier in this dialect's words; nothing where the vendor said nothing.
     static func tier(_ writer: inout JSONWriter, _ usage: Usage) {
         guard let tier = usage.serviceTier else { return }
-        writer.key("service_tier")
-        writer.string(literal: tier == "priority" ? "priority" : "default")
+        writer.member("service_tier", literal: tier == "priority" ? "priority" : "default")
     }
 }

@@ -23,6 +23,7 @@ enum ChatRequest {
             conversation.metadata = try metadata.expect(.object).fragment
         }
         ignore(root, in: &conversation)
+        conversation.giveUserLastWord()
         try conversation.settle(field: "messages")
         return conversation
     }
@@ -116,10 +117,7 @@ enum ChatRequest {
         switch try RequestFields.word(type, of: ["text", "json_object", "json_schema"]) {
         case "json_object": conversation.outputFormat = .jsonObject
         case "json_schema":
-            let described = try format.required("json_schema").expect(.object)
-            conversation.outputFormat = .jsonSchema(
-                try described.required("schema").expect(.object).fragment
-            )
+            try GrammarSchema.ask(format.required("json_schema").expect(.object), in: &conversation)
         default: break
         }
     }

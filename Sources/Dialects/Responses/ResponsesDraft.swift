@@ -7,8 +7,6 @@ public struct ResponsesDraft: Sendable {
     public let previousResponseID: String?
     /// The ids of the responses in which the items stand that it refers to by id.
     public let referencedResponses: [String]
-    /// What the request says of keeping the response; nil when nothing, which stands for yes.
-    public let asksToBeStored: Bool?
     /// True when it refers to items by id.
     public let hasReferences: Bool
     private let root: JSONValue
@@ -19,7 +17,6 @@ public struct ResponsesDraft: Sendable {
         self.context = context
         root = try RequestBody.parse(body, limits: context.limits)
         previousResponseID = try root.optional("previous_response_id")?.requireString()
-        asksToBeStored = try root.optional("store")?.requireBool()
         let references = Self.references(root)
         hasReferences = !references.isEmpty
         referencedResponses = try Self.responses(of: references)

@@ -11,7 +11,7 @@ enum ResponsesEcho {
         let none = JSONFragment("null")
         var members: [Member] = [
             ("instructions", fragment(root, "instructions", none)),
-            ("max_output_tokens", fragment(root, "max_output_tokens", none)),
+            ("max_output_tokens", try integer(root, "max_output_tokens") ?? none),
             ("max_tool_calls", try integer(root, "max_tool_calls") ?? none),
             ("parallel_tool_calls", fragment(root, "parallel_tool_calls", JSONFragment("true"))),
             ("previous_response_id", fragment(root, "previous_response_id", none)),
@@ -93,10 +93,8 @@ enum ResponsesEcho {
     private static func text(_ root: JSONValue) throws(Refusal) -> JSONFragment {
         let text = root.optional("text")
         return object { writer in
-            writer.key("format")
-            writer.fragment(text?.optional("format")?.fragment ?? JSONFragment("{\"type\":\"text\"}"))
-            writer.key("verbosity")
-            writer.fragment(text?.optional("verbosity")?.fragment ?? JSONFragment("\"medium\""))
+            writer.member("format", text?.optional("format")?.fragment ?? JSONFragment("{\"type\":\"text\"}"))
+            writer.member("verbosity", text?.optional("verbosity")?.fragment ?? JSONFragment("\"medium\""))
         }
     }
 
@@ -112,8 +110,7 @@ enum ResponsesEcho {
             }
             writer.object { writer in
                 for (key, value) in tool.members {
-                    writer.key(key)
-                    writer.fragment(value.fragment)
+                    writer.member(key, value.fragment)
                 }
                 if tool["description"] == nil { writer.raw("\"description\":null") }
                 if tool["parameters"] == nil { writer.raw("\"parameters\":null") }

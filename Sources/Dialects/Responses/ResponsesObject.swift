@@ -31,8 +31,7 @@ struct ResponsesObject: Sendable {
         model = conversation.model
         var writer = JSONWriter()
         for (key, value) in conversation.echo {
-            writer.key(key)
-            writer.fragment(value)
+            writer.member(key, value)
         }
         echo = writer.bytes
     }
@@ -51,14 +50,11 @@ struct ResponsesObject: Sendable {
         var writer = JSONWriter(out)
         out = []
         writer.object { writer in
-            writer.key("id")
-            writer.string(ItemID.response(suffix: identity.suffix))
+            writer.member("id", ItemID.response(suffix: identity.suffix))
             writer.raw("\"object\":\"response\"")
-            writer.key("created_at")
-            writer.integer(identity.created)
+            writer.member("created_at", identity.created)
             progress(&writer, status, completedAt)
-            writer.key("model")
-            writer.string(model)
+            writer.member("model", model)
             writer.key("output")
             writer.beginArray()
             if !items.isEmpty { writer.fragment(JSONFragment(validated: items[...])) }
@@ -89,8 +85,7 @@ struct ResponsesObject: Sendable {
         writer.key("incomplete_details")
         if case .incomplete(let reason, _) = status {
             writer.object { writer in
-                writer.key("reason")
-                writer.string(literal: reason)
+                writer.member("reason", literal: reason)
             }
         } else {
             writer.null()
@@ -105,44 +100,27 @@ struct ResponsesObject: Sendable {
             case .invalidRequest, .tooLarge: writer.string(literal: "invalid_prompt")
             default: writer.string(literal: "server_error")
             }
-            writer.key("message")
-            writer.string(fault.message)
+            writer.member("message", fault.message)
             if let resetsAt = fault.resetsAt {
-                writer.key("reset_at")
-                writer.string(Timestamp.rfc3339(resetsAt))
+                writer.member("reset_at", Timestamp.rfc3339(resetsAt))
             }
         }
     }
 
     private static func usage(_ writer: inout JSONWriter, _ usage: Usage) {
         writer.object { writer in
-            writer.key("input_tokens")
-            writer.integer(usage.promptTokens)
+            writer.member("input_tokens", usage.promptTokens)
             writer.key("input_tokens_details")
             writer.object { writer in
-                writer.key("cached_tokens")
-                writer.integer(usage.cacheReadTokens)
-                writer.key("cache_write_tokens")
-                writer.integer(usage.cacheCreationTokens)
+                writer.member("cached_tokens", usage.cacheReadTokens)
+                writer.member("cache_write_tokens", usage.cacheCreationTokens)
             }
-            writer.key("output_tokens")
-            writer.integer(usage.outputTokens)
+            writer.member("output_tokens", usage.outputTokens)
             writer.key("output_tokens_details")
             writer.object { writer in
-                writer.key("reasoning_tokens")
-                writer.integer(usage.thinkingTokens)
+                writer.member("reasoning_tokens", usage.thinkingTokens)
             }
-            writer.key("total_tokens")
-            writer.integer(usage.promptTokens + usage.outputTokens)
+            writer.member("total_tokens", usage.promptTokens + usage.outputTokens)
         }
-    }
-}
-
-extension JSONWriter {
-    /// Writes an object with the members that `write` writes.
-    mutating func object(_ write: (inout JSONWriter) -> Void) {
-        beginObject()
-        write(&self)
-        endObject()
     }
 }

@@ -34,6 +34,7 @@ enum ResponsesRequest {
         )
         try storage(root, context, into: &conversation)
         conversation.echo = try ResponsesEcho.members(root, &conversation)
+        if !context.countsTokens { conversation.giveUserLastWord() }
         try conversation.settle(field: "input", countsTokens: context.countsTokens)
         return conversation
     }
@@ -130,10 +131,7 @@ enum ResponsesRequest {
         let type = try format.required("type")
         switch try RequestFields.word(type, of: ["text", "json_object", "json_schema"]) {
         case "json_object": conversation.outputFormat = .jsonObject
-        case "json_schema":
-            conversation.outputFormat = .jsonSchema(
-                try format.required("schema").expect(.object).fragment
-            )
+        case "json_schema": try GrammarSchema.ask(format, in: &conversation)
         default: break
         }
     }

@@ -6,8 +6,7 @@ public enum StoredAnswers {
     public static func deleted(_ id: String) -> [UInt8] {
         var writer = JSONWriter()
         writer.object { writer in
-            writer.key("id")
-            writer.string(id)
+            writer.member("id", id)
             writer.raw("\"object\":\"response\",\"deleted\":true")
         }
         return writer.bytes
@@ -64,12 +63,9 @@ public enum StoredAnswers {
             writer.beginArray()
             for item in items { writer.fragment(item.fragment) }
             writer.endArray()
-            writer.key("first_id")
-            writer.string(items.first?["id"]?.text ?? "")
-            writer.key("last_id")
-            writer.string(items.last?["id"]?.text ?? "")
-            writer.key("has_more")
-            writer.bool(hasMore)
+            writer.member("first_id", items.first?["id"]?.text ?? "")
+            writer.member("last_id", items.last?["id"]?.text ?? "")
+            writer.member("has_more", hasMore)
         }
         return writer.bytes
     }

@@ -33,8 +33,7 @@ struct StoredItemWriter {
             type.matches("function_call") ? "fc" : type.matches("function_call_output") ? "fco" : "rs"
         id(&writer, item, prefix, index)
         for (key, value) in item.members where !key.matches("id") {
-            writer.key(key)
-            writer.fragment(value.fragment)
+            writer.member(key, value.fragment)
         }
         if type.matches("reasoning") {
             if item["summary"] == nil { writer.raw("\"summary\":[]") }
@@ -61,15 +60,13 @@ struct StoredItemWriter {
     private func message(
         _ writer: inout JSONWriter, _ index: Int, role: JSONText, content: (inout JSONWriter) -> Void
     ) {
-        writer.key("id")
-        writer.string(ItemID.input("msg", suffix: suffix, index))
+        writer.member("id", ItemID.input("msg", suffix: suffix, index))
         message(&writer, role: role, content: content)
     }
 
     private func message(_ writer: inout JSONWriter, role: JSONText, content: (inout JSONWriter) -> Void) {
         writer.raw("\"type\":\"message\",\"status\":\"completed\"")
-        writer.key("role")
-        writer.string(role)
+        writer.member("role", role)
         writer.key("content")
         writer.beginArray()
         content(&writer)
@@ -84,8 +81,7 @@ struct StoredItemWriter {
         }
         writer.object { writer in
             for (key, value) in part.members {
-                writer.key(key)
-                writer.fragment(value.fragment)
+                writer.member(key, value.fragment)
             }
             if type.matches("input_image"), part["detail"] == nil { writer.raw("\"detail\":\"auto\"") }
             if type.matches("output_text"), part["annotations"] == nil { writer.raw("\"annotations\":[]") }
@@ -94,10 +90,8 @@ struct StoredItemWriter {
 
     private func part(_ writer: inout JSONWriter, _ type: StaticString, _ text: JSONText) {
         writer.object { writer in
-            writer.key("type")
-            writer.string(literal: type)
-            writer.key("text")
-            writer.string(text)
+            writer.member("type", literal: type)
+            writer.member("text", text)
             if type.description == "output_text" { writer.raw("\"annotations\":[]") }
         }
     }

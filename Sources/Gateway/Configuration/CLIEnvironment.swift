@@ -1,7 +1,7 @@
 /// What every child is given beside what the gateway sets itself, and whose login that is.
-public struct CLIEnvironment: Sendable {
+struct CLIEnvironment: Sendable {
     /// The login that the CLI will use.
-    public enum Login: Sendable, Equatable {
+    enum Login: Sendable, Equatable {
         /// `ANTHROPIC_API_KEY`.
         case apiKey
         /// `ANTHROPIC_AUTH_TOKEN`.
@@ -14,7 +14,7 @@ public struct CLIEnvironment: Sendable {
         case directory(String)
 
         /// In words, without its content.
-        public var description: String {
+        var description: String {
             switch self {
             case .apiKey: "an API key (ANTHROPIC_API_KEY)"
             case .authToken: "an auth token (ANTHROPIC_AUTH_TOKEN)"
@@ -26,9 +26,9 @@ public struct CLIEnvironment: Sendable {
     }
 
     /// Names and values in the file's order.
-    public let variables: [(name: String, value: String)]
+    let variables: [(name: String, value: String)]
     /// Variables that the programs of MCP servers are not given: all but those of the network.
-    public var hiddenFromServers: [String] {
+    var hiddenFromServers: [String] {
         let shared = [
             "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS",
         ]
@@ -36,10 +36,10 @@ public struct CLIEnvironment: Sendable {
     }
 
     /// The login that the CLI will use; with `.directory` no credential came with the file.
-    public let login: Login
+    let login: Login
 
     /// The environment of a configuration; every fault of its file at once.
-    public static func load(_ settings: CLISettings) throws(ConfigurationFaults) -> CLIEnvironment {
+    static func load(_ settings: CLISettings) throws(ConfigurationFaults) -> CLIEnvironment {
         guard let path = settings.environmentFile else {
             return CLIEnvironment(variables: [], configDirectory: settings.configDirectory)
         }

@@ -2,14 +2,14 @@ import Glibc
 import Platform
 
 /// What `portcullis check`, start and reload find out about all that a configuration names.
-public struct Check: Sendable, Equatable {
+struct Check: Sendable, Equatable {
     /// What is wrong; empty when the service can start.
-    public private(set) var faults: [ConfigurationFault] = []
+    private(set) var faults: [ConfigurationFault] = []
     /// What the operator should know: one line each, without secrets.
-    public private(set) var notes: [String] = []
+    private(set) var notes: [String] = []
 
     /// Parses a chain and its key.
-    public typealias CertificateProblem = (
+    typealias CertificateProblem = (
         CertificatePair, _ chain: borrowing SecretBytes, _ key: borrowing SecretBytes
     ) -> String?
 
@@ -17,7 +17,7 @@ public struct Check: Sendable, Equatable {
     ///
     /// `certificateProblem` parses a chain and its key and says what is wrong with them, as nil or one line
     /// without content. The CLI itself is not run.
-    public init(
+    init(
         _ configuration: Configuration,
         certificateProblem: CertificateProblem
     ) {
@@ -107,13 +107,13 @@ public struct Check: Sendable, Equatable {
 
 extension CertificatePair {
     /// No chain and no key is larger.
-    public static let maximumBytes = 1 << 20
+    static let maximumBytes = 1 << 20
 }
 
 /// The directory for what must survive a restart.
-public enum StateDirectory {
+enum StateDirectory {
     /// Makes the directory, mode 0700, with its parents, and tries whether files can be made in it.
-    public static func prepare(_ path: String) -> ConfigurationFault? {
+    static func prepare(_ path: String) -> ConfigurationFault? {
         var made = ""
         for part in path.split(separator: "/") {
             made += "/\(part)"

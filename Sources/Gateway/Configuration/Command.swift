@@ -1,5 +1,5 @@
 /// What the command line asks for.
-public enum Command: Sendable, Equatable {
+enum Command: Sendable, Equatable {
     /// Serve with these options.
     case serve(options: [String])
     /// Validate these options and all they name.
@@ -12,7 +12,7 @@ public enum Command: Sendable, Equatable {
     case version
 
     /// Parses the arguments after the program's name; the fault belongs to status 64 (`EX_USAGE`).
-    public init(_ arguments: [String]) throws(ConfigurationFault) {
+    init(_ arguments: [String]) throws(ConfigurationFault) {
         let rest = Array(arguments.dropFirst())
         if rest.contains("--help") || rest.contains("-h") {
             self = .help(asMarkdown: false)

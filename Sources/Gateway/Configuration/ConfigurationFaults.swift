@@ -1,30 +1,30 @@
 /// One thing wrong with the configuration.
-public struct ConfigurationFault: Error, Sendable, Equatable, CustomStringConvertible {
+struct ConfigurationFault: Error, Sendable, Equatable, CustomStringConvertible {
     /// The flag, variable, or file and line that is wrong.
-    public var place: String
+    var place: String
     /// What is wrong with it; never holds a secret.
-    public var problem: String
+    var problem: String
 
     /// A fault.
-    public init(_ place: String, _ problem: String) {
+    init(_ place: String, _ problem: String) {
         self.place = place
         self.problem = problem
     }
 
     /// One line, `where: what`.
-    public var description: String { "\(place): \(problem)" }
+    var description: String { "\(place): \(problem)" }
 }
 
 /// All that is wrong with the configuration; the process should end with status 78 (`EX_CONFIG`).
-public struct ConfigurationFaults: Error, Sendable, Equatable, CustomStringConvertible {
+struct ConfigurationFaults: Error, Sendable, Equatable, CustomStringConvertible {
     /// At least one.
-    public var faults: [ConfigurationFault]
+    var faults: [ConfigurationFault]
 
     /// Faults found together.
-    public init(_ faults: [ConfigurationFault]) { self.faults = faults }
+    init(_ faults: [ConfigurationFault]) { self.faults = faults }
 
     /// One line each.
-    public var description: String { faults.map(\.description).joined(separator: "\n") }
+    var description: String { faults.map(\.description).joined(separator: "\n") }
 }
 
 /// Why one value does not do; the caller knows where it stands.

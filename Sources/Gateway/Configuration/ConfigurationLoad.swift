@@ -1,20 +1,14 @@
 import Platform
 
 /// The bytes of a configuration file.
-public struct ConfigurationFile: Sendable {
+struct ConfigurationFile: Sendable {
     /// Its content.
-    public var bytes: [UInt8]
+    var bytes: [UInt8]
     /// False when other users can read it; then it must not hold keys.
-    public var isPrivate: Bool
-
-    /// A file read elsewhere.
-    public init(bytes: [UInt8], isPrivate: Bool) {
-        self.bytes = bytes
-        self.isPrivate = isPrivate
-    }
+    var isPrivate: Bool
 
     /// Reads a file of at most 1 MiB; others may read it, but not write it.
-    @Sendable public static func read(_ path: String) throws(FileFault) -> ConfigurationFile {
+    @Sendable static func read(_ path: String) throws(FileFault) -> ConfigurationFile {
         let content = try SecretFile.read(path, .readableByAll, maximumBytes: 1 << 20)
         return ConfigurationFile(
             bytes: content.copy, isPrivate: content.isPrivate)
@@ -26,7 +20,7 @@ extension Configuration {
     ///
     /// Finds all faults, not the first only. Reads no other file: ``Check`` and the loaders of keys and CLI
     /// environment do. `arguments` are those after the subcommand.
-    public static func load(
+    static func load(
         arguments: [String], environment: [String: String],
         readFile: (String) throws(FileFault) -> ConfigurationFile = ConfigurationFile.read,
         machine: Machine = .current()

@@ -1,5 +1,5 @@
 import Glibc
-public import Platform
+import Platform
 
 /// How operators write the addresses to listen on.
 extension ListenAddress {
@@ -7,7 +7,7 @@ extension ListenAddress {
     static let maxPathBytes = 107
 
     /// Parses `HOST:PORT`, `[IPv6]:PORT` or `unix:/path`; names other than `localhost` are not resolved.
-    public init?(_ text: String) {
+    init?(_ text: String) {
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst(5))
             guard path.hasPrefix("/"), path.utf8.count <= Self.maxPathBytes, !path.hasSuffix("/") else {
@@ -37,7 +37,7 @@ extension ListenAddress {
     }
 
     /// True when only this machine can connect.
-    public var isLocal: Bool {
+    var isLocal: Bool {
         switch self {
         case .unix: true
         case .tcp: isLoopback
@@ -45,7 +45,7 @@ extension ListenAddress {
     }
 
     /// True for 127.0.0.0/8, ::1 and ::ffff:127.0.0.0/104.
-    public var isLoopback: Bool {
+    var isLoopback: Bool {
         guard case .tcp(let host, _) = self else { return false }
         return host == "::1" || (host.hasPrefix("127.") && !host.contains(":"))
             || host.hasPrefix("::ffff:127.")

@@ -1,35 +1,22 @@
 import Glibc
 
 /// What defaults are derived from: the facts about machine and user that no setting tells.
-public struct Machine: Sendable {
+struct Machine: Sendable {
     /// Processors in use.
-    public var cores: Int
+    var cores: Int
     /// Memory of the machine, or of the control group where that is less, in bytes.
-    public var memoryBytes: Int
+    var memoryBytes: Int
     /// True when the process runs as root.
-    public var isRoot: Bool
+    var isRoot: Bool
     /// The user's home according to the password file.
-    public var homeDirectory: String?
+    var homeDirectory: String?
     /// Where relative paths begin.
-    public var currentDirectory: String
+    var currentDirectory: String
     /// Whether a path is a program that may be run.
-    public var isExecutable: @Sendable (String) -> Bool
-
-    /// Facts made up.
-    public init(
-        cores: Int, memoryBytes: Int, isRoot: Bool, homeDirectory: String?, currentDirectory: String,
-        isExecutable: @escaping @Sendable (String) -> Bool
-    ) {
-        self.cores = cores
-        self.memoryBytes = memoryBytes
-        self.isRoot = isRoot
-        self.homeDirectory = homeDirectory
-        self.currentDirectory = currentDirectory
-        self.isExecutable = isExecutable
-    }
+    var isExecutable: @Sendable (String) -> Bool
 
     /// The facts as they are.
-    public static func current() -> Machine {
+    static func current() -> Machine {
         let pages = max(1, sysconf(Int32(_SC_PHYS_PAGES)))
         return Machine(
             cores: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))),

@@ -1,7 +1,7 @@
 /// One thing an operator can choose: a row of the table that feeds the parser, `--help` and the README.
-public struct Setting: Sendable {
+struct Setting: Sendable {
     /// The chapters of the reference, in its order.
-    public enum Section: String, Sendable, CaseIterable {
+    enum Section: String, Sendable, CaseIterable {
         case general = "General"
         case listening = "Listening and TLS"
         case keys = "Keys"
@@ -18,22 +18,22 @@ public struct Setting: Sendable {
     }
 
     /// The environment variable, and the name in a configuration file.
-    public let name: String
+    let name: String
     /// Other variables that mean the same.
-    public let aliases: [String]
+    let aliases: [String]
     /// The flag; nil where a value on the command line would tell a secret.
-    public let flag: String?
+    let flag: String?
     /// Where the reference lists it.
-    public let section: Section
+    let section: Section
     /// The default in words.
-    public let fallback: String
+    let fallback: String
     /// One sentence.
-    public let help: String
+    let help: String
     /// How a value is read and stored.
     let reader: Reader
 
     /// What a value looks like, unit included.
-    public var syntax: String { reader.syntax }
+    var syntax: String { reader.syntax }
 
     init(
         _ name: String, _ section: Section, _ reader: Reader, _ help: String, fallback: String? = nil,

@@ -1,6 +1,6 @@
 extension Configuration {
     /// The text of `portcullis help`.
-    public static func helpText() -> String {
+    static func helpText() -> String {
         var text = """
             portcullis: one hardened HTTPS endpoint in front of the claude CLI
 
@@ -25,7 +25,7 @@ extension Configuration {
     }
 
     /// The settings as Markdown tables, for the README.
-    public static func referenceMarkdown() -> String {
+    static func referenceMarkdown() -> String {
         var text = ""
         for section in Setting.Section.allCases {
             text += "### \(section.rawValue)\n\n"

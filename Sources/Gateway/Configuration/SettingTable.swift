@@ -1,6 +1,6 @@
 extension Setting {
     /// Every setting there is, in the order of the reference.
-    public static let all: [Setting] =
+    static let all: [Setting] =
         general + listening + authentication + cli + models + mcp + turns + responses + logging + time + size
         + http2 + connections
 

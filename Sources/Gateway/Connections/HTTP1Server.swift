@@ -32,8 +32,8 @@ final class HTTP1Server {
                 }
                 guard await receiveMore(served: served) else { return }
                 continue
-            case .turn(let channel, let turn):
-                guard await serve(turn, over: channel) else { return }
+            case .work(let channel, let work):
+                guard await serve(work, over: channel) else { return }
             case .ends(let lingers):
                 await end(lingering: lingers)
                 return
@@ -60,8 +60,8 @@ final class HTTP1Server {
         case answered
         /// It is not complete.
         case needsMore
-        /// It needs the CLI.
-        case turn(HTTP1Channel, TurnRequest)
+        /// It takes the CLI or the ledger.
+        case work(HTTP1Channel, Work)
         /// Its answer, the last one, is in the output.
         case ends(lingering: Bool)
     }
@@ -76,7 +76,7 @@ final class HTTP1Server {
             guard let (request, consumed) = decoded else { return .needsMore }
             inputStart += consumed
             switch Endpoints.route(request, over: connection) {
-            case .turn(let turn): return .turn(HTTP1Channel(request, over: self), turn)
+            case .work(let work): return .work(HTTP1Channel(request, over: self), work)
             case .answer(let response):
                 let isBodySkipped = skipBody(of: request)
                 let keepAlive = isBodySkipped && request.keepAlive && connection.state.phase == .serving
@@ -89,10 +89,9 @@ final class HTTP1Server {
         }
     }
 
-    /// Serves a turn; false when the connection is over.
-    private func serve(_ turn: TurnRequest, over channel: HTTP1Channel) async -> Bool {
-        var exchange = Exchange(turn, over: connection, answering: channel)
-        await exchange.run()
+    /// Does the work of a request; false when the connection is over.
+    private func serve(_ work: Work, over channel: HTTP1Channel) async -> Bool {
+        await work.run(over: connection, answering: channel)
         switch channel.outcome {
         case .keepsAlive where connection.state.phase == .serving: return true
         case .keepsAlive: await end(lingering: false)

@@ -5,8 +5,8 @@ import Platform
 final class HTTP2Server {
     private let connection: Connection
     private let http2: HTTP2Connection
-    /// Turns that have begun, by stream.
-    private var turns: [Int32: (turn: TurnRequest, stream: HTTP2Stream, request: Request)] = [:]
+    /// Work that has begun, by stream.
+    private var begun: [Int32: (work: Work, stream: HTTP2Stream, request: Request)] = [:]
     private var channels: [Int32: HTTP2Channel] = [:]
     private var hasAnnouncedEnd = false
     private var running = 0
@@ -48,13 +48,13 @@ final class HTTP2Server {
                 let part = unsafe UnsafeBufferPointer(rebasing: bytes[..<count])
                 let now = Int(connection.loop.now.nanoseconds / 1_000_000)
                 let isSound = unsafe http2.receive(part.span, at: now)
-                let hasTurns = takeRequests()
+                let hasBegun = takeRequests()
                 guard isSound else {
                     _ = await sendAll()
                     return await end()
                 }
                 fairness -= 1
-                if hasTurns || fairness == 0 {
+                if hasBegun || fairness == 0 {
                     fairness = 16
                     await Task.yield()
                 }
@@ -72,13 +72,12 @@ final class HTTP2Server {
         }
     }
 
-    /// Serves a turn that `takeRequests` has begun.
+    /// Does work that `takeRequests` has begun.
     func serve(_ id: Int32) async {
-        guard let (turn, stream, request) = turns.removeValue(forKey: id) else { return }
+        guard let (work, stream, request) = begun.removeValue(forKey: id) else { return }
         let channel = HTTP2Channel(request, stream, over: self)
         channels[id] = channel
-        var exchange = Exchange(turn, over: connection, answering: channel)
-        await exchange.run()
+        await work.run(over: connection, answering: channel)
         channels[id] = nil
         stream.onChange = nil
         running -= 1
@@ -102,9 +101,9 @@ final class HTTP2Server {
         }
     }
 
-    /// Starts what has arrived; true when there are turns among it.
+    /// Starts what has arrived; true when there is among it what is not answered at once.
     private func takeRequests() -> Bool {
-        var hasTurns = false
+        var hasBegun = false
         let requests = http2.takeRequests()
         for stream in requests {
             switch stream.head {
@@ -113,18 +112,18 @@ final class HTTP2Server {
             case .success(let request):
                 switch Endpoints.route(request, over: connection) {
                 case .answer(let response): stream.respond(response, date: connection.state.httpDate)
-                case .turn(let turn):
-                    hasTurns = true
-                    begin(turn, on: stream, request)
+                case .work(let work):
+                    hasBegun = true
+                    begin(work, on: stream, request)
                 }
             }
         }
         if !requests.isEmpty { startIdleClock() }
-        return hasTurns
+        return hasBegun
     }
 
-    private func begin(_ turn: TurnRequest, on stream: HTTP2Stream, _ request: Request) {
-        turns[stream.id] = (turn, stream, request)
+    private func begin(_ work: Work, on stream: HTTP2Stream, _ request: Request) {
+        begun[stream.id] = (work, stream, request)
         running += 1
         let (worker, id, number) = (connection.worker, connection.id, stream.id)
         // Unstructured: streams end independently of each other and of the task that reads the connection.

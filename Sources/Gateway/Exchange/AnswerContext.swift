@@ -102,10 +102,8 @@ struct AnswerContext {
     func information() -> Response {
         var body = JSONWriter()
         body.beginObject()
-        body.key("name")
-        body.string(literal: "portcullis")
-        body.key("version")
-        body.string(Program.version)
+        body.member("name", literal: "portcullis")
+        body.member("version", Program.version)
         body.key("endpoints")
         body.beginArray()
         for path in ["/v1/messages", "/v1/chat/completions", "/v1/responses", "/v1/models", "/v1/quota", "/health"] {

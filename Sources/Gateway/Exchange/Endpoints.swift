@@ -5,18 +5,37 @@ import Vocabulary
 
 /// A request for a turn whose caller is known: what an exchange needs to begin.
 struct TurnRequest {
-    /// What is wanted of the CLI.
-    enum Purpose: Sendable {
-        case answer, tokenCount
-        /// Nothing: it is about a response that was stored.
-        case stored(StoredCall)
-    }
-
     let context: AnswerContext
+    /// The endpoint, as logs show it.
+    let path: String
     let principal: Principal
     let dialect: Dialect
-    let purpose: Purpose
+    /// True when the tokens are to be counted rather than the model asked.
+    let countsTokens: Bool
     let preferences: TurnPreferences
+}
+
+/// A request about a stored response whose caller is known.
+struct StoredRequest {
+    let context: AnswerContext
+    let principal: Principal
+    let call: StoredCall
+}
+
+/// What cannot be answered at once.
+enum Work {
+    case turn(TurnRequest)
+    case stored(StoredRequest)
+
+    /// Does it; the client has been answered, or is gone, and no process is left.
+    func run(over connection: Connection, answering channel: any ResponseChannel) async {
+        switch self {
+        case .turn(let request):
+            var exchange = Exchange(request, over: connection, answering: channel)
+            await exchange.run()
+        case .stored(let request): await StoredExchange(request, answering: channel).run()
+        }
+    }
 }
 
 /// What a path leads to.
@@ -25,13 +44,13 @@ enum Endpoints {
     enum Route {
         /// It is answered at once.
         case answer(Response)
-        /// It needs the CLI.
-        case turn(TurnRequest)
+        /// It takes the CLI or the ledger.
+        case work(Work)
     }
 
     private enum Target: Sendable {
         case information, health, models, model, quota, stored
-        case turn(Dialect, TurnRequest.Purpose)
+        case turn(Dialect, countsTokens: Bool = false)
 
         /// The methods it answers to, for `allow`.
         var methods: String {
@@ -60,11 +79,11 @@ enum Endpoints {
     /// Every endpoint; each also stands below `/v1`.
     private static let rows = [
         Row("/health", .health),
-        Row("/messages", .turn(.anthropic, .answer)),
-        Row("/chat/completions", .turn(.chatCompletions, .answer)),
-        Row("/responses", .turn(.responses, .answer)),
-        Row("/messages/count_tokens", .turn(.anthropic, .tokenCount)),
-        Row("/responses/input_tokens", .turn(.responses, .tokenCount)),
+        Row("/messages", .turn(.anthropic)),
+        Row("/chat/completions", .turn(.chatCompletions)),
+        Row("/responses", .turn(.responses)),
+        Row("/messages/count_tokens", .turn(.anthropic, countsTokens: true)),
+        Row("/responses/input_tokens", .turn(.responses, countsTokens: true)),
         Row("/responses/", .stored, isPrefix: true),
         Row("/models", .models),
         Row("/chat/models", .models),
@@ -116,8 +135,8 @@ enum Endpoints {
         if case .turn(let own, _) = row.target { dialect = own } else { dialect = self.dialect(of: path, request) }
         var context = context
         do throws(Refusal) {
-            if case .stored = row.target { return try stored(request, path.dropFirst(row.path.count), &context) }
             try checkMethod(request, row.target)
+            let rest = path.dropFirst(row.path.count)
             switch row.target {
             case .information:
                 recognize(request, &context)
@@ -125,25 +144,29 @@ enum Endpoints {
             case .health:
                 recognize(request, &context)
                 return .answer(context.health())
-            default: break
-            }
-            let principal = try authenticate(request, context)
-            context.quota = QuotaView(context.snapshot.quota)
-            switch row.target {
-            case .models: return .answer(context.models())
+            case .models:
+                try identify(request, &context)
+                return .answer(context.models())
             case .model:
+                try identify(request, &context)
                 // Names of models may hold what a path may not, such as `[`.
-                let name = String(percentDecoding: path.dropFirst(row.path.count))
-                return .answer(try context.model(named: name))
-            case .turn(let dialect, let purpose):
+                return .answer(try context.model(named: String(percentDecoding: rest)))
+            case .quota:
+                try identify(request, &context)
+                return .answer(context.quotaAnswer())
+            case .stored:
+                let principal = try identify(request, &context)
+                let call = try StoredCall(request, rest)
+                return .work(.stored(StoredRequest(context: context, principal: principal, call: call)))
+            case .turn(let dialect, let countsTokens):
+                let principal = try identify(request, &context)
                 try checkBody(request, context.snapshot)
                 let preferences = try TurnPreferences(request.fields, options: principal.options)
-                return .turn(
-                    TurnRequest(
-                        context: context, principal: principal, dialect: dialect, purpose: purpose,
-                        preferences: preferences))
-            case .quota: return .answer(context.quotaAnswer())
-            case .information, .health, .stored: return .answer(context.information())
+                return .work(
+                    .turn(
+                        TurnRequest(
+                            context: context, path: row.template, principal: principal, dialect: dialect,
+                            countsTokens: countsTokens, preferences: preferences)))
             }
         } catch {
             if error.kind == .methodNotAllowed { recognize(request, &context) }
@@ -151,22 +174,13 @@ enum Endpoints {
         }
     }
 
-    private static func stored(
-        _ request: Request, _ rest: ArraySlice<UInt8>, _ context: inout AnswerContext
-    ) throws(Refusal) -> Route {
-        let principal = try authenticate(request, context)
-        context.quota = QuotaView(context.snapshot.quota)
-        let call = try StoredCall(request, rest)
-        return .turn(
-            TurnRequest(
-                context: context, principal: principal, dialect: .responses, purpose: .stored(call),
-                preferences: try TurnPreferences(request.fields, options: principal.options)))
-    }
-
     private static func checkMethod(_ request: Request, _ target: Target) throws(Refusal) {
         let isAllowed =
-            if case .turn = target { request.method == .post } else {
-                request.method == .get || request.method == .head
+            switch target {
+            case .turn: request.method == .post
+            // Which methods there are depends on what follows the id.
+            case .stored: true
+            default: request.method == .get || request.method == .head
             }
         guard !isAllowed else { return }
         throw Refusal(.methodNotAllowed, "This path does not answer to this method.", allow: target.methods)
@@ -174,8 +188,15 @@ enum Endpoints {
 
     /// Finds out whether the caller of what needs no key shows one all the same.
     private static func recognize(_ request: Request, _ context: inout AnswerContext) {
-        guard (try? authenticate(request, context)) != nil else { return }
+        _ = try? identify(request, &context)
+    }
+
+    /// Finds out who asks; whoever has a key is told the usage limits with the answer.
+    @discardableResult
+    private static func identify(_ request: Request, _ context: inout AnswerContext) throws(Refusal) -> Principal {
+        let principal = try authenticate(request, context)
         context.quota = QuotaView(context.snapshot.quota)
+        return principal
     }
 
     private static func authenticate(_ request: Request, _ context: AnswerContext) throws(Refusal) -> Principal {

@@ -26,7 +26,7 @@ struct Exchange {
         self.connection = connection
         self.channel = channel
         context = turn.context
-        record = turn.context.record(path: Self.template(turn))
+        record = turn.context.record(path: turn.path)
         record.keyID = turn.principal.keyID
         record.dialect = "\(turn.dialect)"
         keeper = ResponseKeeper(turn, waking: channel.wakeup)
@@ -34,7 +34,6 @@ struct Exchange {
 
     /// Runs the turn to its end; the client has been answered, or is gone, and no process is left.
     mutating func run() async {
-        if case .stored(let call) = turn.purpose { return await StoredExchange(turn, answering: channel).run(call) }
         do throws(TurnFailure) {
             let permit = try await admit()
             record.admittedMicroseconds = elapsed
@@ -45,10 +44,12 @@ struct Exchange {
             conversation.turns = []
             record.spawnedMicroseconds = elapsed
             let answer = ResponseWriter(channel)
-            switch turn.purpose {
-            case .tokenCount: await count(process, answer)
-            case .answer where conversation.streams: await stream(conversation, process, answer)
-            case .answer, .stored: await collect(conversation, process, answer)
+            if turn.countsTokens {
+                await count(process, answer)
+            } else if conversation.streams {
+                await stream(conversation, process, answer)
+            } else {
+                await collect(conversation, process, answer)
             }
             // The client has its answer: whatever the CLI still does is done for nobody, but for its last word.
             await process.awaitQuota()
@@ -66,17 +67,6 @@ struct Exchange {
     /// Read anew each time: the loop's own clock stands still while a process is spawned.
     private var elapsed: Int { Instant.now.microseconds(since: context.started) }
 
-    private static func template(_ turn: TurnRequest) -> String {
-        switch (turn.dialect, turn.purpose) {
-        case (.anthropic, .answer): "/messages"
-        case (.anthropic, .tokenCount): "/messages/count_tokens"
-        case (.chatCompletions, .answer), (.chatCompletions, .tokenCount): "/chat/completions"
-        case (.responses, .answer): "/responses"
-        case (.responses, .tokenCount): "/responses/input_tokens"
-        case (_, .stored(let call)): call.template
-        }
-    }
-
     // MARK: - Before the CLI
 
     private func admit() async throws(TurnFailure) -> Permit {
@@ -84,7 +74,8 @@ struct Exchange {
             guard connection.state.phase == .serving else { throw .goingDown }
             if let fault = context.snapshot.selfTest.turnFault { throw fault }
             return try await site.admission.permit(
-                for: turn.principal, on: connection.loop, waking: channel.wakeup, isGone: { channel.isClientGone || connection.state.phase == .ending })
+                for: turn.principal, on: connection.loop, waking: channel.wakeup,
+                isGone: { channel.isClientGone || connection.state.phase == .ending })
         } catch {
             throw .fault(error)
         }
@@ -106,38 +97,32 @@ struct Exchange {
     private mutating func decode(_ body: consuming [UInt8]) async throws(TurnFailure) -> Conversation {
         let limits = context.snapshot.configuration.limits
         let request = RequestContext(
-            countsTokens: countsTokens,
+            countsTokens: turn.countsTokens,
             limits: JSONLimits(depth: limits.maxJSONDepth, values: limits.maxJSONValues))
         var conversation = try await keeper.conversation(body, request)
-        let models = context.snapshot.configuration.models
         record.model = String(conversation.model.prefix(128))
-        let features = context.snapshot.features
-        do throws(Refusal) {
-            let model = try context.snapshot.models.resolve(conversation.model)
-            TurnDefaults(
-                preferences: turn.preferences, models: models, dialect: turn.dialect,
-                canThink: features.has(.parameters)
-            ).complete(&conversation, model: model)
-        } catch {
+        do throws(Refusal) { model = try context.snapshot.models.resolve(conversation.model) } catch {
             throw .refusal(error)
         }
+        let features = context.snapshot.features
+        TurnDefaults(
+            preferences: turn.preferences, models: context.snapshot.configuration.models, dialect: turn.dialect,
+            canThink: features.has(.parameters)
+        ).complete(&conversation, model: model)
         conversation.ignored += features.lost(of: conversation, in: turn.dialect)
         return conversation
     }
-
-    private var countsTokens: Bool { if case .tokenCount = turn.purpose { true } else { false } }
 
     private mutating func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess {
         let plan: TurnPlan
         let features = context.snapshot.features
         do throws(Refusal) {
-            model = try context.snapshot.models.resolve(conversation.model)
             let servers = try context.snapshot.servers.activate(
                 metadata: conversation.metadata, fieldNames: turn.preferences.mcpServers,
                 options: turn.principal.options)
             record.servers = servers.servers.map(\.name)
             plan =
-                countsTokens
+                turn.countsTokens
                 ? try TurnPlan(counting: conversation, model: model, servers: servers, features: features)
                 : try TurnPlan(
                     answering: conversation, model: model, servers: servers, features: features,
@@ -146,7 +131,7 @@ struct Exchange {
             throw .refusal(error)
         }
         do throws(Fault) {
-            if !countsTokens { try context.checkQuota(model: model) }
+            if !turn.countsTokens { try context.checkQuota(model: model) }
             let process = try context.snapshot.supply.obtain(on: connection.loop, waking: channel.wakeup)
             process.begin(plan)
             return process
@@ -307,7 +292,7 @@ struct Exchange {
         if outcome.hasBegun, record.firstEventMicroseconds == nil { record.firstEventMicroseconds = elapsed }
         record.inputTokens = outcome.usage?.promptTokens
         record.outputTokens = outcome.usage?.outputTokens
-        if let fault = outcome.fault { record.fault = "\(fault.kind): \(fault.message) \(fault.detail)" }
+        if let fault = outcome.fault { record.fault = fault.logged }
     }
 
     private mutating func leave(_ outcome: Outcome) {
@@ -322,17 +307,9 @@ struct Exchange {
     }
 
     private mutating func fail(_ failure: TurnFailure, _ answer: consuming ResponseWriter) async {
-        let reply: ErrorReply
-        switch failure {
-        case .gone:
+        guard let reply = failure.reply(in: turn.dialect, requestID: context.requestID, &record) else {
             answer.abandon()
             return leave(Outcome())
-        case .refusal(let refusal):
-            record.fault = "\(refusal.kind)\(refusal.param.map { " at \($0)" } ?? "")"
-            reply = ErrorReply(refusal, dialect: turn.dialect, requestID: context.requestID)
-        case .fault(let fault):
-            record.fault = "\(fault.kind): \(fault.message) \(fault.detail)"
-            reply = ErrorReply(fault, dialect: turn.dialect, requestID: context.requestID)
         }
         record.status = reply.status
         record.bytesOut = reply.body.count
@@ -346,9 +323,25 @@ enum TurnFailure: Error {
     case fault(Fault)
     /// Nobody is left to be told.
     case gone
+
+    /// What the client is told, noted in the log's record; nil when it has gone.
+    func reply(in dialect: Dialect, requestID: String, _ record: inout AuditRecord) -> ErrorReply? {
+        switch self {
+        case .refusal(let refusal):
+            record.fault = "\(refusal.kind)\(refusal.param.map { " at \($0)" } ?? "")"
+            return ErrorReply(refusal, dialect: dialect, requestID: requestID)
+        case .fault(let fault):
+            record.fault = fault.logged
+            return ErrorReply(fault, dialect: dialect, requestID: requestID)
+        case .gone: return nil
+        }
+    }
 }
 
 extension Fault {
+    /// As the log tells it.
+    var logged: String { "\(kind): \(message) \(detail)" }
+
     /// The service is being stopped.
     static var goingDown: Fault {
         Fault(

@@ -16,7 +16,9 @@ extension String {
         var decoded: [UInt8] = []
         var rest = bytes
         while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), let high = Self.digit(rest.first), let low = Self.digit(rest.dropFirst().first) {
+            if byte == UInt8(ascii: "%"), let high = Self.digit(rest.first),
+                let low = Self.digit(rest.dropFirst().first)
+            {
                 decoded.append(high << 4 | low)
                 rest = rest.dropFirst(2)
             } else {

@@ -58,33 +58,26 @@ enum StoredCall: Sendable {
 
 /// Answers a request about a stored response; needs neither a permit nor the CLI.
 struct StoredExchange {
-    private let turn: TurnRequest
+    private let request: StoredRequest
     private let channel: any ResponseChannel
-    private var context: AnswerContext { turn.context }
+    private var context: AnswerContext { request.context }
 
-    init(_ turn: TurnRequest, answering channel: any ResponseChannel) {
-        self.turn = turn
+    init(_ request: StoredRequest, answering channel: any ResponseChannel) {
+        self.request = request
         self.channel = channel
     }
 
     /// Answers and logs.
-    func run(_ call: StoredCall) async {
-        var record = context.record(path: call.template)
-        record.keyID = turn.principal.keyID
+    func run() async {
+        var record = context.record(path: request.call.template)
+        record.keyID = request.principal.keyID
         record.dialect = "\(Dialect.responses)"
         let response: Response
         do throws(TurnFailure) {
-            response = context.json(status: 200, try await answer(call))
+            response = context.json(status: 200, try await answer(request.call))
         } catch {
-            let reply: ErrorReply
-            switch error {
-            case .refusal(let refusal):
-                record.fault = "\(refusal.kind)"
-                reply = ErrorReply(refusal, dialect: .responses, requestID: context.requestID)
-            case .fault(let fault):
-                record.fault = "\(fault.kind): \(fault.message) \(fault.detail)"
-                reply = ErrorReply(fault, dialect: .responses, requestID: context.requestID)
-            case .gone: return ResponseWriter(channel).abandon()
+            guard let reply = error.reply(in: .responses, requestID: context.requestID, &record) else {
+                return ResponseWriter(channel).abandon()
             }
             response = context.error(reply)
         }
@@ -173,8 +166,7 @@ struct StoredExchange {
     }
 
     private var reader: Reader {
-        Reader(
-            owner: turn.principal.keyID, notBefore: context.snapshot.configuration.responses.notBefore)
+        Reader(owner: request.principal.keyID, notBefore: context.snapshot.configuration.responses.notBefore)
     }
 }
 

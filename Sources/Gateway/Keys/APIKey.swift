@@ -1,18 +1,18 @@
 /// A key as the operator gives it; printing it shows its name only.
-public struct APIKey: Sendable, Equatable {
+struct APIKey: Sendable, Equatable {
     /// The longest secret taken.
     static let maxSecretBytes = 512
     /// The shortest secret that 128 bits fit into: 20 of the 94 printable characters.
     static let minStrongBytes = 20
 
     /// What logs and limits call it.
-    public let name: String
+    let name: String
     let secret: String
     /// What the operator grants or presets for it.
-    public internal(set) var options = KeyOptions()
+    var options = KeyOptions()
 
     /// A key with a valid name and a secret of 1 to 512 printable ASCII characters without blanks.
-    public init?(name: String, secret: String) {
+    init?(name: String, secret: String) {
         guard Self.isName(name), !secret.isEmpty, secret.utf8.count <= Self.maxSecretBytes,
             secret.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else { return nil }
@@ -45,9 +45,9 @@ public struct APIKey: Sendable, Equatable {
 
 extension APIKey: CustomStringConvertible, CustomReflectable {
     /// The name.
-    public var description: String { name }
+    var description: String { name }
     /// The name: `dump` and debuggers must not show the secret.
-    public var customMirror: Mirror { Mirror(self, children: ["name": name]) }
+    var customMirror: Mirror { Mirror(self, children: ["name": name]) }
 }
 
 // MARK: - Making keys
@@ -61,7 +61,7 @@ extension APIKey {
 
     /// A new key: `cgw_`, 8 digits that tell it from others, `_`, 256 random bits in 43 digits of base 62 and
     /// 6 digits of CRC-32 over all before them, so that scanners find lost keys and typing errors show.
-    public static func generate(name: String) -> APIKey? {
+    static func generate(name: String) -> APIKey? {
         // The standard library's generator asks the kernel (getrandom) each time.
         var random = SystemRandomNumberGenerator()
         let digits = (0..<idDigits).map { _ in Base62.digits[Int.random(in: 0..<62, using: &random)] }
@@ -76,7 +76,7 @@ extension APIKey {
     }
 
     /// The key as a line of an API key file.
-    public var fileLine: String { "\(name):\(secret)" }
+    var fileLine: String { "\(name):\(secret)" }
 
     private static func checksum(_ bytes: some Sequence<UInt8>) -> String {
         let value = CRC32.checksum(bytes)

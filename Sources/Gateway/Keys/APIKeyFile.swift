@@ -1,9 +1,9 @@
 /// A file of keys: one `name:key` a line, options as `mcp=a,b` behind it, `#` comments, blank lines.
-public enum APIKeyFile {
+enum APIKeyFile {
     static let maximumBytes = 1 << 20
 
     /// Reads and parses a file that only its owner, or its group at most, can read.
-    public static func load(_ path: String, allowsWeakKeys: Bool) throws(ConfigurationFaults) -> [APIKey] {
+    static func load(_ path: String, allowsWeakKeys: Bool) throws(ConfigurationFaults) -> [APIKey] {
         let content: SecretBytes
         do throws(FileFault) {
             content = try SecretFile.read(path, .secret, maximumBytes: maximumBytes)

@@ -1,12 +1,12 @@
-public import Vocabulary
+import Vocabulary
 
 /// The key of a request head.
-public enum Credential {
+enum Credential {
     /// The key that the values of `authorization` and `x-api-key` present; nil when there is none.
     ///
     /// Takes all lines of both headers. A scheme other than Bearer (RFC 6750 §2.1) and an empty value count
     /// as none. Two different keys are refused: whoever stands between might have checked the other one.
-    public static func extract(
+    static func extract(
         authorization: [ArraySlice<UInt8>], apiKey: [ArraySlice<UInt8>]
     ) throws(Refusal) -> ArraySlice<UInt8>? {
         var found: ArraySlice<UInt8>?

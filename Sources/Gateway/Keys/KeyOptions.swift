@@ -1,15 +1,12 @@
 /// What an operator grants or presets for one key, written behind it in the key file.
-public struct KeyOptions: Sendable, Hashable {
+struct KeyOptions: Sendable, Hashable {
     /// The clients whose peculiarities the gateway can smooth out.
-    public enum Client: String, Sendable, CaseIterable { case openclaw }
+    enum Client: String, Sendable, CaseIterable { case openclaw }
 
     /// The client that uses this key; nil when it is any.
-    public var client: Client?
+    var client: Client?
     /// Names of the MCP servers this key may switch on, `*` for all; nil leaves it to the setting.
-    public var mcpServers: [String]?
-
-    /// Nothing granted, nothing preset.
-    public init() {}
+    var mcpServers: [String]?
 
     /// Takes one `name=value` word over. What is not an option may be part of a key, and so is not repeated.
     mutating func take(_ word: Substring) throws(ValueProblem) {

@@ -1,13 +1,13 @@
 internal import COpenSSL
 
 /// Who asks; only a ``KeyRing`` can say so.
-public struct Principal: Sendable, Hashable {
+struct Principal: Sendable, Hashable {
     /// The name of the key: safe to log.
-    public let keyID: String
+    let keyID: String
     /// The key's place in its ring; -1 for callers without a key.
-    public let index: Int
+    let index: Int
     /// What the operator grants or presets for the key.
-    public let options: KeyOptions
+    let options: KeyOptions
 
     fileprivate init(keyID: String, index: Int, options: KeyOptions = KeyOptions()) {
         self.keyID = keyID
@@ -20,7 +20,7 @@ public struct Principal: Sendable, Hashable {
 ///
 /// A presented key is hashed first, so that neither its length nor its content shows in what follows; then
 /// its digest is compared with every stored one, each in constant time. A reload makes a new ring.
-public struct KeyRing: Sendable {
+struct KeyRing: Sendable {
     static let digestBytes = 32
 
     private let names: [String]
@@ -30,7 +30,7 @@ public struct KeyRing: Sendable {
     private let isRequired: Bool
 
     /// A ring of these keys; without `isRequired` callers without a key are let in too.
-    public init(_ keys: [APIKey], isRequired: Bool = true) {
+    init(_ keys: [APIKey], isRequired: Bool = true) {
         var random = SystemRandomNumberGenerator()
         let pepper = (0..<Self.digestBytes).map { _ in
             UInt8.random(in: .min ... .max, using: &random)
@@ -49,15 +49,15 @@ public struct KeyRing: Sendable {
     }
 
     /// Reads the keys of a configuration.
-    public static func load(_ settings: KeySettings) throws(ConfigurationFaults) -> KeyRing {
+    static func load(_ settings: KeySettings) throws(ConfigurationFaults) -> KeyRing {
         KeyRing(try settings.loadKeys(), isRequired: settings.isRequired)
     }
 
     /// How many keys there are.
-    public var count: Int { names.count }
+    var count: Int { names.count }
 
     /// Who presents this key; nil when nobody has it.
-    public func authenticate(_ presented: Span<UInt8>) -> Principal? {
+    func authenticate(_ presented: Span<UInt8>) -> Principal? {
         guard let digest = hash.digest(of: presented) else { return nil }
         let place = unsafe Self.place(of: digest, in: digests, compare: Self.compare)
         return place == 0 ? nil : principal(at: place - 1)
@@ -68,7 +68,7 @@ public struct KeyRing: Sendable {
     }
 
     /// The caller without a key; nil when keys are required.
-    public func anonymous() -> Principal? {
+    func anonymous() -> Principal? {
         isRequired ? nil : Principal(keyID: "anonymous", index: -1)
     }
 
@@ -105,7 +105,7 @@ extension KeySettings {
     /// All keys, those given by value first.
     ///
     /// Throws every fault of both sources. Empty only when keys are not required.
-    public func loadKeys() throws(ConfigurationFaults) -> [APIKey] {
+    func loadKeys() throws(ConfigurationFaults) -> [APIKey] {
         var keys: [APIKey] = []
         var faults: [ConfigurationFault] = []
         for key in inline {

@@ -1,20 +1,20 @@
 import Glibc
 
 /// Why a file could not be used; never holds its content.
-public struct FileFault: Error, Sendable, Equatable, CustomStringConvertible {
+struct FileFault: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file as it was named.
-    public var path: String
+    var path: String
     /// What is wrong with it.
-    public var problem: String
+    var problem: String
 
     /// One line, `path: what`.
-    public var description: String { "\(path): \(problem)" }
+    var description: String { "\(path): \(problem)" }
 }
 
 /// Reads files whose permissions matter.
-public enum SecretFile {
+enum SecretFile {
     /// Who may have access beside the owner.
-    public enum Access: Sendable {
+    enum Access: Sendable {
         /// Private keys, API keys, credentials: others may nothing, the group may read at most
         /// (systemd hands out credentials as 0440 root:root).
         case secret
@@ -28,7 +28,7 @@ public enum SecretFile {
     ///
     /// Symbolic links are resolved first, because certbot's `live/` directory consists of them; the target is
     /// then opened without following links, and all checks are made on the open descriptor.
-    public static func read(
+    static func read(
         _ path: String, _ access: Access, maximumBytes: Int
     ) throws(FileFault) -> SecretBytes {
         guard let target = unsafe realpath(path, nil) else { throw fault(path, errno) }
@@ -95,12 +95,12 @@ public enum SecretFile {
 
 /// The content of a file in memory of its own, wiped when it is released.
 // Unchecked: the memory has one owner, and nobody else keeps a pointer into it.
-@safe public struct SecretBytes: ~Copyable, @unchecked Sendable {
+@safe struct SecretBytes: ~Copyable, @unchecked Sendable {
     private let memory: UnsafeMutableRawBufferPointer
     /// How many bytes there are.
-    public private(set) var count = 0
+    private(set) var count = 0
     /// True when the file could not be read by all users.
-    public let isPrivate: Bool
+    let isPrivate: Bool
 
     init(capacity: Int, isPrivate: Bool) {
         unsafe memory = .allocate(byteCount: max(1, capacity), alignment: 16)
@@ -108,7 +108,7 @@ public enum SecretFile {
     }
 
     /// A copy of bytes that are at hand already.
-    public init(_ bytes: [UInt8]) {
+    init(_ bytes: [UInt8]) {
         self.init(capacity: bytes.count, isPrivate: true)
         unsafe memory.copyBytes(from: bytes)
         count = bytes.count
@@ -121,10 +121,10 @@ public enum SecretFile {
     }
 
     /// A copy that nobody wipes.
-    public var copy: [UInt8] { unsafe [UInt8](memory[..<count]) }
+    var copy: [UInt8] { unsafe [UInt8](memory[..<count]) }
 
     /// Lends the bytes; they must not be kept.
-    public borrowing func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    borrowing func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         unsafe body(UnsafeRawBufferPointer(rebasing: memory[..<count]))
     }
 

@@ -2,51 +2,48 @@
 ///
 /// It has no room for a key or a word of a prompt. Times are microseconds from the request's first byte, on a
 /// clock that does not jump.
-public struct AuditRecord: Sendable, Equatable {
+struct AuditRecord: Sendable, Equatable {
     /// The request's id, as the client was told.
-    public var id = ""
+    var id = ""
     /// The key's name; nil when none was accepted.
-    public var keyID: String?
+    var keyID: String?
     /// The peer's address without its port.
-    public var address: String?
+    var address: String?
     /// The dialect; nil for endpoints that have none.
-    public var dialect: String?
+    var dialect: String?
     /// The request method.
-    public var method = ""
+    var method = ""
     /// The template of the path, as `/v1/models/{id}`: the path itself might hold anything.
-    public var path = ""
+    var path = ""
     /// The model the client named.
-    public var model: String?
+    var model: String?
     /// The names of the MCP servers that were switched on.
-    public var servers: [String] = []
+    var servers: [String] = []
     /// The status of the answer.
-    public var status = 0
+    var status = 0
     /// Bytes of the request body.
-    public var bytesIn = 0
+    var bytesIn = 0
     /// Bytes of the response body.
-    public var bytesOut = 0
+    var bytesOut = 0
     /// Tokens of the prompt, cached or not.
-    public var inputTokens: Int?
+    var inputTokens: Int?
     /// Tokens of the answer.
-    public var outputTokens: Int?
+    var outputTokens: Int?
     /// When a permit was had.
-    public var admittedMicroseconds: Int?
+    var admittedMicroseconds: Int?
     /// When the CLI was ready.
-    public var spawnedMicroseconds: Int?
+    var spawnedMicroseconds: Int?
     /// When the first event of the answer came.
-    public var firstEventMicroseconds: Int?
+    var firstEventMicroseconds: Int?
     /// When all was over.
-    public var endMicroseconds: Int?
+    var endMicroseconds: Int?
     /// What went wrong, in words for the operator.
-    public var fault: String?
+    var fault: String?
     /// True for requests of monitors, which are logged at debug level only.
-    public var isMonitoring = false
-
-    /// A record about to be filled.
-    public init() {}
+    var isMonitoring = false
 
     /// How important the line is.
-    public var level: LogLevel {
+    var level: LogLevel {
         if isMonitoring, status < 500 { return .debug }
         return status >= 500 || fault != nil ? .warning : .info
     }
@@ -54,7 +51,7 @@ public struct AuditRecord: Sendable, Equatable {
 
 extension Log {
     /// Writes the line of a request.
-    public func audit(_ record: AuditRecord) {
+    func audit(_ record: AuditRecord) {
         write(record.level) { line in
             line.add("event", "request")
             line.add("id", record.id)

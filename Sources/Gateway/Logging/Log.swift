@@ -5,42 +5,42 @@ import Synchronization
 ///
 /// A line is one write(2). A reader that does not keep up makes lines drop, never a loop wait; how many were
 /// dropped is told in the next line that gets through. Copies share one destination.
-public struct Log: Sendable {
+struct Log: Sendable {
     private let manner: Manner
     private let destination: Destination
 
     /// A log on `descriptor`, which stays the caller's and must stay open.
-    public init(_ settings: LogSettings, descriptor: Int32 = 2) {
+    init(_ settings: LogSettings, descriptor: Int32 = 2) {
         destination = Destination(descriptor)
         manner = Manner(settings.level, destination.format(settings))
     }
 
     /// Takes other settings for this log and all its copies.
-    public func change(_ settings: LogSettings) {
+    func change(_ settings: LogSettings) {
         manner.level.store(settings.level, ordering: .relaxed)
         manner.format.store(destination.format(settings), ordering: .relaxed)
     }
 
     /// Lines dropped since the start.
-    public var droppedLines: Int { destination.droppedInAll }
+    var droppedLines: Int { destination.droppedInAll }
 
     /// True when lines of this level are written.
-    public func writes(_ level: LogLevel) -> Bool { level.rawValue <= manner.level.load(ordering: .relaxed).rawValue }
+    func writes(_ level: LogLevel) -> Bool { level.rawValue <= manner.level.load(ordering: .relaxed).rawValue }
 
     /// Writes what went wrong and needs the operator.
-    public func error(_ message: @autoclosure () -> String) { write(.error, message) }
+    func error(_ message: @autoclosure () -> String) { write(.error, message) }
 
     /// Writes what went wrong and was survived.
-    public func warning(_ message: @autoclosure () -> String) { write(.warning, message) }
+    func warning(_ message: @autoclosure () -> String) { write(.warning, message) }
 
     /// Writes what happened.
-    public func info(_ message: @autoclosure () -> String) { write(.info, message) }
+    func info(_ message: @autoclosure () -> String) { write(.info, message) }
 
     /// Writes what only a developer asks for.
-    public func debug(_ message: @autoclosure () -> String) { write(.debug, message) }
+    func debug(_ message: @autoclosure () -> String) { write(.debug, message) }
 
     /// Writes a line of `key=value` pairs; below the level `fill` is not called.
-    public func write(_ level: LogLevel, _ fill: (inout LogLine) -> Void) {
+    func write(_ level: LogLevel, _ fill: (inout LogLine) -> Void) {
         guard writes(level) else { return }
         var line = begin(level)
         fill(&line)

@@ -2,7 +2,7 @@
 ///
 /// Values are quoted where they need it and cut where they are long; no value can begin a new line, hide the
 /// rest of one, or steer a terminal.
-public struct LogLine: ~Copyable {
+struct LogLine: ~Copyable {
     /// A pipe takes a line of this length whole or not at all (`PIPE_BUF`).
     static let maxBytes = 4096
     /// The longest value; more is cut and ends in three dots.
@@ -17,32 +17,32 @@ public struct LogLine: ~Copyable {
     }
 
     /// Adds text.
-    public mutating func add(_ key: StaticString, _ value: String) {
+    mutating func add(_ key: StaticString, _ value: String) {
         addKey(key, room: value.utf8.count) { $0.append(value: value.utf8) }
     }
 
     /// Adds text where there is some.
-    public mutating func add(_ key: StaticString, _ value: String?) {
+    mutating func add(_ key: StaticString, _ value: String?) {
         if let value { add(key, value) }
     }
 
     /// Adds bytes that a peer sent.
-    public mutating func add(_ key: StaticString, bytes value: ArraySlice<UInt8>) {
+    mutating func add(_ key: StaticString, bytes value: ArraySlice<UInt8>) {
         addKey(key, room: value.count) { $0.append(value: value) }
     }
 
     /// Adds a number.
-    public mutating func add(_ key: StaticString, _ value: some BinaryInteger) {
+    mutating func add(_ key: StaticString, _ value: some BinaryInteger) {
         addKey(key, room: 20) { $0.append(number: Int(clamping: value)) }
     }
 
     /// Adds a number where there is one.
-    public mutating func add(_ key: StaticString, _ value: Int?) {
+    mutating func add(_ key: StaticString, _ value: Int?) {
         if let value { add(key, value) }
     }
 
     /// Adds milliseconds with three decimals, where microseconds are known.
-    public mutating func add(_ key: StaticString, milliseconds microseconds: Int?) {
+    mutating func add(_ key: StaticString, milliseconds microseconds: Int?) {
         guard let microseconds else { return }
         addKey(key, room: 20) { line in
             line.append(number: microseconds / 1000)

@@ -1,16 +1,16 @@
 import Glibc
 
 /// Times as RFC 3339 writes them.
-public enum Timestamp {
+enum Timestamp {
     /// The time of day in UTC, with milliseconds.
-    public static func now() -> String {
+    static func now() -> String {
         var time = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         return text(seconds: time.tv_sec, milliseconds: time.tv_nsec / 1_000_000)
     }
 
     /// Unix seconds as `2026-11-20T00:00:00Z`; with milliseconds as `2026-11-20T00:00:00.000Z`.
-    public static func text(seconds: Int, milliseconds: Int? = nil) -> String {
+    static func text(seconds: Int, milliseconds: Int? = nil) -> String {
         // Days are counted from 1 March of the year 0, so that the leap day is the last of its year.
         let days = floorDivide(seconds, 86_400) + 719_468
         let second = seconds - (days - 719_468) * 86_400

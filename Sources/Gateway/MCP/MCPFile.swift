@@ -87,8 +87,7 @@ private struct MCPServerReader {
             guard let milliseconds = timeout.integer, (1...86_400_000).contains(milliseconds) else {
                 throw ValueProblem("timeout is not a number of ms from 1 to 86400000")
             }
-            json.key("timeout")
-            json.integer(milliseconds)
+            json.member("timeout", milliseconds)
         }
         json.endObject()
         return MCPServer(name: name, definition: JSONFragment(validated: json.bytes[...]), secrets: secrets)
@@ -101,10 +100,8 @@ private struct MCPServerReader {
         guard let command = try string(value, "command"), !command.isEmpty else {
             throw ValueProblem("command is missing")
         }
-        json.key("type")
-        json.string(literal: "stdio")
-        json.key("command")
-        json.string(try Self.program(command))
+        json.member("type", literal: "stdio")
+        json.member("command", try Self.program(command))
         json.key("args")
         json.beginArray()
         if let arguments = value["args"] {
@@ -137,10 +134,8 @@ private struct MCPServerReader {
         else { throw ValueProblem("url is no http or https address") }
         if !isSecure { notes.append("MCP server \(name) is reached without TLS") }
         if url.contains("?") || url.contains("@") { secrets.append(url) }
-        json.key("type")
-        json.string(literal: type)
-        json.key("url")
-        json.string(url)
+        json.member("type", literal: type)
+        json.member("url", url)
         json.key("headers")
         json.beginObject()
         for (key, text) in try pairs(value, "headers") {

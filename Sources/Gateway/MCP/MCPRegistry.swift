@@ -1,18 +1,18 @@
-public import ClaudeCLI
+import ClaudeCLI
 import Vocabulary
 
 /// The MCP servers that the operator has registered, and who may switch on which.
-public struct MCPRegistry: Sendable {
+struct MCPRegistry: Sendable {
     /// The servers in the file's order.
-    public let servers: [MCPServer]
+    let servers: [MCPServer]
     /// What the operator should know of them, one line each.
-    public let notes: [String]
+    let notes: [String]
     private let settings: MCPSettings
 
     /// The registry of a configuration; every fault of its file at once.
     ///
     /// Programs of servers get none of the variables in `hidden`, names of what the CLI alone is given.
-    public static func load(
+    static func load(
         _ settings: MCPSettings, hiding hidden: [String]
     ) throws(ConfigurationFaults) -> MCPRegistry {
         guard let path = settings.file else { return try MCPRegistry([], notes: [], settings) }
@@ -28,7 +28,7 @@ public struct MCPRegistry: Sendable {
     }
 
     /// No servers.
-    public static let none = MCPRegistry()
+    static let none = MCPRegistry()
 
     private init() { (servers, notes, settings) = ([], [], MCPSettings()) }
 
@@ -47,7 +47,7 @@ public struct MCPRegistry: Sendable {
     }
 
     /// Checks that keys are granted nothing but servers there are: a misspelt grant would fail the callers.
-    public func check(_ keys: [APIKey]) throws(ConfigurationFaults) {
+    func check(_ keys: [APIKey]) throws(ConfigurationFaults) {
         let faults = keys.compactMap { key -> ConfigurationFault? in
             guard let unknown = unknown(in: key.options.mcpServers ?? []) else { return nil }
             let problem = "key \(key.name): \(quoted(unknown)) is no server of PROXY_MCP_CONFIG"

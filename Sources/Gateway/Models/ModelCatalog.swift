@@ -1,18 +1,18 @@
-public import Vocabulary
+import Vocabulary
 
 /// Which names of models are understood, and what the CLI is given for them.
 ///
 /// The CLI's own aliases and full `claude-` names go to it as they are, never collapsed to a family. The
 /// prefixes that routers put in front are taken away. All other names need an alias of the operator's.
-public struct ModelCatalog: Sendable {
+struct ModelCatalog: Sendable {
     /// A model as `GET /v1/models` tells of it.
-    public struct Entry: Sendable, Equatable {
+    struct Entry: Sendable, Equatable {
         /// What requests write.
-        public var id: String
+        var id: String
         /// What people read.
-        public var displayName: String
+        var displayName: String
         /// When the model, or the first of its family, came out; Unix seconds.
-        public var created: Int
+        var created: Int
     }
 
     /// What routers put in front of a name.
@@ -22,13 +22,13 @@ public struct ModelCatalog: Sendable {
     private let aliases: [ModelAlias]
 
     /// The catalog of a configuration.
-    public init(_ settings: ModelSettings) {
+    init(_ settings: ModelSettings) {
         defaultModel = settings.defaultModel
         aliases = settings.aliases
     }
 
     /// The name for the CLI; a refusal `.modelNotFound` where there is none.
-    public func resolve(_ name: String) throws(Refusal) -> String {
+    func resolve(_ name: String) throws(Refusal) -> String {
         guard ModelName.isValid(name) || name.isEmpty else {
             throw Refusal(
                 .invalidRequest, "The model must be 1 to \(ModelName.maxBytes) printable ASCII characters.",
@@ -61,7 +61,7 @@ public struct ModelCatalog: Sendable {
     }
 
     /// All that `GET /v1/models` lists; the default model, if any, is first, and every id can be asked for.
-    public var entries: [Entry] {
+    var entries: [Entry] {
         var names = defaultModel.map { [$0] } ?? []
         names += Self.builtIn.map(\.id) + aliases.map(\.name)
         var seen: Set<String> = []
@@ -69,7 +69,7 @@ public struct ModelCatalog: Sendable {
     }
 
     /// What `GET /v1/models/{id}` tells of any name that can be asked for; nil for others.
-    public func entry(for name: String) -> Entry? {
+    func entry(for name: String) -> Entry? {
         guard ModelName.isValid(name), let target = target(of: name) else { return nil }
         if let known = Self.builtIn.first(where: { $0.id == name }) { return known }
         let base = Self.builtIn.first { $0.id == target }

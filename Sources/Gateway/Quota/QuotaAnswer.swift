@@ -11,10 +11,8 @@ enum QuotaAnswer {
         var json = JSONWriter()
         json.beginObject()
         json.raw("\"object\":\"quota\"")
-        json.key("known")
-        json.bool(state.isKnown)
-        json.key("overage_policy")
-        json.string(overage.rawValue)
+        json.member("known", state.isKnown)
+        json.member("overage_policy", overage.rawValue)
         if state.isKnown { content(state, overage, &json) }
         json.endObject()
         return json.bytes
@@ -36,8 +34,7 @@ enum QuotaAnswer {
         json.beginObject()
         text("status", state.overage.status, &json)
         if let isInUse = state.overage.isInUse {
-            json.key("in_use")
-            json.bool(isInUse)
+            json.member("in_use", isInUse)
         }
         time("resets_at", state.overage.resetsAt, &json)
         text("disabled_reason", state.overage.disabledReason, &json)
@@ -61,20 +58,17 @@ enum QuotaAnswer {
         fraction("surpassed_threshold", window.surpassedThreshold, &json)
         time("resets_at", window.resetsAt, &json)
         if let limit = window.limit {
-            json.key("limit")
-            json.integer(limit)
+            json.member("limit", limit)
         }
         if let remaining = window.remaining {
-            json.key("remaining")
-            json.integer(remaining)
+            json.member("remaining", remaining)
         }
         json.endObject()
     }
 
     private static func text(_ name: StaticString, _ value: String?, _ json: inout JSONWriter) {
         guard let value else { return }
-        json.key(name)
-        json.string(value)
+        json.member(name, value)
     }
 
     private static func time(_ name: StaticString, _ seconds: Int?, _ json: inout JSONWriter) {
@@ -84,8 +78,7 @@ enum QuotaAnswer {
     /// Swift spells finite numbers as JSON does.
     private static func fraction(_ name: StaticString, _ value: Double?, _ json: inout JSONWriter) {
         guard let value, value.isFinite else { return }
-        json.key(name)
-        json.fragment(JSONFragment(validated: Array("\(value)".utf8)[...]))
+        json.member(name, JSONFragment(validated: Array("\(value)".utf8)[...]))
     }
 }
 

@@ -87,7 +87,7 @@ final class QuotaBook: Sendable {
 }
 
 /// Whether usage beyond the limits may be paid for.
-public enum OveragePolicy: String, Sendable, CaseIterable { case allow, refuse }
+enum OveragePolicy: String, Sendable, CaseIterable { case allow, refuse }
 
 /// What of the account's limits concerns one answer.
 struct QuotaView {

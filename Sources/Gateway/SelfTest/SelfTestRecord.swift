@@ -7,10 +7,8 @@ enum SelfTestRecord {
     static func encode(missing: Set<CLIFeature>, of identity: String) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()
-        json.key("format")
-        json.integer(1)
-        json.key("cli")
-        json.string(identity)
+        json.member("format", 1)
+        json.member("cli", identity)
         json.key("features")
         json.beginObject()
         for feature in CLIFeature.allCases {

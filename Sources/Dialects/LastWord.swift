@@ -1,0 +1,19 @@
+import Vocabulary
+
+/// Who speaks last. OpenAI answers a conversation whatever its last message is, and programs rely on that: a
+/// question that is put as an instruction alone, or an answer that is to be followed by another, as where an agent's
+/// last words are to be put in a schema. The vendor answers the user only, and takes an assistant's last message for
+/// the beginning of its answer.
+extension Conversation {
+    /// Lets the user speak last, for OpenAI's dialects.
+    mutating func giveUserLastWord() {
+        while let last = turns.last, last.role == .assistant, last.blocks.allSatisfy(\.isEmptyText) {
+            turns.removeLast()
+        }
+        if turns.isEmpty, let question = system.popLast() {
+            turns = [Turn(.user, [.text(question)])]
+        } else if turns.last?.role == .assistant {
+            turns.append(Turn(.system, [.text("Continue.")]))
+        }
+    }
+}
