@@ -8,8 +8,7 @@ enum CLIEvent {
     indirect case blockStart(index: Int, CLIBlock)
     case delta(index: Int, CLIDelta, JSONSlice)
     case blockStop(index: Int)
-    /// `reason` is nil when the CLI itself closes a broken stream.
-    indirect case messageDelta(reason: JSONSlice?, stopSequence: JSONSlice?, usage: UsageUpdate)
+    indirect case messageDelta(CLIStop, usage: UsageUpdate)
     /// A message ended; abandoned when its stream broke.
     case messageStop(isAbandoned: Bool)
     /// A row the CLI wrote itself to report a failure.
@@ -39,6 +38,15 @@ enum CLIBlock {
 
 /// What a delta adds to.
 enum CLIDelta { case text, thinking, signature, toolInput, citation }
+
+/// Why a message ends.
+struct CLIStop {
+    /// Nil when the CLI itself closes a broken stream.
+    var reason: JSONSlice?
+    var sequence: JSONSlice?
+    /// The vendor's object about a refusal, raw.
+    var details: JSONSlice?
+}
 
 /// How a turn ended.
 struct CLIResult {

@@ -108,7 +108,7 @@ struct CLIEventReader: ~Copyable, ~Escapable {
             return .messageStart(id: id, model: model, usage: message.usage)
         }
         if json.matches(type, "message_delta") {
-            return .messageDelta(reason: delta.stopReason, stopSequence: delta.stopSequence, usage: usage)
+            return .messageDelta(delta.stop, usage: usage)
         }
         if json.matches(type, "message_stop") { return .messageStop(isAbandoned: false) }
         return .ignored
@@ -117,8 +117,7 @@ struct CLIEventReader: ~Copyable, ~Escapable {
     private struct Delta {
         var kind: CLIDelta?
         var content: JSONSlice?
-        var stopReason: JSONSlice?
-        var stopSequence: JSONSlice?
+        var stop = CLIStop()
     }
 
     private mutating func delta() throws(JSONError) -> Delta {
@@ -136,9 +135,11 @@ struct CLIEventReader: ~Copyable, ~Escapable {
             } else if json.matches(key, "citation") {
                 (delta.kind, delta.content) = (.citation, try json.skip())
             } else if json.matches(key, "stop_reason") {
-                delta.stopReason = try text()
+                delta.stop.reason = try text()
             } else if json.matches(key, "stop_sequence") {
-                delta.stopSequence = try text()
+                delta.stop.sequence = try text()
+            } else if json.matches(key, "stop_details"), try json.peek() == .object {
+                delta.stop.details = try json.skip()
             } else {
                 _ = try json.skip()
             }

@@ -23,7 +23,8 @@ struct ClientTools {
         names = ToolNames(conversation)
         var tools = conversation.tools
         for index in tools.indices {
-            tools[index].schema = try ToolSchema.settled(tools[index].schema, at: "tools[\(index)]")
+            let path = tools[index].path ?? "tools[\(index)]"
+            tools[index].schema = try ToolSchema.settled(tools[index].schema, at: path)
         }
         if case .allowed(let names, _) = choice { tools = tools.filter { names.contains($0.name) } }
         self.tools = tools

@@ -46,6 +46,7 @@ struct ReplyAssembler {
     private var usage = Usage()
     private var messages = 0
     private var stopSequence: JSONText?
+    private var stopDetails: JSONFragment?
     private var evidence: FailureEvidence
     private var announcedMilliseconds = 0
     private let limits: CLILimits
@@ -83,10 +84,10 @@ struct ReplyAssembler {
             openBlock = nil
             if !isHidden { emit(.blockStopped) }
             isHidden = false
-        case .messageDelta(let reason, let stopSequence, let usage):
+        case .messageDelta(let stop, let usage):
             self.usage.merge(usage, of: line)
-            guard let reason else { return .goOn }
-            return stop(for: reason, stopSequence, of: line, emit: emit)
+            guard let reason = stop.reason else { return .goOn }
+            return end(for: reason, stop, of: line, emit: emit)
         case .messageStop(let isAbandoned):
             if isAbandoned { abandon() }
         case .retry(let retry):
@@ -227,8 +228,8 @@ struct ReplyAssembler {
         return true
     }
 
-    private mutating func stop(
-        for reason: JSONSlice, _ stopSequence: JSONSlice?, of line: Span<UInt8>, emit: (ReplyEvent) -> Void
+    private mutating func end(
+        for reason: JSONSlice, _ stop: CLIStop, of line: Span<UInt8>, emit: (ReplyEvent) -> Void
     ) -> Action {
         // A reason that the vendor invents later still ends the answer.
         let reason = StopReason(rawValue: reason.string(in: line)) ?? .endTurn
@@ -238,7 +239,8 @@ struct ReplyAssembler {
         openBlock = nil
         isHidden = false
         if isRound { return nextRound() }
-        self.stopSequence = stopSequence?.text(in: line)
+        stopSequence = stop.sequence?.text(in: line)
+        stopDetails = stop.details.map { JSONFragment(validated: $0.text(in: line).escaped) }
         if reason == .endTurn, hasVisibleOutput {
             state = .complete(reason)
             return .goOn
@@ -302,7 +304,9 @@ struct ReplyAssembler {
 
     private mutating func finish(_ reason: StopReason, emit: (ReplyEvent) -> Void) {
         state = .over
-        emit(.finished(ReplyEnd(reason: reason, stopSequence: stopSequence, usage: total)))
+        emit(
+            .finished(
+                ReplyEnd(reason: reason, stopSequence: stopSequence, stopDetails: stopDetails, usage: total)))
     }
 
     /// The tokens of all messages of the reply.

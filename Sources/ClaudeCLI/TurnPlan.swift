@@ -58,7 +58,9 @@ public struct TurnPlan: Sendable {
         var settings = try TurnSettings(conversation, model: model, servers: servers)
         if !features.has(.parameters) { settings.leaveOutParameters() }
         tools = settings.tools
-        var messages = tools.names.outward(try Self.messages(of: conversation))
+        let turns = MessageList.messages(of: conversation)
+        guard counts || turns.last?.role == .user else { throw Self.prefill }
+        var messages = tools.names.outward(turns)
         if !features.has(.history) { messages = try TaggedHistory.flatten(messages) }
         var rows = RowWriter()
         Self.initialize(conversation, settings.tools, &rows)
@@ -89,36 +91,12 @@ public struct TurnPlan: Sendable {
         portions.append(rows.pieces())
     }
 
-    // MARK: - The conversation in the CLI's terms
-
-    /// The turns with neighbouring user turns joined, which the CLI would otherwise join with a line end, and
-    /// system turns as marked text of the user, since the CLI takes no other role than user and assistant.
-    private static func messages(of conversation: Conversation) throws(Refusal) -> [Turn] {
-        var messages: [Turn] = []
-        for turn in conversation.turns {
-            let role: Turn.Role = turn.role == .assistant ? .assistant : .user
-            let blocks = turn.role == .system ? turn.blocks.map(instruction) : turn.blocks
-            if role == .user, let last = messages.indices.last, messages[last].role == .user {
-                let joined = messages[last].blocks + blocks
-                // The vendor wants results first; a note may have come between two of them.
-                messages[last].blocks = joined.filter(\.isToolResult) + joined.filter { !$0.isToolResult }
-            } else {
-                messages.append(Turn(role, blocks))
-            }
-        }
-        guard let last = messages.last, last.role == .user else {
-            throw Refusal(
-                .invalidRequest,
-                "messages: the conversation must end with a user message; continuing an assistant message "
-                    + "that was begun (prefill) is not supported.",
-                param: "messages")
-        }
-        return messages
-    }
-
-    private static func instruction(_ block: Block) -> Block {
-        guard case .text(let text) = block else { return block }
-        return .text(.joined(["<system>\n", text, "\n</system>"], separator: ""))
+    private static var prefill: Refusal {
+        Refusal(
+            .invalidRequest,
+            "messages: the conversation must end with a user message; continuing an assistant message "
+                + "that was begun (prefill) is not supported.",
+            param: "messages")
     }
 
     // MARK: - Rows

@@ -85,7 +85,7 @@ extension Conversation {
         var seen: Set<String> = []
         for (index, tool) in tools.enumerated() {
             let name = tool.name.string
-            let path = "tools[\(index)].name"
+            let path = (tool.path ?? "tools[\(index)]") + ".name"
             guard name.isName(ofAtMost: 128) else {
                 throw Refusal(
                     .invalidRequest,

@@ -2,9 +2,10 @@ import Vocabulary
 
 /// Function tools, which OpenAI's two dialects describe alike.
 enum FunctionTool {
-    /// A tool from the object that holds `name`, `description` and `parameters`; none means no arguments.
+    /// A tool from the object at `path` that holds `name`, `description` and `parameters`; none means no arguments.
     static func decode(
         _ function: JSONValue,
+        at path: String,
         into conversation: inout Conversation
     ) throws(Refusal) -> Tool {
         if function.optional("strict")?.bool == true { conversation.ignore("tools.strict") }
@@ -12,7 +13,8 @@ enum FunctionTool {
             name: try function.required("name").requireText(),
             description: try function.optional("description")?.requireText(),
             schema: try function.optional("parameters")?.expect(.object).fragment
-                ?? JSONFragment("{\"type\":\"object\",\"properties\":{}}")
+                ?? JSONFragment("{\"type\":\"object\",\"properties\":{}}"),
+            path: path
         )
     }
 

@@ -58,6 +58,7 @@ public struct ReplyStream: Sendable {
             guard held == nil else { return }
             if encoder.isStored {
                 held = end
+                encoder.settle(end, into: &out)
                 return
             }
             isComplete = true
@@ -95,6 +96,8 @@ protocol ReplyEncoder: Sendable {
     mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8])
     /// True when the answer must be stored before it may end.
     var isStored: Bool { get }
+    /// Appends what waited to know how the answer ends; that it ends is not said yet.
+    mutating func settle(_ end: ReplyEnd, into out: inout [UInt8])
     /// What is stored of an answer with that end.
     func keepsake(_ end: ReplyEnd) -> StoredReply?
 }
@@ -105,6 +108,7 @@ extension ReplyEncoder {
         set {}
     }
     var isStored: Bool { false }
+    mutating func settle(_ end: ReplyEnd, into out: inout [UInt8]) {}
     func keepsake(_ end: ReplyEnd) -> StoredReply? { nil }
 }
 

@@ -102,12 +102,15 @@ public struct Tool: Sendable, Equatable {
     public var description: JSONText?
     /// The JSON Schema of its arguments, unchanged.
     public var schema: JSONFragment
+    /// Where in the request it is described, where that is not its place in the list.
+    public var path: String?
 
     /// A tool.
-    public init(name: JSONText, description: JSONText?, schema: JSONFragment) {
+    public init(name: JSONText, description: JSONText?, schema: JSONFragment, path: String? = nil) {
         self.name = name
         self.description = description
         self.schema = schema
+        self.path = path
     }
 }
 

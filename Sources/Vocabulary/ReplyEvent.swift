@@ -60,13 +60,18 @@ public struct ReplyEnd: Sendable, Equatable {
     public var reason: StopReason
     /// Which stop sequence was met.
     public var stopSequence: JSONText?
+    /// What the vendor says of a refusal: its `stop_details` object.
+    public var stopDetails: JSONFragment?
     /// The final usage.
     public var usage: Usage
 
     /// An end.
-    public init(reason: StopReason, stopSequence: JSONText? = nil, usage: Usage) {
+    public init(
+        reason: StopReason, stopSequence: JSONText? = nil, stopDetails: JSONFragment? = nil, usage: Usage
+    ) {
         self.reason = reason
         self.stopSequence = stopSequence
+        self.stopDetails = stopDetails
         self.usage = usage
     }
 }

@@ -176,6 +176,21 @@ def test_thinking_that_was_not_asked_for_is_not_shown(client):
     assert [block["type"] for block in body["content"]] == ["text"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_the_vendor_says_of_a_refusal_is_passed_on(client, stream):
+    told = {"type": "refusal", "category": "cyber", "explanation": "It \"may\" harm."}
+    explained = script([text("No")], stop="refusal")
+    explained[-2]["delta"]["stop_details"] = told
+    client.upstream.scripts["explained"] = explained
+    body = {"max_tokens": 9, "messages": user(f"{client.nonce}\nscript:explained"), "stream": stream}
+    response = client.post("/v1/messages", body)
+    if stream:
+        ends = [each["delta"] for each in message_events(response.text) if each["type"] == "message_delta"]
+        assert [each["stop_details"] for each in ends] == [told]
+    else:
+        assert response.json()["stop_details"] == told
+
+
 # Chat Completions
 
 FINISH = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "refusal": "content_filter",
@@ -269,6 +284,10 @@ def test_a_response_stream_passes_every_piece_on(client, name):
         whole = item["arguments"] if item["type"] == "function_call" else item["content"][0]["text"]
         assert "".join(pieces) == whole
     assert found[-1]["response"]["output"] == done
+    is_whole = found[-1]["type"] == "response.completed"
+    assert isinstance(found[-1]["response"]["completed_at"], int) == is_whole
+    statuses = [item["status"] for item in done if "status" in item]
+    assert statuses == ["completed"] * (len(statuses) - (not is_whole)) + ["incomplete"] * (not is_whole)
 
 
 def test_what_was_sealed_can_be_given_back(client, upstream):

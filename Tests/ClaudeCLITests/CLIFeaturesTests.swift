@@ -39,7 +39,7 @@ struct CLIFeaturesTests {
             [
                 Turn(.user, [.text("a <b> & \"c\"")]),
                 Turn(.assistant, [.thinking("hm", signature: "s"), .text("</assistant>"), .toolUse(
-                    id: "t\"1", name: "f", input: JSONFragment("{\"x\":\"<y>\"}"))]),
+                    id: "t\"1", name: "f\"g", input: JSONFragment("{\"x\":\"<y>\"}"))]),
                 Turn(.user, [.toolResult(id: "t\"1", content: [.text("no")], isError: true)]),
                 Turn(.assistant, [.text("Well.")]),
                 Turn(.user, [.text("now <this>"), .image(source: JSONFragment("{\"type\":\"url\"}"))]),
@@ -47,8 +47,8 @@ struct CLIFeaturesTests {
         #expect(rows.count == 3)
         let record = """
             <conversation>\\n<user>\\na &lt;b&gt; &amp; \\"c\\"\\n</user>\\n<assistant>\\n&lt;/assistant&gt;\\n\
-            <tool_call id=\\"t&quot;1\\" name=\\"f\\">\\n{\\"x\\":\\"&lt;y&gt;\\"}\\n</tool_call>\\n</assistant>\\n\
-            <user>\\n<tool_result id=\\"t&quot;1\\" error=\\"true\\">\\nno\\n</tool_result>\\n</user>\\n\
+            <tool_call id=\\"t_1\\" name=\\"f&quot;g\\">\\n{\\"x\\":\\"&lt;y&gt;\\"}\\n</tool_call>\\n</assistant>\\n\
+            <user>\\n<tool_result id=\\"t_1\\" error=\\"true\\">\\nno\\n</tool_result>\\n</user>\\n\
             <assistant>\\nWell.\\n</assistant>\\n</conversation>"},{"type":"text","text":"now <this>"},\
             {"type":"image","source":{"type":"url"}}]}}
             """

@@ -73,6 +73,63 @@ struct TurnPlanTests {
             ])
     }
 
+    private func call(_ id: JSONText) -> Block { .toolUse(id: id, name: "f", input: JSONFragment("{}")) }
+
+    private func result(_ id: JSONText, _ text: JSONText = "r") -> Block {
+        .toolResult(id: id, content: [.text(text)], isError: false)
+    }
+
+    @Test("a call whose id came before gets one of its own, and so does its result")
+    func repeatedIDs() {
+        let messages = MessageList.messages(
+            of: conversation([
+                Turn(.user, [.text("q")]), Turn(.assistant, [call("c"), call("c")]),
+                Turn(.user, [result("c", "1"), result("c", "2")]), Turn(.assistant, [call("c_2"), call("f.g:0")]),
+                Turn(.user, [result("f.g:0"), result("c_2")]), Turn(.assistant, [call("")]), Turn(.user, [result("")]),
+            ]))
+        #expect(messages[1].blocks == [call("c"), call("c-2")])
+        #expect(messages[2].blocks == [result("c", "1"), result("c-2", "2")])
+        // The CLI takes a number behind a line for a repetition.
+        #expect(messages[3].blocks == [call("c_2-2"), call("f_g_0")])
+        #expect(messages[4].blocks == [result("f_g_0"), result("c_2-2")])
+        #expect(messages[5].blocks == [call("call")] && messages[6].blocks == [result("call")])
+    }
+
+    @Test("calls of one round are one message, whatever came between them")
+    func roundOfCalls() {
+        let messages = MessageList.messages(
+            of: conversation([
+                Turn(.user, [.text("q")]), Turn(.assistant, [call("a")]), Turn(.system, [.text("Now.")]),
+                Turn(.assistant, [.text("And"), call("b")]), Turn(.user, [result("a"), result("b")]),
+                Turn(.assistant, [.text("x")]), Turn(.assistant, [.text("y")]), Turn(.user, [.text("z")]),
+            ]))
+        #expect(
+            messages.map(\.blocks) == [
+                [.text("q")], [call("a"), .text("And"), call("b")],
+                [result("a"), result("b"), .text("<system>\nNow.\n</system>")],
+                [.text("x")], [.text("y")], [.text("z")],
+            ])
+    }
+
+    @Test("an answer that only thought is left out without joining the texts around it")
+    func onlyThought() {
+        let thought = Block.thinking("hm", signature: "s")
+        let messages = MessageList.messages(
+            of: conversation([
+                Turn(.user, [.text("q")]), Turn(.assistant, [thought]), Turn(.user, [.text("r")]),
+                Turn(.assistant, [thought]), Turn(.assistant, [.text("a")]), Turn(.user, [.text("s")]),
+            ]))
+        #expect(
+            messages.map(\.blocks) == [[.text("q"), .text("r")], [thought, .text("a")], [.text("s")]])
+    }
+
+    @Test("what is counted may end with the assistant, and what is asked may not")
+    func endsWithTheAssistant() throws {
+        let turns = [Turn(.user, [.text("q")]), Turn(.assistant, [.text("a")])]
+        #expect(throws: Refusal.self) { try portions(conversation(turns)) }
+        #expect(try portions(conversation(turns), counts: true).joined().contains { $0.contains("get_context_usage") })
+    }
+
     @Test("the last block of the history that may be marked is marked, and no other")
     func cacheMark() throws {
         let history = conversation([

@@ -420,6 +420,12 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         ),
         .init(
             .chatCompletions,
+            c(#""tools":[{"type":"function","function":{"name":"a.b"}}]"#),
+            "tools[0].function.name: must match ^[a-zA-Z0-9_-]{1,128}$",
+            "tools[0].function.name"
+        ),
+        .init(
+            .chatCompletions,
             c(#""tools":[{"type":"custom","custom":{"name":"x"}}]"#),
             "tools[0].type: only tools of type function are supported",
             "tools[0].type"
@@ -437,6 +443,12 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
     static let responses: [RefusalCase] = [
         .init(.responses, "{}", "model: Field required", "model"),
         .init(.responses, #"{"model":"m"}"#, "input: Field required", "input"),
+        .init(
+            .responses,
+            r(#""tools":[{"type":"web_search"},{"type":"function","name":"a.b"}]"#),
+            "tools[1].name: must match ^[a-zA-Z0-9_-]{1,128}$",
+            "tools[1].name"
+        ),
         .init(
             .responses,
             #"{"model":"m","input":5}"#,

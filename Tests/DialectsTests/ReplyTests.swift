@@ -101,6 +101,37 @@ import Vocabulary
         #expect(try body(.responses, conversation, events)["status"]?.text?.string == status)
     }
 
+    @Test("an item in which the answer was cut off is incomplete, those before it are not", arguments: [false, true])
+    func cutOff(isStored: Bool) throws {
+        let slice = JSONSlice(start: 0, end: 2, hasEscapes: false)
+        let events: [ReplyEvent] = [
+            .started(ReplyStart(id: "msg_9", model: "m", usage: Usage())),
+            .blockStarted(.text), .text(slice), .blockStopped,
+            .blockStarted(.toolUse(id: "t", name: "f")), .toolInput(slice), .blockStopped,
+            .finished(ReplyEnd(reason: .maxTokens, usage: Usage())),
+        ]
+        var conversation = Conversation(model: "m")
+        conversation.isStored = isStored
+        let output = try body(.responses, conversation, events)["output"]?.elements.map { $0["status"]?.text?.string }
+        #expect(output == ["completed", "incomplete"])
+        let streamed = stream(.responses, conversation, events)
+        let done = streamed.split(separator: "\n").filter { $0.contains("\"type\":\"response.output_item.done\"") }
+        #expect(done.count == 2 && done[0].contains("completed") && done[1].contains("\"status\":\"incomplete\""))
+    }
+
+    @Test("what the vendor says of a refusal reaches clients that speak its language")
+    func stopDetails() throws {
+        let details = JSONFragment(#"{"type":"refusal","category":"x"}"#)
+        let events: [ReplyEvent] = [
+            .started(ReplyStart(id: "msg_9", model: "m", usage: Usage())),
+            .finished(ReplyEnd(reason: .refusal, stopDetails: details, usage: Usage())),
+        ]
+        let conversation = Conversation(model: "m")
+        #expect(try body(.anthropic, conversation, events)["stop_details"]?.fragment == details)
+        let streamed = stream(.anthropic, conversation, events)
+        #expect(streamed.contains(#""stop_sequence":null,"stop_details":{"type":"refusal","category":"x"}}"#))
+    }
+
     @Test("signs of life come at any time but after the end", arguments: Dialect.allCases)
     func keepAlive(dialect: Dialect) {
         var stream = ReplyStream(

@@ -21,18 +21,21 @@ enum AnthropicMessage {
     static func end(_ writer: inout JSONWriter, _ end: ReplyEnd?, _ usage: Usage) {
         writer.endArray()
         stop(&writer, end)
-        writer.raw("\"stop_details\":null")
+        if end?.stopDetails == nil { writer.raw("\"stop_details\":null") }
         writer.key("usage")
         self.usage(&writer, usage)
         writer.endObject()
     }
 
-    /// `stop_reason` and `stop_sequence`.
+    /// `stop_reason` and `stop_sequence`, and `stop_details` where the vendor gives any.
     static func stop(_ writer: inout JSONWriter, _ end: ReplyEnd?) {
         writer.key("stop_reason")
         if let end { writer.string(end.reason.rawValue) } else { writer.null() }
         writer.key("stop_sequence")
         if let sequence = end?.stopSequence { writer.string(sequence) } else { writer.null() }
+        guard let details = end?.stopDetails else { return }
+        writer.key("stop_details")
+        writer.fragment(details)
     }
 
     /// The whole usage object. A total without its parts, and an unknown tier, are null rather than guessed.

@@ -69,10 +69,11 @@ enum ChatRequest {
         _ root: JSONValue,
         into conversation: inout Conversation
     ) throws(Refusal) {
-        for tool in try RequestFields.list(root, "tools") {
+        for (index, tool) in try RequestFields.list(root, "tools").enumerated() {
             try requireFunction(tool)
             let function = try tool.required("function").expect(.object)
-            conversation.tools.append(try FunctionTool.decode(function, into: &conversation))
+            conversation.tools.append(
+                try FunctionTool.decode(function, at: "tools[\(index)].function", into: &conversation))
         }
         conversation.allowsParallelToolCalls =
             try root.optional("parallel_tool_calls")?.requireBool() ?? true

@@ -5,6 +5,8 @@ struct ResponsesBody: ReplyCollector {
     private var object: ResponsesObject
     private var output: ResponsesOutput
     private var end: ReplyEnd?
+    /// True when the open item's block has ended: what comes next tells whether the item was cut off.
+    private var isClosing = false
 
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         object = ResponsesObject(conversation, identity)
@@ -14,17 +16,24 @@ struct ResponsesBody: ReplyCollector {
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) {
         switch event {
         case .started(let start): object.model = start.model
-        case .blockStarted(let block): _ = output.begin(block)
+        case .blockStarted(let block):
+            if isClosing { endItem(isWhole: true) }
+            _ = output.begin(block)
         case .text(let slice), .thinking(let slice), .toolInput(let slice):
             output.text.append(slice, of: line)
         case .signature(let slice): output.signature.append(slice, of: line)
-        case .blockStopped:
-            guard let kind = output.open else { return }
-            if kind == .call, output.text.isEmpty { output.text.append("{}") }
-            _ = output.finishItem()
-        case .finished(let end): self.end = end
+        case .blockStopped: isClosing = output.open != nil
+        case .finished(let end):
+            if isClosing { endItem(isWhole: !end.reason.cutsOff) }
+            self.end = end
         case .citation, .failed: break
         }
+    }
+
+    private mutating func endItem(isWhole: Bool) {
+        isClosing = false
+        if output.open == .call, output.text.isEmpty { output.text.append("{}") }
+        _ = output.finishItem(isWhole: isWhole)
     }
 
     func keepsake(_ answer: [UInt8]) -> StoredReply? {

@@ -1,5 +1,15 @@
 import Vocabulary
 
+extension StopReason {
+    /// True when the answer ends before the model has said all.
+    var cutsOff: Bool {
+        switch self {
+        case .maxTokens, .contextWindowExceeded, .refusal: true
+        case .endTurn, .stopSequence, .toolUse, .pauseTurn: false
+        }
+    }
+}
+
 /// The response object, which streams and bodies share.
 struct ResponsesObject: Sendable {
     /// How a response stands.

@@ -95,16 +95,17 @@ struct ResponsesOutput: Sendable {
         keptCount += 1
     }
 
-    /// Finishes the open item and returns where it stands in `items`.
-    mutating func finishItem() -> Range<Int> {
+    /// Finishes the open item and returns where it stands in `items`. It is whole unless the answer was cut off in it.
+    mutating func finishItem(isWhole: Bool) -> Range<Int> {
+        let status: StaticString = isWhole ? "completed" : "incomplete"
         if count > 0 { items.append(UInt8(ascii: ",")) }
         let start = items.count
         var item: [UInt8] = []
         swap(&item, &items)
         switch open {
-        case .message: appendMessage(status: "completed", to: &item) { appendPart(to: &$0) }
+        case .message: appendMessage(status: status, to: &item) { appendPart(to: &$0) }
         case .reasoning, .sealed: appendReasoning(isComplete: true, to: &item)
-        case .call: appendCall(status: "completed", arguments: text.text, to: &item)
+        case .call: appendCall(status: status, arguments: text.text, to: &item)
         case nil: break
         }
         swap(&item, &items)

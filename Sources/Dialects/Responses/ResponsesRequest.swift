@@ -19,9 +19,11 @@ enum ResponsesRequest {
         try tools(root, into: &conversation)
         try reasoning(root, into: &conversation)
         try format(root, into: &conversation)
-        for item in try RequestFields.list(root, "include") {
+        for (index, item) in try RequestFields.list(root, "include").enumerated() {
             if try item.requireText().matches("reasoning.encrypted_content") {
                 conversation.wantsSealedThinking = true
+            } else {
+                conversation.ignore("include[\(index)]")
             }
         }
         conversation.streams = try RequestFields.flag(root, "stream")
@@ -70,7 +72,7 @@ enum ResponsesRequest {
         for (index, tool) in try RequestFields.list(root, "tools").enumerated() {
             let type = try tool.expect(.object).required("type").requireText()
             if type.matches("function") {
-                conversation.tools.append(try FunctionTool.decode(tool, into: &conversation))
+                conversation.tools.append(try FunctionTool.decode(tool, at: "tools[\(index)]", into: &conversation))
             } else {
                 conversation.ignore("tools[\(index)]")
             }

@@ -8,6 +8,8 @@ struct ResponsesStream: ReplyEncoder {
     private var sequence = 0
     private var hasStarted = false
     private var hasPart = false
+    /// True when the open item's block has ended: what comes next tells whether the item was cut off.
+    private var isClosing = false
     /// The open item's delta event: up to its number, on to its text, and from there.
     private var deltaOpening: [UInt8] = []
     private var deltaHead: [UInt8] = []
@@ -30,15 +32,25 @@ struct ResponsesStream: ReplyEncoder {
         case .started(let start):
             object.model = start.model
             begin(&out)
-        case .blockStarted(let block): beginItem(block, &out)
-        case .blockStopped: endItem(&out)
-        case .finished(let end): finish(ResponsesObject.status(end), &out)
-        case .failed(let fault): finish(.failed(fault), &out)
+        case .blockStarted(let block):
+            if isClosing { endItem(isWhole: true, &out) }
+            beginItem(block, &out)
+        case .blockStopped: isClosing = output.open != nil
+        case .finished(let end):
+            settle(end, into: &out)
+            finish(ResponsesObject.status(end), &out)
+        case .failed(let fault):
+            if isClosing { endItem(isWhole: true, &out) }
+            finish(.failed(fault), &out)
         case .citation: break
         }
     }
 
     var isStored: Bool { output.kept != nil }
+
+    mutating func settle(_ end: ReplyEnd, into out: inout [UInt8]) {
+        if isClosing { endItem(isWhole: !end.reason.cutsOff, &out) }
+    }
 
     func keepsake(_ end: ReplyEnd) -> StoredReply? {
         guard let kept = output.kept else { return nil }
@@ -163,7 +175,8 @@ struct ResponsesStream: ReplyEncoder {
         out.append("}\n\n")
     }
 
-    private mutating func endItem(_ out: inout [UInt8]) {
+    private mutating func endItem(isWhole: Bool, _ out: inout [UInt8]) {
+        isClosing = false
         switch output.open {
         case .message: endText(&out)
         case .reasoning, .sealed: if hasPart { endSummary(&out) }
@@ -174,7 +187,7 @@ struct ResponsesStream: ReplyEncoder {
         out.append(",\"output_index\":")
         out.append(decimal: output.count)
         out.append(",\"item\":")
-        let item = output.finishItem()
+        let item = output.finishItem(isWhole: isWhole)
         out += output.items[item]
         out.append("}\n\n")
     }

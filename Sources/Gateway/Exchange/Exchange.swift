@@ -158,6 +158,7 @@ struct Exchange {
             let isPromised = writer != nil
             let step = await process.step(until: sign) { event, line in
                 outcome.note(event)
+                if case .finished = event { encoder.completedAt = WallClock.unixSeconds }
                 if outcome.fault == nil || isPromised || outcome.hasBegun {
                     encoder.encode(event, of: line, into: &buffer)
                 }
@@ -189,7 +190,6 @@ struct Exchange {
             }
             if step == .ended || outcome.fault != nil { break }
         }
-        encoder.completedAt = WallClock.unixSeconds
         if outcome.fault == nil, let keepsake = encoder.keepsake {
             if let fault = await keeper.keep(keepsake) {
                 outcome.note(.failed(fault))

@@ -1,0 +1,132 @@
+import Vocabulary
+
+/// A conversation's turns as messages that the CLI passes on as they are.
+///
+/// The CLI repairs without a word what it takes for disorder, and the model loses a part of the conversation by that:
+/// calls whose results do not follow at once are answered by itself, and a call whose id came before is dropped with
+/// its result. So everything is put in the order that it expects.
+enum MessageList {
+    /// The messages of a conversation, users' and assistants'.
+    ///
+    /// Neighbouring user turns are joined, which the CLI would otherwise join with a line end, and so are calls of
+    /// one round that came as several turns. System turns are marked text of the user, since the CLI takes no other
+    /// role than user and assistant. An answer that is nothing but thinking is left out, as the CLI would do.
+    static func messages(of conversation: Conversation) -> [Turn] {
+        var messages: [Turn] = []
+        // What the system says between calls and their results: it comes behind the results.
+        var notes: [Block] = []
+        for turn in conversation.turns {
+            switch turn.role {
+            case .system where messages.last?.hasCalls == true: notes += turn.blocks.map(instruction)
+            case .system: append(turn.blocks.map(instruction), to: &messages)
+            case .user:
+                append(turn.blocks + notes, to: &messages)
+                notes = []
+            case .assistant:
+                if let last = messages.indices.last, messages[last].hasCalls || messages[last].onlyThinks {
+                    messages[last].blocks += turn.blocks
+                } else {
+                    messages.append(turn)
+                }
+            }
+        }
+        if !notes.isEmpty { append(notes, to: &messages) }
+        giveOwnIDs(&messages)
+        return messages
+    }
+
+    private static func append(_ blocks: [Block], to messages: inout [Turn]) {
+        if messages.last?.onlyThinks == true { messages.removeLast() }
+        guard let last = messages.indices.last, messages[last].role == .user else {
+            return messages.append(Turn(.user, blocks))
+        }
+        let joined = messages[last].blocks + blocks
+        // The vendor wants results first; a note may have come between two of them.
+        messages[last].blocks = joined.filter(\.isToolResult) + joined.filter { !$0.isToolResult }
+    }
+
+    private static func instruction(_ block: Block) -> Block {
+        guard case .text(let text) = block else { return block }
+        return .text(.joined(["<system>\n", text, "\n</system>"], separator: ""))
+    }
+
+    // MARK: - Ids of calls
+
+    /// Gives every call, and its result, an id that no other has and that the vendor takes: clients may count anew
+    /// in each answer.
+    private static func giveOwnIDs(_ messages: inout [Turn]) {
+        var ids = CallIDs()
+        var open: [(given: JSONText, own: JSONText)] = []
+        for message in messages.indices {
+            for index in messages[message].blocks.indices {
+                switch messages[message].blocks[index] {
+                case .toolUse(let id, let name, let input):
+                    let own = ids.own(id)
+                    open.append((id, own))
+                    if own != id { messages[message].blocks[index] = .toolUse(id: own, name: name, input: input) }
+                case .toolResult(let id, let content, let isError):
+                    guard let place = open.firstIndex(where: { $0.given == id }) else { continue }
+                    let own = open.remove(at: place).own
+                    guard own != id else { continue }
+                    messages[message].blocks[index] = .toolResult(id: own, content: content, isError: isError)
+                default: break
+                }
+            }
+        }
+    }
+}
+
+/// The ids of a history's calls. The CLI takes `a_2` for another name of `a`, and leaves a result out.
+private struct CallIDs {
+    private var taken: Set<String> = []
+    /// What is left of taken ids without a number at their end.
+    private var stems: Set<String> = []
+
+    /// The id itself where it can stay, else one like it.
+    mutating func own(_ given: JSONText) -> JSONText {
+        var base = String(decoding: given.string.utf8.map { $0.isNameByte ? $0 : UInt8(ascii: "_") }, as: UTF8.self)
+        if base.isEmpty { base = "call" }
+        var id = base
+        var number = 1
+        while !isFree(id) {
+            number += 1
+            id = "\(base)-\(number)"
+        }
+        taken.insert(id)
+        if let stem = Self.stem(of: id) { stems.insert(stem) }
+        return id == given.string ? given : JSONText(id)
+    }
+
+    private func isFree(_ id: String) -> Bool {
+        !taken.contains(id) && !stems.contains(id) && !(Self.stem(of: id).map(taken.contains) ?? false)
+    }
+
+    private static func stem(of id: String) -> String? {
+        let bytes = id.utf8
+        let digits = bytes.reversed().prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }.count
+        let stem = bytes.dropLast(digits)
+        guard digits > 0, stem.last == UInt8(ascii: "_") else { return nil }
+        return String(decoding: stem.dropLast(), as: UTF8.self)
+    }
+}
+
+extension Turn {
+    /// True for an answer whose calls await their results.
+    fileprivate var hasCalls: Bool { role == .assistant && blocks.contains(where: \.isToolUse) }
+
+    /// True for an answer that was cut off before it said anything.
+    fileprivate var onlyThinks: Bool { role == .assistant && blocks.allSatisfy(\.isThinking) }
+}
+
+extension Block {
+    fileprivate var isToolUse: Bool { if case .toolUse = self { true } else { false } }
+
+    fileprivate var isToolResult: Bool { if case .toolResult = self { true } else { false } }
+
+    fileprivate var isThinking: Bool {
+        switch self {
+        case .thinking, .redactedThinking: true
+        default: false
+        }
+    }
+}
