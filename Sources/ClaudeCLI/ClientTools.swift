@@ -26,7 +26,10 @@ struct ClientTools {
             let path = tools[index].path ?? "tools[\(index)]"
             tools[index].schema = try ToolSchema.settled(tools[index].schema, at: path)
         }
-        if case .allowed(let names, _) = choice { tools = tools.filter { names.contains($0.name) } }
+        if case .allowed(let names, _) = choice {
+            let allowed = Set(names.map(\.string))
+            tools = tools.filter { allowed.contains($0.name.string) }
+        }
         self.tools = tools
         try check(conversation.tools)
     }

@@ -122,15 +122,10 @@ struct ToolNames: Sendable {
         _ object: JSONValue, _ arguments: [ToolAlias.Argument], to json: inout JSONWriter
     ) {
         let keys = object.members.map(\.key)
+        let free = arguments.filter { !keys.contains($0.alias) }
         json.beginObject()
         for (key, value) in object.members {
-            let argument = arguments.first { $0.name == key }
-            if let argument, !keys.contains(argument.alias) {
-                json.key(argument.alias)
-            } else {
-                json.key(key)
-            }
-            json.fragment(value.fragment)
+            json.member(free.first { $0.name == key }?.alias ?? key, value.fragment)
         }
         json.endObject()
     }

@@ -46,16 +46,18 @@ extension Conversation {
     }
 
     private func checkToolResults(_ field: String) throws(Refusal) {
-        var open: [JSONText] = []
+        // How many calls of an id await their results; a list of them would be searched once for each.
+        var open: [String: Int] = [:]
         var previous = Turn.Role.user
         for turn in turns where turn.role != .system {
             if turn.role == .assistant, previous == .user { try refuse(unanswered: open, field) }
             for block in turn.blocks {
                 switch block {
-                case .toolUse(let id, _, _): open.append(id)
+                case .toolUse(let id, _, _): open[id.string, default: 0] += 1
                 case .toolResult(let id, _, _):
-                    guard let index = open.firstIndex(of: id) else { throw orphan(id, field) }
-                    open.remove(at: index)
+                    let id = id.string
+                    guard let count = open[id] else { throw orphan(id, field) }
+                    open[id] = count > 1 ? count - 1 : nil
                 default: break
                 }
             }
@@ -64,19 +66,19 @@ extension Conversation {
         try refuse(unanswered: open, field)
     }
 
-    private func refuse(unanswered open: [JSONText], _ field: String) throws(Refusal) {
-        guard let id = open.first else { return }
+    private func refuse(unanswered open: [String: Int], _ field: String) throws(Refusal) {
+        guard let id = open.keys.min() else { return }
         throw Refusal(
             .invalidRequest,
-            "\(field): the tool call \(id.string) is not followed by its result",
+            "\(field): the tool call \(id) is not followed by its result",
             param: field
         )
     }
 
-    private func orphan(_ id: JSONText, _ field: String) -> Refusal {
+    private func orphan(_ id: String, _ field: String) -> Refusal {
         Refusal(
             .invalidRequest,
-            "\(field): no tool call found for the tool result with id \(id.string)",
+            "\(field): no tool call found for the tool result with id \(id)",
             param: field
         )
     }
@@ -114,10 +116,11 @@ extension Conversation {
                 param: "tool_choice"
             )
         }
-        for name in names where !tools.contains(where: { $0.name == name }) {
+        let known = Set(tools.map(\.name.string))
+        for name in names.map(\.string) where !known.contains(name) {
             throw Refusal(
                 .invalidRequest,
-                "tool_choice: there is no tool named \(name.string)",
+                "tool_choice: there is no tool named \(name)",
                 param: "tool_choice"
             )
         }

@@ -43,6 +43,7 @@ private struct Rewriting {
         guard schema.kind == .object else { return json.fragment(schema.fragment) }
         let closes = isToBeClosed(schema)
         if !closes, isObject(schema), schema["additionalProperties"]?.bool != false { isOpen = true }
+        let hasAnyOf = schema["anyOf"] != nil
         var told: [String] = []
         json.beginObject()
         for (key, value) in schema.members {
@@ -52,7 +53,7 @@ private struct Rewriting {
                 if !bounds.contains(key.string) { bounds.append(key.string) }
                 continue
             }
-            member(key, value, of: schema)
+            member(key, value, hasAnyOf: hasAnyOf)
         }
         if closes { json.raw("\"additionalProperties\":false") }
         describe(schema["description"], told)
@@ -60,9 +61,9 @@ private struct Rewriting {
         if closes || !told.isEmpty { isChanged = true }
     }
 
-    private mutating func member(_ key: JSONText, _ value: JSONValue, of schema: JSONValue) {
+    private mutating func member(_ key: JSONText, _ value: JSONValue, hasAnyOf: Bool) {
         // The grammar has no exclusive choice; what fits exactly one of the branches fits any of them.
-        if key.matches("oneOf"), schema["anyOf"] == nil {
+        if key.matches("oneOf"), !hasAnyOf {
             isChanged = true
             json.key("anyOf")
         } else {

@@ -47,8 +47,11 @@ public struct Conversation: Sendable {
     public init(model: String) { self.model = model }
 
     /// Notes once that a parameter cannot be honoured; `name` is plain ASCII of ours.
+    ///
+    /// What is told goes into one header field, so that behind the first 64 names `more` stands for the others.
     public mutating func ignore(_ name: String) {
-        if !ignored.contains(name) { ignored.append(name) }
+        guard ignored.count <= 64, !ignored.contains(name) else { return }
+        ignored.append(ignored.count < 64 ? name : "more")
     }
 }
 

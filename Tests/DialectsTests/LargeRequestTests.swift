@@ -1,0 +1,40 @@
+import Dialects
+import Testing
+import Vocabulary
+
+/// As many small things as a body may hold: none may be looked for among all others.
+@Suite("Requests of many small parts", .timeLimit(.minutes(1)))
+struct LargeRequestTests {
+    @Test("of many parameters that are not honoured the first are named")
+    func ignored() throws {
+        let items = (0..<90_000).map { "\"x\($0)\"" }.joined(separator: ",")
+        let body = #"{"model":"m","input":"a","include":[\#(items)]}"#
+        let names = try Dialect.responses.decode(Array(body.utf8)).ignored
+        #expect(names.count == 65)
+        #expect(names.first == "include[0]" && names.last == "more")
+    }
+
+    @Test("results find their calls in any order")
+    func results() throws {
+        let ids = (0..<5_000).map { "c\($0)" }
+        let calls = ids.map { #"{"id":"\#($0)","type":"function","function":{"name":"t","arguments":"{}"}}"# }
+        let results = ids.reversed().map { #"{"role":"tool","tool_call_id":"\#($0)","content":"r"}"# }
+        let body = #"""
+            {"model":"m","messages":[{"role":"user","content":"a"},
+            {"role":"assistant","tool_calls":[\#(calls.joined(separator: ","))]},\#(results.joined(separator: ","))]}
+            """#
+        #expect(try Dialect.chatCompletions.decode(Array(body.utf8)).turns.map(\.blocks.count) == [1, 5_000, 5_000])
+    }
+
+    @Test("allowed tools find their definitions in any order")
+    func allowed() throws {
+        let names = (0..<6_000).map { "t\($0)" }
+        let tools = names.map { #"{"type":"function","function":{"name":"\#($0)"}}"# }
+        let body = #"""
+            {"model":"m","messages":[{"role":"user","content":"a"}],"tools":[\#(tools.joined(separator: ","))],
+            "tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto",
+            "tools":[\#(tools.reversed().joined(separator: ","))]}}}
+            """#
+        #expect(try Dialect.chatCompletions.decode(Array(body.utf8)).tools.count == 6_000)
+    }
+}
