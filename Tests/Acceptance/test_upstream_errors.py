@@ -170,3 +170,12 @@ def test_an_answer_that_takes_too_long_is_a_timeout(make_gateway, upstream, nonc
     began = time.monotonic()
     error = anthropic_error(gateway.ask_message(f"{nonce}\nhang"), 504)
     assert error["type"] in ("timeout_error", "api_error") and time.monotonic() - began < 10
+
+
+def test_without_a_login_the_operator_is_told_what_to_do(make_gateway, upstream, cli_env, nonce):
+    """The caller can do nothing about it, and the vendor is not asked."""
+    env = {"ANTHROPIC_BASE_URL": cli_env["ANTHROPIC_BASE_URL"]}
+    gateway = make_gateway(cli_env=env).ready()
+    error = anthropic_error(gateway.ask_message(f"{nonce} say:hello"), 503)
+    assert "claude login" in error["message"]
+    assert not upstream.turns(nonce)
