@@ -1,5 +1,5 @@
 // modules: Vocabulary Dialects
-// files: Sources/ClaudeCLI/TurnPlan.swift Sources/ClaudeCLI/TurnSettings.swift Sources/ClaudeCLI/ClientTools.swift Sources/ClaudeCLI/RowWriter.swift Sources/ClaudeCLI/CLIFeatures.swift Sources/ClaudeCLI/TaggedHistory.swift Sources/ClaudeCLI/MCPServer.swift Sources/ClaudeCLI/ActiveServers+Rows.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/ToolNames.swift Sources/ClaudeCLI/ToolSchema.swift Sources/ClaudeCLI/CacheLifetime.swift
+// files: Sources/ClaudeCLI/TurnPlan.swift Sources/ClaudeCLI/MessageList.swift Sources/ClaudeCLI/TurnSettings.swift Sources/ClaudeCLI/ClientTools.swift Sources/ClaudeCLI/RowWriter.swift Sources/ClaudeCLI/CLIFeatures.swift Sources/ClaudeCLI/TaggedHistory.swift Sources/ClaudeCLI/MCPServer.swift Sources/ClaudeCLI/ActiveServers+Rows.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/ToolNames.swift Sources/ClaudeCLI/ToolSchema.swift Sources/ClaudeCLI/CacheLifetime.swift
 //
 // A request's body, decoded and planned. What must hold for any input: every row for the CLI is one JSON object on
 // one line, since a line end out of place would make the CLI read a row that nobody wrote.
