@@ -201,7 +201,11 @@ struct APIKeyFileTests {
             ("hush-hush-hush-hush-hush", "keys:1: is not name:key"),
             (
                 "a b:hush-hush-hush-hush-hush",
-                "keys:1: the name is not 1 to 64 letters, digits, '.', '_' and '-'"
+                "keys:1: the name is not 1 to 64 letters, digits, '.', '_' and '-', or is a key"
+            ),
+            (
+                "\(strong)000000:alice",
+                "keys:1: the name is not 1 to 64 letters, digits, '.', '_' and '-', or is a key"
             ),
             ("a:", "keys:1: key a is not 1 to 512 printable ASCII characters"),
             (

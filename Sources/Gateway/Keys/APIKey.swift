@@ -20,9 +20,10 @@ struct APIKey: Sendable, Equatable {
         self.secret = secret
     }
 
-    /// Letters, digits, `.`, `_` and `-`, 1 to 64 of them.
+    /// Letters, digits, `.`, `_` and `-`, 1 to 64 of them; a key of our form is none, since names are logged and a line
+    /// may be written the wrong way round.
     static func isName(_ text: String) -> Bool {
-        (1...64).contains(text.utf8.count)
+        (1...64).contains(text.utf8.count) && !hasOurForm(text)
             && text.utf8.allSatisfy { Base62.isDigit($0) || [0x2D, 0x2E, 0x5F].contains($0) }
     }
 
@@ -38,7 +39,7 @@ struct APIKey: Sendable, Equatable {
 
     /// False when the key has our form but its checksum does not match, so that it was mistyped.
     var hasGoodChecksum: Bool {
-        guard secret.hasPrefix(Self.prefix), secret.utf8.count == Self.generatedBytes else { return true }
+        guard Self.hasOurForm(secret) else { return true }
         return secret.hasSuffix(Self.checksum(secret.utf8.dropLast(Self.checksumDigits)))
     }
 }
@@ -58,6 +59,10 @@ extension APIKey {
     private static let secretDigits = 43  // 62^43 > 2^256
     private static let checksumDigits = 6  // 62^6 > 2^32
     private static let generatedBytes = 4 + idDigits + 1 + secretDigits + checksumDigits
+
+    private static func hasOurForm(_ text: String) -> Bool {
+        text.hasPrefix(prefix) && text.utf8.count == generatedBytes
+    }
 
     /// A new key: `cgw_`, 8 digits that tell it from others, `_`, 256 random bits in 43 digits of base 62 and
     /// 6 digits of CRC-32 over all before them, so that scanners find lost keys and typing errors show.

@@ -41,7 +41,7 @@ enum APIKeyFile {
         guard let colon = line.firstIndex(of: ":") else { throw ValueProblem("is not name:key") }
         let name = String(AssignmentLine.trim(line[..<colon]))
         guard APIKey.isName(name) else {
-            throw ValueProblem("the name is not 1 to 64 letters, digits, '.', '_' and '-'")
+            throw ValueProblem("the name is not 1 to 64 letters, digits, '.', '_' and '-', or is a key")
         }
         let words = line[line.index(after: colon)...].split { $0 == " " || $0 == "\t" }
         let secret = String(words.first ?? "")
