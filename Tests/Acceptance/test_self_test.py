@@ -176,7 +176,7 @@ def test_nothing_of_a_self_test_reaches_the_operators_upstream_or_stays(make_gat
     assert len(upstream.recorded()) == before
     assert gateway.children() == []
     kept = {name for name in os.listdir(gateway.folder / "state") if not name.startswith("ledger.sqlite")}
-    assert kept == {"self-test.json", "turns"}
+    assert kept == {"lock", "self-test.json", "turns"}
     assert (gateway.folder / "state/self-test.json").stat().st_mode & 0o777 == 0o600
 
 
@@ -317,8 +317,9 @@ def test_without_parameters_they_are_named_or_refused(crippled, upstream, nonce)
     assert "temperature" not in upstream.only_turn(nonce).body
     response = gateway.ask_chat("Hello", max_completion_tokens=5, stop="x")
     assert response.headers["x-portcullis-ignored"] == "max_completion_tokens, stop"
-    schema = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
-    openai_error(gateway.ask_chat("Hello", response_format=schema), 400)
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    described = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    openai_error(gateway.ask_chat("Hello", response_format=described), 400)
     anthropic_error(gateway.ask_message("Hello", thinking={"type": "adaptive"}), 400)
     anthropic_error(gateway.ask_message("Hello", tools=[TOOL], tool_choice={"type": "any"}), 400)
     assert gateway.ask_message("Hello", tools=[TOOL]).status_code == 200
