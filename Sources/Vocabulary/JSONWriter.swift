@@ -1,13 +1,22 @@
-/// What writes JSON piece by piece.
+/// What writes JSON piece by piece; the writers share the members of objects below.
 public protocol JSONWriting {
+    /// Writes `{`.
     mutating func beginObject()
+    /// Writes `}`.
     mutating func endObject()
+    /// Writes a key of plain ASCII; its value must follow.
     mutating func key(_ name: StaticString)
+    /// Writes a string, escaped.
     mutating func string(_ value: String)
+    /// Writes, as a string, a literal of plain ASCII without quotes or backslashes.
     mutating func string(literal value: StaticString)
+    /// Writes text that is already escaped.
     mutating func string(_ value: JSONText)
+    /// Writes a whole number.
     mutating func integer(_ value: Int)
+    /// Writes `true` or `false`.
     mutating func bool(_ value: Bool)
+    /// Writes a value as it stands.
     mutating func fragment(_ value: JSONFragment)
 }
 

@@ -59,4 +59,16 @@ struct LargeConversationTests {
         #expect(Set(calls).count == 10_000)
         #expect(calls == results)
     }
+
+    @Test("allowed tools are picked in any order")
+    func allowedTools() throws {
+        var conversation = Conversation(model: "claude-sonnet-5-5")
+        conversation.turns = [Turn(.user, [.text("a")])]
+        let names = (0..<6_000).map { JSONText("t\($0)") }
+        let schema = JSONFragment("{\"type\":\"object\"}")
+        conversation.tools = names.map { Tool(name: $0, description: nil, schema: schema) }
+        conversation.toolChoice = .allowed(names.dropFirst().reversed(), isRequired: false)
+        let plan = String(decoding: try TurnPlan(answering: conversation, model: conversation.model).text, as: UTF8.self)
+        #expect(!plan.contains(#""t0""#) && plan.contains(#""t1""#) && plan.contains(#""t5999""#))
+    }
 }

@@ -37,4 +37,18 @@ struct LargeRequestTests {
             """#
         #expect(try Dialect.chatCompletions.decode(Array(body.utf8)).tools.count == 6_000)
     }
+
+    @Test("a schema that says the same thing again and again is rewritten all through")
+    func repeatedKeys() throws {
+        let branches = Array(repeating: #""oneOf":[{"type":"string"}]"#, count: 15_000).joined(separator: ",")
+        let body = #"""
+            {"model":"m","messages":[{"role":"user","content":"a"}],"response_format":{"type":"json_schema",
+            "json_schema":{"name":"n","strict":true,"schema":{"type":"object","properties":{"a":{\#(branches)}}}}}}
+            """#
+        guard case .jsonSchema(let schema) = try Dialect.chatCompletions.decode(Array(body.utf8)).outputFormat else {
+            return #expect(Bool(false), "it is another format")
+        }
+        let text = String(decoding: schema.bytes, as: UTF8.self)
+        #expect(text.contains("anyOf") && !text.contains("oneOf"))
+    }
 }
