@@ -7,6 +7,8 @@ struct Check: Sendable, Equatable {
     private(set) var faults: [ConfigurationFault] = []
     /// What the operator should know: one line each, without secrets.
     private(set) var notes: [String] = []
+    /// What works, but is probably not meant so: one line each, without secrets.
+    private(set) var warnings: [String] = []
 
     /// Parses a chain and its key.
     typealias CertificateProblem = (
@@ -39,7 +41,7 @@ struct Check: Sendable, Equatable {
     /// Targets go to the CLI as they are, since cloud providers have names of their own; so do misspelt ones.
     private mutating func note(_ models: ModelSettings) {
         for alias in models.aliases where !ModelName.isKnownToCLI(alias.target) {
-            notes.append("model alias \(alias.name) leads to \(alias.target), no name of the CLI's own")
+            warnings.append("model alias \(alias.name) leads to \(alias.target), no name of the CLI's own")
         }
     }
 
@@ -50,12 +52,12 @@ struct Check: Sendable, Equatable {
             notes.append(keys.isEmpty ? "no API keys" : "\(keys.count) API keys: \(names)")
             for key in keys {
                 guard let weakness = key.weakness else { continue }
-                notes.append("key \(key.name) \(weakness); taken because only this machine can connect")
+                warnings.append("key \(key.name) \(weakness); taken because only this machine can connect")
             }
         } catch {
             faults += error.faults
         }
-        if !settings.isRequired { notes.append("keys are not required: everybody on this machine may ask") }
+        if !settings.isRequired { warnings.append("keys are not required: everybody on this machine may ask") }
     }
 
     private mutating func checkServers(_ configuration: Configuration) {
@@ -96,7 +98,7 @@ struct Check: Sendable, Equatable {
             let environment = try CLIEnvironment.load(settings)
             notes.append("its login is \(environment.login.description)")
             if case .directory(let path) = environment.login, unsafe access(path, R_OK | X_OK) != 0 {
-                notes.append(
+                warnings.append(
                     "\(path) cannot be read: run 'claude' and log in, or give a credential in CLI_ENV_FILE")
             }
         } catch {

@@ -56,6 +56,8 @@ public enum Program {
             loop.run()
             let (version, selfTest) = try unsafe checker.result.get()
             for note in loaded.notes { Terminal.say(note) }
+            let problems = loaded.certificates.compactMap(\.problem)
+            for warning in loaded.warnings + problems { Terminal.complain("warning: \(warning)") }
             if let ledger { Terminal.say(ledger) }
             let state = loaded.configuration.stateDirectory
             if StateDirectory.isInUse(state) {

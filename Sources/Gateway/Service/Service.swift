@@ -79,7 +79,7 @@ actor Service {
             self.site = site
             self.loaded = loaded
             tidyLedger()
-            for note in loaded.notes { log.info(note) }
+            tell(loaded)
             snapshot.selfTest.tell(log)
             try await open(site)
         } catch {
@@ -99,8 +99,26 @@ actor Service {
         guard let site else { return "starting" }
         let snapshot = site.snapshot
         let addresses = snapshot.configuration.listeners.map { $0.description }.joined(separator: ", ")
-        return "serving on \(systemd.inheritedSockets.isEmpty ? addresses : "inherited sockets") with the CLI "
-            + snapshot.cliVersion
+        let place = systemd.inheritedSockets.isEmpty ? addresses : "inherited sockets"
+        let problems = site.problems.current.map { "; \($0.text)" }.joined()
+        return "serving on \(place) with the CLI \(snapshot.cliVersion)\(problems)"
+    }
+
+    /// Says what was read, and what of it needs the operator.
+    private func tell(_ loaded: SnapshotLoader.Loaded) {
+        for note in loaded.notes { log.info(note) }
+        for warning in loaded.warnings { log.warning(warning) }
+        note(.certificate, loaded.certificates.compactMap(\.problem))
+    }
+
+    /// Takes what is wrong with one subject now: what is new goes to the log once, and STATUS and `/health` show it
+    /// for as long as it lasts.
+    func note(_ subject: Problem.Subject, _ texts: [String]) {
+        guard let site else { return }
+        let (begun, over) = site.problems.replace(subject, with: texts)
+        for problem in begun { log.warning(problem.text) }
+        for problem in over { log.info("no longer so: \(problem.text)") }
+        if !begun.isEmpty || !over.isEmpty { systemd.status(status) }
     }
 
     // MARK: - Listening
@@ -172,9 +190,9 @@ actor Service {
         let readiness = Readiness(signals.number, on: loop, interest: .reading, waking: wakeup)
         let watchdog = Alarm(on: loop, waking: wakeup)
         let upkeep = Alarm(on: loop, waking: wakeup)
-        var hours = 0
+        var minutes = 0
         watchdog.deadline = systemd.watchdogInterval.map { loop.now + $0 }
-        upkeep.deadline = loop.now + .seconds(3600)
+        upkeep.deadline = loop.now + .seconds(60)
         while true {
             while let signal = signals.next() { await hear(signal) }
             readiness.readWouldBlock()
@@ -183,20 +201,21 @@ actor Service {
                 watchdog.deadline = systemd.watchdogInterval.map { loop.now + $0 }
             }
             if upkeep.isDue {
-                hours += 1
-                upkeep.deadline = loop.now + .seconds(3600)
-                maintain(hours: hours)
+                minutes += 1
+                upkeep.deadline = loop.now + .seconds(60)
+                maintain(minutes: minutes)
             }
             await wakeup.wait()
         }
     }
 
-    private func maintain(hours: Int) {
+    private func maintain(minutes: Int) {
+        note(.certificate, loaded?.certificates.compactMap(\.problem) ?? [])
+        guard minutes % 60 == 0 else { return }
         tidyLedger()
-        guard let tls = site?.snapshot.tls else { return }
-        if hours % 12 == 0 { tls.rotateTicketKeys() }
-        let days = tls.secondsUntilExpiry / 86_400
-        if hours % 24 == 0, days < 14 { log.warning("a certificate expires in \(days) days") }
+        if minutes % (12 * 60) == 0 { site?.snapshot.tls?.rotateTicketKeys() }
+        guard minutes % (24 * 60) == 0, let site else { return }
+        for problem in site.problems.current { log.warning(problem.text) }
     }
 
     /// Lets what has expired be removed in the background.
@@ -248,7 +267,7 @@ actor Service {
             site.replace(snapshot)
             self.loaded = loaded
             log.change(new.logging)
-            for note in loaded.notes { log.info(note) }
+            tell(loaded)
             snapshot.selfTest.tell(log)
             log.info("reloaded")
             systemd.ready(status: status)
