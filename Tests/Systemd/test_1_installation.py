@@ -77,7 +77,7 @@ def test_the_commands_again_change_nothing_for_the_user(real):
 
 
 def test_the_installed_settings_can_be_checked(real):
-    command = re.search(r"`(runuser[^`]* check [^`]*)`", readme())[1]
+    command = re.search(r"`(portcullis check --config /etc[^`]*)`", readme())[1]
     checked = real.machine.shell(command)
     assert "configuration OK" in checked.stdout + checked.stderr
     real.add("portcullis.conf", "MAX_TURN=3\n")
