@@ -16,7 +16,7 @@ HOOK = "/etc/letsencrypt/renewal-hooks/deploy/portcullis"
 @pytest.fixture
 def streams(service, client):
     """Fifty running answers, of which none may be cut."""
-    service.add("portcullis.conf", "MAX_TURNS=64\nMAX_CONNECTIONS_PER_ADDRESS=200\nMAX_CONNECTIONS_PER_ADDRESS_UNAUTHENTICATED=200\n")
+    service.add("portcullis.conf", "MAX_TURNS=64\nMAX_CONNECTIONS_PER_ADDRESS=200\n")
     service.reload()
     running = [client.stream("standin:events 60 100000") for _ in range(STREAMS)]
     assert all(each.begun.wait(60) for each in running)
@@ -97,10 +97,11 @@ def lineage(service, name, folder):
 # What `certbot renew` calls for each lineage that it renewed.
 RUN_HOOKS = """
 import sys
-from unittest import mock
 from certbot._internal import hooks
 from certbot import configuration
 import argparse
+from certbot._internal.display import obj
+obj.set_display(obj.NoninteractiveDisplay(sys.stdout))
 config = argparse.Namespace(config_dir="/etc/letsencrypt", directory_hooks=True, renew_hook=None, deploy_hook=None, dry_run=False,
     run_deploy_hooks=False, work_dir="/tmp/w", logs_dir="/tmp/l", http01_port=80, https_port=443, domains=[], server="https://localhost")
 config = configuration.NamespaceConfig(config)
