@@ -3,6 +3,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import time
 
 from client import Client
 from harness import ROOT, eventually
@@ -106,9 +107,11 @@ class Service:
         return self.machine.show(UNIT, "StatusText")
 
     def kill(self, name):
-        """Sends its main process a signal; returns the process."""
+        """Sends its main process a signal, and waits for its end if that ends it; returns the process."""
         pid = self.main_process()
         self.machine.run("systemctl", "kill", "--kill-whom=main", f"--signal={name}", UNIT)
+        if name != "SIGSTOP":
+            eventually(lambda: not self.machine.path(f"/proc/{pid}").exists(), "it has died")
         return pid
 
     def is_active(self):
@@ -123,10 +126,11 @@ class Service:
     def reload(self, check=True):
         return self.systemctl("reload", check)
 
-    def cursor(self):
-        """A place in the journal, to read from there on."""
-        ran = self.machine.run("journalctl", "--no-pager", "--lines=1", "--show-cursor", "--output=cat").stdout
-        return re.search(r"^-- cursor: (.*)$", ran, re.MULTILINE)[1]
+    @staticmethod
+    def now():
+        """An option of `journal`: what is said from now on. Not a cursor, behind which journalctl 252 loses the first
+        line of those with a priority."""
+        return f"--since=@{time.time():.6f}"
 
     def journal(self, *options):
         return self.machine.journal("--unit", UNIT, *options)

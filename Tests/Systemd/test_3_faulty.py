@@ -54,15 +54,15 @@ def mistake(service):
 
 
 def starts(service, since):
-    return service.journal("--after-cursor", since).count("Starting ")
+    return service.journal(since).count("Starting ")
 
 
 def test_a_faulty_setting_does_not_close_the_port_and_one_restart_mends_it(service, client):
-    place, since = mistake(service), service.cursor()
+    place, since = mistake(service), service.now()
     assert service.systemctl("restart", check=False).returncode != 0
     with Knocking(client) as knocking:
         eventually(lambda: starts(service, since) >= 3, "clients start it again", within=20)
-        assert service.port_is_open(), service.journal("--after-cursor", since)
+        assert service.port_is_open(), service.journal(since)
         text = service.file("portcullis.conf").read_text()
         service.write("portcullis.conf", text.rpartition("MAX_TURN=3")[0])
         service.systemctl("restart")
@@ -72,13 +72,13 @@ def test_a_faulty_setting_does_not_close_the_port_and_one_restart_mends_it(servi
     assert knocking.refused == 0
     # Who comes to a service that cannot start is told so at once, by a connection that is closed.
     assert knocking.closed > 0 and knocking.longest < 5, vars(knocking)
-    said = service.journal("--after-cursor", since)
+    said = service.journal(since)
     assert place in said and "MAX_TURN" in said
 
 
 def test_a_faulty_setting_is_started_slowly_however_many_clients_knock(service, client):
     mistake(service)
-    since = service.cursor()
+    since = service.now()
     service.systemctl("restart", check=False)
     began = time.monotonic()
     with Knocking(client):
@@ -139,11 +139,11 @@ FAULTS = [break_settings, break_keys, take_away("tls.crt"), take_away("tls.key")
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda each: each.__name__)
 def test_a_reload_that_is_refused_fails_and_says_where(service, client, fault):
-    pid, since, key = service.main_process(), service.cursor(), client.key
+    pid, since, key = service.main_process(), service.now(), client.key
     expected = fault(service)
     try:
         assert service.reload(check=False).returncode != 0
-        said = service.journal("--after-cursor", since)
+        said = service.journal(since)
         assert re.search(expected, said), said
         assert service.main_process() == pid and client.status_with(key) == 200
         assert key not in said
@@ -218,13 +218,13 @@ def dated(service, folder, begin, end):
 
 @pytest.mark.parametrize("begin, end, word", [(-30, -1, "expired"), (2, 30, "not valid yet")], ids=["expired", "not-yet"])
 def test_a_certificate_out_of_its_time_is_an_alarm_and_no_outage(service, tmp_path, begin, end, word):
-    since = service.cursor()
+    since = service.now()
     service.write("tls.crt", dated(service, tmp_path / "ca", begin, end))
     service.systemctl("restart")
     client = service.client()
     client.context.check_hostname = False
     client.context.verify_mode = ssl.CERT_NONE
-    eventually(lambda: word in service.journal("--priority", "warning", "--after-cursor", since), "a warning")
+    eventually(lambda: word in service.journal("--priority", "warning", since), "a warning")
     eventually(lambda: word in service.status(), "a word in the status")
     assert [each["about"] for each in client.health()["problems"]] == ["certificate"]
     # It is no reason to refuse what matters more.
