@@ -3,9 +3,9 @@ import pathlib
 
 import pytest
 
-from harness import ROOT, eventually
+from harness import ROOT
 from lab import RELEASES, Machine
-from service import UNIT, Service, make_certificate
+from service import Service, make_certificate
 from upstream import Upstream
 
 SUITES = os.environ.get("SUITES", " ".join(RELEASES)).split()

@@ -45,7 +45,7 @@ def debian_mirror():
     sites = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(SITE)"], check=True, capture_output=True, text=True
     ).stdout.split()
-    return next((site for site in sites if "security" not in site), "http://deb.debian.org/debian")
+    return next((site for site in sites if site.endswith("/debian")), "http://deb.debian.org/debian")
 
 
 def root_tree(release):

@@ -39,15 +39,15 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-def person(machine, portcullis, standin):
+def person(machine, portcullis, claude):
     machine.run("useradd", "--create-home", "--home-dir", HOME, "--shell", "/bin/bash", USER)
     for folder in ("deploy", "certs"):
         machine.copy(ROOT / folder, f"{CHECKOUT}/{folder}")
     machine.copy(portcullis, f"{CHECKOUT}/.build/release/portcullis")
     # As the vendor's installer puts it: a link to the newest of several versions.
-    machine.copy(standin, f"{HOME}/.local/share/claude/versions/1")
-    machine.run("mkdir", "-p", f"{HOME}/.local/bin")
-    machine.run("ln", "-s", "../share/claude/versions/1", f"{HOME}/.local/bin/claude")
+    machine.run("mkdir", "-p", f"{HOME}/.local/bin", f"{HOME}/.local/share/claude/versions")
+    machine.run("ln", "-s", "/opt/claude/2/claude", f"{HOME}/.local/share/claude/versions/2")
+    machine.run("ln", "-s", "../share/claude/versions/2", f"{HOME}/.local/bin/claude")
     machine.run("chown", "-R", f"{USER}:", HOME)
     number = machine.run("id", "-u", USER).stdout.strip()
     machine.run("systemctl", "start", f"user@{number}.service")
@@ -61,14 +61,25 @@ def installed(person):
     return person
 
 
-def test_one_command_installs_it_and_it_answers(installed):
-    answer = installed.client().ask("standin:echo for me")
-    assert (answer.status, answer.json()["content"][0]["text"]) == (200, "for me")
+def test_one_command_installs_it_and_it_serves(installed):
+    assert installed.client().health()["status"] == "ok"
     assert installed.show("ActiveState") == "active"
     assert "127.0.0.1:8443" in installed.show("StatusText")
     said = installed.installation.stdout
     assert "https://localhost:8443" in said and f"{SETTINGS}/api-keys" in said and "loginctl enable-linger" in said
     assert installed.client().key not in said
+
+
+def test_the_vendors_program_answers_within_its_fences(installed, upstream):
+    assert installed.client().health()["self_test"] == "passed"
+    installed.shell(
+        "umask 077; cd ~/.config/portcullis\n"
+        f"printf 'ANTHROPIC_BASE_URL={upstream.url}\\nCLAUDE_CODE_OAUTH_TOKEN=none\\n' > cli.env\n"
+        'echo "CLI_ENV_FILE=$PWD/cli.env" >> portcullis.conf\n'
+        "systemctl --user reload portcullis"
+    )
+    answer = installed.client().ask("say:for me")
+    assert (answer.status, answer.json()["content"][0]["text"]) == (200, "for me")
 
 
 def test_it_listens_to_nobody_else(installed):
@@ -125,6 +136,25 @@ def test_it_comes_back_when_it_dies(installed):
     pid = installed.show("MainPID")
     installed.shell("systemctl --user kill --signal=SIGKILL --kill-whom=main portcullis")
     eventually(lambda: installed.show("MainPID") not in ("0", pid) and installed.show("ActiveState") == "active", "it is back")
+    assert installed.client().health()["status"] == "ok"
+
+
+def test_it_runs_where_users_may_make_no_namespaces_and_starts_with_its_manager(installed):
+    machine = installed.machine
+    manager = f"user@{machine.run('id', '-u', USER).stdout.strip()}.service"
+    limits = machine.path("/etc/systemd/system/user@.service.d/limits.conf")
+    limits.parent.mkdir()
+    limits.write_text("[Service]\nRestrictNamespaces=yes\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", manager)
+    assert "user namespaces are not allowed here" in installed.install().stderr
+    assert installed.client().health()["status"] == "ok"
+    assert installed.show("PrivateTmp") == "no"
+    limits.unlink()
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", manager)
+    # Nobody but the manager starts it.
+    eventually(lambda: installed.show("ActiveState") == "active", "it is there with its manager", within=30)
     assert installed.client().health()["status"] == "ok"
 
 
