@@ -3,9 +3,10 @@ import pathlib
 
 import pytest
 
+from certificates import make_certificate
 from harness import ROOT
 from lab import RELEASES, Machine
-from service import Service, make_certificate
+from service import Service
 from upstream import Upstream
 
 SUITES = os.environ.get("SUITES", " ".join(RELEASES)).split()

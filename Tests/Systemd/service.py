@@ -1,8 +1,6 @@
 """The service as the README installs it, in a container."""
-import pathlib
 import re
 import shutil
-import subprocess
 import time
 
 from client import Client
@@ -143,8 +141,3 @@ class Service:
             return pid if pid not in (0, before) and self.is_active() else None
 
         return eventually(fresh, "another process serves", within=30)
-
-
-def make_certificate(folder, *arguments):
-    subprocess.run([ROOT / "certs/make-dev-certificate", folder, *arguments], check=True, capture_output=True)
-    return pathlib.Path(folder)

@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from lab import readme
-from service import CHECKOUT, PATH_OF_INSTALLER, SOCKET, UNIT, commands_of_readme
+from service import CHECKOUT, PATH_OF_INSTALLER, SOCKET, UNIT, cell_of_readme, commands_of_readme
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +67,14 @@ def test_the_status_names_the_port(real):
     assert "[::]:443" in real.journal()
 
 
-def test_the_commands_again_change_nothing_for_the_user(real):
+def test_the_commands_again_interrupt_nobody(real):
     """Installing a new version is pasting it again, but for the lines that begin a file anew."""
     again = [line for line in commands_of_readme().splitlines() if not re.search("api-keys|cli.env|chain.pem|key.pem", line)]
     pid = real.main_process()
     real.machine.shell(f"cd {CHECKOUT}\n" + "\n".join(again), env={"PATH": PATH_OF_INSTALLER})
-    assert real.main_process() == pid
+    real.machine.shell(cell_of_readme("a new `claude`"), env={"PATH": PATH_OF_INSTALLER})
     assert real.client().ask("say:still here").status == 200
+    assert real.main_process() == pid
 
 
 def test_the_installed_settings_can_be_checked(real):

@@ -1,13 +1,12 @@
 """Faulty settings, missing files, a full disk: the port stays, the truth is told, and mending it is enough."""
-import datetime
 import re
 import ssl
-import subprocess
 import threading
 import time
 
 import pytest
 
+from certificates import dated
 from harness import eventually
 from service import UNIT
 
@@ -191,35 +190,10 @@ def test_a_full_disk_is_told_and_goes_by(small_disk):
     assert service.main_process() == pid
 
 
-def dated(service, folder, begin, end):
-    """A certificate for localhost of these days (counted from now), from the tests' authority."""
-
-    def stamp(days):
-        moment = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
-        return moment.strftime("%Y%m%d%H%M%SZ")
-
-    def run(*words):
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-    folder.mkdir(exist_ok=True)
-    (folder / "index").write_text("")
-    (folder / "serial").write_text("1000\n")
-    (folder / "ca.cnf").write_text(
-        "[ca]\ndefault_ca=us\n[us]\ndatabase=index\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=any\n"
-        "x509_extensions=leaf\n[any]\ncommonName=supplied\n[leaf]\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n"
-        "extendedKeyUsage=serverAuth\n[req]\nprompt=no\ndistinguished_name=name\n[name]\nCN=localhost\n"
-    )
-    key, authority = str(service.certificates / "key.pem"), service.certificates
-    run("req", "-new", "-config", "ca.cnf", "-key", key, "-out", "request.pem")
-    run("ca", "-batch", "-notext", "-config", "ca.cnf", "-cert", str(authority / "ca.pem"), "-keyfile", str(authority / "ca-key.pem"),
-        "-startdate", stamp(begin), "-enddate", stamp(end), "-in", "request.pem", "-out", "leaf.pem")
-    return (folder / "leaf.pem").read_text() + (authority / "ca.pem").read_text()
-
-
 @pytest.mark.parametrize("begin, end, word", [(-30, -1, "expired"), (2, 30, "not valid yet")], ids=["expired", "not-yet"])
 def test_a_certificate_out_of_its_time_is_an_alarm_and_no_outage(service, tmp_path, begin, end, word):
     since = service.now()
-    service.write("tls.crt", dated(service, tmp_path / "ca", begin, end))
+    service.write("tls.crt", dated(service.certificates, tmp_path / "ca", begin, end))
     service.systemctl("restart")
     client = service.client()
     client.context.check_hostname = False

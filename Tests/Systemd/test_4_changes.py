@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from service import CHECKOUT, cell_of_readme, make_certificate
+from certificates import make_certificate
+from service import CHECKOUT, cell_of_readme
 
 STREAMS = 50
 ADD = cell_of_readme("one more key")

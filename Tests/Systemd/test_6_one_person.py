@@ -1,9 +1,11 @@
 """Portcullis for one person: a user without rights, with a blank in every path, under their own service manager."""
 import re
 import shlex
+import ssl
 
 import pytest
 
+from certificates import dated
 from client import Client
 from harness import ROOT, eventually
 from lab import ROOT_PATH
@@ -24,8 +26,12 @@ class Person:
         path = f"{HOME}/.local/bin:{ROOT_PATH}"
         return self.machine.shell(script, user=USER, env={"HOME": HOME, "PATH": path}, **options)
 
-    def install(self, **options):
-        return self.shell(f"cd {shlex.quote(CHECKOUT)} && deploy/install-user {shlex.quote(CHECKOUT)}/.build/release/portcullis", **options)
+    def install(self):
+        return self.shell(f"cd {shlex.quote(CHECKOUT)} && deploy/install-user {shlex.quote(CHECKOUT)}/.build/release/portcullis")
+
+    def install_again(self):
+        """The same without trying the CLI, which takes its time and was tried."""
+        return self.shell(f"cd {shlex.quote(CHECKOUT)} && SELF_TEST=off deploy/install-user .build/release/portcullis")
 
     def show(self, name):
         return self.shell(f"systemctl --user show --property {name} --value portcullis").stdout.strip()
@@ -102,7 +108,7 @@ def test_its_process_is_fenced_in(installed):
 
 
 def test_its_unit_is_beyond_reproach(installed):
-    verdict = installed.shell('systemd-analyze --user verify --man=no "$HOME/.config/systemd/user/portcullis.service"')
+    verdict = installed.shell('systemd-analyze --user verify --man=no "$HOME"/.config/systemd/user/portcullis*.{service,timer}')
     assert verdict.stdout + verdict.stderr == ""
 
 
@@ -123,10 +129,24 @@ def test_a_faulty_reload_is_refused_and_told(installed):
     assert installed.client().health()["status"] == "ok"
 
 
+def test_the_certificate_is_renewed_in_its_last_week_and_not_before(installed, certificates, tmp_path):
+    machine, old = installed.machine, installed.client().certificate()
+    assert installed.shell("systemctl --user is-active portcullis-certificate.timer").stdout == "active\n"
+    installed.shell("systemctl --user start portcullis-certificate.service")
+    assert installed.client().certificate() == old
+    # The authority stays, so that clients go on trusting it.
+    tls = machine.path(f"{SETTINGS}/tls")
+    ending = dated(tls, tmp_path / "ca", -80, 3)
+    (tls / "certificate.pem").write_text(ending)
+    (tls / "chain.pem").write_text(ending)
+    installed.shell("systemctl --user start portcullis-certificate.service")
+    assert installed.client().certificate() not in (old, ssl.PEM_cert_to_DER_cert(ending[:ending.index("-----END") + 25]))
+
+
 def test_a_new_version_keeps_settings_and_keys(installed):
     before = {name: installed.machine.path(f"{SETTINGS}/{name}").read_bytes() for name in ("portcullis.conf", "api-keys", "tls/key.pem")}
     pid = installed.show("MainPID")
-    installed.install()
+    installed.install_again()
     assert {name: installed.machine.path(f"{SETTINGS}/{name}").read_bytes() for name in before} == before
     assert installed.show("MainPID") != pid
     assert installed.client().health()["status"] == "ok"
@@ -147,7 +167,7 @@ def test_it_runs_where_users_may_make_no_namespaces_and_starts_with_its_manager(
     limits.write_text("[Service]\nRestrictNamespaces=yes\n")
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "restart", manager)
-    assert "user namespaces are not allowed here" in installed.install().stderr
+    assert "user namespaces are not allowed here" in installed.install_again().stderr
     assert installed.client().health()["status"] == "ok"
     assert installed.show("PrivateTmp") == "no"
     limits.unlink()
