@@ -23,6 +23,12 @@ public enum Program {
         case .help(let asMarkdown):
             Terminal.say(asMarkdown ? Configuration.referenceMarkdown() : Configuration.helpText())
             return 0
+        case .usage(let subcommand):
+            Terminal.say("usage: \(subcommand.usage)")
+            return 0
+        case .nothing:
+            Terminal.tell("\(Subcommand.usages)\n\n'portcullis help' tells all options.")
+            return 64  // EX_USAGE
         case .version:
             Terminal.say("portcullis \(version)")
             return 0

@@ -10,6 +10,12 @@ struct SnapshotLoader {
     /// The flags after the subcommand, and the environment.
     let options: [String]
     let environment: [String: String]
+    private let names = HostNameMemory()
+
+    init(options: [String], environment: [String: String]) {
+        self.options = options
+        self.environment = environment
+    }
 
     /// What was found, one line each, for the operator.
     struct Loaded {
@@ -23,14 +29,17 @@ struct SnapshotLoader {
 
     /// Everything short of running the CLI.
     func load() throws(ConfigurationFaults) -> Loaded {
-        let configuration = try Configuration.load(arguments: options, environment: environment)
+        let configuration = try Configuration.load(
+            arguments: options, environment: environment, machine: .current(names))
         var identities: [TLSIdentity] = []
-        var warnings: [String] = []
+        var warnings = configuration.warnings
         let check = Check(configuration) { pair, chain, key in
             Self.add(pair, chain, key, to: &identities, warnings: &warnings)
         }
         guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults) }
         let environment = try CLIEnvironment.load(configuration.cli)
+        warnings += environment.warnings
+        warnings += configuration.models.problems(hasOtherModels: environment.hasOtherModels).warnings
         return Loaded(
             configuration: configuration, notes: check.notes + warnings,
             keys: try KeyRing.load(configuration.keys), tls: try Self.context(configuration, identities),

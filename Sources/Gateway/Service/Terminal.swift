@@ -5,6 +5,9 @@ enum Terminal {
     /// One or more lines to standard output.
     static func say(_ text: String) { write(text, to: 1) }
 
+    /// One or more lines to standard error, as they are.
+    static func tell(_ text: String) { write(text, to: 2) }
+
     /// One or more lines to standard error, with the program's name.
     static func complain(_ text: String) {
         for line in text.split(separator: "\n") { write("portcullis: \(line)", to: 2) }
