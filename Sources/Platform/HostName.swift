@@ -83,7 +83,7 @@ public enum HostName {
         let failure = unsafe getaddrinfo(name, nil, &hints, &found)
         guard failure == 0 else {
             let reason = unsafe gai_strerror(failure).map { unsafe String(cString: $0) } ?? "error \(failure)"
-            return .failure(HostNameFault("is no name of a host: \(reason)"))
+            return .failure(HostNameFault("does not resolve to an address: \(reason)"))
         }
         defer { unsafe freeaddrinfo(found) }
         var addresses: Set<String> = []

@@ -161,7 +161,8 @@ struct CLIEnvironmentFileTests {
             ("anthropic_api_key", "ANTHROPIC_API_KEY"), ("ANTHROPIC_BASEURL", "ANTHROPIC_BASE_URL"),
             ("ANTRHOPIC_AUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN"), ("CLAUDE_API_KEY", "ANTHROPIC_API_KEY"),
             ("CLAUDE_OAUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"), ("CLAUDE_CODE_OATH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
-            ("CLAUDE_CODE_USE_BEDROK", "CLAUDE_CODE_USE_BEDROCK"), ("HTTP_PROXIES", nil), ("HTTPS_PROXYS", "HTTPS_PROXY"),
+            ("CLAUDE_CODE_USE_BEDROK", "CLAUDE_CODE_USE_BEDROCK"), ("HTTP_PROXIES", nil),
+            ("HTTPS_PROXYS", "HTTPS_PROXY"),
             ("https_proxy", nil), ("ANTHROPIC_API_KEY", nil), ("AWS_REGION", nil), ("MY_OWN", nil), ("DEBUG", nil),
             ("CLAUDE_CODE_EFFORT_LEVEL", nil), ("ANTHROPIC_PROFILE", nil), ("CLAUDE_CODE_SESSIONS_OAUTH_TOKEN", nil),
         ] as [(String, String?)])

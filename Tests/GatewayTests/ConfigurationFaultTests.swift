@@ -34,11 +34,11 @@ struct ConfigurationFaultTests {
             (["--host", "1.2.3"], "--host: '1.2.3' is neither an IPv4 or IPv6 address nor a host name"),
             (
                 ["--host", "nowhere.example"],
-                "--host: 'nowhere.example' is no name of a host: Name or service not known"
+                "--host: 'nowhere.example' does not resolve to an address: Name or service not known"
             ),
             (
                 ["--listen=127.0.0.1:1,nowhere.example:2"],
-                "--listen: 'nowhere.example' is no name of a host: Name or service not known"
+                "--listen: 'nowhere.example' does not resolve to an address: Name or service not known"
             ),
             (["--listen", "gate.example:1,192.0.2.7:1"], "LISTEN: 192.0.2.7:1 is given twice"),
             (

@@ -13,7 +13,7 @@ let plainMachine = Machine(
         case "gate.example": return ["192.0.2.7", "2001:db8::7"]
         case "127.0.0.1.example": return ["192.0.2.8"]
         case "home": return ["127.0.1.1"]
-        default: throw HostNameFault("is no name of a host: Name or service not known")
+        default: throw HostNameFault("does not resolve to an address: Name or service not known")
         }
     })
 

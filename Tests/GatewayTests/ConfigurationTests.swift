@@ -198,11 +198,13 @@ struct ConfigurationTests {
                 faults(environment: [setting.name: value]).contains(
                     "\(setting.name) (environment): holds a control character") == !isShared)
             #expect(
-                faults(["--config", "/c"], environment: [setting.name: ""], file: "\(setting.name)=\(value)\n")
+                faults(
+                    ["--config", "/c"], environment: [setting.name: ""], file: "\(setting.name)=\(value)\n")
                     .contains("/c:1: \(setting.name): holds a control character"))
             let prefixed = Setting.prefixed(setting.name)
             #expect(
-                faults(environment: [prefixed: value]).contains("\(prefixed) (environment): holds a control character"))
+                faults(environment: [prefixed: value]).contains(
+                    "\(prefixed) (environment): holds a control character"))
             guard let flag = setting.flag else { continue }
             #expect(faults([flag, value]).contains("\(flag): holds a control character"))
         }
@@ -244,7 +246,9 @@ struct ListenAddressTests {
 
     @Test(
         "what would be a misspelt address is no host name",
-        arguments: ["1.2.3:80", "2130706433:80", "127.0.0.0x1:80", "a..b:1", "-a:1", "a-:1", "*:80", ":1", "a b:1", "é:1"])
+        arguments: [
+            "1.2.3:80", "2130706433:80", "127.0.0.0x1:80", "a..b:1", "-a:1", "a-:1", "*:80", ":1", "a b:1", "é:1",
+        ])
     func unnamed(text: String) { #expect(ListenAddress(text, allowsNames: true) == nil) }
 
     @Test(

@@ -34,7 +34,8 @@ struct ConfigurationValueTests {
     @Test(
         "a size may be written as people write it",
         arguments: [
-            ("65536", 65_536), ("64KiB", 65_536), ("64k", 65_536), ("64K", 65_536), ("1M", 1 << 20), ("1MiB", 1 << 20),
+            ("65536", 65_536), ("64KiB", 65_536), ("64k", 65_536), ("64K", 65_536), ("1M", 1 << 20),
+            ("1MiB", 1 << 20),
             ("10MB", 10_000_000), ("10 mb", 10_000_000), ("64kB", 64_000), ("512B", 512),
         ])
     func sizes(text: String, bytes: Int) throws {

@@ -104,7 +104,7 @@ enum Subcommand: String, Sendable, CaseIterable {
     /// One line: how it is written, and what it does.
     var usage: String {
         let written = "portcullis \(rawValue) \(arguments)"
-        return "\(written)\(String(repeating: " ", count: max(1, 36 - written.count)))\(summary)"
+        return "\(written)\(String(repeating: " ", count: max(1, 40 - written.count)))\(summary)"
     }
 
     /// A line for each.
