@@ -179,7 +179,7 @@ def test_what_was_meant_is_told(check):
 
 
 def test_a_foreign_environment_stops_nothing_and_is_told(make_gateway):
-    foreign = {"HOST": "x86_64-conda-linux-gnu", "PORT": "3000", "LOG_LEVEL": "warn", "MAX_TURN": "3"}
+    foreign = {"HOST": "x86_64-conda-linux-gnu", "PORT": "3000", "LOG_LEVEL": "Notice", "MAX_TURN": "3"}
     gateway = make_gateway(env=foreign | {"PORTCULLIS_MAX_BODY_BYTES": "2k", "PORTCULLIS_MAX_TURN": "3"})
     # As LISTEN of the environment, which HOST and PORT stand beside.
     position = gateway.arguments.index("--listen")
@@ -187,8 +187,11 @@ def test_a_foreign_environment_stops_nothing_and_is_told(make_gateway):
     del gateway.arguments[position : position + 2]
     gateway.ready()
     assert gateway.ask_message("x" * 4096).status_code == 413
+    gateway.signal(signal.SIGHUP)
+    eventually(lambda: "reloaded" in gateway.log(), "the configuration is reloaded")
     arguments = [gateway.arguments[0], "check", *gateway.arguments[2:]]
-    done = subprocess.run(arguments, env=gateway.env, capture_output=True, text=True, timeout=60)
+    environment = gateway.env | {"LOG_LEVEL": "warn"}
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     warnings = [
         "HOST (environment): 'x86_64-conda-linux-gnu' is not an IPv4 or IPv6 address",
@@ -198,6 +201,7 @@ def test_a_foreign_environment_stops_nothing_and_is_told(make_gateway):
     ]
     for warning in warnings:
         assert warning in done.stdout + done.stderr, done.stdout
+        assert gateway.log().count(warning) == 2, gateway.log()  # at the start and the reload
 
 
 def loopback_name():

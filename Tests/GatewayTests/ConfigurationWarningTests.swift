@@ -56,6 +56,15 @@ struct ConfigurationWarningTests {
         #expect(try load(environment: [name: "1"]).warnings == [])
     }
 
+    @Test("a misspelt variable is told beside the fault that it leads to")
+    func besideFaults() throws {
+        let environment = ["API_KEYS_FILE": "", "API_KEY_FILE": "/etc/keys"]
+        let caught = try #require(throws: ConfigurationFaults.self) { try load(environment: environment) }
+        #expect(caught.faults.map(\.place) == ["API_KEYS_FILE"])
+        let last = caught.description.split(separator: "\n").last
+        #expect(last == "warning: API_KEY_FILE (environment): is no setting; did you mean API_KEYS_FILE?")
+    }
+
     @Test("many of them are told in few lines")
     func bounded() throws {
         var environment: [String: String] = [:]

@@ -45,7 +45,7 @@ extension Configuration {
         loader.resolveListeners()
         loader.deriveDefaults()
         loader.validate()
-        guard loader.faults.isEmpty else { throw ConfigurationFaults(loader.faults) }
+        guard loader.faults.isEmpty else { throw ConfigurationFaults(loader.faults, warnings: sources.warnings) }
         loader.configuration.warnings = sources.warnings
         return loader.configuration
     }

@@ -36,7 +36,7 @@ struct SnapshotLoader {
         let check = Check(configuration) { pair, chain, key in
             Self.add(pair, chain, key, to: &identities, warnings: &warnings)
         }
-        guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults) }
+        guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults, warnings: warnings) }
         let environment = try CLIEnvironment.load(configuration.cli)
         warnings += environment.warnings
         warnings += configuration.models.problems(hasOtherModels: environment.hasOtherModels).warnings
