@@ -1,12 +1,21 @@
 import Glibc
+import Platform
 import Testing
 
 @testable import Gateway
 
-/// A machine that is the same everywhere: 2 cores, 8 GiB, `claude` in /usr/bin.
+/// A machine that is the same everywhere: 2 cores, 8 GiB, `claude` in /usr/bin, three host names.
 let plainMachine = Machine(
     cores: 2, memoryBytes: 8 << 30, isRoot: false, homeDirectory: "/home/operator",
-    currentDirectory: "/srv", isExecutable: { ["/usr/bin/claude", "/opt/claude"].contains($0) })
+    currentDirectory: "/srv", isExecutable: { ["/usr/bin/claude", "/opt/claude"].contains($0) },
+    addresses: { (name) throws(HostNameFault) in
+        switch name {
+        case "gate.example": return ["192.0.2.7", "2001:db8::7"]
+        case "127.0.0.1.example": return ["192.0.2.8"]
+        case "home": return ["127.0.1.1"]
+        default: throw HostNameFault("does not resolve to an address: Name or service not known")
+        }
+    })
 
 /// The least that makes a configuration whole, given by environment variables.
 let wholeEnvironment = [

@@ -25,6 +25,12 @@ public enum Program {
         case .help(let asMarkdown):
             Terminal.say(asMarkdown ? Configuration.referenceMarkdown() : Configuration.helpText())
             return 0
+        case .usage(let subcommand):
+            Terminal.say("usage: \(subcommand.usage)")
+            return 0
+        case .nothing:
+            Terminal.tell("\(Subcommand.usages)\n\n'portcullis help' tells all options.")
+            return 64  // EX_USAGE
         case .version:
             Terminal.say("portcullis \(version)")
             return 0
@@ -88,7 +94,7 @@ public enum Program {
     /// Root may read everything, the service's user may not: so what root checks is checked as the owner of the state
     /// directory, where there is one.
     private static func becomeServiceUser(_ loader: SnapshotLoader) throws(ConfigurationFaults) {
-        let configuration = try Configuration.load(arguments: loader.options, environment: loader.environment)
+        let configuration = try loader.configuration()
         do throws(SystemError) {
             let state = configuration.stateDirectory
             if try CurrentProcess.becomeOwner(of: state) { Terminal.say("checked as the owner of \(state)") }

@@ -61,6 +61,7 @@ actor Service {
             loop.run()
             guard let faults = unsafe service.startFaults else { return 0 }
             for fault in faults.faults { log.error(fault.description) }
+            for warning in faults.warnings { log.warning(warning) }
             FaultyStart.turnAway(systemd, because: faults)
             return 78  // EX_CONFIG
         } catch {
@@ -315,6 +316,7 @@ actor Service {
             return []
         } catch {
             for fault in error.faults { log.error("reload refused: \(fault.description)") }
+            for warning in error.warnings { log.warning(warning) }
             systemd.ready(status: "reload refused, \(error.faults.first?.description ?? ""); \(status)")
             return error.faults
         }

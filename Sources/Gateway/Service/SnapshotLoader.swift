@@ -10,6 +10,12 @@ struct SnapshotLoader {
     /// The flags after the subcommand, and the environment.
     let options: [String]
     let environment: [String: String]
+    private let names = HostNameMemory()
+
+    init(options: [String], environment: [String: String]) {
+        self.options = options
+        self.environment = environment
+    }
 
     /// What was read.
     struct Loaded {
@@ -26,18 +32,26 @@ struct SnapshotLoader {
         fileprivate var servers: MCPRegistry
     }
 
+    /// The settings alone; nothing that they name is looked at.
+    func configuration() throws(ConfigurationFaults) -> Configuration {
+        try Configuration.load(arguments: options, environment: environment, machine: .current(names))
+    }
+
     /// Everything short of running the CLI.
     func load() throws(ConfigurationFaults) -> Loaded {
-        var configuration = try Configuration.load(arguments: options, environment: environment)
+        var configuration = try configuration()
         var certificates: [LoadedCertificate] = []
         let check = Check(configuration) { pair, chain, key in
             Self.add(pair, chain, key, to: &certificates)
         }
-        guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults) }
+        var warnings = configuration.warnings + check.warnings
+        guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults, warnings: warnings) }
         configuration.stateDirectory = StateDirectory.resolved(configuration.stateDirectory)
         let environment = try CLIEnvironment.load(configuration.cli)
+        warnings += environment.warnings
+        warnings += configuration.models.problems(hasOtherModels: environment.hasOtherModels).warnings
         return Loaded(
-            configuration: configuration, notes: check.notes, warnings: check.warnings, certificates: certificates,
+            configuration: configuration, notes: check.notes, warnings: warnings, certificates: certificates,
             keys: try KeyRing.load(configuration.keys),
             tls: try Self.context(configuration, certificates.map(\.identity)),
             environment: environment,
