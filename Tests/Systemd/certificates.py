@@ -1,4 +1,5 @@
 """Certificates to try."""
+
 import datetime
 import pathlib
 import subprocess
@@ -12,7 +13,7 @@ def make_certificate(folder, *arguments):
 
 
 def dated(authority, folder, begin, end):
-    """A chain for localhost, valid on these days counted from now; authority and key are those of the folder `authority`."""
+    """A chain for localhost, valid on these days counted from now, from the authority and key in a folder."""
 
     def stamp(days):
         moment = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
@@ -30,6 +31,23 @@ def dated(authority, folder, begin, end):
         "extendedKeyUsage=serverAuth\n[req]\nprompt=no\ndistinguished_name=name\n[name]\nCN=localhost\n"
     )
     run("req", "-new", "-config", "ca.cnf", "-key", str(authority / "key.pem"), "-out", "request.pem")
-    run("ca", "-batch", "-notext", "-config", "ca.cnf", "-cert", str(authority / "ca.pem"), "-keyfile", str(authority / "ca-key.pem"),
-        "-startdate", stamp(begin), "-enddate", stamp(end), "-in", "request.pem", "-out", "leaf.pem")
+    run(
+        "ca",
+        "-batch",
+        "-notext",
+        "-config",
+        "ca.cnf",
+        "-cert",
+        str(authority / "ca.pem"),
+        "-keyfile",
+        str(authority / "ca-key.pem"),
+        "-startdate",
+        stamp(begin),
+        "-enddate",
+        stamp(end),
+        "-in",
+        "request.pem",
+        "-out",
+        "leaf.pem",
+    )
     return (folder / "leaf.pem").read_text() + (authority / "ca.pem").read_text()

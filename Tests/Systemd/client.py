@@ -1,4 +1,5 @@
 """A client of a gateway in a container: its connections are made in the container's network."""
+
 import http.client
 import json
 import ssl

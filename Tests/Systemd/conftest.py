@@ -70,7 +70,9 @@ def with_standin(as_installed):
     """The same with a CLI that needs neither login nor memory; what the service does does not depend on it."""
     as_installed.write(
         "portcullis.conf",
-        as_installed.file("portcullis.conf").read_text().replace("/usr/local/bin/claude", "/usr/local/lib/claude-standin"),
+        as_installed.file("portcullis.conf")
+        .read_text()
+        .replace("/usr/local/bin/claude", "/usr/local/lib/claude-standin"),
     )
     as_installed.keep()
     as_installed.systemctl("restart")

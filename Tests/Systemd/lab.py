@@ -1,4 +1,5 @@
 """Containers with a real systemd as PID 1: Debian's root trees, made once, and throw-away copies of them that boot."""
+
 import concurrent.futures
 import ctypes
 import hashlib
@@ -19,11 +20,28 @@ CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / "
 # Debian's releases with the version of systemd that each brings.
 RELEASES = {"bookworm": 252, "trixie": 257}
 # A small server: users can log in, and certbot renews.
-PACKAGES = ["systemd", "systemd-sysv", "dbus", "dbus-user-session", "libpam-systemd", "ca-certificates", "openssl", "certbot"]
+PACKAGES = [
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "dbus-user-session",
+    "libpam-systemd",
+    "ca-certificates",
+    "openssl",
+    "certbot",
+]
 # What would make the boot slow or noisy and is no server's business.
 MASKED = [
-    "apt-daily.timer", "apt-daily-upgrade.timer", "certbot.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
-    "console-getty.service", "getty.target", "systemd-networkd-wait-online.service", "systemd-timesyncd.service",
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "certbot.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "fstrim.timer",
+    "console-getty.service",
+    "getty.target",
+    "systemd-networkd-wait-online.service",
+    "systemd-timesyncd.service",
 ]
 # The one of root's login shell on Debian.
 ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -58,8 +76,17 @@ def root_tree(release):
         scratch = pathlib.Path(tempfile.mkdtemp(prefix="systemd-", dir=CACHE))
         made = scratch / "tree"
         subprocess.run(
-            ["mmdebstrap", "--quiet", "--variant=minbase", "--include=" + ",".join(packages), release, made, debian_mirror()],
-            check=True, stdin=subprocess.DEVNULL,
+            [
+                "mmdebstrap",
+                "--quiet",
+                "--variant=minbase",
+                "--include=" + ",".join(packages),
+                release,
+                made,
+                debian_mirror(),
+            ],
+            check=True,
+            stdin=subprocess.DEVNULL,
         )
         furnish(made)
         try:
@@ -102,8 +129,20 @@ class Machine:
         self.console = open(self.work + ".console", "w+b")
         options = [f"--bind-ro={source}:{target}" for source, target in binds]
         self.nspawn = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", HERE / "boot", root_tree(release), self.work, self.name, *options],
-            stdout=self.console, stderr=self.console, stdin=subprocess.DEVNULL,
+            [
+                "unshare",
+                "--mount",
+                "--propagation",
+                "private",
+                HERE / "boot",
+                root_tree(release),
+                self.work,
+                self.name,
+                *options,
+            ],
+            stdout=self.console,
+            stderr=self.console,
+            stdin=subprocess.DEVNULL,
         )
         self.pid = None
         try:
@@ -140,10 +179,29 @@ class Machine:
             entry = self.run("getent", "passwd", user).stdout.split(":")
             env = {"HOME": entry[5], "XDG_RUNTIME_DIR": f"/run/user/{entry[2]}", **(env or {})}
             command = ("runuser", "-u", user, "--", *command)
-        words = {"PATH": ROOT_PATH, "HOME": "/root", "LANG": "C.UTF-8", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": "", **(env or {})}
+        words = {
+            "PATH": ROOT_PATH,
+            "HOME": "/root",
+            "LANG": "C.UTF-8",
+            "SYSTEMD_COLORS": "0",
+            "SYSTEMD_PAGER": "",
+            **(env or {}),
+        }
         ran = subprocess.run(
-            ["nsenter", "-t", str(self.pid), "-a", "env", "-i", *(f"{name}={value}" for name, value in words.items()), *command],
-            input=stdin, capture_output=True, text=True, timeout=within,
+            [
+                "nsenter",
+                "-t",
+                str(self.pid),
+                "-a",
+                "env",
+                "-i",
+                *(f"{name}={value}" for name, value in words.items()),
+                *command,
+            ],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=within,
         )
         if check and ran.returncode != 0:
             raise Failed(f"{' '.join(map(str, command))[:300]}: status {ran.returncode}\n{ran.stdout}{ran.stderr}")

@@ -1,4 +1,5 @@
 """The service as the README installs it, in a container."""
+
 import re
 import shutil
 import time
@@ -45,7 +46,10 @@ class Service:
         machine = self.machine
         for folder in ("deploy", "certs"):
             shutil.copytree(
-                ROOT / folder, machine.path(f"{CHECKOUT}/{folder}"), ignore=shutil.ignore_patterns("dev"), dirs_exist_ok=True
+                ROOT / folder,
+                machine.path(f"{CHECKOUT}/{folder}"),
+                ignore=shutil.ignore_patterns("dev"),
+                dirs_exist_ok=True,
             )
         machine.copy(self.portcullis, f"{CHECKOUT}/.build/release/portcullis")
         machine.copy(self.standin, "/usr/local/lib/claude-standin")

@@ -1,4 +1,5 @@
 """The commands of the README, to the letter, and the first answers of what they install. These tests come first."""
+
 import re
 import stat
 
@@ -69,7 +70,9 @@ def test_the_status_names_the_port(real):
 
 def test_the_commands_again_interrupt_nobody(real):
     """Installing a new version is pasting it again, but for the lines that begin a file anew."""
-    again = [line for line in commands_of_readme().splitlines() if not re.search("api-keys|cli.env|chain.pem|key.pem", line)]
+    again = [
+        line for line in commands_of_readme().splitlines() if not re.search("api-keys|cli.env|chain.pem|key.pem", line)
+    ]
     pid = real.main_process()
     real.machine.shell(f"cd {CHECKOUT}\n" + "\n".join(again), env={"PATH": PATH_OF_INSTALLER})
     real.machine.shell(cell_of_readme("a new `claude`"), env={"PATH": PATH_OF_INSTALLER})

@@ -1,4 +1,5 @@
 """It dies, it hangs, it is stopped and started: nobody is refused, and no answer is cut that could end."""
+
 import threading
 
 import pytest
@@ -66,13 +67,18 @@ def test_a_stopped_service_ends_well_and_starts_with_the_next_client(service, cl
 
 
 def test_a_missing_program_does_not_close_the_port(service, client):
-    program, away = service.machine.path("/usr/local/bin/portcullis"), service.machine.path("/usr/local/bin/portcullis.away")
+    program, away = service.machine.path("/usr/local/bin/portcullis"), service.machine.path(
+        "/usr/local/bin/portcullis.away"
+    )
     service.systemctl("stop")
     program.rename(away)
     try:
         waiting = client.connection(timeout=30)
         waiting.connect_raw()
-        eventually(lambda: service.journal().count("203/EXEC") >= 3 or "Failed at step EXEC" in service.journal(), "it cannot start")
+        eventually(
+            lambda: service.journal().count("203/EXEC") >= 3 or "Failed at step EXEC" in service.journal(),
+            "it cannot start",
+        )
     finally:
         away.rename(program)
     assert service.port_is_open()

@@ -1,4 +1,5 @@
 """Faulty settings, missing files, a full disk: the port stays, the truth is told, and mending it is enough."""
+
 import re
 import ssl
 import threading
@@ -127,13 +128,23 @@ def hide_the_keys(service):
 
 
 def mix_up_certificates(service):
-    service.machine.run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "/tmp/other.key")
+    service.machine.run(
+        "openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "/tmp/other.key"
+    )
     service.write("tls.key", service.machine.path("/tmp/other.key").read_text())
     return r"/etc/portcullis/tls\.(key|crt)"
 
 
-FAULTS = [break_settings, break_keys, take_away("tls.crt"), take_away("tls.key"), take_away("api-keys"), take_away("cli.env"),
-          hide_the_keys, mix_up_certificates]
+FAULTS = [
+    break_settings,
+    break_keys,
+    take_away("tls.crt"),
+    take_away("tls.key"),
+    take_away("api-keys"),
+    take_away("cli.env"),
+    hide_the_keys,
+    mix_up_certificates,
+]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda each: each.__name__)
@@ -190,7 +201,9 @@ def test_a_full_disk_is_told_and_goes_by(small_disk):
     assert service.main_process() == pid
 
 
-@pytest.mark.parametrize("begin, end, word", [(-30, -1, "expired"), (2, 30, "not valid yet")], ids=["expired", "not-yet"])
+@pytest.mark.parametrize(
+    "begin, end, word", [(-30, -1, "expired"), (2, 30, "not valid yet")], ids=["expired", "not-yet"]
+)
 def test_a_certificate_out_of_its_time_is_an_alarm_and_no_outage(service, tmp_path, begin, end, word):
     since = service.now()
     service.write("tls.crt", dated(service.certificates, tmp_path / "ca", begin, end))

@@ -1,4 +1,5 @@
 """New keys, keys taken away, a renewed certificate: one command each, at once, and nobody is interrupted."""
+
 import ssl
 import stat
 import time
@@ -76,7 +77,9 @@ def test_an_answer_that_has_begun_goes_on_without_its_key(service, client):
 
 
 def test_the_last_key_cannot_be_taken_away_and_that_is_said(service, client):
-    assert service.machine.shell("sed -i '/^alice:/d' /etc/portcullis/api-keys && systemctl reload portcullis", check=False).returncode
+    assert service.machine.shell(
+        "sed -i '/^alice:/d' /etc/portcullis/api-keys && systemctl reload portcullis", check=False
+    ).returncode
     assert "api-keys" in service.status()
     assert client.status_with(client.key) == 200
 
@@ -97,16 +100,17 @@ def lineage(service, name, folder):
 
 # What `certbot renew` calls for each lineage that it renewed.
 RUN_HOOKS = """
-import sys
-from certbot._internal import hooks
-from certbot import configuration
 import argparse
+import sys
+from certbot import configuration
+from certbot._internal import hooks
 from certbot._internal.display import obj
+
 obj.set_display(obj.NoninteractiveDisplay(sys.stdout))
-config = argparse.Namespace(config_dir="/etc/letsencrypt", directory_hooks=True, renew_hook=None, deploy_hook=None, dry_run=False,
-    run_deploy_hooks=False, work_dir="/tmp/w", logs_dir="/tmp/l", http01_port=80, https_port=443, domains=[], server="https://localhost")
-config = configuration.NamespaceConfig(config)
-sys.exit(0 if not hooks.renew_hook(config, ["localhost"], sys.argv[1]) else 1)
+settings = dict(config_dir="/etc/letsencrypt", work_dir="/tmp/work", logs_dir="/tmp/logs", server="https://localhost",
+                http01_port=80, https_port=443, domains=[], directory_hooks=True, renew_hook=None, deploy_hook=None,
+                dry_run=False, run_deploy_hooks=False)
+hooks.renew_hook(configuration.NamespaceConfig(argparse.Namespace(**settings)), ["localhost"], sys.argv[1])
 """
 
 
@@ -131,9 +135,12 @@ def test_certbot_hands_a_renewed_certificate_over(service, hook, tmp_path):
 
 def test_a_lineage_of_another_name_is_passed_over(service, hook, client):
     machine, old = service.machine, client.certificate()
-    machine.shell("mkdir -p /etc/letsencrypt/live/other && cd /etc/letsencrypt/live/other && openssl req -x509 -newkey ec "
-                  "-pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=other.example -addext subjectAltName=DNS:other.example "
-                  "-keyout privkey.pem -out fullchain.pem")
+    machine.shell(
+        "mkdir -p /etc/letsencrypt/live/other && cd /etc/letsencrypt/live/other && openssl req -x509 -newkey ec "
+        "-pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+        "-subj /CN=other.example -addext subjectAltName=DNS:other.example "
+        "-keyout privkey.pem -out fullchain.pem"
+    )
     before = {name: service.file(name).read_bytes() for name in ("tls.crt", "tls.key")}
     renew(service, "/etc/letsencrypt/live/other")
     assert before == {name: service.file(name).read_bytes() for name in before}

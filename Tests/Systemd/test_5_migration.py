@@ -1,4 +1,5 @@
 """An installation from before the service had a fixed user."""
+
 from service import UNIT
 
 DROPIN = f"/etc/systemd/system/{UNIT}.d/dynamic.conf"

@@ -1,4 +1,5 @@
 """Portcullis for one person: a user without rights, with a blank in every path, under their own service manager."""
+
 import re
 import shlex
 import ssl
@@ -27,7 +28,9 @@ class Person:
         return self.machine.shell(script, user=USER, env={"HOME": HOME, "PATH": path}, **options)
 
     def install(self):
-        return self.shell(f"cd {shlex.quote(CHECKOUT)} && deploy/install-user {shlex.quote(CHECKOUT)}/.build/release/portcullis")
+        return self.shell(
+            f"cd {shlex.quote(CHECKOUT)} && deploy/install-user {shlex.quote(CHECKOUT)}/.build/release/portcullis"
+        )
 
     def install_again(self):
         """The same without trying the CLI, which takes its time and was tried."""
@@ -89,7 +92,9 @@ def test_the_vendors_program_answers_within_its_fences(installed, upstream):
 
 
 def test_it_listens_to_nobody_else(installed):
-    ports = [line.split()[1] for line in installed.machine.inside(lambda: open("/proc/thread-self/net/tcp").readlines())[1:]]
+    ports = [
+        line.split()[1] for line in installed.machine.inside(lambda: open("/proc/thread-self/net/tcp").readlines())[1:]
+    ]
     assert "0100007F:20FB" in ports and not any(each.endswith(":20FB") and each != "0100007F:20FB" for each in ports)
 
 
@@ -104,11 +109,17 @@ def test_its_process_is_fenced_in(installed):
     status = installed.machine.path(f"/proc/{installed.show('MainPID')}/status").read_text()
     assert "NoNewPrivs:\t1" in status and "Seccomp:\t2" in status
     # User namespaces are allowed in this container.
-    assert installed.show("ProtectSystem") == "strict" and installed.show("PrivateTmp") in ("yes", "connected", "disconnected")
+    assert installed.show("ProtectSystem") == "strict" and installed.show("PrivateTmp") in (
+        "yes",
+        "connected",
+        "disconnected",
+    )
 
 
 def test_its_unit_is_beyond_reproach(installed):
-    verdict = installed.shell('systemd-analyze --user verify --man=no "$HOME"/.config/systemd/user/portcullis*.{service,timer}')
+    verdict = installed.shell(
+        'systemd-analyze --user verify --man=no "$HOME"/.config/systemd/user/portcullis*.{service,timer}'
+    )
     assert verdict.stdout + verdict.stderr == ""
 
 
@@ -125,7 +136,9 @@ def test_a_faulty_reload_is_refused_and_told(installed):
     installed.shell(f"echo MAX_TURN=3 >> {shlex.quote(SETTINGS)}/portcullis.conf")
     assert installed.shell("systemctl --user reload portcullis", check=False).returncode != 0
     assert "MAX_TURN" in installed.journal()
-    installed.shell(f"sed -i /MAX_TURN=/d {shlex.quote(SETTINGS)}/portcullis.conf && systemctl --user reload portcullis")
+    installed.shell(
+        f"sed -i /MAX_TURN=/d {shlex.quote(SETTINGS)}/portcullis.conf && systemctl --user reload portcullis"
+    )
     assert installed.client().health()["status"] == "ok"
 
 
@@ -140,11 +153,17 @@ def test_the_certificate_is_renewed_in_its_last_week_and_not_before(installed, c
     (tls / "certificate.pem").write_text(ending)
     (tls / "chain.pem").write_text(ending)
     installed.shell("systemctl --user start portcullis-certificate.service")
-    assert installed.client().certificate() not in (old, ssl.PEM_cert_to_DER_cert(ending[:ending.index("-----END") + 25]))
+    assert installed.client().certificate() not in (
+        old,
+        ssl.PEM_cert_to_DER_cert(ending[: ending.index("-----END") + 25]),
+    )
 
 
 def test_a_new_version_keeps_settings_and_keys(installed):
-    before = {name: installed.machine.path(f"{SETTINGS}/{name}").read_bytes() for name in ("portcullis.conf", "api-keys", "tls/key.pem")}
+    before = {
+        name: installed.machine.path(f"{SETTINGS}/{name}").read_bytes()
+        for name in ("portcullis.conf", "api-keys", "tls/key.pem")
+    }
     pid = installed.show("MainPID")
     installed.install_again()
     assert {name: installed.machine.path(f"{SETTINGS}/{name}").read_bytes() for name in before} == before
@@ -155,7 +174,9 @@ def test_a_new_version_keeps_settings_and_keys(installed):
 def test_it_comes_back_when_it_dies(installed):
     pid = installed.show("MainPID")
     installed.shell("systemctl --user kill --signal=SIGKILL --kill-whom=main portcullis")
-    eventually(lambda: installed.show("MainPID") not in ("0", pid) and installed.show("ActiveState") == "active", "it is back")
+    eventually(
+        lambda: installed.show("MainPID") not in ("0", pid) and installed.show("ActiveState") == "active", "it is back"
+    )
     assert installed.client().health()["status"] == "ok"
 
 
