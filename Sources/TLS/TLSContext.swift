@@ -57,9 +57,6 @@ import COpenSSL
     /// Seals new session tickets with a new key; call it a few times a day.
     public func rotateTicketKeys() { ticketKeys.rotate() }
 
-    /// The seconds until the first of the certificates expires.
-    public var secondsUntilExpiry: Int { identities.map(\.secondsUntilExpiry).min() ?? 0 }
-
     var defaultContext: OpaquePointer { unsafe contexts[0] }
 
     // MARK: - Building

@@ -56,11 +56,11 @@ import COpenSSL
     }
 
     /// When the certificate's validity ends relative to now, in seconds; negative once it has expired.
-    public var secondsUntilExpiry: Int {
-        var days: Int32 = 0
-        var seconds: Int32 = 0
-        guard unsafe ASN1_TIME_diff(&days, &seconds, nil, X509_get0_notAfter(certificate)) == 1 else { return 0 }
-        return Int(days) * 86_400 + Int(seconds)
+    public var secondsUntilExpiry: Int { unsafe Self.seconds(from: nil, to: X509_get0_notAfter(certificate)) }
+
+    /// How long the certificate is valid in all, in seconds.
+    public var lifetimeSeconds: Int {
+        unsafe Self.seconds(from: X509_get0_notBefore(certificate), to: X509_get0_notAfter(certificate))
     }
 
     /// True when the certificate's validity has begun.
@@ -68,6 +68,14 @@ import COpenSSL
 
     /// True when the certificate is for this host name (RFC 6125).
     func covers(_ name: UnsafePointer<CChar>) -> Bool { unsafe X509_check_host(certificate, name, 0, 0, nil) == 1 }
+
+    /// The distance of two times; nil is now, and what cannot be read is no distance.
+    private static func seconds(from start: UnsafePointer<ASN1_TIME>?, to end: UnsafePointer<ASN1_TIME>?) -> Int {
+        var days: Int32 = 0
+        var seconds: Int32 = 0
+        guard unsafe ASN1_TIME_diff(&days, &seconds, start, end) == 1 else { return 0 }
+        return Int(days) * 86_400 + Int(seconds)
+    }
 
     private static func certificates(_ pem: [UInt8]) throws(TLSFault) -> [OpaquePointer] {
         let chain = unsafe pem.withUnsafeBytes { bytes -> [OpaquePointer] in

@@ -67,8 +67,8 @@ struct ConfigurationCheckTests {
         configuration.models.aliases = [ModelAlias(name: "gpt", target: "sonett")]
         let check = check(configuration)
         #expect(check.faults == [])
-        #expect(check.notes.contains { $0.hasPrefix("key alice is shorter than 20 characters") })
-        #expect(check.notes.contains("model alias gpt leads to sonett, no name of the CLI's own"))
+        #expect(check.warnings.contains { $0.hasPrefix("key alice is shorter than 20 characters") })
+        #expect(check.warnings.contains("model alias gpt leads to sonett, no name of the CLI's own"))
     }
 }
 

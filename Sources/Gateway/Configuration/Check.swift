@@ -1,5 +1,4 @@
 import Glibc
-import Platform
 
 /// What `portcullis check`, start and reload find out about all that a configuration names.
 struct Check: Sendable, Equatable {
@@ -7,6 +6,8 @@ struct Check: Sendable, Equatable {
     private(set) var faults: [ConfigurationFault] = []
     /// What the operator should know: one line each, without secrets.
     private(set) var notes: [String] = []
+    /// What works, but is probably not meant so: one line each, without secrets.
+    private(set) var warnings: [String] = []
 
     /// Parses a chain and its key.
     typealias CertificateProblem = (
@@ -21,9 +22,6 @@ struct Check: Sendable, Equatable {
         _ configuration: Configuration,
         certificateProblem: CertificateProblem
     ) {
-        notes.append(
-            "listening on \(configuration.listeners.map(\.description).joined(separator: ", "))"
-                + (configuration.isPlaintext ? ", plain HTTP" : ""))
         checkKeys(configuration.keys)
         if !configuration.isPlaintext {
             for pair in configuration.tls.certificates { check(pair, certificateProblem) }
@@ -39,7 +37,7 @@ struct Check: Sendable, Equatable {
     /// Targets go to the CLI as they are, since cloud providers have names of their own; so do misspelt ones.
     private mutating func note(_ models: ModelSettings) {
         for alias in models.aliases where !ModelName.isKnownToCLI(alias.target) {
-            notes.append("model alias \(alias.name) leads to \(alias.target), no name of the CLI's own")
+            warnings.append("model alias \(alias.name) leads to \(alias.target), no name of the CLI's own")
         }
     }
 
@@ -50,12 +48,12 @@ struct Check: Sendable, Equatable {
             notes.append(keys.isEmpty ? "no API keys" : "\(keys.count) API keys: \(names)")
             for key in keys {
                 guard let weakness = key.weakness else { continue }
-                notes.append("key \(key.name) \(weakness); taken because only this machine can connect")
+                warnings.append("key \(key.name) \(weakness); taken because only this machine can connect")
             }
         } catch {
             faults += error.faults
         }
-        if !settings.isRequired { notes.append("keys are not required: everybody on this machine may ask") }
+        if !settings.isRequired { warnings.append("keys are not required: everybody on this machine may ask") }
     }
 
     private mutating func checkServers(_ configuration: Configuration) {
@@ -96,7 +94,7 @@ struct Check: Sendable, Equatable {
             let environment = try CLIEnvironment.load(settings)
             notes.append("its login is \(environment.login.description)")
             if case .directory(let path) = environment.login, unsafe access(path, R_OK | X_OK) != 0 {
-                notes.append(
+                warnings.append(
                     "\(path) cannot be read: run 'claude' and log in, or give a credential in CLI_ENV_FILE")
             }
         } catch {
@@ -108,46 +106,4 @@ struct Check: Sendable, Equatable {
 extension CertificatePair {
     /// No chain and no key is larger.
     static let maximumBytes = 1 << 20
-}
-
-/// The directory for what must survive a restart.
-enum StateDirectory {
-    /// Makes the directory, mode 0700, with its parents, and tries whether files can be made in it.
-    static func prepare(_ path: String) -> ConfigurationFault? {
-        var made = ""
-        for part in path.split(separator: "/") {
-            made += "/\(part)"
-            if unsafe mkdir(made, 0o700) != 0, errno != EEXIST, errno != EROFS, errno != EACCES {
-                return ConfigurationFault("STATE_DIR", "\(made) cannot be made (error \(errno))")
-            }
-        }
-        var status = stat()
-        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-            return ConfigurationFault("STATE_DIR", "\(path) is no directory and cannot be made")
-        }
-        guard unsafe access(path, R_OK | W_OK | X_OK) == 0 else {
-            return ConfigurationFault("STATE_DIR", "\(path) must not be written by this user")
-        }
-        guard status.st_mode & S_IWOTH == 0 else {
-            return ConfigurationFault("STATE_DIR", "\(path) may be written by everybody; chmod 700")
-        }
-        return nil
-    }
-
-    /// Makes the directory this process's own to its end: two services in one would empty each other's turns.
-    static func claim(_ path: String) throws(ConfigurationFaults) {
-        let problem: String
-        do throws(SystemError) {
-            if try ProcessLock.hold(lock(path)) { return }
-            problem = "is in use by another service; give each a directory of its own"
-        } catch {
-            problem = "cannot be locked, \(error.description)"
-        }
-        throw ConfigurationFaults([ConfigurationFault("STATE_DIR", "\(path) \(problem)")])
-    }
-
-    /// True when a running service has the directory.
-    static func isInUse(_ path: String) -> Bool { ProcessLock.isHeld(lock(path)) }
-
-    private static func lock(_ path: String) -> String { path + "/lock" }
 }

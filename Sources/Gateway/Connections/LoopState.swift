@@ -59,10 +59,12 @@ final class LoopState {
     private func refreshHealth(_ site: Site) {
         let load = site.admission.load
         let uptime = loop.now.since(site.started).count / 1000
-        if !health.tells(uptime, load.running, load.waiting) {
+        // Read before the list: one that changes meanwhile is told by the next answer.
+        let generation = site.problems.generation
+        if !health.tells(uptime, load.running, load.waiting, generation) {
             health = HealthAnswer(
                 uptime: uptime, running: load.running, waiting: load.waiting, cliVersion: site.snapshot.cliVersion,
-                selfTest: site.snapshot.selfTest)
+                selfTest: site.snapshot.selfTest, problems: site.problems.current, generation: generation)
         }
     }
 

@@ -8,15 +8,21 @@ struct HealthAnswer {
     private let uptime: Int
     private let running: Int
     private let waiting: Int
+    /// The generation of the problems that are told.
+    private let generation: Int
     private let prepared: Response
 
     /// No answer yet.
     init() { self.init(uptime: -1, running: 0, waiting: 0, cliVersion: "", selfTest: .off) }
 
-    init(uptime: Int, running: Int, waiting: Int, cliVersion: String, selfTest: SelfTestReport) {
+    init(
+        uptime: Int, running: Int, waiting: Int, cliVersion: String, selfTest: SelfTestReport,
+        problems: [Problem] = [], generation: Int = 0
+    ) {
         self.uptime = uptime
         self.running = running
         self.waiting = waiting
+        self.generation = generation
         var body = JSONWriter()
         body.beginObject()
         body.member("status", literal: "ok")
@@ -27,6 +33,15 @@ struct HealthAnswer {
         body.key("degraded")
         body.beginArray()
         for name in selfTest.degraded { body.string(name) }
+        body.endArray()
+        body.key("problems")
+        body.beginArray()
+        for problem in problems {
+            body.beginObject()
+            body.member("about", problem.subject.rawValue)
+            body.member("text", problem.text)
+            body.endObject()
+        }
         body.endArray()
         body.member("running_turns", running)
         body.member("waiting_turns", waiting)
@@ -42,8 +57,8 @@ struct HealthAnswer {
     var body: [UInt8] { prepared.body }
 
     /// True when the answer still holds.
-    func tells(_ uptime: Int, _ running: Int, _ waiting: Int) -> Bool {
-        self.uptime == uptime && self.running == running && self.waiting == waiting
+    func tells(_ uptime: Int, _ running: Int, _ waiting: Int, _ generation: Int) -> Bool {
+        self.uptime == uptime && self.running == running && self.waiting == waiting && self.generation == generation
     }
 
     /// The answer with an identifier made of two random numbers.

@@ -10,25 +10,30 @@ import TLS
 actor Service {
     nonisolated let loop: EventLoop
     private let loader: SnapshotLoader
-    private let log: Log
+    let log: Log
     private let signals: Signals
-    private let systemd = Systemd()
+    private let systemd: Systemd
     private let directories: TurnDirectories
     private let ledger: Ledger?
     private var workers: [Worker] = []
+    /// Where it listens, as the kernel says.
+    private var addresses = ""
     private var site: Site?
     /// What the current snapshot was made of.
     private var loaded: SnapshotLoader.Loaded?
     private var isEnding = false
-    /// SIGHUPs heard since the last reload ended; several that come during one are one more.
-    private var reloadsWanted = 0
+    /// Wishes for a reload that begins after them; those that come during one are for the next.
+    private var reloadsWanted: [ReloadRequest] = []
+    private var isReloading = false
     private var busyLoops = 0
-    private(set) nonisolated(unsafe) var exitStatus: Int32 = 0  // written on the loop, read after it has stopped
+    /// Why it could not start; written on the loop, read after it has stopped.
+    private(set) nonisolated(unsafe) var startFaults: ConfigurationFaults?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
     /// Serves until a signal ends it; returns the process's exit status. Call on the main thread.
     static func run(_ loader: SnapshotLoader) -> Int32 {
+        let systemd = Systemd()
         do throws(ConfigurationFaults) {
             let loaded = try loader.load()
             let log = Log(loaded.configuration.logging)
@@ -49,25 +54,31 @@ actor Service {
             let ledger = try SnapshotLoader.ledger(of: loaded)
             defer { ledger?.close() }
             let service = Service(
-                loader, loop: loop, log: log, signals: signals, directories: directories, ledger: ledger)
+                loader, loop: loop, log: log, signals: signals, systemd: systemd, directories: directories,
+                ledger: ledger)
             // Unstructured: the main thread is about to become the loop that runs it.
             Task(executorPreference: loop) { await service.serve(loaded) }
             loop.run()
-            return unsafe service.exitStatus
+            guard let faults = unsafe service.startFaults else { return 0 }
+            for fault in faults.faults { log.error(fault.description) }
+            FaultyStart.turnAway(systemd, because: faults)
+            return 78  // EX_CONFIG
         } catch {
-            Terminal.complain(error.description)
+            Terminal.complain(error.description, journal: loader.environment["JOURNAL_STREAM"])
+            FaultyStart.turnAway(systemd, because: error)
             return 78  // EX_CONFIG
         }
     }
 
     private init(
-        _ loader: SnapshotLoader, loop: EventLoop, log: Log, signals: Signals, directories: TurnDirectories,
-        ledger: Ledger?
+        _ loader: SnapshotLoader, loop: EventLoop, log: Log, signals: Signals, systemd: Systemd,
+        directories: TurnDirectories, ledger: Ledger?
     ) {
         self.loader = loader
         self.loop = loop
         self.log = log
         self.signals = signals
+        self.systemd = systemd
         self.directories = directories
         self.ledger = ledger
     }
@@ -79,12 +90,11 @@ actor Service {
             self.site = site
             self.loaded = loaded
             tidyLedger()
-            for note in loaded.notes { log.info(note) }
+            tell(loaded)
             snapshot.selfTest.tell(log)
             try await open(site)
         } catch {
-            for fault in error.faults { log.error(fault.description) }
-            unsafe exitStatus = 78
+            unsafe startFaults = error
             loop.stop()
             return
         }
@@ -92,15 +102,35 @@ actor Service {
         log.info("ready: \(status)")
         // Unstructured: signals are heard meanwhile.
         Task(executorPreference: loop) { await self.settleSelfTest() }
+        // Unstructured: the same.
+        Task(executorPreference: loop) { await self.answerControl(in: loaded.configuration.stateDirectory) }
         await supervise()
     }
 
     private var status: String {
         guard let site else { return "starting" }
         let snapshot = site.snapshot
-        let addresses = snapshot.configuration.listeners.map { $0.description }.joined(separator: ", ")
-        return "serving on \(systemd.inheritedSockets.isEmpty ? addresses : "inherited sockets") with the CLI "
-            + snapshot.cliVersion
+        let problems = site.problems.current.map { "; \($0.text)" }.joined()
+        return "serving on \(addresses)\(isInherited) with the CLI \(snapshot.cliVersion)\(problems)"
+    }
+
+    private var isInherited: String { systemd.inheritedSockets.isEmpty ? "" : " (inherited)" }
+
+    /// Says what was read, and what of it needs the operator.
+    private func tell(_ loaded: SnapshotLoader.Loaded) {
+        for note in loaded.notes { log.info(note) }
+        for warning in loaded.warnings { log.warning(warning) }
+        note(.certificate, loaded.certificates.compactMap(\.problem))
+    }
+
+    /// Takes what is wrong with one subject now: what is new goes to the log once, and STATUS and `/health` show it
+    /// for as long as it lasts.
+    func note(_ subject: Problem.Subject, _ texts: [String]) {
+        guard let site else { return }
+        let (begun, over) = site.problems.replace(subject, with: texts)
+        for problem in begun { log.warning(problem.text) }
+        for problem in over { log.info("no longer so: \(problem.text)") }
+        if !begun.isEmpty || !over.isEmpty { systemd.status(status) }
     }
 
     // MARK: - Listening
@@ -115,6 +145,7 @@ actor Service {
             for _ in 1..<max(1, count) { loops.append(try EventLoop()) }
             for (index, loop) in loops.enumerated() {
                 let listeners = try listeners(for: index, configuration)
+                if index == 0 { addresses = Self.places(of: listeners) }
                 workers.append(Worker(on: loop, for: site, listeners: listeners))
                 if index > 0 { try loop.start() }
             }
@@ -122,6 +153,7 @@ actor Service {
             throw ConfigurationFaults([ConfigurationFault("LISTEN", error.description)])
         }
         for worker in workers { await worker.start() }
+        log.info("listening on \(addresses)\(isInherited)\(configuration.isPlaintext ? ", plain HTTP" : "")")
     }
 
     /// Plain HTTP, weak keys and open access are allowed by what LISTEN says, so a socket that was handed to us must not
@@ -145,6 +177,12 @@ actor Service {
                 ])
             }
         }
+    }
+
+    private nonisolated static func places(of listeners: [Listener]) -> String {
+        var places: [String] = []
+        for listener in listeners { if let address = listener.address { places.append(address.description) } }
+        return places.joined(separator: ", ")
     }
 
     private func listeners(
@@ -172,9 +210,9 @@ actor Service {
         let readiness = Readiness(signals.number, on: loop, interest: .reading, waking: wakeup)
         let watchdog = Alarm(on: loop, waking: wakeup)
         let upkeep = Alarm(on: loop, waking: wakeup)
-        var hours = 0
+        var minutes = 0
         watchdog.deadline = systemd.watchdogInterval.map { loop.now + $0 }
-        upkeep.deadline = loop.now + .seconds(3600)
+        upkeep.deadline = loop.now + .seconds(60)
         while true {
             while let signal = signals.next() { await hear(signal) }
             readiness.readWouldBlock()
@@ -183,20 +221,21 @@ actor Service {
                 watchdog.deadline = systemd.watchdogInterval.map { loop.now + $0 }
             }
             if upkeep.isDue {
-                hours += 1
-                upkeep.deadline = loop.now + .seconds(3600)
-                maintain(hours: hours)
+                minutes += 1
+                upkeep.deadline = loop.now + .seconds(60)
+                maintain(minutes: minutes)
             }
             await wakeup.wait()
         }
     }
 
-    private func maintain(hours: Int) {
+    private func maintain(minutes: Int) {
+        note(.certificate, loaded?.certificates.compactMap(\.problem) ?? [])
+        guard minutes % 60 == 0 else { return }
         tidyLedger()
-        guard let tls = site?.snapshot.tls else { return }
-        if hours % 12 == 0 { tls.rotateTicketKeys() }
-        let days = tls.secondsUntilExpiry / 86_400
-        if hours % 24 == 0, days < 14 { log.warning("a certificate expires in \(days) days") }
+        if minutes % (12 * 60) == 0 { site?.snapshot.tls?.rotateTicketKeys() }
+        guard minutes % (24 * 60) == 0, let site else { return }
+        for problem in site.problems.current { log.warning(problem.text) }
     }
 
     /// Lets what has expired be removed in the background.
@@ -210,25 +249,46 @@ actor Service {
     private func hear(_ signal: Int32) async {
         switch signal {
         case SIGHUP:
-            reloadsWanted += 1
-            guard reloadsWanted == 1 else { return }
-            // Unstructured: a CLI that is slow to tell its version must not keep the watchdog or a SIGTERM waiting.
-            Task(executorPreference: loop) { await self.reloadAsWanted() }
+            // Several that wait are one.
+            if reloadsWanted.isEmpty { want(ReloadRequest()) }
         default: await end(signal)
         }
     }
 
-    private func reloadAsWanted() async {
-        while reloadsWanted > 0 {
-            reloadsWanted = 1
-            await reload()
-            reloadsWanted -= 1
-        }
+    /// Reloads and waits for the end; returns why nothing has changed, or nothing.
+    func requestReload() async -> [ConfigurationFault] {
+        let request = ReloadRequest()
+        want(request)
+        while request.faults == nil { await request.wakeup.wait() }
+        return request.faults ?? []
     }
 
-    /// Loads everything anew; with any fault the old state serves on.
-    private func reload() async {
-        guard let site, !isEnding else { return }
+    private func want(_ request: ReloadRequest) {
+        reloadsWanted.append(request)
+        guard !isReloading else { return }
+        isReloading = true
+        // Unstructured: a CLI that is slow to tell its version must not keep the watchdog or a SIGTERM waiting.
+        Task(executorPreference: loop) { await self.reloadAsWanted() }
+    }
+
+    private func reloadAsWanted() async {
+        while !reloadsWanted.isEmpty {
+            // Those that come from now on may have changed a file that has been read by then.
+            let served = reloadsWanted
+            reloadsWanted = []
+            let faults = await reload()
+            for request in served {
+                request.faults = faults
+                request.wakeup.signal()
+            }
+        }
+        isReloading = false
+    }
+
+    /// Loads everything anew; with any fault the old state serves on, and the faults are returned.
+    private func reload() async -> [ConfigurationFault] {
+        let ending = [ConfigurationFault("reload", "the service is ending")]
+        guard let site, !isEnding else { return ending }
         systemd.reloading()
         do throws(ConfigurationFaults) {
             let loaded = try loader.load()
@@ -244,17 +304,19 @@ actor Service {
             }
             let snapshot = try await SnapshotLoader.snapshot(
                 of: loaded, directories: directories, on: loop, after: site.snapshot)
-            guard !isEnding else { return }
+            guard !isEnding else { return ending }
             site.replace(snapshot)
             self.loaded = loaded
             log.change(new.logging)
-            for note in loaded.notes { log.info(note) }
+            tell(loaded)
             snapshot.selfTest.tell(log)
             log.info("reloaded")
             systemd.ready(status: status)
+            return []
         } catch {
             for fault in error.faults { log.error("reload refused: \(fault.description)") }
             systemd.ready(status: "reload refused, \(error.faults.first?.description ?? ""); \(status)")
+            return error.faults
         }
     }
 

@@ -14,6 +14,8 @@ final class Site: Sendable {
     let ledger: Ledger?
     /// Large stored responses on their way to clients; those who find no place come again.
     let largeAnswers = Places(8)
+    /// What needs the operator now.
+    let problems = Problems()
     let started = Instant.now
     private let current: Mutex<Snapshot>
 

@@ -11,10 +11,15 @@ struct SnapshotLoader {
     let options: [String]
     let environment: [String: String]
 
-    /// What was found, one line each, for the operator.
+    /// What was read.
     struct Loaded {
         var configuration: Configuration
+        /// What was found, one line each, for the operator.
         var notes: [String]
+        /// What works, but is probably not meant so.
+        var warnings: [String]
+        /// The certificates that are shown to clients; none with plain HTTP.
+        var certificates: [LoadedCertificate]
         fileprivate var keys: KeyRing
         fileprivate var tls: TLSContext?
         fileprivate var environment: CLIEnvironment
@@ -23,17 +28,18 @@ struct SnapshotLoader {
 
     /// Everything short of running the CLI.
     func load() throws(ConfigurationFaults) -> Loaded {
-        let configuration = try Configuration.load(arguments: options, environment: environment)
-        var identities: [TLSIdentity] = []
-        var warnings: [String] = []
+        var configuration = try Configuration.load(arguments: options, environment: environment)
+        var certificates: [LoadedCertificate] = []
         let check = Check(configuration) { pair, chain, key in
-            Self.add(pair, chain, key, to: &identities, warnings: &warnings)
+            Self.add(pair, chain, key, to: &certificates)
         }
         guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults) }
+        configuration.stateDirectory = StateDirectory.resolved(configuration.stateDirectory)
         let environment = try CLIEnvironment.load(configuration.cli)
         return Loaded(
-            configuration: configuration, notes: check.notes + warnings,
-            keys: try KeyRing.load(configuration.keys), tls: try Self.context(configuration, identities),
+            configuration: configuration, notes: check.notes, warnings: check.warnings, certificates: certificates,
+            keys: try KeyRing.load(configuration.keys),
+            tls: try Self.context(configuration, certificates.map(\.identity)),
             environment: environment,
             servers: try MCPRegistry.load(configuration.mcp, hiding: environment.hiddenFromServers))
     }
@@ -123,9 +129,12 @@ struct SnapshotLoader {
 
     private static func fault(_ fault: LedgerFault, _ loaded: Loaded) -> ConfigurationFaults {
         let path = ledgerPath(of: loaded)
+        let remedy =
+            if case .damaged = fault { "restore it, or move it away to begin anew" } else {
+                "look at its directory and disk, or begin without it: RESPONSES_STORE=false"
+            }
         return ConfigurationFaults([
-            ConfigurationFault(
-                "RESPONSES_STORE", "\(path) cannot be used: \(fault); restore it, or move it away to begin anew")
+            ConfigurationFault("RESPONSES_STORE", "\(path) cannot be used: \(fault); \(remedy)")
         ])
     }
 
@@ -154,17 +163,13 @@ struct SnapshotLoader {
     /// Parses one pair; what is wrong with it, or nil.
     private static func add(
         _ pair: CertificatePair, _ chain: borrowing SecretBytes, _ key: borrowing SecretBytes,
-        to identities: inout [TLSIdentity], warnings: inout [String]
+        to certificates: inout [LoadedCertificate]
     ) -> String? {
         do throws(TLSFault) {
-            let identity = try TLSIdentity(certificatePEM: chain.copy, keyPEM: key.copy)
-            let seconds = identity.secondsUntilExpiry
-            if seconds <= 0 { return "\(pair.certificateFile): the certificate has expired" }
-            if !identity.hasBegun { return "\(pair.certificateFile): the certificate is not valid yet" }
-            if seconds < 14 * 86_400 {
-                warnings.append("\(pair.certificateFile) expires in \(seconds / 86_400) days")
-            }
-            identities.append(identity)
+            certificates.append(
+                LoadedCertificate(
+                    file: pair.certificateFile,
+                    identity: try TLSIdentity(certificatePEM: chain.copy, keyPEM: key.copy)))
             return nil
         } catch {
             return "\(pair.certificateFile): \(error.message)"
