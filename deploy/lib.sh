@@ -64,23 +64,25 @@ as_root() {
 
 # install_packages NAME…: as root. No service is started by it, now or when the machine starts.
 install_packages() {
-    local policy=/usr/sbin/policy-rc.d own_policy=false package status=0
+    local package
     say "installing $*"
-    # Without this word to invoke-rc.d Debian would start a proxy on port 80.
-    if [ ! -e "$policy" ]; then
-        own_policy=true
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod 755 "$policy"
-    fi
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-        apt-get install -y -qq --no-install-recommends "$@"; } >&2 || status=$?
-    if $own_policy; then rm -f "$policy"; fi
+    (
+        # Without this word to invoke-rc.d Debian would start a proxy on port 80.
+        policy=/usr/sbin/policy-rc.d
+        if [ ! -e "$policy" ]; then
+            trap 'rm -f "$policy"' EXIT
+            trap 'exit 1' HUP INT TERM
+            printf '#!/bin/sh\nexit 101\n' >"$policy"
+            chmod 755 "$policy"
+        fi
+        apt-get update -qq &&
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+    ) >&2 || fail "apt-get did not install $*"
     for package in "$@"; do
         case $package in
             nginx | haproxy | caddy) systemctl --quiet disable "$package" >/dev/null 2>&1 || true ;;
         esac
     done
-    [ "$status" -eq 0 ] || fail "apt-get did not install $*"
 }
 
 # prepare_machine build|test: installs packages that are missing as root; else names at once all that is missing.
