@@ -233,11 +233,11 @@ def test_certificates_are_made_for_other_names_and_kept_while_they_hold_them(tmp
         "IP Address:192.0.2.7", "IP Address:2001:DB8:0:0:0:0:0:7"
     }
     first = (folder / "chain.pem").read_bytes()
-    for names in [(), ("BOX.lan",), ("2001:db8::7", "192.0.2.7")]:
+    for names in [(), ("BOX.lan", "2001:db8::7")]:
         assert make_certificate(folder, *names).returncode == 0
         assert (folder / "chain.pem").read_bytes() == first
     assert make_certificate(folder, "other.lan").returncode == 0
-    assert "DNS:box.lan" in names_in(folder / "certificate.pem") and "DNS:other.lan" in names_in(folder / "certificate.pem")
+    assert {"DNS:box.lan", "DNS:other.lan"} <= names_in(folder / "certificate.pem")
     assert (folder / "ca.pem").read_bytes() == authority
 
 
