@@ -32,12 +32,12 @@ missing_packages() {
     command -v perl >/dev/null || echo perl-base
     [ -s /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
     if [ "$1" = test ]; then
-        command -v python3 >/dev/null || echo python3
-        python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
         # Debian keeps servers out of the PATH of an ordinary user.
         for proxy in nginx haproxy caddy; do
             PATH=$PATH:/usr/sbin:/sbin command -v "$proxy" >/dev/null || echo "$proxy"
         done
+        command -v python3 >/dev/null || echo python3
+        python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
     fi
 }
 
