@@ -166,10 +166,14 @@ def test_once_asks_both_dialects_beside_a_running_one(newcomer):
     assert "both answers were right" in result.stderr
 
 
-def test_warnings_of_the_check_stand_in_the_banner(newcomer):
-    banner = newcomer.serve("--port", str(free_port()), "--model-aliases", "mine=no-such-model")
-    # Nobody is logged in, in this home.
-    assert "/home/.claude" in banner and "mine" in banner
+def test_warnings_of_the_check_and_keys_of_ones_own_stand_in_the_banner(newcomer):
+    keys = newcomer.folder / "keys"
+    keys.write_text("# mine\nweak:short client=openclaw\n")
+    keys.chmod(0o600)
+    banner = newcomer.serve("--port", str(free_port()), f"--api-keys-file={keys}")
+    # Nobody is logged in, in this home; and the key is no good one.
+    assert "/home/.claude" in banner and "key weak " in banner
+    assert "authorization: Bearer short" in newcomer.curl_of(banner)
 
 
 def test_a_checkout_of_somebody_else_is_left_alone(portcullis, standin):
