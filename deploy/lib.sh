@@ -38,6 +38,12 @@ missing_packages() {
         done
         command -v python3 >/dev/null || echo python3
         python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
+        # For the containers of Tests/Systemd, which only root can make.
+        if [ "$(id -u)" -eq 0 ]; then
+            command -v mmdebstrap >/dev/null || echo mmdebstrap
+            command -v systemd-nspawn >/dev/null || echo systemd-container
+            [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
+        fi
     fi
 }
 
