@@ -107,7 +107,7 @@ final class TestService: Sendable {
         guard let script else { return standin }
         let path = folder + "/claude"
         let file = unsafe try #require(fopen(path, "we"))
-        let text = Array("#!/bin/sh\nSTANDIN=\(standin)\n\(script)\n".utf8)
+        let text = Array("#!/bin/sh\nSTANDIN='\(standin)'\n\(script)\n".utf8)
         unsafe fwrite(text, 1, text.count, file)
         unsafe fclose(file)
         unsafe chmod(path, 0o700)
