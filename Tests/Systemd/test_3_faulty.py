@@ -213,7 +213,7 @@ def test_a_certificate_out_of_its_time_is_an_alarm_and_no_outage(service, tmp_pa
     client.context.verify_mode = ssl.CERT_NONE
     eventually(lambda: word in service.journal("--priority", "warning", since), "a warning")
     eventually(lambda: word in service.status(), "a word in the status")
-    assert [each["about"] for each in client.health()["problems"]] == ["certificate"]
+    assert "certificate" in [each["about"] for each in client.health()["problems"]]
     # It is no reason to refuse what matters more.
     service.machine.shell("portcullis new-key bob >> /etc/portcullis/api-keys")
     service.reload()
