@@ -11,6 +11,8 @@ public struct Invocation: Sendable {
     public var operatorEnvironment: [String]
     /// The directory of the operator's own login, used where they bring no credential.
     public var loginDirectory: String
+    /// What the operator is to do about the login; all copies share it.
+    public let remedy = LoginRemedy()
     /// How long the vendor keeps what the CLI has it cache.
     public let cacheLifetime: CacheLifetime
     /// The most descriptors a child may open.

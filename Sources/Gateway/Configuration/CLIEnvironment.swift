@@ -55,6 +55,15 @@ struct CLIEnvironment: Sendable {
             configDirectory: settings.configDirectory)
     }
 
+    /// The environment of an invocation, as `NAME=value`.
+    init(_ pairs: [String], configDirectory: String) {
+        self.init(
+            variables: pairs.map { pair in
+                let name = pair.prefix { $0 != "=" }
+                return (String(name), String(pair.dropFirst(name.count + 1)))
+            }, configDirectory: configDirectory)
+    }
+
     init(variables: [(name: String, value: String)], configDirectory: String) {
         self.variables = variables
         let names = Set(variables.map(\.name))

@@ -97,10 +97,6 @@ struct Check: Sendable, Equatable {
         do throws(ConfigurationFaults) {
             let environment = try CLIEnvironment.load(settings)
             notes.append("its login is \(environment.login.description)")
-            if case .directory(let path) = environment.login, unsafe access(path, R_OK | X_OK) != 0 {
-                warnings.append(
-                    "\(path) cannot be read: run 'claude' and log in, or give a credential in CLI_ENV_FILE")
-            }
         } catch {
             faults += error.faults
         }

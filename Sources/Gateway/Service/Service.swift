@@ -92,7 +92,15 @@ actor Service {
         log.info("ready: \(status)")
         // Unstructured: signals are heard meanwhile.
         Task(executorPreference: loop) { await self.settleSelfTest() }
+        // Unstructured: the CLI takes its time to tell, and is asked again for as long as the service lives.
+        Task(executorPreference: loop) { await self.watchLogin() }
         await supervise()
+    }
+
+    private func watchLogin() async {
+        guard let site else { return }
+        let watch = LoginWatch(site, on: loop)
+        while !isEnding { note(.login, await watch.next()) }
     }
 
     private var status: String {

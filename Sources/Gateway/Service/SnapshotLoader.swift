@@ -81,6 +81,14 @@ struct SnapshotLoader {
         }
     }
 
+    /// What is known of the CLI's login, under the user that a service with this configuration runs as.
+    static func login(of loaded: Loaded, version: String, on loop: EventLoop) async -> LoginState {
+        let state = loaded.configuration.stateDirectory
+        return await LoginLook.look(
+            invocation(of: loaded), version: version, stateDirectory: state,
+            as: ServiceUser.owner(ofState: state), on: loop)
+    }
+
     private static func limits(of loaded: Loaded) -> CLILimits {
         let cli = loaded.configuration.cli
         var limits = CLILimits()
