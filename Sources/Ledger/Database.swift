@@ -78,7 +78,12 @@ import Glibc
     }
 
     /// SQLite's words for a result; they name no content.
-    fileprivate func fault(_ result: Int32) -> LedgerFault { .failed(Self.words(result)) }
+    fileprivate func fault(_ result: Int32) -> LedgerFault {
+        switch result & 0xFF {  // the primary code of an extended one
+        case SQLITE_CORRUPT, SQLITE_NOTADB: .damaged(Self.words(result))
+        default: .failed(Self.words(result))
+        }
+    }
 
     private static func words(_ result: Int32) -> String {
         unsafe "SQLite: \(String(cString: sqlite3_errstr(result))) (\(result))"

@@ -34,7 +34,7 @@ enum LedgerFile {
             if try form(of: database) == 0 { try create(database) }
             try checkWhole(database)
         } catch {
-            throw .unusable(error.description)
+            throw atTheStart(error)
         }
     }
 
@@ -48,21 +48,25 @@ enum LedgerFile {
             try checkWhole(database)
             return try database.integer("SELECT count(*) FROM responses WHERE hidden = 0")
         } catch {
-            throw .unusable(error.description)
+            throw atTheStart(error)
         }
+    }
+
+    private static func atTheStart(_ fault: LedgerFault) -> LedgerFault {
+        if case .damaged = fault { fault } else { .unusable(fault.description) }
     }
 
     private static func form(of database: Database) throws(LedgerFault) -> Int {
         let found = try database.integer("PRAGMA user_version")
         guard found <= version else {
-            throw .failed("it has form \(found), this program knows \(version); it is of a newer release")
+            throw .damaged("it has form \(found), this program knows \(version); it is of a newer release")
         }
         return found
     }
 
     private static func checkWhole(_ database: Database) throws(LedgerFault) {
         let verdict = try database.text("PRAGMA quick_check(1)")
-        guard verdict == "ok" else { throw .failed("it is damaged") }
+        guard verdict == "ok" else { throw .damaged("it is damaged") }
     }
 
     private static func create(_ database: Database) throws(LedgerFault) {

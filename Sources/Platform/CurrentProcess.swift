@@ -1,10 +1,29 @@
 import CLinux
+import Glibc
 
 /// Settings of this process as a whole.
 public enum CurrentProcess {
     /// Raises the soft limit of open descriptors to the hard one; returns the limit now in force.
     @discardableResult
     public static func raiseOpenFiles() -> Int { Int(clamping: linux_raise_open_files()) }
+
+    /// Gives up root's rights for those of the user who owns a file or directory, for good; returns false where that
+    /// user is root as well, or there is no such file. Without effect for any other user.
+    public static func becomeOwner(of path: String) throws(SystemError) -> Bool {
+        var status = stat()
+        guard geteuid() == 0, unsafe stat(path, &status) == 0, status.st_uid != 0 else { return false }
+        let user = status.st_uid
+        if let entry = unsafe getpwuid(user) {
+            guard unsafe initgroups(entry.pointee.pw_name, entry.pointee.pw_gid) == 0 else { throw .last("initgroups") }
+            guard unsafe setgid(entry.pointee.pw_gid) == 0 else { throw .last("setgid") }
+        } else {
+            // A user without an entry, as one of systemd's that exists only while its service runs.
+            guard setgroups(0, nil) == 0 else { throw .last("setgroups") }
+            guard setgid(status.st_gid) == 0 else { throw .last("setgid") }
+        }
+        guard setuid(user) == 0 else { throw .last("setuid") }
+        return true
+    }
 
     /// No core dump, and no other process of this user may read our memory, which holds keys.
     public static func forbidDumps() { _ = linux_forbid_dumps() }

@@ -30,8 +30,12 @@ public final class Listener {
         case .tcp(let host, let port):
             var listeners: [Listener] = []
             for candidate in try resolve(host, port) {
-                if isFirst { try refuseIfTaken(candidate) }
-                listeners.append(Listener(adopting: try bind(candidate, backlog: backlog), isTCP: true))
+                do throws(SystemError) {
+                    if isFirst { try refuseIfTaken(candidate) }
+                    listeners.append(Listener(adopting: try bind(candidate, backlog: backlog), isTCP: true))
+                } catch {
+                    throw SystemError(code: error.code, call: "\(error.call) \(address)")
+                }
             }
             return listeners
         case .unix(let path):
@@ -61,6 +65,21 @@ public final class Listener {
     public static func isLocal(_ number: Int32) -> Bool {
         guard let storage = localAddress(of: number) else { return false }
         return Int32(storage.ss_family) == AF_UNIX || PeerAddress(storage).isLoopback
+    }
+
+    /// Where it listens, as the kernel says: an inherited socket may listen elsewhere than any setting says.
+    public var address: ListenAddress? {
+        guard let storage = Listener.localAddress(of: number) else { return nil }
+        guard let port else { return Listener.path(of: storage).map { .unix(path: $0) } }
+        return PeerAddress.host(of: storage).map { .tcp(host: $0, port: port) }
+    }
+
+    /// The path of a Unix socket's address; nil where it has none.
+    private static func path(of storage: sockaddr_storage) -> String? {
+        unsafe withUnsafeBytes(of: storage) { bytes in
+            let path = unsafe Array(bytes.dropFirst(MemoryLayout<sa_family_t>.size).prefix { $0 != 0 })
+            return path.isEmpty ? nil : String(decoding: path, as: UTF8.self)
+        }
     }
 
     /// The TCP port it listens on, which the kernel chose when port 0 was asked for; nil for a Unix socket.
@@ -179,22 +198,30 @@ public final class Listener {
     }
 
     private static func bindUnix(_ path: String, backlog: Int32) throws(SystemError) -> FileDescriptor {
+        var storage = try unixAddress(path)
+        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        try removeStaleSocket(path, &storage, length)
+        let socket = try makeSocket(AF_UNIX)
+        do throws(SystemError) { try bind(socket, &storage, length) } catch {
+            throw SystemError(code: error.code, call: "\(error.call) \(path)")
+        }
+        guard unsafe chmod(path, 0o660) == 0 else { throw .last("chmod \(path)") }
+        guard listen(socket.number, backlog) == 0 else { throw .last("listen") }
+        return socket
+    }
+
+    /// The address of a Unix socket's file.
+    static func unixAddress(_ path: String) throws(SystemError) -> sockaddr_storage {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)
         guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw SystemError(code: ENAMETOOLONG, call: "bind \(path)")
+            throw SystemError(code: ENAMETOOLONG, call: "the address \(path)")
         }
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
         var storage = sockaddr_storage()
         unsafe memcpy(&storage, &address, MemoryLayout<sockaddr_un>.size)
-        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
-        try removeStaleSocket(path, &storage, length)
-        let socket = try makeSocket(AF_UNIX)
-        try bind(socket, &storage, length)
-        guard unsafe chmod(path, 0o660) == 0 else { throw .last("chmod \(path)") }
-        guard listen(socket.number, backlog) == 0 else { throw .last("listen") }
-        return socket
+        return storage
     }
 
     private static func removeStaleSocket(

@@ -58,6 +58,20 @@ public struct PeerAddress: Sendable, Hashable {
         network = address
     }
 
+    /// The numeric host of an Internet address, as `getnameinfo` writes it; nil for others.
+    static func host(of storage: sockaddr_storage) -> String? {
+        var storage = storage
+        let length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(NI_MAXHOST)) { text in
+            let failure = unsafe withUnsafePointer(to: &storage) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    unsafe getnameinfo($0, length, text.baseAddress, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
+                }
+            }
+            return failure == 0 ? unsafe text.baseAddress.map { unsafe String(cString: $0) } : nil
+        }
+    }
+
     /// True for 127.0.0.0/8 and ::1.
     public var isLoopback: Bool {
         bytes.count == 4 ? bytes.low >> 24 == 127 : bytes.count == 16 && bytes.high == 0 && bytes.low == 1

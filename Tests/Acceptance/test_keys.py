@@ -3,7 +3,7 @@ import anthropic
 import openai
 import pytest
 
-from harness import HELLO, anthropic_error, chat_body, message_body, openai_error
+from harness import HELLO, anthropic_error, chat_body, eventually, message_body, openai_error
 
 pytestmark = pytest.mark.core
 
@@ -79,3 +79,14 @@ def test_health_and_the_front_page_need_no_key(gateway):
     with gateway.http() as http:
         assert http.get("/health").status_code == 200
         assert http.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/sonnet", "/v1/quota", "/v1/responses/resp_none"])
+def test_the_log_names_the_key_of_whatever_needed_one(gateway, path):
+    with gateway.http() as http:
+        response = http.get(path, headers={"x-api-key": gateway.key})
+    line = eventually(
+        lambda: next((line for line in gateway.log().splitlines() if response.headers["request-id"] in line), None),
+        "the line of the request",
+    )
+    assert " key=user0 " in line

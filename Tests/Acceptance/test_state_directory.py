@@ -69,3 +69,31 @@ def test_check_tells_of_a_damaged_ledger_and_leaves_it(make_gateway):
     assert done.returncode == 78
     assert done.stderr.startswith(f"portcullis: RESPONSES_STORE: {ledger} cannot be used: ")
     assert ledger.read_bytes() == b"not a database " * 1000
+
+
+def test_a_directory_behind_a_link_is_served_and_checked_alike(make_gateway):
+    """systemd puts a link there where a unit's user is dynamic, and the ledger follows none beside its file."""
+    gateway = make_gateway()
+    state = gateway.folder / "state"
+    state.rename(gateway.folder / "elsewhere")
+    state.symlink_to("elsewhere")
+    assert command(gateway, "check").returncode == 0
+    gateway.ready()
+    stored = gateway.openai().responses.create(model="sonnet", input="Hello")
+    assert gateway.openai().responses.retrieve(stored.id).id == stored.id
+    assert (gateway.folder / "elsewhere/ledger.sqlite").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to another user")
+def test_what_root_checks_is_checked_as_the_services_user(make_gateway, standin, tmp_path):
+    own = tmp_path / "claude"
+    own.write_bytes(standin.read_bytes())
+    own.chmod(0o700)
+    gateway = make_gateway(cli=own)
+    assert command(gateway, "check").returncode == 0, "root may run it"
+    state = gateway.folder / "state"
+    os.chown(state, 65534, 65534)
+    done = command(gateway, "check")
+    assert done.returncode == 78
+    assert f"checked as the owner of {state}" in done.stdout
+    assert f"--claude-path: '{own}' is not a program that may be run" in done.stderr

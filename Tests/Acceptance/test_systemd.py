@@ -3,6 +3,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 import pytest
 
@@ -106,7 +107,24 @@ def test_it_serves_on_the_sockets_of_a_socket_unit(make_gateway):
     started_by_a_socket_unit(gateway, "local", served).ready()
     with pytest.raises(OSError):
         socket.create_connection(elsewhere.split(":"), timeout=5)
-    assert "inherited sockets" in gateway.log()
+    assert f"listening on 127.0.0.1:{served} (inherited)" in gateway.log()
+    assert f"serving on 127.0.0.1:{served} (inherited) with the CLI" in gateway.log()
+
+
+def test_a_faulty_start_closes_what_knocks_and_ends_after_a_moment(make_gateway, manager):
+    """The service manager starts the service anew for whoever still waits: at once, that would be a loop."""
+    gateway = make_gateway(env={"NOTIFY_SOCKET": manager.path})
+    served = gateway.port
+    gateway.private_file("api-keys", "nonsense\n")
+    began = time.monotonic()
+    started_by_a_socket_unit(gateway, "local", served).start()
+    eventually(lambda: any("STATUS=cannot start: " in message for message in manager.messages), "the status")
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", served), 5) as client:
+            assert client.recv(1) == b""
+    assert gateway.process.wait(20) == 78
+    assert 2.5 < time.monotonic() - began < 10
+    assert f"{gateway.folder}/api-keys:1: is not name:key" in gateway.log()
 
 
 @pytest.mark.parametrize(

@@ -122,10 +122,24 @@ struct ListenerTests {
         #expect(any.count == 2)
     }
 
+    @Test("a listener says where it listens, whoever opened it")
+    func address() throws {
+        let scratch = try Scratch()
+        for address in [ListenAddress.tcp(host: "127.0.0.1", port: 0), .tcp(host: "::1", port: 0)] {
+            let opened = try #require(try Listener.open(address, isFirst: true).first)
+            let shared = try Listener.sharing(opened.number, isTCP: true)
+            guard case .tcp(let host, _) = address else { continue }
+            #expect(opened.address == .tcp(host: host, port: opened.port))
+            #expect(shared.address == opened.address)
+        }
+        let path = ListenAddress.unix(path: scratch.path + "/socket")
+        #expect(try Listener.open(path, isFirst: true).first?.address == path)
+    }
+
     @Test("a port that another service of the same user shares out is an error for the first of ours")
     func sharedByAnother() throws {
         let other = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
-        #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) {
+        #expect(throws: SystemError(code: EADDRINUSE, call: "bind 127.0.0.1:\(other.port)")) {
             try Listener.open(.tcp(host: "127.0.0.1", port: other.port), isFirst: true)
         }
     }
@@ -135,7 +149,7 @@ struct ListenerTests {
         let number = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         let stranger = Listener(adopting: FileDescriptor(adopting: number), isTCP: true)
         try #require(listen(number, 1) == 0)
-        #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) {
+        #expect(throws: SystemError(code: EADDRINUSE, call: "bind 127.0.0.1:\(stranger.port)")) {
             try Listener.open(.tcp(host: "127.0.0.1", port: stranger.port), isFirst: true)
         }
     }
@@ -187,7 +201,9 @@ struct ListenerTests {
         let scratch = try Scratch()
         let path = scratch.path + "/socket"
         let first = try #require(try Listener.open(.unix(path: path), isFirst: true).first)
-        #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) { try Listener.open(.unix(path: path), isFirst: true) }
+        #expect(throws: SystemError(code: EADDRINUSE, call: "bind \(path)")) {
+            try Listener.open(.unix(path: path), isFirst: true)
+        }
         let client = try Client(path: path)
         #expect(client.socket.number >= 0)
         #expect(try first.acceptOne() == "unix")
@@ -199,7 +215,9 @@ struct ListenerTests {
         let path = scratch.path + "/file"
         let file = unsafe open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
         close(file)
-        #expect(throws: SystemError(code: EADDRINUSE, call: "bind")) { try Listener.open(.unix(path: path), isFirst: true) }
+        #expect(throws: SystemError(code: EADDRINUSE, call: "bind \(path)")) {
+            try Listener.open(.unix(path: path), isFirst: true)
+        }
         var status = stat()
         #expect(unsafe lstat(path, &status) == 0)
     }
@@ -207,7 +225,7 @@ struct ListenerTests {
     @Test("a path that no socket can have is an error")
     func longPath() {
         let path = "/tmp/" + String(repeating: "x", count: 200)
-        #expect(throws: SystemError(code: ENAMETOOLONG, call: "bind \(path)")) {
+        #expect(throws: SystemError(code: ENAMETOOLONG, call: "the address \(path)")) {
             try Listener.open(.unix(path: path), isFirst: true)
         }
     }

@@ -4,6 +4,8 @@ enum Command: Sendable, Equatable {
     case serve(options: [String])
     /// Validate these options and all they name.
     case check(options: [String])
+    /// Have the running service load everything anew.
+    case reload(options: [String])
     /// Print a new key.
     case newKey(name: String)
     /// Print the help text, or the README's table.
@@ -21,6 +23,7 @@ enum Command: Sendable, Equatable {
         switch arguments.first {
         case "serve": self = .serve(options: rest)
         case "check": self = .check(options: rest)
+        case "reload": self = .reload(options: rest)
         case "new-key":
             guard rest.count == 1, APIKey.isName(rest[0]) else {
                 throw ConfigurationFault(
@@ -32,7 +35,7 @@ enum Command: Sendable, Equatable {
         case let other:
             throw ConfigurationFault(
                 other.map(quoted) ?? "portcullis",
-                "\(other == nil ? "needs a command" : "is no command"): serve, check, new-key, help, version")
+                "\(other == nil ? "needs a command" : "is no command"): serve, check, reload, new-key, help, version")
         }
     }
 }

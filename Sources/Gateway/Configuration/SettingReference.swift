@@ -6,6 +6,7 @@ extension Configuration {
 
             usage: portcullis serve [OPTIONS]     serve until SIGTERM; SIGHUP reloads
                    portcullis check [OPTIONS]     validate everything; 0, or 78 and one line per fault
+                   portcullis reload [OPTIONS]    have the service of these options load them anew; 0, or 78
                    portcullis new-key NAME        print a new key as a line for the API key file
                    portcullis help [--markdown]   this text, or the table of the README
                    portcullis version

@@ -185,18 +185,32 @@ final class Connection {
     private func shakeHands() async -> Bool {
         alarm.deadline = loop.now + .seconds(site.snapshot.configuration.limits.tlsHandshakeSeconds)
         while !place.beginUnauthenticated(waking: RemoteWakeup(wakeup, on: loop)) {
-            if alarm.isDue || readiness.hasHungUp || state.phase != .serving { return false }
+            if alarm.isDue || readiness.hasHungUp || state.phase != .serving {
+                return noHandshake("too many connections of this network have shown no key yet")
+            }
             await wakeup.wait()
         }
         while true {
             switch transport.handshake() {
             case .bytes: return true
-            case .closed, .failed: return false
+            case .closed: return noHandshake("the peer closed the connection")
+            case .failed(let fault): return noHandshake(fault.message)
             case .needsRead: readiness.readWouldBlock()
             case .needsWrite: readiness.writeWouldBlock()
             }
-            if alarm.isDue || state.phase == .ending { return false }
+            if alarm.isDue { return noHandshake("not complete within TLS_HANDSHAKE_SECONDS") }
+            if state.phase == .ending { return false }
             await wakeup.wait()
         }
+    }
+
+    /// A line for whoever looks why a client cannot connect; scanners of a public port would fill a log with it.
+    private func noHandshake(_ reason: String) -> Bool {
+        site.log.write(.debug) { line in
+            line.add("event", "handshake")
+            line.add("addr", peer.text)
+            line.add("fault", reason)
+        }
+        return false
     }
 }

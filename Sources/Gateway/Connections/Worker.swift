@@ -85,7 +85,14 @@ actor Worker {
     private static let acceptsPerTurn = 16
 
     private func admit(_ socket: consuming FileDescriptor, _ peer: PeerAddress) {
-        guard let place = site.limiter.admit(peer) else { return }  // closed without reading a byte
+        guard let place = site.limiter.admit(peer) else {  // closed without reading a byte
+            site.log.write(.debug) { line in
+                line.add("event", "refused")
+                line.add("addr", peer.text)
+                line.add("fault", "MAX_CONNECTIONS or MAX_CONNECTIONS_PER_ADDRESS is reached")
+            }
+            return
+        }
         guard let connection = Connection(socket, from: peer, place: place, site: site, worker: self, state: state)
         else { return }
         let id = state.add(connection)

@@ -13,6 +13,8 @@ struct AnswerContext {
     let snapshot: Snapshot
     /// The usage limits, for callers with a key alone: they are no stranger's business.
     var quota: QuotaView?
+    /// The name of the key that was shown and accepted, for the log; nil as long as there is none.
+    var keyID: String?
     private let method: Method?
     /// What a browser's `origin` gets; nil when there is none, and then nothing of CORS is sent.
     private let allowedOrigin: String?
@@ -40,6 +42,7 @@ struct AnswerContext {
     func record(path: String) -> AuditRecord {
         var record = AuditRecord()
         record.id = requestID
+        record.keyID = keyID
         record.address = connection.peer.text
         record.method = method?.name ?? "-"
         record.path = path

@@ -196,6 +196,7 @@ enum Endpoints {
     private static func identify(_ request: Request, _ context: inout AnswerContext) throws(Refusal) -> Principal {
         let principal = try authenticate(request, context)
         context.quota = QuotaView(context.snapshot.quota)
+        context.keyID = principal.keyID
         return principal
     }
 

@@ -27,7 +27,6 @@ struct Exchange {
         self.channel = channel
         context = turn.context
         record = turn.context.record(path: turn.path)
-        record.keyID = turn.principal.keyID
         record.dialect = "\(turn.dialect)"
         keeper = ResponseKeeper(turn, waking: channel.wakeup)
     }

@@ -49,7 +49,7 @@ extension Fault {
             self.init(
                 .internalError, "The response could not be stored: the one that it continues was deleted meanwhile.",
                 detail: fault.description, shouldRetry: false)
-        case .failed, .unusable:
+        case .failed, .unusable, .damaged:
             self.init(
                 .internalError, "The response could not be stored or read.", detail: fault.description,
                 shouldRetry: false)

@@ -70,7 +70,6 @@ struct StoredExchange {
     /// Answers and logs.
     func run() async {
         var record = context.record(path: request.call.template)
-        record.keyID = request.principal.keyID
         record.dialect = "\(Dialect.responses)"
         let response: Response
         do throws(TurnFailure) {

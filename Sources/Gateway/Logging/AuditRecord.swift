@@ -13,7 +13,7 @@ struct AuditRecord: Sendable, Equatable {
     var dialect: String?
     /// The request method.
     var method = ""
-    /// The template of the path, as `/v1/models/{id}`: the path itself might hold anything.
+    /// The template of the path, as `/models/{id}`: the path itself might hold anything.
     var path = ""
     /// The model the client named.
     var model: String?

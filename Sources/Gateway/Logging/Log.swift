@@ -162,16 +162,17 @@ extension Log {
                 switch settings.target {
                 case .journal: true
                 case .stderr: false
-                case .auto: Self.isJournal(descriptor, stream: settings.journalStream)
+                case .auto: Log.isJournal(descriptor, stream: settings.journalStream)
                 }
             return isJournal ? .journal : isatty(descriptor) == 1 ? .terminal : .stream
         }
 
-        /// True when systemd's `DEVICE:INODE` is this very descriptor (systemd.exec(5), JOURNAL_STREAM).
-        private static func isJournal(_ descriptor: Int32, stream: String?) -> Bool {
-            var status = stat()
-            guard let stream, unsafe fstat(descriptor, &status) == 0 else { return false }
-            return stream == "\(status.st_dev):\(status.st_ino)"
-        }
+    }
+
+    /// True when systemd's `DEVICE:INODE` is this very descriptor (systemd.exec(5), JOURNAL_STREAM).
+    static func isJournal(_ descriptor: Int32, stream: String?) -> Bool {
+        var status = stat()
+        guard let stream, unsafe fstat(descriptor, &status) == 0 else { return false }
+        return stream == "\(status.st_dev):\(status.st_ino)"
     }
 }

@@ -19,6 +19,8 @@ public enum Program {
         switch command {
         case .serve(let options): return Service.run(SnapshotLoader(options: options, environment: environment))
         case .check(let options): return check(SnapshotLoader(options: options, environment: environment))
+        case .reload(let options):
+            return ReloadCommand.run(SnapshotLoader(options: options, environment: environment))
         case .newKey(let name): return newKey(name)
         case .help(let asMarkdown):
             Terminal.say(asMarkdown ? Configuration.referenceMarkdown() : Configuration.helpText())
@@ -43,6 +45,7 @@ public enum Program {
         // A CLI that ends early must not end the check with it.
         signal(SIGPIPE, SIG_IGN)
         do throws(ConfigurationFaults) {
+            try becomeServiceUser(loader)
             let loaded = try loader.load()
             let ledger = try SnapshotLoader.ledgerNote(of: loaded)
             let loop: EventLoop
@@ -55,6 +58,8 @@ public enum Program {
             Task(executorPreference: loop) { await checker.ask(loaded) }
             loop.run()
             let (version, selfTest, login) = try unsafe checker.result.get()
+            let addresses = loaded.configuration.listeners.map(\.description).joined(separator: ", ")
+            Terminal.say("to listen on \(addresses)\(loaded.configuration.isPlaintext ? ", plain HTTP" : "")")
             for note in loaded.notes { Terminal.say(note) }
             let problems = loaded.certificates.compactMap(\.problem) + (login.problem.map { [$0] } ?? [])
             for warning in loaded.warnings + problems { Terminal.complain("warning: \(warning)") }
@@ -77,6 +82,18 @@ public enum Program {
         } catch {
             Terminal.complain(error.description)
             return 78  // EX_CONFIG
+        }
+    }
+
+    /// Root may read everything, the service's user may not: so what root checks is checked as the owner of the state
+    /// directory, where there is one.
+    private static func becomeServiceUser(_ loader: SnapshotLoader) throws(ConfigurationFaults) {
+        let configuration = try Configuration.load(arguments: loader.options, environment: loader.environment)
+        do throws(SystemError) {
+            let state = configuration.stateDirectory
+            if try CurrentProcess.becomeOwner(of: state) { Terminal.say("checked as the owner of \(state)") }
+        } catch {
+            throw ConfigurationFaults([ConfigurationFault("STATE_DIR", error.description)])
         }
     }
 }

@@ -10,25 +10,30 @@ import TLS
 actor Service {
     nonisolated let loop: EventLoop
     private let loader: SnapshotLoader
-    private let log: Log
+    let log: Log
     private let signals: Signals
-    private let systemd = Systemd()
+    private let systemd: Systemd
     private let directories: TurnDirectories
     private let ledger: Ledger?
     private var workers: [Worker] = []
+    /// Where it listens, as the kernel says.
+    private var addresses = ""
     private var site: Site?
     /// What the current snapshot was made of.
     private var loaded: SnapshotLoader.Loaded?
     private var isEnding = false
-    /// SIGHUPs heard since the last reload ended; several that come during one are one more.
-    private var reloadsWanted = 0
+    /// Wishes for a reload that begins after them; those that come during one are for the next.
+    private var reloadsWanted: [ReloadRequest] = []
+    private var isReloading = false
     private var busyLoops = 0
-    private(set) nonisolated(unsafe) var exitStatus: Int32 = 0  // written on the loop, read after it has stopped
+    /// Why it could not start; written on the loop, read after it has stopped.
+    private(set) nonisolated(unsafe) var startFaults: ConfigurationFaults?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
     /// Serves until a signal ends it; returns the process's exit status. Call on the main thread.
     static func run(_ loader: SnapshotLoader) -> Int32 {
+        let systemd = Systemd()
         do throws(ConfigurationFaults) {
             let loaded = try loader.load()
             let log = Log(loaded.configuration.logging)
@@ -49,25 +54,31 @@ actor Service {
             let ledger = try SnapshotLoader.ledger(of: loaded)
             defer { ledger?.close() }
             let service = Service(
-                loader, loop: loop, log: log, signals: signals, directories: directories, ledger: ledger)
+                loader, loop: loop, log: log, signals: signals, systemd: systemd, directories: directories,
+                ledger: ledger)
             // Unstructured: the main thread is about to become the loop that runs it.
             Task(executorPreference: loop) { await service.serve(loaded) }
             loop.run()
-            return unsafe service.exitStatus
+            guard let faults = unsafe service.startFaults else { return 0 }
+            for fault in faults.faults { log.error(fault.description) }
+            FaultyStart.turnAway(systemd, because: faults)
+            return 78  // EX_CONFIG
         } catch {
-            Terminal.complain(error.description)
+            Terminal.complain(error.description, journal: loader.environment["JOURNAL_STREAM"])
+            FaultyStart.turnAway(systemd, because: error)
             return 78  // EX_CONFIG
         }
     }
 
     private init(
-        _ loader: SnapshotLoader, loop: EventLoop, log: Log, signals: Signals, directories: TurnDirectories,
-        ledger: Ledger?
+        _ loader: SnapshotLoader, loop: EventLoop, log: Log, signals: Signals, systemd: Systemd,
+        directories: TurnDirectories, ledger: Ledger?
     ) {
         self.loader = loader
         self.loop = loop
         self.log = log
         self.signals = signals
+        self.systemd = systemd
         self.directories = directories
         self.ledger = ledger
     }
@@ -83,8 +94,7 @@ actor Service {
             snapshot.selfTest.tell(log)
             try await open(site)
         } catch {
-            for fault in error.faults { log.error(fault.description) }
-            unsafe exitStatus = 78
+            unsafe startFaults = error
             loop.stop()
             return
         }
@@ -92,6 +102,8 @@ actor Service {
         log.info("ready: \(status)")
         // Unstructured: signals are heard meanwhile.
         Task(executorPreference: loop) { await self.settleSelfTest() }
+        // Unstructured: the same.
+        Task(executorPreference: loop) { await self.answerControl(in: loaded.configuration.stateDirectory) }
         // Unstructured: the CLI takes its time to tell, and is asked again for as long as the service lives.
         Task(executorPreference: loop) { await self.watchLogin() }
         await supervise()
@@ -106,11 +118,11 @@ actor Service {
     private var status: String {
         guard let site else { return "starting" }
         let snapshot = site.snapshot
-        let addresses = snapshot.configuration.listeners.map { $0.description }.joined(separator: ", ")
-        let place = systemd.inheritedSockets.isEmpty ? addresses : "inherited sockets"
         let problems = site.problems.current.map { "; \($0.text)" }.joined()
-        return "serving on \(place) with the CLI \(snapshot.cliVersion)\(problems)"
+        return "serving on \(addresses)\(isInherited) with the CLI \(snapshot.cliVersion)\(problems)"
     }
+
+    private var isInherited: String { systemd.inheritedSockets.isEmpty ? "" : " (inherited)" }
 
     /// Says what was read, and what of it needs the operator.
     private func tell(_ loaded: SnapshotLoader.Loaded) {
@@ -141,6 +153,7 @@ actor Service {
             for _ in 1..<max(1, count) { loops.append(try EventLoop()) }
             for (index, loop) in loops.enumerated() {
                 let listeners = try listeners(for: index, configuration)
+                if index == 0 { addresses = Self.places(of: listeners) }
                 workers.append(Worker(on: loop, for: site, listeners: listeners))
                 if index > 0 { try loop.start() }
             }
@@ -148,6 +161,7 @@ actor Service {
             throw ConfigurationFaults([ConfigurationFault("LISTEN", error.description)])
         }
         for worker in workers { await worker.start() }
+        log.info("listening on \(addresses)\(isInherited)\(configuration.isPlaintext ? ", plain HTTP" : "")")
     }
 
     /// Plain HTTP, weak keys and open access are allowed by what LISTEN says, so a socket that was handed to us must not
@@ -171,6 +185,12 @@ actor Service {
                 ])
             }
         }
+    }
+
+    private nonisolated static func places(of listeners: [Listener]) -> String {
+        var places: [String] = []
+        for listener in listeners { if let address = listener.address { places.append(address.description) } }
+        return places.joined(separator: ", ")
     }
 
     private func listeners(
@@ -237,25 +257,46 @@ actor Service {
     private func hear(_ signal: Int32) async {
         switch signal {
         case SIGHUP:
-            reloadsWanted += 1
-            guard reloadsWanted == 1 else { return }
-            // Unstructured: a CLI that is slow to tell its version must not keep the watchdog or a SIGTERM waiting.
-            Task(executorPreference: loop) { await self.reloadAsWanted() }
+            // Several that wait are one.
+            if reloadsWanted.isEmpty { want(ReloadRequest()) }
         default: await end(signal)
         }
     }
 
-    private func reloadAsWanted() async {
-        while reloadsWanted > 0 {
-            reloadsWanted = 1
-            await reload()
-            reloadsWanted -= 1
-        }
+    /// Reloads and waits for the end; returns why nothing has changed, or nothing.
+    func requestReload() async -> [ConfigurationFault] {
+        let request = ReloadRequest()
+        want(request)
+        while request.faults == nil { await request.wakeup.wait() }
+        return request.faults ?? []
     }
 
-    /// Loads everything anew; with any fault the old state serves on.
-    private func reload() async {
-        guard let site, !isEnding else { return }
+    private func want(_ request: ReloadRequest) {
+        reloadsWanted.append(request)
+        guard !isReloading else { return }
+        isReloading = true
+        // Unstructured: a CLI that is slow to tell its version must not keep the watchdog or a SIGTERM waiting.
+        Task(executorPreference: loop) { await self.reloadAsWanted() }
+    }
+
+    private func reloadAsWanted() async {
+        while !reloadsWanted.isEmpty {
+            // Those that come from now on may have changed a file that has been read by then.
+            let served = reloadsWanted
+            reloadsWanted = []
+            let faults = await reload()
+            for request in served {
+                request.faults = faults
+                request.wakeup.signal()
+            }
+        }
+        isReloading = false
+    }
+
+    /// Loads everything anew; with any fault the old state serves on, and the faults are returned.
+    private func reload() async -> [ConfigurationFault] {
+        let ending = [ConfigurationFault("reload", "the service is ending")]
+        guard let site, !isEnding else { return ending }
         systemd.reloading()
         do throws(ConfigurationFaults) {
             let loaded = try loader.load()
@@ -271,7 +312,7 @@ actor Service {
             }
             let snapshot = try await SnapshotLoader.snapshot(
                 of: loaded, directories: directories, on: loop, after: site.snapshot)
-            guard !isEnding else { return }
+            guard !isEnding else { return ending }
             site.replace(snapshot)
             self.loaded = loaded
             log.change(new.logging)
@@ -279,9 +320,11 @@ actor Service {
             snapshot.selfTest.tell(log)
             log.info("reloaded")
             systemd.ready(status: status)
+            return []
         } catch {
             for fault in error.faults { log.error("reload refused: \(fault.description)") }
             systemd.ready(status: "reload refused, \(error.faults.first?.description ?? ""); \(status)")
+            return error.faults
         }
     }
 

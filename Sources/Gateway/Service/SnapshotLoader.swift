@@ -28,12 +28,13 @@ struct SnapshotLoader {
 
     /// Everything short of running the CLI.
     func load() throws(ConfigurationFaults) -> Loaded {
-        let configuration = try Configuration.load(arguments: options, environment: environment)
+        var configuration = try Configuration.load(arguments: options, environment: environment)
         var certificates: [LoadedCertificate] = []
         let check = Check(configuration) { pair, chain, key in
             Self.add(pair, chain, key, to: &certificates)
         }
         guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults) }
+        configuration.stateDirectory = StateDirectory.resolved(configuration.stateDirectory)
         let environment = try CLIEnvironment.load(configuration.cli)
         return Loaded(
             configuration: configuration, notes: check.notes, warnings: check.warnings, certificates: certificates,
@@ -136,9 +137,12 @@ struct SnapshotLoader {
 
     private static func fault(_ fault: LedgerFault, _ loaded: Loaded) -> ConfigurationFaults {
         let path = ledgerPath(of: loaded)
+        let remedy =
+            if case .damaged = fault { "restore it, or move it away to begin anew" } else {
+                "look at its directory and disk, or begin without it: RESPONSES_STORE=false"
+            }
         return ConfigurationFaults([
-            ConfigurationFault(
-                "RESPONSES_STORE", "\(path) cannot be used: \(fault); restore it, or move it away to begin anew")
+            ConfigurationFault("RESPONSES_STORE", "\(path) cannot be used: \(fault); \(remedy)")
         ])
     }
 

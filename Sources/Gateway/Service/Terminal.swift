@@ -6,8 +6,11 @@ enum Terminal {
     static func say(_ text: String) { write(text, to: 1) }
 
     /// One or more lines to standard error, with the program's name.
-    static func complain(_ text: String) {
-        for line in text.split(separator: "\n") { write("portcullis: \(line)", to: 2) }
+    ///
+    /// `journal` is the variable JOURNAL_STREAM: where standard error is the journal, the lines are errors there too.
+    static func complain(_ text: String, journal: String? = nil) {
+        let priority = Log.isJournal(2, stream: journal) ? "<3>" : ""
+        for line in text.split(separator: "\n") { write("\(priority)portcullis: \(line)", to: 2) }
     }
 
     private static func write(_ text: String, to descriptor: Int32) {
