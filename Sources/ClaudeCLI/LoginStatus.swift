@@ -41,19 +41,12 @@ public struct LoginStatus: Sendable, Equatable {
     ///
     /// Left alone, the CLI would use the login to answer: it asks the vendor for the account, and renews what is about
     /// to expire, so that whoever stops it in that moment loses the login. Here every way out of it ends at a port of
-    /// loopback where nothing listens. A `user` other than one's own needs root.
+    /// loopback where nothing listens.
     public static func of(
-        _ invocation: Invocation, as user: (uid: UInt32, gid: UInt32)? = nil,
-        limits: CLILimits = CLILimits(), on loop: EventLoop
+        _ invocation: Invocation, limits: CLILimits = CLILimits(), on loop: EventLoop
     ) async -> LoginStatus? {
         var plan = SpawnPlan(
             path: invocation.path, arguments: ["claude"] + arguments, workingDirectory: "/")
-        if let user {
-            plan.path = "/usr/bin/setpriv"
-            plan.arguments = [
-                "setpriv", "--reuid=\(user.uid)", "--regid=\(user.gid)", "--clear-groups", "--", invocation.path,
-            ] + arguments
-        }
         plan.environment = environment(of: invocation)
         guard
             let answer = try? await CLIQuestion.ask(

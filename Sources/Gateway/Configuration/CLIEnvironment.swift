@@ -55,6 +55,14 @@ struct CLIEnvironment: Sendable {
             configDirectory: settings.configDirectory)
     }
 
+    /// True when it holds a variable by which the CLI might be logged in although none that we know is one.
+    var mayHoldAnotherLogin: Bool {
+        variables.contains { name, _ in
+            name != "ANTHROPIC_BASE_URL"
+                && ["ANTHROPIC_", "CLAUDE_CODE_USE_", "AWS_"].contains { name.hasPrefix($0) }
+        }
+    }
+
     /// The environment of an invocation, as `NAME=value`.
     init(_ pairs: [String], configDirectory: String) {
         self.init(
@@ -67,7 +75,10 @@ struct CLIEnvironment: Sendable {
     init(variables: [(name: String, value: String)], configDirectory: String) {
         self.variables = variables
         let names = Set(variables.map(\.name))
-        let clouds = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"]
+        let clouds = [
+            "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_USE_MANTLE",
+            "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+        ]
         if let cloud = clouds.first(where: names.contains) {
             login = .cloud(variable: cloud)
         } else if names.contains("ANTHROPIC_AUTH_TOKEN") {

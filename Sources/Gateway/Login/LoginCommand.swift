@@ -9,15 +9,14 @@ struct LoginCommand: Sendable, Equatable {
         let login = [program, "auth", "login"]
         let place = isOwnDirectory ? [] : ["CLAUDE_CONFIG_DIR=\(directory)"]
         var words: [String]
-        if user.uid == 0 || (user.isSelf && user.canLogIn) {
+        if user.uid == 0 || user.canLogIn {
             words = (place.isEmpty ? [] : ["env"] + place) + login
         } else {
             // Root's own home is closed to that user.
-            let home = user.canLogIn ? user.home ?? stateDirectory : stateDirectory
             let become =
                 user.name.map { ["runuser", "-u", $0] }
                 ?? ["setpriv", "--reuid=\(user.uid)", "--regid=\(user.gid)", "--clear-groups"]
-            words = become + ["--", "env", "HOME=\(home)"] + place + login
+            words = become + ["--", "env", "HOME=\(stateDirectory)"] + place + login
         }
         text = words.map(Self.quoted).joined(separator: " ")
     }

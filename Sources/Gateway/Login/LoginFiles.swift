@@ -1,12 +1,11 @@
 import Glibc
 
-/// The files in which the CLI keeps its login, seen from outside: who may use them and whether they have changed. They
+/// The files in which the CLI keeps its login, seen from outside: whether this process may use them and whether they have changed. They
 /// are never opened.
 struct LoginFiles: Sendable {
     let directory: String
-    let user: ServiceUser
 
-    /// What keeps the user from the login.
+    /// What keeps the service from its login.
     struct Obstacle: Sendable, Equatable {
         /// What cannot be used.
         var path: String
@@ -28,19 +27,19 @@ struct LoginFiles: Sendable {
     /// Whether there is a directory at all.
     var exists: Bool { Self.status(of: directory) != nil }
 
-    /// What keeps the user from reading the login; nil when nothing does, as when there is none.
+    /// What keeps the process from reading the login; nil when nothing does, as when there is none.
     var readingObstacle: Obstacle? {
         var path = ""
         for part in directory.split(separator: "/") {
             path += "/\(part)"
             guard let status = Self.status(of: path) else { return nil }
-            guard allows(X_OK, path, status) else {
+            guard allows(X_OK, path) else {
                 return Obstacle(path: path, owner: status.st_uid, verb: "enter", isAbove: path != directory)
             }
         }
         for name in Self.names {
             let file = "\(directory)/\(name)"
-            guard let status = Self.status(of: file), !allows(R_OK, file, status) else { continue }
+            guard let status = Self.status(of: file), !allows(R_OK, file) else { continue }
             return Obstacle(path: file, owner: status.st_uid, verb: "read")
         }
         return nil
@@ -48,7 +47,7 @@ struct LoginFiles: Sendable {
 
     /// What keeps the CLI from storing a login that it has renewed; nil when nothing does.
     var writingObstacle: Obstacle? {
-        guard let status = Self.status(of: directory), !allows(W_OK, directory, status) else { return nil }
+        guard let status = Self.status(of: directory), !allows(W_OK, directory) else { return nil }
         return Obstacle(path: directory, owner: status.st_uid, verb: "write")
     }
 
@@ -71,13 +70,8 @@ struct LoginFiles: Sendable {
         return unsafe stat(path, &status) == 0 ? status : nil
     }
 
-    /// Whether the user may do that. Of another user the groups are not known, so what a group may is taken as allowed.
-    private func allows(_ mode: Int32, _ path: String, _ status: stat) -> Bool {
-        if user.uid == 0 { return true }
-        if user.isSelf { return unsafe faccessat(AT_FDCWD, path, mode, AT_EACCESS) == 0 }
-        let bit = mode_t(mode)
-        let bits = status.st_mode
-        if status.st_uid == user.uid { return bits >> 6 & bit != 0 }
-        return (bits >> 3 | bits) & bit != 0
+    /// Whether this process may do that, in the kernel's own judgement.
+    private func allows(_ mode: Int32, _ path: String) -> Bool {
+        unsafe faccessat(AT_FDCWD, path, mode, AT_EACCESS) == 0
     }
 }

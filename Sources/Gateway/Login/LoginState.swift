@@ -44,7 +44,7 @@ struct LoginFacts: Sendable {
     var environment: [String] = []
     /// What the CLI says; nil when it says nothing.
     var status: LoginStatus?
-    /// False when the CLI's own login directory is not there.
+    /// False when the CLI's own login directory is not there, so that there is no login.
     var hasDirectory = true
     var readingObstacle: LoginFiles.Obstacle?
     var writingObstacle: LoginFiles.Obstacle?

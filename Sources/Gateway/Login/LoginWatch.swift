@@ -7,7 +7,7 @@ enum LoginLook {
     /// Looks at the login of a CLI of that version; call on `loop`. It takes some 0.3 seconds, and none at all where the
     /// operator gives a credential.
     static func look(
-        _ invocation: Invocation, version: String, stateDirectory: String, as user: ServiceUser,
+        _ invocation: Invocation, version: String, stateDirectory: String, as user: ServiceUser = .current(),
         after trouble: LoginTrouble? = nil, on loop: EventLoop
     ) async -> LoginState {
         let environment = CLIEnvironment(invocation.operatorEnvironment, configDirectory: invocation.loginDirectory)
@@ -19,13 +19,12 @@ enum LoginLook {
         guard case .directory(let directory) = environment.login, LoginStatus.isTold(by: version) else {
             return facts.state
         }
-        let files = LoginFiles(directory: directory, user: user)
+        let files = LoginFiles(directory: directory)
         facts.readingObstacle = files.readingObstacle
-        facts.hasDirectory = files.exists
+        facts.hasDirectory = files.exists || environment.mayHoldAnotherLogin
         // A directory that cannot be entered costs the CLI five seconds, and one that is not there it would make.
-        if facts.hasDirectory, facts.readingObstacle?.verb != "enter" {
-            facts.status = await LoginStatus.of(
-                invocation, as: user.isSelf ? nil : (uid: user.uid, gid: user.gid), on: loop)
+        if files.exists, facts.readingObstacle?.verb != "enter" {
+            facts.status = await LoginStatus.of(invocation, on: loop)
             facts.writingObstacle = files.writingObstacle
         }
         return facts.state
@@ -44,9 +43,9 @@ final class LoginWatch {
     private var nextLook: Instant
 
     /// Between two glances at the files, in seconds.
-    private static let glanceSeconds = 5
+    private static let glanceSeconds = 2
     /// Between two looks for the sake of turns that fail.
-    private static let restSeconds = 5
+    private static let restSeconds = 2
 
     /// A watch that looks at once. Make it on `loop`.
     init(_ site: Site, on loop: EventLoop) {
@@ -89,7 +88,7 @@ final class LoginWatch {
     }
 
     private func files(of snapshot: Snapshot) -> LoginFiles {
-        LoginFiles(directory: snapshot.supply.invocation.loginDirectory, user: user)
+        LoginFiles(directory: snapshot.supply.invocation.loginDirectory)
     }
 
     /// How long a judgement holds where nothing happens, in seconds.

@@ -8,32 +8,21 @@ struct ServiceUser: Sendable, Equatable {
     var name: String?
     /// As the password file has it.
     var home: String?
-    /// False for users whose shell lets nobody in: only root can run something as them.
+    /// False for users whose shell lets nobody in: only root can run something in their name.
     var canLogIn: Bool
-    /// True when this process is that user's.
-    var isSelf: Bool
 
     /// Name, or number.
     var label: String { name ?? "user \(uid)" }
 
-    /// The user of this process.
+    /// The user of this process; root that checks a service's configuration has become the service's user.
     static func current() -> ServiceUser { user(geteuid(), gid: getegid()) }
-
-    /// The user a service with that state directory runs as: root that checks another's configuration takes its owner.
-    static func owner(ofState directory: String) -> ServiceUser {
-        var status = stat()
-        guard geteuid() == 0, unsafe stat(directory, &status) == 0, status.st_uid != 0 else { return current() }
-        return user(status.st_uid, gid: status.st_gid)
-    }
 
     /// The name of a user, or its number.
     static func label(of uid: UInt32) -> String { user(uid, gid: 0).label }
 
     private static func user(_ uid: UInt32, gid: UInt32) -> ServiceUser {
-        var user = ServiceUser(
-            uid: uid, gid: gid, name: nil, home: nil, canLogIn: true, isSelf: uid == geteuid())
+        var user = ServiceUser(uid: uid, gid: gid, name: nil, home: nil, canLogIn: false)
         guard let entry = unsafe getpwuid(uid) else { return user }
-        user.gid = user.isSelf ? gid : unsafe entry.pointee.pw_gid
         if let name = unsafe entry.pointee.pw_name { user.name = unsafe String(cString: name) }
         if let home = unsafe entry.pointee.pw_dir { user.home = unsafe String(cString: home) }
         if let shell = unsafe entry.pointee.pw_shell {

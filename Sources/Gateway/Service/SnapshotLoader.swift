@@ -82,12 +82,10 @@ struct SnapshotLoader {
         }
     }
 
-    /// What is known of the CLI's login, under the user that a service with this configuration runs as.
+    /// What is known of the CLI's login, which this process's user must be able to use.
     static func login(of loaded: Loaded, version: String, on loop: EventLoop) async -> LoginState {
-        let state = loaded.configuration.stateDirectory
-        return await LoginLook.look(
-            invocation(of: loaded), version: version, stateDirectory: state,
-            as: ServiceUser.owner(ofState: state), on: loop)
+        await LoginLook.look(
+            invocation(of: loaded), version: version, stateDirectory: loaded.configuration.stateDirectory, on: loop)
     }
 
     private static func limits(of loaded: Loaded) -> CLILimits {
