@@ -49,7 +49,7 @@ prepare_machine() {
 build_release() {
     local product
     for product in "$@"; do
-        swift build --package-path "$ROOT" "${BUILD_FLAGS[@]}" --product "$product" >&2
+        swift build --package-path "$ROOT" "${BUILD_FLAGS[@]}" --product "$product" >&2 || return
     done
 }
 
