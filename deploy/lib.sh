@@ -123,7 +123,7 @@ $line"
 build_release() {
     local product
     for product in "$@"; do
-        swift build --package-path "$ROOT" --scratch-path "$SCRATCH" "${BUILD_FLAGS[@]}" --product "$product" >&2
+        swift build --package-path "$ROOT" --scratch-path "$SCRATCH" "${BUILD_FLAGS[@]}" --product "$product" >&2 || return
     done
 }
 

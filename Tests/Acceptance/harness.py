@@ -1,9 +1,12 @@
 """Processes with a life time, conditions with a deadline, and what /proc tells about them."""
 import contextlib
 import datetime
+import errno
+import itertools
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import ssl
@@ -30,11 +33,48 @@ def eventually(condition, what, within=10.0):
         time.sleep(0.02)
 
 
-def free_port(address="127.0.0.1"):
+class Ports:
+    """Ports below those that the kernel gives to clients, from a block that no other process of tests has."""
+
+    FIRST, SIZE, COUNT = 10_000, 100, 100
+
+    def __init__(self):
+        self.lock, first = self.take_block()
+        self.numbers = itertools.cycle(range(first, first + self.SIZE))
+
+    def take_block(self):
+        """A name that can be bound once is the lock; it falls with the process."""
+        for block in random.sample(range(self.COUNT), self.COUNT):
+            lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            try:
+                lock.bind(f"\0portcullis-tests-{block}")
+                return lock, self.FIRST + block * self.SIZE
+            except OSError:
+                lock.close()
+        raise OSError("every block of ports is taken")
+
+    def free(self, address):
+        return next(number for number in itertools.islice(self.numbers, self.SIZE) if can_bind(address, number))
+
+
+def can_bind(address, number):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, number))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
+    return True
+
+
+PORTS = Ports()
+
+
+def free_port(address="127.0.0.1"):
+    return PORTS.free(address)
 
 
 def make_certificate(folder):

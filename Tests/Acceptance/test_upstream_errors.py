@@ -177,5 +177,5 @@ def test_without_a_login_the_operator_is_told_what_to_do(make_gateway, upstream,
     env = {"ANTHROPIC_BASE_URL": cli_env["ANTHROPIC_BASE_URL"]}
     gateway = make_gateway(cli_env=env).ready()
     error = anthropic_error(gateway.ask_message(f"{nonce} say:hello"), 503)
-    assert "claude login" in error["message"]
+    assert "claude auth login`, or set CLAUDE_CODE_OAUTH_TOKEN" in error["message"]
     assert not upstream.turns(nonce)

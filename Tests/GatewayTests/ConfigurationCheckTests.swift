@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Gateway
@@ -133,6 +134,7 @@ struct CLIEnvironmentFileTests {
             ("A=1\nA=2", "env:2: A is given twice"),
             ("ANTHROPIC_API_KEY=", "env:1: ANTHROPIC_API_KEY is empty"),
             ("A=hush\u{1}", "env:1: A holds a control character"),
+            ("export ANTHROPIC_API_KEY=hush", "env:1: begins with export: write NAME=value alone"),
         ])
     func refused(text: String, fault: String) {
         #expect(faults(text) == [fault])

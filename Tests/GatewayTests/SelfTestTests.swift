@@ -2,6 +2,7 @@ import ClaudeCLI
 import Glibc
 import HTTP
 import Platform
+import TestSupport
 import Testing
 import Vocabulary
 
@@ -54,10 +55,8 @@ struct SelfTestMemoryTests {
 
     @Test("the file is private and replaced whole; what is not known for good is not kept")
     func file() throws {
-        let folder = "/tmp/portcullis-self-test-\(getpid())"
-        unsafe mkdir(folder, 0o700)
-        defer { TurnDirectories.remove(state: folder) }
-        let memory = SelfTestMemory(state: folder)
+        let scratch = try Scratch()
+        let memory = SelfTestMemory(state: scratch.path)
         #expect(memory.recall(identity) == nil)
         var unsure = report(.history)
         unsure.isFinal = false
@@ -75,18 +74,13 @@ struct SelfTestMemoryTests {
 
     @Test("another file in the CLI's place is another CLI")
     func identities() throws {
-        let path = "/tmp/portcullis-cli-\(getpid())"
-        defer { unsafe unlink(path) }
-        let write = { (text: String) in
-            let file = unsafe try #require(fopen(path, "w"))
-            unsafe fputs(text, file)
-            unsafe fclose(file)
-        }
+        let scratch = try Scratch()
+        let path = scratch.path(of: "claude")
         #expect(CLIIdentity(path: path, version: "1") == nil)
-        try write("one")
+        try scratch.write("claude", "one")
         let first = try #require(CLIIdentity(path: path, version: "1"))
         #expect(CLIIdentity(path: path, version: "1") == first && CLIIdentity(path: path, version: "2") != first)
-        try write("longer")
+        try scratch.write("claude", "longer")
         #expect(CLIIdentity(path: path, version: "1") != first)
     }
 }

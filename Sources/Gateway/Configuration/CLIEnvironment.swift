@@ -64,11 +64,31 @@ struct CLIEnvironment: Sendable {
             warnings: CLIEnvironmentWarnings.of(variables, path: path))
     }
 
+    /// True when it holds a variable by which the CLI might be logged in although none that we know is one.
+    var mayHoldAnotherLogin: Bool {
+        variables.contains { name, _ in
+            name != "ANTHROPIC_BASE_URL"
+                && ["ANTHROPIC_", "CLAUDE_CODE_USE_", "AWS_"].contains { name.hasPrefix($0) }
+        }
+    }
+
+    /// The environment of an invocation, as `NAME=value`.
+    init(_ pairs: [String], configDirectory: String) {
+        self.init(
+            variables: pairs.map { pair in
+                let name = pair.prefix { $0 != "=" }
+                return (String(name), String(pair.dropFirst(name.count + 1)))
+            }, configDirectory: configDirectory)
+    }
+
     init(variables: [(name: String, value: String)], configDirectory: String, warnings: [String] = []) {
         self.variables = variables
         self.warnings = warnings
         let names = Set(variables.map(\.name))
-        let clouds = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"]
+        let clouds = [
+            "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_USE_MANTLE",
+            "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+        ]
         if let cloud = clouds.first(where: names.contains) {
             login = .cloud(variable: cloud)
         } else if names.contains("ANTHROPIC_AUTH_TOKEN") {

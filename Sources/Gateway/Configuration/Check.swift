@@ -86,9 +86,9 @@ struct Check: Sendable, Equatable {
             let environment = try CLIEnvironment.load(settings)
             faults += models.problems(hasOtherModels: environment.hasOtherModels).faults
             notes.append("its login is \(environment.login.description)")
-            if case .directory(let path) = environment.login, unsafe access(path, R_OK | X_OK) != 0 {
-                warnings.append(
-                    "\(path) cannot be read: run 'claude' and log in, or give a credential in CLI_ENV_FILE")
+            for (name, _) in environment.variables {
+                guard let meant = CLIEnvironmentFile.credential(meantBy: name) else { continue }
+                warnings.append("CLI_ENV_FILE: \(name) says nothing to the CLI; \(meant) is meant?")
             }
         } catch {
             faults += error.faults

@@ -61,10 +61,11 @@ final class LoopState {
         let uptime = loop.now.since(site.started).count / 1000
         // Read before the list: one that changes meanwhile is told by the next answer.
         let generation = site.problems.generation
-        if !health.tells(uptime, load.running, load.waiting, generation) {
+        let login = site.login.word
+        if !health.tells(uptime, load.running, load.waiting, generation, login) {
             health = HealthAnswer(
                 uptime: uptime, running: load.running, waiting: load.waiting, cliVersion: site.snapshot.cliVersion,
-                selfTest: site.snapshot.selfTest, problems: site.problems.current, generation: generation)
+                selfTest: site.snapshot.selfTest, login: login, problems: site.problems.current, generation: generation)
         }
     }
 

@@ -105,7 +105,15 @@ actor Service {
         Task(executorPreference: loop) { await self.settleSelfTest() }
         // Unstructured: the same.
         Task(executorPreference: loop) { await self.answerControl(in: loaded.configuration.stateDirectory) }
+        // Unstructured: the CLI takes its time to tell, and is asked again for as long as the service lives.
+        Task(executorPreference: loop) { await self.watchLogin() }
         await supervise()
+    }
+
+    private func watchLogin() async {
+        guard let site else { return }
+        let watch = LoginWatch(site, on: loop)
+        while !isEnding { note(.login, await watch.next()) }
     }
 
     private var status: String {

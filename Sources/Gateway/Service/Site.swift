@@ -16,6 +16,7 @@ final class Site: Sendable {
     let largeAnswers = Places(8)
     /// What needs the operator now.
     let problems = Problems()
+    let login = LoginBoard()
     let started = Instant.now
     private let current: Mutex<Snapshot>
 
@@ -35,6 +36,7 @@ final class Site: Sendable {
         limiter.change(snapshot.connectionLimits)
         admission.change(snapshot.turnLimits)
         current.withLock { $0 = snapshot }
+        login.lookAnew()
     }
 }
 

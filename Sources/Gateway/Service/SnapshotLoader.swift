@@ -96,6 +96,12 @@ struct SnapshotLoader {
         }
     }
 
+    /// What is known of the CLI's login, which this process's user must be able to use.
+    static func login(of loaded: Loaded, version: String, on loop: EventLoop) async -> LoginState {
+        await LoginLook.look(
+            invocation(of: loaded), version: version, stateDirectory: loaded.configuration.stateDirectory, on: loop)
+    }
+
     private static func limits(of loaded: Loaded) -> CLILimits {
         let cli = loaded.configuration.cli
         var limits = CLILimits()
