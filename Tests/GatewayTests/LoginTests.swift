@@ -243,15 +243,17 @@ struct LoginFilesTests {
     func marks() throws {
         let scratch = try Scratch()
         let files = LoginFiles(directory: scratch.path)
-        var marks = [files.mark]
+        var marks = [files.mark(withState: true)]
         let file = try scratch.write(".credentials.json", "{}")
-        marks.append(files.mark)
+        marks.append(files.mark(withState: true))
         _ = try scratch.write(".credentials.json", "{\"claudeAiOauth\":{}}")
-        marks.append(files.mark)
+        marks.append(files.mark(withState: true))
         _ = unsafe remove(file)
+        let bare = files.mark(withState: false)
         _ = try scratch.write(".claude.json", "{}")
-        marks.append(files.mark)
-        #expect(files.mark == files.mark)
+        #expect(files.mark(withState: false) == bare)
+        marks.append(files.mark(withState: true))
+        #expect(files.mark(withState: true) == files.mark(withState: true))
         for (index, mark) in marks.enumerated() { #expect(!marks[..<index].contains(mark)) }
     }
 }

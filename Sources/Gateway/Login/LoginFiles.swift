@@ -51,13 +51,14 @@ struct LoginFiles: Sendable {
         return Obstacle(path: directory, owner: status.st_uid, verb: "write")
     }
 
-    /// What it looks like now.
-    var mark: Mark {
+    /// What it looks like now. The file of the CLI's state, in which a login may be too, is written by every turn, so it
+    /// counts only on demand.
+    func mark(withState: Bool) -> Mark {
         var mark = Mark()
         if let status = Self.status(of: directory) {
             mark.parts += [Int(status.st_ino), Int(status.st_uid), Int(status.st_mode)]
         }
-        for (index, name) in Self.names.enumerated() {
+        for (index, name) in Self.names.prefix(withState ? 2 : 1).enumerated() {
             guard let status = Self.status(of: "\(directory)/\(name)") else { continue }
             let changed = status.st_ctim
             mark.parts += [index, Int(status.st_ino), Int(status.st_size), changed.tv_sec, changed.tv_nsec]

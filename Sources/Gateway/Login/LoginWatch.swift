@@ -38,14 +38,16 @@ final class LoginWatch {
     private let user = ServiceUser.current()
     private let wakeup = Wakeup()
     private let alarm: Alarm
+    /// The files as they were before the newest look: what changes during one is looked at again.
     private var mark: LoginFiles.Mark?
+    private var stateMark: LoginFiles.Mark?
     private var lastLook: Instant?
     private var nextLook: Instant
 
     /// Between two glances at the files, in seconds.
     private static let glanceSeconds = 2
     /// Between two looks for the sake of turns that fail.
-    private static let restSeconds = 2
+    private static let restSeconds = 5
 
     /// A watch that looks at once. Make it on `loop`.
     init(_ site: Site, on loop: EventLoop) {
@@ -64,12 +66,13 @@ final class LoginWatch {
         }
         alarm.cancel()
         let snapshot = site.snapshot
+        mark = files(of: snapshot).mark(withState: false)
+        stateMark = files(of: snapshot).mark(withState: true)
         let state = await LoginLook.look(
             snapshot.supply.invocation, version: snapshot.cliVersion,
             stateDirectory: snapshot.configuration.stateDirectory, as: user, after: site.login.trouble, on: loop)
         snapshot.supply.invocation.remedy.change(missing: state.remedyOfMissing, refused: state.remedyOfRefused)
         site.login.show(state.word)
-        mark = files(of: snapshot).mark
         lastLook = loop.now
         nextLook = loop.now + .seconds(Self.interval(of: state.word))
         return state.problem.map { [$0] } ?? []
@@ -77,15 +80,21 @@ final class LoginWatch {
 
     private var isDue: Bool {
         if nextLook <= loop.now { return true }
-        if let lastLook, loop.now < lastLook + .seconds(Self.restSeconds) { return false }
-        if files(of: site.snapshot).mark != mark {
+        let files = files(of: site.snapshot)
+        if files.mark(withState: false) != mark {
             // What turns met was met with other files.
             site.login.lookAnew()
             _ = site.login.takeWish()
             return true
         }
-        return site.login.takeWish()
+        if let lastLook, site.login.trouble != nil || isWanting, loop.now < lastLook + .seconds(Self.restSeconds) {
+            return false
+        }
+        return site.login.takeWish() || (isWanting && files.mark(withState: true) != stateMark)
     }
+
+    /// True while there is no login to speak of.
+    private var isWanting: Bool { [.missing, .unreadable, .expired].contains(site.login.word) }
 
     private func files(of snapshot: Snapshot) -> LoginFiles {
         LoginFiles(directory: snapshot.supply.invocation.loginDirectory)
