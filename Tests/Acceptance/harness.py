@@ -2,6 +2,7 @@
 import contextlib
 import datetime
 import errno
+import hashlib
 import itertools
 import json
 import os
@@ -85,8 +86,27 @@ def user(text):
     return [{"role": "user", "content": text}]
 
 
-# What self-tests came to, by the CLI's path: every gateway has a state of its own, and would else try its CLI anew.
-SELF_TESTS = {}
+class SelfTests:
+    """What self-tests came to, by the CLI's path, for all processes of one run of tests.
+
+    Every gateway has a state of its own, and would else start a dozen processes to try its CLI anew.
+    """
+
+    def file(self, cli):
+        return pathlib.Path(os.environ["PORTCULLIS_TEST_RUN"], hashlib.sha256(cli.encode()).hexdigest())
+
+    def recall(self, cli):
+        with contextlib.suppress(FileNotFoundError):
+            return self.file(cli).read_text()
+        return None
+
+    def keep(self, cli, text):
+        fresh = self.file(cli).with_suffix(f".{os.getpid()}")
+        fresh.write_text(text)
+        fresh.rename(self.file(cli))
+
+
+SELF_TESTS = SelfTests()
 
 
 class Gateway:
@@ -145,12 +165,12 @@ class Gateway:
             )
         return self
 
-    def ready(self, within=30):
+    def ready(self, within=90):
         self.start()
         eventually(self.answers_or_died, "the gateway answers /health", within=within)
         assert self.process.poll() is None, f"the gateway did not start:\n{self.log()}"
         if self.self_test_file.exists():
-            SELF_TESTS[self.cli] = self.self_test_file.read_text()
+            SELF_TESTS.keep(self.cli, self.self_test_file.read_text())
         return self
 
     @property
@@ -158,8 +178,9 @@ class Gateway:
         return self.folder / "state/self-test.json"
 
     def recall_self_test(self):
-        if self.cli in SELF_TESTS and not self.self_test_file.exists():
-            self.private_file("state/self-test.json", SELF_TESTS[self.cli])
+        known = SELF_TESTS.recall(self.cli)
+        if known is not None and not self.self_test_file.exists():
+            self.private_file("state/self-test.json", known)
 
     def answers_or_died(self):
         if self.process.poll() is not None:
