@@ -168,7 +168,7 @@ def test_a_credential_of_another_kind_is_told(make_gateway, standin, variable, v
 def test_a_misspelt_credential_is_told_with_its_true_name(make_gateway, standin):
     gateway = make_gateway(cli=standin, cli_env={"ANTHROPIC_APIKEY": "hush"})
     with gateway:
-        assert levels(gateway, "ANTHROPIC_API_KEY is meant?") == ["warning"]
+        assert levels(gateway, "did you mean ANTHROPIC_API_KEY?") == ["warning"]
         assert "hush" not in gateway.log()
 
 

@@ -1,5 +1,6 @@
 import ClaudeCLI
 import Glibc
+import TestSupport
 import Testing
 import Vocabulary
 
@@ -273,20 +274,5 @@ struct LoginBoardTests {
         board.hear(.missing)
         board.lookAnew()
         #expect(board.trouble == nil && board.takeWish())
-    }
-}
-
-@Suite("Credentials with a wrong name")
-struct CredentialNameTests {
-    @Test(
-        "a name that is nearly a credential's is told with it",
-        arguments: [
-            ("ANTHROPIC_APIKEY", "ANTHROPIC_API_KEY"), ("anthropic_api_key", "ANTHROPIC_API_KEY"),
-            ("ANTROPIC_API_KEY", "ANTHROPIC_API_KEY"), ("ANTHROPIC_API_KYE", "ANTHROPIC_API_KEY"),
-            ("CLAUDE_CODE_OAUTH_TOKENS", "CLAUDE_CODE_OAUTH_TOKEN"), ("ANTHROPIC_API_KEY", nil),
-            ("ANTHROPIC_BASE_URL", nil), ("HTTPS_PROXY", nil), ("ANTHROPIC_MODEL", nil), ("CLAUDE_CODE_USE_MANTLE", nil),
-        ])
-    func names(name: String, meant: String?) {
-        #expect(CLIEnvironmentFile.credential(meantBy: name) == meant)
     }
 }

@@ -30,27 +30,12 @@ enum CLIEnvironmentWarnings {
         "CLAUDE_CODE_TOKEN": "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_TOKEN": "CLAUDE_CODE_OAUTH_TOKEN",
         "ANTHROPIC_URL": "ANTHROPIC_BASE_URL", "CLAUDE_BASE_URL": "ANTHROPIC_BASE_URL",
     ]
-    /// A token that `claude setup-token` prints, and a key of the vendor's console, in the other's place.
-    private static let misplaced = [
-        (
-            name: "ANTHROPIC_API_KEY", prefix: "sk-ant-oat",
-            problem: "holds an OAuth token, no API key; name it CLAUDE_CODE_OAUTH_TOKEN"
-        ),
-        (
-            name: "CLAUDE_CODE_OAUTH_TOKEN", prefix: "sk-ant-api",
-            problem: "holds an API key, no OAuth token; name it ANTHROPIC_API_KEY"
-        ),
-    ]
-
     /// One line each, with names and never a value.
     static func of(_ variables: [(name: String, value: String)], path: String) -> [String] {
         variables.compactMap { variable in
-            let (name, value) = variable
-            for row in misplaced where row.name == name && value.hasPrefix(row.prefix) {
-                return "\(path): \(name) \(row.problem)"
+            meant(by: variable.name).map {
+                "\(path): \(variable.name) is no variable of the CLI; did you mean \($0)?"
             }
-            guard let meant = meant(by: name) else { return nil }
-            return "\(path): \(name) is no variable of the CLI; did you mean \(meant)?"
         }
     }
 

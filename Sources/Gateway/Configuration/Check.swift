@@ -86,10 +86,6 @@ struct Check: Sendable, Equatable {
             let environment = try CLIEnvironment.load(settings)
             faults += models.problems(hasOtherModels: environment.hasOtherModels).faults
             notes.append("its login is \(environment.login.description)")
-            for (name, _) in environment.variables {
-                guard let meant = CLIEnvironmentFile.credential(meantBy: name) else { continue }
-                warnings.append("CLI_ENV_FILE: \(name) says nothing to the CLI; \(meant) is meant?")
-            }
         } catch {
             faults += error.faults
         }
