@@ -25,6 +25,7 @@ missing_packages() {
     command -v curl >/dev/null || echo curl
     [ -s /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
     if [ "$1" = test ]; then
+        command -v valgrind >/dev/null || echo valgrind
         command -v python3 >/dev/null || echo python3
         python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
     fi
