@@ -1,5 +1,4 @@
 import CKeys
-import COpenSSL
 import Glibc
 
 /// Whether the time of finding a key tells anything about the keys, as hardened libraries are judged (dudect).
@@ -41,7 +40,7 @@ private enum Finder {
                 switch self {
                 case .lookUp: return unsafe portcullis_key_place(left, right, KeyTrial.keys)
                 case .stoppingEarly: return unsafe Self.stopEarly(left, right)
-                case .branching: return unsafe Self.branch(left, right)
+                case .branching: return unsafe Self.branch(left, right, count: stored.count / KeyTrial.bytes)
                 }
             }
         }
@@ -56,10 +55,10 @@ private enum Finder {
         return 0
     }
 
-    private static func branch(_ left: UnsafePointer<UInt8>, _ right: UnsafePointer<UInt8>) -> Int {
+    // The count is no constant here, or the loop would be unrolled into a branch of its own for each key.
+    private static func branch(_ left: UnsafePointer<UInt8>, _ right: UnsafePointer<UInt8>, count: Int) -> Int {
         var place = 0
-        for index in 0..<KeyTrial.keys
-        where unsafe CRYPTO_memcmp(left, right + index * KeyTrial.bytes, KeyTrial.bytes) == 0 {
+        for index in 0..<count where unsafe portcullis_key_place(left, right + index * KeyTrial.bytes, 1) != 0 {
             place = found(index)
         }
         return place
