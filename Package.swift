@@ -23,7 +23,7 @@ let package = Package(
         .executable(name: "portcullis-bench", targets: ["portcullis-bench"]),
     ],
     targets: [
-        // TLS, HMAC and constant-time comparison.
+        // TLS and HMAC.
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         // HTTP/2 framing, HPACK and flow control.
         .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
@@ -33,6 +33,8 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         // The few system calls Swift cannot make itself.
         .target(name: "CLinux"),
+        // Finds a key without telling which.
+        .target(name: "CKeys"),
         // Counts allocations for the benchmark.
         .target(name: "CAllocations"),
 
@@ -47,6 +49,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Platform", "TLS", "HTTP", "Vocabulary", "Dialects", "ClaudeCLI", "Ledger", "COpenSSL",
+                "CKeys",
             ],
             swiftSettings: strict),
 
@@ -54,7 +57,7 @@ let package = Package(
         .executableTarget(name: "claude-standin", dependencies: ["Vocabulary"], swiftSettings: strict),
         .executableTarget(
             name: "portcullis-bench",
-            dependencies: ["CAllocations", "COpenSSL", "ClaudeCLI", "Dialects", "Vocabulary"],
+            dependencies: ["CAllocations", "CKeys", "COpenSSL", "ClaudeCLI", "Dialects", "Vocabulary"],
             swiftSettings: strict),
 
         // What tests of several modules need.

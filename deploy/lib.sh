@@ -36,6 +36,7 @@ missing_packages() {
         for proxy in nginx haproxy caddy; do
             PATH=$PATH:/usr/sbin:/sbin command -v "$proxy" >/dev/null || echo "$proxy"
         done
+        command -v valgrind >/dev/null || echo valgrind
         command -v python3 >/dev/null || echo python3
         python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
         # For the containers of Tests/Systemd, which only root can make.

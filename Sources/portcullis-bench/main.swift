@@ -12,6 +12,7 @@ let usage: StaticString = """
       spawn STANDIN COUNT TEXT                 bare loop: spawn, write rows, read to the end, reap
       translate ANSWERS                        CPU and allocations per delta, per dialect
       decode MEGABYTES                         a request with an image of this size, to the rows for the CLI
+      key-timing SAMPLES                       whether the time of finding a key tells which, with controls
       first-byte STANDIN PORT KEY COUNT        time to the first event, bare and through the gateway
 
     PIDS are comma separated. CPU is the processes' own: their children count only for themselves.
@@ -43,6 +44,7 @@ func run(_ arguments: [String]) throws(BenchFault) {
     case "memory": try printMemory(try words.processes())
     case "translate": try measureTranslation(answers: try words.number())
     case "decode": try measureDecoding(megabytes: try words.number())
+    case "key-timing": try measureKeyTiming(samples: try words.number())
     case "spawn":
         try measureSpawn(standin: try words.next(), count: try words.number(), text: try words.next())
     case "first-byte":

@@ -15,12 +15,12 @@ struct ArchitectureTests {
         "ClaudeCLI": ["Glibc", "Platform", "Synchronization", "Vocabulary"],
         "Ledger": ["CSQLite", "Glibc", "Synchronization"],
         "Gateway": [
-            "COpenSSL", "ClaudeCLI", "Dialects", "Glibc", "HTTP", "Ledger", "Platform", "Synchronization", "TLS",
-            "Vocabulary",
+            "CKeys", "COpenSSL", "ClaudeCLI", "Dialects", "Glibc", "HTTP", "Ledger", "Platform", "Synchronization",
+            "TLS", "Vocabulary",
         ],
         "portcullis": ["Gateway", "Glibc"],
         "claude-standin": ["Glibc", "Vocabulary"],
-        "portcullis-bench": ["CAllocations", "COpenSSL", "ClaudeCLI", "Dialects", "Glibc", "Vocabulary"],
+        "portcullis-bench": ["CAllocations", "CKeys", "COpenSSL", "ClaudeCLI", "Dialects", "Glibc", "Vocabulary"],
     ]
 
     /// The rooms in which a C library is met.
@@ -31,6 +31,7 @@ struct ArchitectureTests {
         "CSystemd": ["Sources/Platform/"],
         "CLinux": ["Sources/Platform/"],
         "CAllocations": ["Sources/portcullis-bench/"],
+        "CKeys": ["Sources/Gateway/Keys/", "Sources/portcullis-bench/"],
     ]
 
     @Test("the tree is found, so that the other tests look at something")

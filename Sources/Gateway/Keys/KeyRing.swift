@@ -1,4 +1,4 @@
-internal import COpenSSL
+internal import CKeys
 
 /// Who asks; only a ``KeyRing`` can say so.
 struct Principal: Sendable, Hashable {
@@ -57,9 +57,12 @@ struct KeyRing: Sendable {
     var count: Int { names.count }
 
     /// Who presents this key; nil when nobody has it.
+    ///
+    /// Whether it is one of the keys shows in the answer, so there may be a branch on that. Which one it is shows in
+    /// what is done for its principal afterwards, to the one who has it.
     func authenticate(_ presented: Span<UInt8>) -> Principal? {
         guard let digest = hash.digest(of: presented) else { return nil }
-        let place = unsafe Self.place(of: digest, in: digests, compare: Self.compare)
+        let place = Self.place(of: digest, in: digests)
         return place == 0 ? nil : principal(at: place - 1)
     }
 
@@ -74,30 +77,15 @@ struct KeyRing: Sendable {
 
     /// The place of a digest, counted from 1; 0 when it is not there.
     ///
-    /// Looks at all of them and chooses without a branch, so that the time tells nothing.
-    static func place(
-        of digest: [UInt8], in digests: [UInt8],
-        compare: (UnsafeRawPointer, UnsafeRawPointer) -> Int32
-    ) -> Int {
-        unsafe digest.withUnsafeBytes { presented in
-            unsafe digests.withUnsafeBytes { stored in
-                guard let presented = presented.baseAddress, let stored = stored.baseAddress else { return 0 }
-                var place: UInt32 = 0
-                for index in 0..<(digests.count / digestBytes) {
-                    let difference = unsafe compare(presented, stored + index * digestBytes)
-                    // The top bit of `x - 1` without that of `x` is set for zero only; then all bits are.
-                    let bits = UInt32(bitPattern: difference)
-                    let isSame = 0 &- (((bits &- 1) & ~bits) >> 31)
-                    place |= UInt32(truncatingIfNeeded: index + 1) & isSame
-                }
-                return Int(place)
+    /// The time tells neither how near the digest comes to one of the others nor which it is.
+    static func place(of digest: [UInt8], in digests: [UInt8]) -> Int {
+        guard digest.count == digestBytes else { return 0 }
+        return unsafe digest.withUnsafeBufferPointer { presented in
+            unsafe digests.withUnsafeBufferPointer { stored in
+                unsafe portcullis_key_place(
+                    presented.baseAddress, stored.baseAddress, stored.count / digestBytes)
             }
         }
-    }
-
-    /// Compares two digests in a time that does not depend on them; 0 when they are the same.
-    static func compare(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer) -> Int32 {
-        unsafe CRYPTO_memcmp(left, right, digestBytes)
     }
 }
 
