@@ -45,7 +45,7 @@ struct KeyRingTests {
 
     @Test("one bit that differs is a difference, wherever it is")
     func differences() {
-        let digest = (0..<KeyRing.digestBytes).map { UInt8($0 &* 37 &+ 11) }
+        let digest = (0..<KeyRing.digestBytes).map { UInt8(truncatingIfNeeded: $0 &* 37) }
         for bit in 0..<KeyRing.digestBytes * 8 {
             var near = digest
             near[bit / 8] ^= 1 << UInt8(bit % 8)
