@@ -82,12 +82,17 @@ struct SelfTestMemoryTests {
             unsafe fputs(text, file)
             unsafe fclose(file)
         }
-        #expect(CLIIdentity(path: path, version: "1") == nil)
+        #expect(ProgramFile(path: path) == nil)
         try write("one")
-        let first = try #require(CLIIdentity(path: path, version: "1"))
-        #expect(CLIIdentity(path: path, version: "1") == first && CLIIdentity(path: path, version: "2") != first)
+        let file = try #require(ProgramFile(path: path))
+        let first = CLIIdentity(file, version: "1")
+        #expect(CLIIdentity(file, version: "1") == first && CLIIdentity(file, version: "2") != first)
+        #expect(file.isUnchanged)
         try write("longer")
-        #expect(CLIIdentity(path: path, version: "1") != first)
+        #expect(!file.isUnchanged)
+        #expect(CLIIdentity(try #require(ProgramFile(path: path)), version: "1") != first)
+        unsafe unlink(path)
+        #expect(!file.isUnchanged)
     }
 }
 
