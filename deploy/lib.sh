@@ -5,7 +5,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/portcullis
 BUILD_FLAGS=(-c release --static-swift-stdlib)
 # The release of the vendor's SDK whose bundled command line program the acceptance tests drive.
-CLAUDE_AGENT_SDK=${CLAUDE_AGENT_SDK:-0.2.186}
+CLAUDE_AGENT_SDK=${CLAUDE_AGENT_SDK:-0.2.189}
 
 say() { printf '%s\n' "$*" >&2; }
 
