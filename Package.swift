@@ -57,6 +57,8 @@ let package = Package(
             dependencies: ["CAllocations", "COpenSSL", "ClaudeCLI", "Dialects", "Vocabulary"],
             swiftSettings: strict),
 
+        // What tests of several modules need.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "VocabularyTests", dependencies: ["Vocabulary"], swiftSettings: strict),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "CNGHTTP2"], swiftSettings: strict),
         .testTarget(
@@ -65,13 +67,14 @@ let package = Package(
         .testTarget(
             name: "ClaudeCLITests", dependencies: ["ClaudeCLI", "Vocabulary", "Platform"],
             exclude: ["Fixtures"], swiftSettings: strict),
-        .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: strict),
+        .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL"], swiftSettings: strict),
-        .testTarget(name: "LedgerTests", dependencies: ["Ledger"], swiftSettings: strict),
+        .testTarget(name: "LedgerTests", dependencies: ["Ledger", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "ClaudeCLI", "COpenSSL", "HTTP", "Platform", "TLS", "Vocabulary", "claude-standin",
+                "Gateway", "ClaudeCLI", "COpenSSL", "HTTP", "Platform", "TLS", "TestSupport", "Vocabulary",
+                "claude-standin",
             ],
             swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),

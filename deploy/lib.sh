@@ -4,6 +4,12 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/portcullis
 BUILD_FLAGS=(-c release --static-swift-stdlib)
+# Where Swift builds: in the checkout, or in the cache when the checkout is not this user's to write.
+SCRATCH=$ROOT/.build
+if ! [ -w "$SCRATCH" ] && { [ -e "$SCRATCH" ] || ! [ -w "$ROOT" ]; }; then
+    SCRATCH=$CACHE/build-$(printf '%s' "$ROOT" | sha256sum | cut -c1-16)
+fi
+SWIFT_NEEDED=6.2
 # The release of the vendor's SDK whose bundled command line program the acceptance tests drive.
 CLAUDE_AGENT_SDK=${CLAUDE_AGENT_SDK:-0.2.189}
 
@@ -16,44 +22,114 @@ fail() {
 
 # missing_packages build|test: the Debian packages this machine lacks, judged by what they provide, one a line.
 missing_packages() {
-    local library
+    local library proxy
     command -v pkg-config >/dev/null || echo pkg-config
     for library in openssl:libssl-dev libnghttp2:libnghttp2-dev sqlite3:libsqlite3-dev libsystemd:libsystemd-dev; do
         pkg-config --exists "${library%%:*}" 2>/dev/null || echo "${library##*:}"
     done
     command -v openssl >/dev/null || echo openssl
     command -v curl >/dev/null || echo curl
+    command -v perl >/dev/null || echo perl-base
     [ -s /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
     if [ "$1" = test ]; then
+        # Debian keeps servers out of the PATH of an ordinary user.
+        for proxy in nginx haproxy caddy; do
+            PATH=$PATH:/usr/sbin:/sbin command -v "$proxy" >/dev/null || echo "$proxy"
+        done
         command -v python3 >/dev/null || echo python3
         python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
+        # For the containers of Tests/Systemd, which only root can make.
+        if [ "$(id -u)" -eq 0 ]; then
+            command -v mmdebstrap >/dev/null || echo mmdebstrap
+            command -v systemd-nspawn >/dev/null || echo systemd-container
+            [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
+        fi
     fi
 }
 
-# prepare_machine build|test: installs what is missing as root, else names it in one line.
-prepare_machine() {
-    local missing
-    mapfile -t missing < <(missing_packages "$1")
-    if [ "${#missing[@]}" -gt 0 ]; then
-        if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-            fail "missing packages; as root: apt-get install ${missing[*]}"
-        fi
-        say "installing ${missing[*]}"
-        apt-get update -qq >&2
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+# swift_lack: what is wrong with the Swift toolchain; nothing when it will do.
+swift_lack() {
+    local version
+    command -v swift >/dev/null || { echo "swift is not on PATH ($SWIFT_NEEDED or newer is needed)"; return; }
+    version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p') || version=
+    [ -n "$version" ] || { echo "$(command -v swift) does not tell its version"; return; }
+    [ "$(printf '%s\n' "$SWIFT_NEEDED" "$version" | sort -V | head -n 1)" = "$SWIFT_NEEDED" ] ||
+        echo "swift is $version ($SWIFT_NEEDED or newer is needed)"
+}
+
+# as_root COMMAND: the line by which this user runs the command as root.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        printf '%s\n' "$1"
+    elif command -v sudo >/dev/null; then
+        printf "sudo sh -c '%s'\n" "$1"
+    else
+        printf "su -c '%s'\n" "$1"
     fi
-    command -v swift >/dev/null || fail "swift is not on PATH; install the Swift toolchain (6.2 or newer)"
+}
+
+# install_packages NAME…: as root. No service is started by it, now or when the machine starts.
+install_packages() {
+    local package
+    say "installing $*"
+    (
+        # Without this word to invoke-rc.d Debian would start a proxy on port 80.
+        policy=/usr/sbin/policy-rc.d
+        if [ ! -e "$policy" ]; then
+            trap 'rm -f "$policy"' EXIT
+            trap 'exit 1' HUP INT TERM
+            printf '#!/bin/sh\nexit 101\n' >"$policy"
+            chmod 755 "$policy"
+        fi
+        apt-get update -qq &&
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+    ) >&2 || fail "apt-get did not install $*"
+    for package in "$@"; do
+        case $package in
+            nginx | haproxy | caddy) systemctl --quiet disable "$package" >/dev/null 2>&1 || true ;;
+        esac
+    done
+}
+
+# prepare_machine build|test: installs packages that are missing as root; else names at once all that is missing.
+prepare_machine() {
+    local missing lack line='' swiftly
+    mapfile -t missing < <(missing_packages "$1")
+    lack=$(swift_lack)
+    if [ -z "$lack" ] && [ "${#missing[@]}" -eq 0 ]; then return; fi
+    if [ -z "$lack" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        install_packages "${missing[@]}"
+        return
+    fi
+    if [ "${#missing[@]}" -gt 0 ]; then
+        say "missing packages, by Debian's names: ${missing[*]}"
+        line=$(as_root "apt-get update && apt-get install -y --no-install-recommends ${missing[*]}")
+    fi
+    if [ -n "$lack" ]; then
+        say "missing toolchain: $lack; https://www.swift.org/install/linux tells more"
+        # shellcheck disable=SC2016 # for the user's shell
+        swiftly='curl -fsSLO "https://download.swift.org/swiftly/linux/swiftly-$(uname -m).tar.gz"'
+        # shellcheck disable=SC2016 # likewise
+        swiftly+=' && tar -xzf "swiftly-$(uname -m).tar.gz" && ./swiftly init --quiet-shell-followup'
+        # shellcheck disable=SC2016 # likewise
+        swiftly+=' && . "${SWIFTLY_HOME_DIR:-$HOME/.local/share/swiftly}/env.sh"'
+        line+=${line:+ && }$swiftly
+    fi
+    fail "something is missing; on Debian and Ubuntu this line installs it all:
+$line"
 }
 
 # build_release PRODUCT…: release build with the static standard library.
 build_release() {
     local product
     for product in "$@"; do
-        swift build --package-path "$ROOT" "${BUILD_FLAGS[@]}" --product "$product" >&2
+        swift build --package-path "$ROOT" --scratch-path "$SCRATCH" "${BUILD_FLAGS[@]}" --product "$product" >&2 || return
     done
 }
 
-release_folder() { swift build --package-path "$ROOT" "${BUILD_FLAGS[@]}" --show-bin-path; }
+release_folder() {
+    swift build --package-path "$ROOT" --scratch-path "$SCRATCH" "${BUILD_FLAGS[@]}" --show-bin-path
+}
 
 # python_for REQUIREMENTS: path of a Python that has them, in a virtual environment outside the checkout.
 python_for() {

@@ -30,6 +30,7 @@ public final class CLIProcess {
     private let directory: TurnDirectory
     private let directories: TurnDirectories
     let limits: CLILimits
+    private let remedy: LoginRemedy
     let loop: EventLoop
     let wakeup: Wakeup
     let alarm: Alarm
@@ -72,11 +73,12 @@ public final class CLIProcess {
 
     init(
         _ child: consuming ChildProcess, in directory: TurnDirectory, of directories: TurnDirectories,
-        limits: CLILimits, on loop: EventLoop, waking wakeup: Wakeup
+        limits: CLILimits, remedy: LoginRemedy, on loop: EventLoop, waking wakeup: Wakeup
     ) {
         self.directory = directory
         self.directories = directories
         self.limits = limits
+        self.remedy = remedy
         self.loop = loop
         self.wakeup = wakeup
         alarm = Alarm(on: loop, waking: wakeup)
@@ -86,7 +88,7 @@ public final class CLIProcess {
         errorReadiness = Readiness(child.errors.number, on: loop, interest: .reading, waking: wakeup)
         exitReadiness = Readiness(child.exit.number, on: loop, interest: .reading, waking: wakeup)
         splitter = LineSplitter(maxLineBytes: limits.maxLineBytes)
-        assembler = ReplyAssembler(limits: limits)
+        assembler = ReplyAssembler(limits: limits, remedy: remedy)
         lastSign = loop.now
         self.child = child
     }
@@ -108,7 +110,7 @@ public final class CLIProcess {
         if !plan.servers.isEmpty {
             servers = plan.servers
             relief = plan.relief
-            assembler = ReplyAssembler(limits: limits, servers: servers)
+            assembler = ReplyAssembler(limits: limits, servers: servers, remedy: remedy)
             serversDeadline = loop.now + Milliseconds(limits.serverStartMilliseconds + Self.serversGrace)
         }
         totalDeadline = loop.now + Milliseconds(limits.requestMilliseconds)
@@ -397,7 +399,7 @@ public final class CLIProcess {
         let errors = errorOutput.text
         let code = status.map { "exit status \($0.code)" } ?? "output closed"
         if errors.contains("Not logged in") || errors.contains("/login") {
-            return FailureEvidence.notLoggedIn(detail: code)
+            return FailureEvidence.notLoggedIn(remedy, detail: code)
         }
         return Fault(
             .badGateway, "The CLI ended without an answer.",

@@ -26,7 +26,8 @@ public final class CLISupply: Sendable {
         do throws(SystemError) {
             let child = try ChildProcess.spawn(invocation.plan(in: directory, limits: limits))
             return CLIProcess(
-                child, in: directory, of: directories, limits: limits, on: loop, waking: wakeup)
+                child, in: directory, of: directories, limits: limits, remedy: invocation.remedy, on: loop,
+                waking: wakeup)
         } catch {
             directories.release(directory)
             throw Self.fault(of: error)

@@ -1,3 +1,4 @@
+import Glibc
 public import Platform
 public import Vocabulary
 
@@ -11,37 +12,24 @@ public enum CLIVersion {
     ) async throws(Fault) -> String {
         var plan = SpawnPlan(path: invocation.path, arguments: ["claude", "--version"], workingDirectory: "/")
         plan.environment = ["HOME=/nonexistent", "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"]
-        var child: ChildProcess
-        do { child = try ChildProcess.spawn(plan) } catch {
-            throw Fault(.unavailable, "The CLI cannot be started.", detail: error.description)
+        let reply: CLIQuestion.Reply
+        do throws(SystemError) {
+            reply = try await CLIQuestion.ask(plan, milliseconds: limits.versionMilliseconds, maxBytes: 500, on: loop)
+        } catch {
+            let isThere = unsafe access(invocation.path, F_OK) == 0
+            let isMissing = isThere && error.code == ENOENT
+            throw Fault(
+                .unavailable, "The CLI cannot be started.",
+                detail: isMissing ? "The interpreter that its first line names does not exist." : error.description)
         }
-        child.closeInput()
-        let wakeup = Wakeup()
-        let alarm = Alarm(on: loop, waking: wakeup)
-        alarm.deadline = loop.now + Milliseconds(limits.versionMilliseconds)
-        let output = Readiness(child.output.number, on: loop, interest: .reading, waking: wakeup)
-        defer {
-            output.cancel()
-            alarm.cancel()
+        guard !reply.isLate else {
+            throw Fault(.gatewayTimeout, "The CLI did not tell its version in time.", detail: reply.complaint)
         }
-        var text = ErrorOutput()
-        var reads = 0
-        reading: while true {
-            switch text.receive(from: child.output, limit: 500) {
-            case .bytes:
-                reads += 1
-                guard reads < 64 else { break reading }
-            case .end, .failed: break reading
-            case .wouldBlock:
-                output.readWouldBlock()
-                guard !alarm.isDue else {
-                    throw Fault(.gatewayTimeout, "The CLI did not tell its version in time.")
-                }
-                await wakeup.wait()
-            }
-        }
-        guard let version = text.text.split(separator: " ").first, version.first?.isNumber == true else {
-            throw Fault(.badGateway, "The CLI does not tell its version.", detail: text.text)
+        let text = Redaction.clean(String(decoding: reply.output, as: UTF8.self))
+        guard let version = text.split(separator: " ").first, version.first?.isNumber == true else {
+            throw Fault(
+                .badGateway, "The CLI does not tell its version.",
+                detail: reply.complaint.isEmpty ? text : reply.complaint)
         }
         return String(version)
     }

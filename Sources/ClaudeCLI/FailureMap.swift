@@ -5,6 +5,8 @@ import Vocabulary
 /// `subtype` is "success" for the vendor's failures too; only `is_error` and the statuses tell.
 struct FailureEvidence {
     var maxRetries: Int
+    /// What the operator is to do about the login.
+    var remedy: LoginRemedy
     /// The newest that the CLI told of usage limits.
     var quota: Quota?
     private(set) var hasReport = false
@@ -21,7 +23,10 @@ struct FailureEvidence {
     private var retries = 0
     private var lastDelayMilliseconds = 0
 
-    init(maxRetries: Int) { self.maxRetries = maxRetries }
+    init(maxRetries: Int, remedy: LoginRemedy = LoginRemedy()) {
+        self.maxRetries = maxRetries
+        self.remedy = remedy
+    }
 
     mutating func note(_ report: CLIFailureReport, of line: Span<UInt8>) {
         hasReport = true
@@ -75,7 +80,7 @@ struct FailureEvidence {
     }
 
     private func classified(now: Int) -> Fault {
-        if text.hasPrefix("Not logged in") { return Self.notLoggedIn() }
+        if text.hasPrefix("Not logged in") { return Self.notLoggedIn(remedy) }
         if errorClass == "blank_prompt" {
             return Fault(.invalidRequest, "The newest message is blank: nothing was sent to the model.")
         }
@@ -160,21 +165,19 @@ struct FailureEvidence {
     }
 
     /// Nobody has logged the CLI in.
-    static func notLoggedIn(detail: String = "") -> Fault {
+    static func notLoggedIn(_ remedy: LoginRemedy, detail: String = "") -> Fault {
         Fault(
             .unavailable,
-            "The CLI behind this gateway is not logged in. Its operator must run `claude login`, "
-                + "or set a credential in CLI_ENV_FILE.",
-            detail: detail, shouldRetry: false)
+            "The CLI behind this gateway is not logged in. Its operator must \(remedy.ofMissing).",
+            detail: detail, shouldRetry: false, login: .missing)
     }
 
     /// Not 401: the caller's own key is good, and its SDK must not blame it.
     private var credentialRefused: Fault {
         Fault(
             .unavailable,
-            "The credential of the CLI behind this gateway was refused. Its operator must run "
-                + "`claude login` again, or renew the credential in CLI_ENV_FILE.",
-            shouldRetry: false)
+            "The credential of the CLI behind this gateway was refused. Its operator must \(remedy.ofRefused).",
+            shouldRetry: false, login: .refused)
     }
 
     /// The vendor's sentence without what the CLI puts around it.

@@ -11,6 +11,8 @@ public struct Invocation: Sendable {
     public var operatorEnvironment: [String]
     /// The directory of the operator's own login, used where they bring no credential.
     public var loginDirectory: String
+    /// What the operator is to do about the login; all copies share it.
+    public let remedy = LoginRemedy()
     /// How long the vendor keeps what the CLI has it cache.
     public let cacheLifetime: CacheLifetime
     /// The most descriptors a child may open.
@@ -56,7 +58,7 @@ public struct Invocation: Sendable {
     public static let credentials = [
         "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN",
         "CLAUDE_CODE_OAUTH_REFRESH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",
-        "CLAUDE_CODE_USE_FOUNDRY",
+        "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_USE_MANTLE", "CLAUDE_CODE_USE_ANTHROPIC_AWS",
     ]
 
     /// The whole environment of a child whose private directories are `directories`.

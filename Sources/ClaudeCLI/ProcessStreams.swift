@@ -28,9 +28,9 @@ struct InputQueue {
     }
 }
 
-/// The last of what the CLI says on its error output, for the log.
+/// The last of what the CLI says outside of its protocol.
 struct ErrorOutput {
-    private var bytes: [UInt8] = []
+    private(set) var bytes: [UInt8] = []
 
     /// Reads what is there and keeps the last `limit` bytes.
     mutating func receive(from errors: borrowing FileDescriptor, limit: Int) -> IOResult {

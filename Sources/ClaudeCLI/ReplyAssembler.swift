@@ -57,10 +57,10 @@ struct ReplyAssembler {
     private(set) var calls: ServerCalls
 
     /// An assembler at the beginning of a reply in which the CLI calls the tools of `servers` itself.
-    init(limits: CLILimits, servers: ActiveServers = .none) {
+    init(limits: CLILimits, servers: ActiveServers = .none, remedy: LoginRemedy = LoginRemedy()) {
         self.limits = limits
         calls = ServerCalls(servers)
-        evidence = FailureEvidence(maxRetries: limits.maxRetries)
+        evidence = FailureEvidence(maxRetries: limits.maxRetries, remedy: remedy)
     }
 
     /// True once `.finished` or `.failed` was emitted.

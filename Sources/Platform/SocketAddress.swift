@@ -81,9 +81,25 @@ public struct PeerAddress: Sendable, Hashable {
     public var text: String {
         switch bytes.count {
         case 4: [24, 16, 8, 0].map { String(bytes.low >> $0 & 0xFF) }.joined(separator: ".")
-        case 16: groups.map { String($0, radix: 16) }.joined(separator: ":")
+        case 16: compressed
         default: "unix"
         }
+    }
+
+    /// RFC 5952 §4: no leading zeros, small letters, the first of the longest runs of zeros as `::`.
+    private var compressed: String {
+        let groups = groups
+        var best = 0..<0
+        var start = 0
+        for (index, group) in groups.enumerated() {
+            if group != 0 { start = index + 1 } else if index + 1 - start > best.count { best = start..<index + 1 }
+        }
+        func text(_ range: Range<Int>) -> String {
+            groups[range].map { String($0, radix: 16) }.joined(separator: ":")
+        }
+        // §4.2.2: a single group of zeros stays.
+        guard best.count > 1 else { return text(0..<8) }
+        return "\(text(0..<best.lowerBound))::\(text(best.upperBound..<8))"
     }
 
     private var groups: [UInt64] {

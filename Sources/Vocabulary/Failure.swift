@@ -63,7 +63,8 @@ public struct Refusal: Error, Sendable, Equatable {
 public struct Fault: Error, Sendable, Equatable {
     /// What is wrong.
     public var kind: FailureKind
-    /// The sentence shown to the caller: no secret, no prompt, no path of this machine.
+    /// The sentence shown to the caller: no secret, no prompt, and no path of this machine but those of a command that
+    /// its operator is to run.
     public var message: String
     /// What the log says beside it.
     public var detail: String
@@ -73,11 +74,13 @@ public struct Fault: Error, Sendable, Equatable {
     public var shouldRetry: Bool?
     /// When a usage limit ends, in Unix seconds.
     public var resetsAt: Int?
+    /// What is wrong with the login of the CLI, where that is the cause.
+    public var login: LoginTrouble?
 
     /// A fault with its safe sentence.
     public init(
         _ kind: FailureKind, _ message: String, detail: String = "", retryAfterSeconds: Int? = nil,
-        shouldRetry: Bool? = nil, resetsAt: Int? = nil
+        shouldRetry: Bool? = nil, resetsAt: Int? = nil, login: LoginTrouble? = nil
     ) {
         self.kind = kind
         self.message = message
@@ -85,5 +88,14 @@ public struct Fault: Error, Sendable, Equatable {
         self.retryAfterSeconds = retryAfterSeconds
         self.shouldRetry = shouldRetry
         self.resetsAt = resetsAt
+        self.login = login
     }
+}
+
+/// What a turn found wrong with the login of the CLI.
+public enum LoginTrouble: Sendable, Equatable {
+    /// There is none.
+    case missing
+    /// The vendor does not take it.
+    case refused
 }

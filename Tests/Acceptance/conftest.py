@@ -1,7 +1,9 @@
 import os
 import pathlib
 import secrets
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -11,10 +13,41 @@ from mcp_site import HTTP_TOKEN, OTHER_LOGIN, Site, servers_at
 from upstream import Upstream
 
 FAKE_LOGIN = "fake-login-of-the-acceptance-tests"
+PORTCULLIS = pathlib.Path(os.environ.get("PORTCULLIS_BIN", ROOT / ".build/release/portcullis"))
+STANDIN = pathlib.Path(os.environ.get("STANDIN_BIN", ROOT / ".build/release/claude-standin"))
+CLAUDE = pathlib.Path(os.environ.get("CLAUDE_BIN", "claude"))
 
 
-def executable(variable, default):
-    path = pathlib.Path(os.environ.get(variable, default))
+def pytest_configure(config):
+    """What the processes of one run share is in a folder that they inherit the name of."""
+    if hasattr(config, "workerinput"):
+        return
+    os.environ["PORTCULLIS_TEST_RUN"] = tempfile.mkdtemp(prefix="portcullis-run.")
+    if not config.option.collectonly:
+        try_the_cli()
+
+
+def try_the_cli():
+    """The real CLI's self-test, once and before there is anything beside it that would cut it short."""
+    binary, cli = PORTCULLIS, shutil.which(CLAUDE)
+    if not os.access(binary, os.X_OK) or cli is None:
+        return  # The fixtures say so, if a test needs them.
+    with tempfile.TemporaryDirectory(prefix="portcullis-trial.") as name:
+        login = {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9", "CLAUDE_CODE_OAUTH_TOKEN": FAKE_LOGIN}
+        trial = Gateway(binary, pathlib.Path(name), ["key-of-the-trial-0123456789"], CLAUDE, login, tls=False)
+        for _ in range(10):
+            with trial:
+                if trial.self_test_file.exists():
+                    return
+        pytest.exit(f"this machine is too busy to try {CLAUDE}:\n{trial.log()}", returncode=3)
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["PORTCULLIS_TEST_RUN"])
+
+
+def executable(variable, path):
     if not os.access(path, os.X_OK):
         pytest.exit(f"{variable}: {path} is not an executable; run deploy/test", returncode=3)
     return path
@@ -22,18 +55,18 @@ def executable(variable, default):
 
 @pytest.fixture(scope="session")
 def portcullis():
-    return executable("PORTCULLIS_BIN", ROOT / ".build/release/portcullis")
+    return executable("PORTCULLIS_BIN", PORTCULLIS)
 
 
 @pytest.fixture(scope="session")
 def standin():
-    return executable("STANDIN_BIN", ROOT / ".build/release/claude-standin")
+    return executable("STANDIN_BIN", STANDIN)
 
 
 @pytest.fixture(scope="session")
 def claude():
     """The vendor's own command line program."""
-    return executable("CLAUDE_BIN", "claude")
+    return executable("CLAUDE_BIN", CLAUDE)
 
 
 @pytest.fixture(scope="session")

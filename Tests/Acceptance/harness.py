@@ -1,9 +1,13 @@
 """Processes with a life time, conditions with a deadline, and what /proc tells about them."""
 import contextlib
 import datetime
+import errno
+import hashlib
+import itertools
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import ssl
@@ -30,11 +34,48 @@ def eventually(condition, what, within=10.0):
         time.sleep(0.02)
 
 
-def free_port(address="127.0.0.1"):
+class Ports:
+    """Ports below those that the kernel gives to clients, from a block that no other process of tests has."""
+
+    FIRST, SIZE, COUNT = 10_000, 100, 100
+
+    def __init__(self):
+        self.lock, first = self.take_block()
+        self.numbers = itertools.cycle(range(first, first + self.SIZE))
+
+    def take_block(self):
+        """A name that can be bound once is the lock; it falls with the process."""
+        for block in random.sample(range(self.COUNT), self.COUNT):
+            lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            try:
+                lock.bind(f"\0portcullis-tests-{block}")
+                return lock, self.FIRST + block * self.SIZE
+            except OSError:
+                lock.close()
+        raise OSError("every block of ports is taken")
+
+    def free(self, address):
+        return next(number for number in itertools.islice(self.numbers, self.SIZE) if can_bind(address, number))
+
+
+def can_bind(address, number):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, number))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
+    return True
+
+
+PORTS = Ports()
+
+
+def free_port(address="127.0.0.1"):
+    return PORTS.free(address)
 
 
 def make_certificate(folder):
@@ -45,8 +86,27 @@ def user(text):
     return [{"role": "user", "content": text}]
 
 
-# What self-tests came to, by the CLI's path: every gateway has a state of its own, and would else try its CLI anew.
-SELF_TESTS = {}
+class SelfTests:
+    """What self-tests came to, by the CLI's path, for all processes of one run of tests.
+
+    Every gateway has a state of its own, and would else start a dozen processes to try its CLI anew.
+    """
+
+    def file(self, cli):
+        return pathlib.Path(os.environ["PORTCULLIS_TEST_RUN"], hashlib.sha256(cli.encode()).hexdigest())
+
+    def recall(self, cli):
+        with contextlib.suppress(FileNotFoundError):
+            return self.file(cli).read_text()
+        return None
+
+    def keep(self, cli, text):
+        fresh = self.file(cli).with_suffix(f".{os.getpid()}")
+        fresh.write_text(text)
+        fresh.rename(self.file(cli))
+
+
+SELF_TESTS = SelfTests()
 
 
 class Gateway:
@@ -105,12 +165,12 @@ class Gateway:
             )
         return self
 
-    def ready(self, within=30):
+    def ready(self, within=90):
         self.start()
         eventually(self.answers_or_died, "the gateway answers /health", within=within)
         assert self.process.poll() is None, f"the gateway did not start:\n{self.log()}"
         if self.self_test_file.exists():
-            SELF_TESTS[self.cli] = self.self_test_file.read_text()
+            SELF_TESTS.keep(self.cli, self.self_test_file.read_text())
         return self
 
     @property
@@ -118,8 +178,9 @@ class Gateway:
         return self.folder / "state/self-test.json"
 
     def recall_self_test(self):
-        if self.cli in SELF_TESTS and not self.self_test_file.exists():
-            self.private_file("state/self-test.json", SELF_TESTS[self.cli])
+        known = SELF_TESTS.recall(self.cli)
+        if known is not None and not self.self_test_file.exists():
+            self.private_file("state/self-test.json", known)
 
     def answers_or_died(self):
         if self.process.poll() is not None:

@@ -1,9 +1,11 @@
 """What is wrong with the configuration is said in one line, with status 78, before anything is served."""
+import signal
+import socket
 import subprocess
 
 import pytest
 
-from harness import make_certificate
+from harness import eventually, make_certificate
 
 pytestmark = pytest.mark.core
 
@@ -81,6 +83,12 @@ FAULTS = {
     "a port that is none": replace("--listen", "127.0.0.1:70000"),
     "a number that is none": add("--max-body-bytes", "many"),
     "an option that is none": add("--no-such-option=1"),
+    "a host that is none": replace("--listen", "portcullis.invalid:8443"),
+    "a time that is no whole number of seconds": add("--drain-seconds", "1500ms"),
+    "an alias of a model that is none": both(
+        # Without another base URL, whose models could have any name.
+        spoil_file("cli.env", "CLAUDE_CODE_OAUTH_TOKEN=x\n"), add("--model-aliases", "gpt-4o=sonet")
+    ),
 }
 
 
@@ -158,10 +166,114 @@ def test_a_configuration_file_is_read(make_gateway):
     assert gateway.ask_message("x" * 4096).status_code == 413
 
 
-@pytest.mark.parametrize("words", [["help"], ["--help"], ["version"], ["--version"]])
+def test_what_was_meant_is_told(check):
+    def spoil(gateway):
+        path = gateway.private_file("portcullis.conf", "MAX_BODY=10MB\n")
+        gateway.arguments += ["--config", path, "--max-turn", "3"]
+
+    told = check(spoil).stderr
+    assert "'--max-turn': is no option; did you mean --max-turns?" in told
+    assert "portcullis.conf:1: 'MAX_BODY' is no setting; did you mean MAX_BODY_BYTES?" in told
+    done = check(FAULTS["an alias of a model that is none"])
+    assert "did you mean sonnet?" in done.stderr
+
+
+def test_a_foreign_environment_stops_nothing_and_is_told(make_gateway):
+    foreign = {"HOST": "x86_64-conda-linux-gnu", "PORT": "3000", "LOG_LEVEL": "Notice", "MAX_TURN": "3"}
+    gateway = make_gateway(env=foreign | {"PORTCULLIS_MAX_BODY_BYTES": "2k", "PORTCULLIS_MAX_TURN": "3"})
+    # As LISTEN of the environment, which HOST and PORT stand beside.
+    position = gateway.arguments.index("--listen")
+    gateway.env["LISTEN"] = gateway.arguments[position + 1]
+    del gateway.arguments[position : position + 2]
+    gateway.ready()
+    assert gateway.ask_message("x" * 4096).status_code == 413
+    gateway.signal(signal.SIGHUP)
+    eventually(lambda: "reloaded" in gateway.log(), "the configuration is reloaded")
+    arguments = [gateway.arguments[0], "check", *gateway.arguments[2:]]
+    environment = gateway.env | {"LOG_LEVEL": "warn"}
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    warnings = [
+        "HOST (environment): 'x86_64-conda-linux-gnu' is not an IPv4 or IPv6 address",
+        "PORT (environment): LISTEN says where to listen",
+        "MAX_TURN (environment): is no setting; did you mean MAX_TURNS?",
+        "PORTCULLIS_MAX_TURN (environment): is no setting; did you mean PORTCULLIS_MAX_TURNS?",
+    ]
+    for warning in warnings:
+        assert warning in done.stdout + done.stderr, done.stdout
+        assert gateway.log().count(warning) == 2, gateway.log()  # at the start and the reload
+
+
+def loopback_name():
+    """A name that /etc/hosts has for this machine alone; `localhost` is understood without it."""
+    for name in ("ip6-localhost", "ip6-loopback", "localhost.localdomain", socket.gethostname()):
+        try:
+            found = {entry[4][0] for entry in socket.getaddrinfo(name, None)}
+        except OSError:
+            continue
+        if all(address == "::1" or address.startswith("127.") for address in found):
+            return name, sorted(found)
+    return None
+
+
+def test_a_host_name_is_listened_on_and_reloaded(make_gateway):
+    if not (known := loopback_name()):
+        pytest.skip("this machine has no name on loopback alone")
+    name, addresses = known
+    gateway = make_gateway()
+    port = gateway.arguments[gateway.arguments.index("--listen") + 1].rpartition(":")[2]
+    gateway.arguments += ["--listen", f"{name}:{port}"] if "127.0.0.1" not in addresses else []
+    if "127.0.0.1" in addresses:
+        replace("--listen", f"{name}:{port}")(gateway)
+    gateway.ready()
+    for address in addresses:
+        socket.create_connection((address, int(port)), timeout=5).close()
+    gateway.signal(signal.SIGHUP)
+    eventually(lambda: "reloaded" in gateway.log(), "the configuration is reloaded")
+    assert "refused" not in gateway.log()
+
+
+def test_a_switch_takes_its_value_as_a_word(make_gateway):
+    gateway = make_gateway(flags=["--require-auth", "false", "--enable-thinking", "true"])
+    position = gateway.arguments.index("--api-keys-file")
+    del gateway.arguments[position : position + 2]
+    gateway.ready()
+
+
+def test_odd_credentials_are_warned_of_without_their_value(check):
+    lines = "export ANTHROPIC_APIKEY=hush-1\nANTHROPIC_API_KEY=sk-ant-oat01-hush-2\n"
+    done = check(lambda gateway: gateway.arguments.extend(["--cli-env-file", gateway.private_file("odd.env", lines)]))
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    assert "ANTHROPIC_APIKEY is no variable of the CLI; did you mean ANTHROPIC_API_KEY?" in told
+    assert "ANTHROPIC_API_KEY holds an OAuth token" in told
+    assert "hush" not in told
+
+
+def test_a_cli_that_tells_no_version_says_why(check):
+    def spoil(gateway):
+        script = gateway.private_file("claude.js", "#!/usr/bin/env portcullis-no-such-node\n")
+        (gateway.folder / "claude.js").chmod(0o700)
+        replace("--claude-path", script)(gateway)
+
+    done = check(spoil)
+    assert done.returncode == 78
+    assert "portcullis-no-such-node" in done.stderr and "No such file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["help"], ["--help"], ["version"], ["--version"], ["-V"], ["serve", "-V"], ["new-key", "-h"]]
+)
 def test_help_and_version_are_told(portcullis, words):
     done = subprocess.run([portcullis, *words], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0 and done.stdout.strip()
+
+
+def test_without_a_command_the_usage_is_told(portcullis):
+    done = subprocess.run([portcullis], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 64 and done.stderr.startswith("usage: portcullis serve")
+    done = subprocess.run([portcullis, "serv"], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (64, "portcullis: 'serv': is no command; did you mean serve?\n")
 
 
 def test_new_key_makes_a_name_and_a_key(portcullis):

@@ -33,7 +33,7 @@ def reload_in_vain(gateway, about):
 @pytest.mark.core
 def test_a_new_certificate_is_shown_while_a_stream_goes_on(own_gateway):
     old = serial(own_gateway)
-    with own_gateway.streaming("slow:100:30") as chunks:
+    with own_gateway.streaming("slow:50:30") as chunks:
         renew(own_gateway)
         own_gateway.signal(signal.SIGHUP)
         eventually(lambda: serial(own_gateway) != old, "new connections see the new certificate")

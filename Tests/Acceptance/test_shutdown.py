@@ -19,7 +19,7 @@ def refuses_connections(gateway):
 
 @pytest.mark.core
 def test_a_running_answer_finishes(own_gateway):
-    with own_gateway.streaming("slow:100:30") as chunks:
+    with own_gateway.streaming("slow:50:30") as chunks:
         own_gateway.signal(signal.SIGTERM)
         eventually(lambda: refuses_connections(own_gateway), "new connections are refused")
         text = "".join(chunks)
@@ -32,7 +32,7 @@ def test_a_running_answer_over_http2_finishes(own_gateway):
     """With curl: Python's HTTP/2 library gives up every stream as soon as it hears that no new ones are taken."""
     head = own_gateway.private_file("curl", f'header = "x-api-key: {own_gateway.key}"\n')
     command = ["curl", "--silent", "--http2", "--no-buffer", "--cacert", own_gateway.ca, "--config", head]
-    body = json.dumps(message_body("slow:100:30", stream=True))
+    body = json.dumps(message_body("slow:50:30", stream=True))
     command += ["--json", body, own_gateway.url + "/v1/messages"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as curl:
         text = curl.stdout.readline()

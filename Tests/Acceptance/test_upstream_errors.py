@@ -74,7 +74,7 @@ def test_a_refused_login_of_the_gateway_is_not_blamed_on_the_caller(gateway):
     """The caller's key was right: a 401 would send him looking for a fault in it, and SDKs would say the same."""
     response = gateway.ask_message("status:401")
     assert response.status_code in (401, 502, 503)
-    assert "login" in response.text.lower() or "authenticat" in response.text.lower()
+    assert "credential" in response.text.lower() and "operator must" in response.text
 
 
 @pytest.mark.core
@@ -177,5 +177,5 @@ def test_without_a_login_the_operator_is_told_what_to_do(make_gateway, upstream,
     env = {"ANTHROPIC_BASE_URL": cli_env["ANTHROPIC_BASE_URL"]}
     gateway = make_gateway(cli_env=env).ready()
     error = anthropic_error(gateway.ask_message(f"{nonce} say:hello"), 503)
-    assert "claude login" in error["message"]
+    assert "claude auth login`, or set CLAUDE_CODE_OAUTH_TOKEN" in error["message"]
     assert not upstream.turns(nonce)

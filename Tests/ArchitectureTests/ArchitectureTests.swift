@@ -191,7 +191,7 @@ struct ArchitectureTests {
         let entries = Set(paths.map { String($0.prefix { $0 != "/" }) })
         let known: Set = [
             "Sources", "Tests", "deploy", "certs", "Package.swift", "Package.resolved", "README.md", "LICENSE",
-            "SECURITY.md", "CHANGELOG.md",
+            "SECURITY.md", "CHANGELOG.md", "findings",
         ]
         let foreign = entries.filter { !$0.hasPrefix(".") }.subtracting(known)
         #expect(foreign.isEmpty)

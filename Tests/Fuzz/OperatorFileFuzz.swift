@@ -1,5 +1,5 @@
 // modules: Vocabulary HTTP:FieldName,Octets ClaudeCLI:MCPServer,Redaction,CLIFeatures
-// files: Sources/Gateway/MCP/MCPFile.swift Sources/Gateway/SelfTest/SelfTestRecord.swift Sources/Gateway/Keys/APIKey.swift Sources/Gateway/Keys/APIKeyFile.swift Sources/Gateway/Keys/KeyOptions.swift Sources/Gateway/Keys/SecretFile.swift Sources/Gateway/Configuration/AssignmentLine.swift Sources/Gateway/Configuration/CLIEnvironmentFile.swift Sources/Gateway/Configuration/ConfigurationFaults.swift Sources/Gateway/Configuration/DecimalText.swift
+// files: Sources/Gateway/MCP/MCPFile.swift Sources/Gateway/SelfTest/SelfTestRecord.swift Sources/Gateway/Keys/APIKey.swift Sources/Gateway/Keys/APIKeyFile.swift Sources/Gateway/Keys/KeyOptions.swift Sources/Gateway/Keys/SecretFile.swift Sources/Gateway/Configuration/AssignmentLine.swift Sources/Gateway/Configuration/CLIEnvironmentFile.swift Sources/Gateway/Configuration/CLIEnvironmentWarnings.swift Sources/Gateway/Configuration/Suggestion.swift Sources/Gateway/Configuration/ConfigurationFaults.swift Sources/Gateway/Configuration/DecimalText.swift
 //
 // The files that the gateway reads at its start. What must hold for any input: no trap, faults of one line that repeat
 // no secret, and what is accepted is what the rest relies on.
@@ -84,6 +84,10 @@ private func environment(_ content: [UInt8]) {
     do throws(ConfigurationFaults) {
         let variables = try CLIEnvironmentFile.parse(content, path: "cli.env")
         precondition(Set(variables.map(\.name)).count == variables.count, "names are different")
+        for warning in CLIEnvironmentWarnings.of(variables, path: "cli.env") {
+            precondition(!warning.contains(secret), "a warning repeats a secret")
+            precondition(!warning.utf8.contains { $0 < 0x20 }, "a warning is one line")
+        }
         for (name, value) in variables {
             precondition(CLIEnvironmentFile.refusal(of: name) == nil && !name.contains("=") && !name.isEmpty)
             precondition(!value.isEmpty && !value.utf8.contains(0), "an environment holds it as it is")

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Gateway
@@ -58,17 +59,29 @@ struct ConfigurationCheckTests {
         #expect(faults == [ConfigurationFault("TLS_CERTIFICATE", "the key is another one's")])
     }
 
-    @Test("weak keys that are taken, and aliases that lead out of the CLI's names, are pointed out")
+    @Test("weak keys that are taken are pointed out")
     func notes() throws {
         let scratch = try Scratch()
         var configuration = try sound(scratch)
         configuration.keys.file = try scratch.write("keys", "alice:k-good\n")
         configuration.keys.allowsWeakKeys = true
-        configuration.models.aliases = [ModelAlias(name: "gpt", target: "sonett")]
         let check = check(configuration)
         #expect(check.faults == [])
         #expect(check.warnings.contains { $0.hasPrefix("key alice is shorter than 20 characters") })
-        #expect(check.warnings.contains("model alias gpt leads to sonett, no name of the CLI's own"))
+    }
+
+    @Test("an alias that leads nowhere is a fault, unless the CLI asks somebody with models of his own")
+    func aliases() throws {
+        let scratch = try Scratch()
+        var configuration = try sound(scratch)
+        configuration.models.aliases = [ModelAlias(name: "gpt", target: "sonett")]
+        #expect(
+            check(configuration).faults.map(\.description) == [
+                "MODEL_ALIASES: 'gpt' leads to 'sonett', which is no model; did you mean sonnet?"
+            ])
+        let lines = "CLAUDE_CODE_OAUTH_TOKEN=hush\nANTHROPIC_BASE_URL=http://127.0.0.1:1\n"
+        configuration.cli.environmentFile = try scratch.write("cli.env", lines)
+        #expect(check(configuration).faults == [])
     }
 }
 
@@ -85,7 +98,7 @@ struct CLIEnvironmentFileTests {
 
     @Test("names and values are read past comments, blanks and quotes")
     func parsed() throws {
-        let text = "# login\nANTHROPIC_API_KEY=\"a=b c\"\n\n HTTPS_PROXY = http://proxy:3128 \r\n"
+        let text = "# login\nexport ANTHROPIC_API_KEY=\"a=b c\"\n\n HTTPS_PROXY = http://proxy:3128 \r\n"
         let variables = try CLIEnvironmentFile.parse(Array(text.utf8), path: "env")
         #expect(
             variables.map { "\($0.name)|\($0.value)" } == [
@@ -115,9 +128,13 @@ struct CLIEnvironmentFileTests {
             ),
             ("sk-ant-hush", "env:1: is not NAME=value"),
             ("sk-ant-hush=", "env:1: is not NAME=value"),
+            ("export sk-ant-hush", "env:1: is not NAME=value"),
+            ("exportA=1\nexport LD_PRELOAD=hush", "env:2: LD_PRELOAD: would run other code inside the CLI"),
+            ("A=1\nexport A=2", "env:2: A is given twice"),
             ("A=1\nA=2", "env:2: A is given twice"),
             ("ANTHROPIC_API_KEY=", "env:1: ANTHROPIC_API_KEY is empty"),
             ("A=hush\u{1}", "env:1: A holds a control character"),
+            ("export ANTHROPIC_API_KEY=hush", "env:1: begins with export: write NAME=value alone"),
         ])
     func refused(text: String, fault: String) {
         #expect(faults(text) == [fault])
@@ -137,5 +154,35 @@ struct CLIEnvironmentFileTests {
         let environment = CLIEnvironment(
             variables: names.map { ($0, "1") }, configDirectory: "/home/operator/.claude")
         #expect(environment.login == login)
+    }
+
+    @Test(
+        "a name like that of a login or of the CLI's own is told the one that was meant",
+        arguments: [
+            ("ANTHROPIC_APIKEY", "ANTHROPIC_API_KEY"), ("ANTHROPIC_API_KEYS", "ANTHROPIC_API_KEY"),
+            ("anthropic_api_key", "ANTHROPIC_API_KEY"), ("ANTHROPIC_BASEURL", "ANTHROPIC_BASE_URL"),
+            ("ANTRHOPIC_AUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN"), ("CLAUDE_API_KEY", "ANTHROPIC_API_KEY"),
+            ("CLAUDE_OAUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"), ("CLAUDE_CODE_OATH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+            ("CLAUDE_CODE_USE_BEDROK", "CLAUDE_CODE_USE_BEDROCK"), ("HTTP_PROXIES", nil),
+            ("HTTPS_PROXYS", "HTTPS_PROXY"),
+            ("https_proxy", nil), ("ANTHROPIC_API_KEY", nil), ("AWS_REGION", nil), ("MY_OWN", nil), ("DEBUG", nil),
+            ("CLAUDE_CODE_EFFORT_LEVEL", nil), ("ANTHROPIC_PROFILE", nil), ("CLAUDE_CODE_SESSIONS_OAUTH_TOKEN", nil),
+        ] as [(String, String?)])
+    func misspelt(name: String, meant: String?) {
+        let told = CLIEnvironmentWarnings.of([(name, "hush")], path: "env")
+        #expect(told == (meant.map { ["env: \(name) is no variable of the CLI; did you mean \($0)?"] } ?? []))
+    }
+
+    @Test("a token in the place of a key, and a key in that of a token, are told without their value")
+    func misplaced() {
+        let told = CLIEnvironmentWarnings.of(
+            [("ANTHROPIC_API_KEY", "sk-ant-oat01-hush"), ("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-api03-hush")], path: "env")
+        #expect(
+            told == [
+                "env: ANTHROPIC_API_KEY holds an OAuth token, no API key; name it CLAUDE_CODE_OAUTH_TOKEN",
+                "env: CLAUDE_CODE_OAUTH_TOKEN holds an API key, no OAuth token; name it ANTHROPIC_API_KEY",
+            ])
+        let right = [("ANTHROPIC_API_KEY", "sk-ant-api03-hush"), ("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-hush")]
+        #expect(CLIEnvironmentWarnings.of(right, path: "env") == [])
     }
 }

@@ -19,11 +19,11 @@ struct ConfigurationFaultTests {
             (["--max-turns="], "--max-turns: is empty"),
             (
                 ["--max-body-bytes", "1GiB"],
-                "--max-body-bytes: '1GiB' is not a size from 1 to 256MiB; write bytes, 64KiB or 32MiB"
+                "--max-body-bytes: '1GiB' is not a size from 1 to 256MiB; write bytes, 64KiB or 10MB"
             ),
             (
                 ["--max-body-bytes=9999999MiB"],
-                "--max-body-bytes: '9999999MiB' is not a size from 1 to 256MiB; write bytes, 64KiB or 32MiB"
+                "--max-body-bytes: '9999999MiB' is not a size from 1 to 256MiB; write bytes, 64KiB or 10MB"
             ),
             (["--no-such-option", "1"], "'--no-such-option': is no option; see portcullis help"),
             (["-v"], "'-v': is no option; see portcullis help"),
@@ -31,7 +31,16 @@ struct ConfigurationFaultTests {
             (["--listen", "nowhere"], "--listen: 'nowhere' is not HOST:PORT, [IPv6]:PORT or unix:/path"),
             (["--listen", "127.0.0.1:1", "--listen", "127.0.0.1:1"], "LISTEN: 127.0.0.1:1 is given twice"),
             (["--port", "70000"], "--port: '70000' is not a port from 0 to 65535"),
-            (["--host", "example.com"], "--host: 'example.com' is not an IPv4 or IPv6 address or localhost"),
+            (["--host", "1.2.3"], "--host: '1.2.3' is neither an IPv4 or IPv6 address nor a host name"),
+            (
+                ["--host", "nowhere.example"],
+                "--host: 'nowhere.example' does not resolve to an address: Name or service not known"
+            ),
+            (
+                ["--listen=127.0.0.1:1,nowhere.example:2"],
+                "--listen: 'nowhere.example' does not resolve to an address: Name or service not known"
+            ),
+            (["--listen", "gate.example:1,192.0.2.7:1"], "LISTEN: 192.0.2.7:1 is given twice"),
             (
                 ["--port", "1", "--listen", "127.0.0.1:2"],
                 "--port: says again what LISTEN says; give only one"
@@ -39,6 +48,26 @@ struct ConfigurationFaultTests {
             (["--tls-min-version", "1.1"], "--tls-min-version: '1.1' is none of 1.2, 1.3"),
             (["--log-level", "loud"], "--log-level: 'loud' is none of error, warning, info, debug"),
             (["--plaintext=maybe"], "--plaintext: 'maybe' is neither true nor false"),
+            (["--plaintext", "maybe"], "--plaintext: 'maybe' is neither true nor false"),
+            (["--max-turn", "3"], "'--max-turn': is no option; did you mean --max-turns?"),
+            (["--max_turns=3"], "'--max_turns': is no option; did you mean --max-turns?"),
+            (["--portcullis-max-turns=3"], "'--portcullis-max-turns': is no option; did you mean --max-turns?"),
+            (["-max-turns=3"], "'-max-turns=3': is no option; did you mean --max-turns?"),
+            (["--confg", "/c"], "'--confg': is no option; did you mean --config?"),
+            (["--request-timeout", "3"], "'--request-timeout': is no option; did you mean --request-timeout-ms?"),
+            (["--prot", "3"], "'--prot': is no option; did you mean --port?"),
+            (
+                ["--drain-seconds", "soon"],
+                "--drain-seconds: 'soon' is not a whole number of seconds from 0 to 3600; write 90, 90s, 5m or 1h"
+            ),
+            (
+                ["--drain-seconds", "1500ms"],
+                "--drain-seconds: '1500ms' is not a whole number of seconds from 0 to 3600; write 90, 90s, 5m or 1h"
+            ),
+            (
+                ["--responses-keep-days", "36h"],
+                "--responses-keep-days: '36h' is not a whole number of days from 1 to 3650; write 30 or 30d"
+            ),
             (
                 ["--default-effort", "extreme"],
                 "--default-effort: 'extreme' is none of low, medium, high, xhigh, max"
@@ -46,6 +75,11 @@ struct ConfigurationFaultTests {
             (
                 ["--default-model", "gpt-4o"],
                 "--default-model: 'gpt-4o' is no alias, no full claude- name and not in MODEL_ALIASES"
+            ),
+            (
+                ["--default-model", "sonet"],
+                "--default-model: 'sonet' is no alias, no full claude- name and not in MODEL_ALIASES; "
+                    + "did you mean sonnet?"
             ),
             (["--model-aliases", "gpt-4o"], "--model-aliases: 'gpt-4o' is not NAME=MODEL"),
             (["--model-aliases", "a=opus,a=haiku"], "--model-aliases: 'a' is given twice"),
@@ -76,6 +110,14 @@ struct ConfigurationFaultTests {
                 "--plaintext: 0.0.0.0:1 can be reached from other machines; only loopback may be plain"
             ),
             (
+                ["--plaintext", "--listen", "127.0.0.1.example:1"],
+                "--plaintext: 192.0.2.8:1 can be reached from other machines; only loopback may be plain"
+            ),
+            (
+                ["--require-auth", "false", "--listen", "gate.example:1"],
+                "--require-auth: 192.0.2.7:1 can be reached from other machines; keys are needed there"
+            ),
+            (
                 ["--require-auth=false", "--listen", "[::]:1"],
                 "--require-auth: [::]:1 can be reached from other machines; keys are needed there"
             ),
@@ -83,6 +125,11 @@ struct ConfigurationFaultTests {
                 ["--proxy-api-key", "hush"],
                 "--proxy-api-key: others can read the command line; use PROXY_API_KEYS or --api-keys-file"
             ),
+            (
+                ["--proxy-api-kez", "hush"],
+                "'--proxy-api-kez': others can read the command line; use PROXY_API_KEYS or --api-keys-file"
+            ),
+            (["--api-key", "hush"], "'--api-key': is no option; see portcullis help"),
         ])
     func flags(arguments: [String], fault: String) {
         let told = faults(arguments)
@@ -94,8 +141,16 @@ struct ConfigurationFaultTests {
         "a wrong line of the file is told with its number",
         arguments: [
             ("MAX_TURNS", "/c:1: is not NAME=value"),
-            ("\n\nMAX_TURNZ=5", "/c:3: 'MAX_TURNZ' is no setting; see portcullis help"),
+            ("\n\nMAX_TURNZ=5", "/c:3: 'MAX_TURNZ' is no setting; did you mean MAX_TURNS?"),
+            ("NO_SUCH_NAME=5", "/c:1: 'NO_SUCH_NAME' is no setting; see portcullis help"),
+            ("PORTCULLIS_MAX_TURN=5", "/c:1: 'PORTCULLIS_MAX_TURN' is no setting; did you mean MAX_TURNS?"),
+            ("export max_turns=5", "/c:1: 'max_turns' is no setting; did you mean MAX_TURNS?"),
+            ("--max-turns=5", "/c:1: '--max-turns' is no setting; did you mean MAX_TURNS?"),
+            ("MAX_BODY=5", "/c:1: 'MAX_BODY' is no setting; did you mean MAX_BODY_BYTES?"),
             ("MAX_TURNS=5\nMAX_TURNS=6", "/c:2: MAX_TURNS is given twice, first in line 1"),
+            ("MAX_TURNS=5\nPORTCULLIS_MAX_TURNS=6", "/c:2: PORTCULLIS_MAX_TURNS is given twice, first in line 1"),
+            ("PORT=1\nLISTEN=127.0.0.1:2", "/c:1: PORT: says again what LISTEN says; give only one"),
+            ("LOG_LEVEL=loud", "/c:1: LOG_LEVEL: 'loud' is none of error, warning, info, debug"),
             (
                 "MAX_TURNS=five # comment",
                 "/c:1: MAX_TURNS: 'five # comment' is not a number of turns from 1 to 4096"
@@ -130,12 +185,12 @@ struct ConfigurationFaultTests {
     @Test("all faults are told, not the first only")
     func allAtOnce() {
         let told = faults(
-            ["--max-turns", "x", "--bogus", "--config", "/c"], environment: ["PORT": "x"], file: "NOPE=1\n")
+            ["--max-turns", "x", "--bogus", "--config", "/c"], environment: ["PORTCULLIS_PORT": "x"], file: "NOPE=1\n")
         #expect(
             told == [
                 "'--bogus': is no option; see portcullis help",
                 "/c:1: 'NOPE' is no setting; see portcullis help",
-                "PORT (environment): 'x' is not a port from 0 to 65535",
+                "PORTCULLIS_PORT (environment): 'x' is not a port from 0 to 65535",
                 "--max-turns: 'x' is not a number of turns from 1 to 4096",
             ])
     }
@@ -162,9 +217,31 @@ struct ConfigurationFaultTests {
         #expect(try Command(["new-key", "alice"]) == .newKey(name: "alice"))
         #expect(try Command(["help", "--markdown"]) == .help(asMarkdown: true))
         #expect(try Command(["serve", "--help"]) == .help(asMarkdown: false))
-        #expect(try Command(["--version"]) == .version)
-        for wrong in [[], ["start"], ["new-key"], ["new-key", "a:b"], ["new-key", "a", "b"]] {
+        #expect(try Command(["help", "check"]) == .help(asMarkdown: false))
+        for words in [["new-key", "--help"], ["new-key", "-h"], ["help", "new-key"]] {
+            #expect(try Command(words) == .usage(of: .newKey))
+        }
+        for words in [["--version"], ["-V"], ["version"], ["serve", "--version"], ["check", "-V"]] {
+            #expect(try Command(words) == .version)
+        }
+        #expect(try Command([]) == .nothing)
+        for wrong in [["start"], ["new-key"], ["new-key", "a:b"], ["new-key", "a", "b"], ["help", "start"]] {
             #expect(throws: ConfigurationFault.self) { try Command(wrong) }
         }
+    }
+
+    @Test(
+        "a word that is no command is told the one that was meant",
+        arguments: [
+            ("serv", "'serv': is no command; did you mean serve?"),
+            ("newkey", "'newkey': is no command; did you mean new-key?"),
+            ("--chekc", "'--chekc': is no command; did you mean check?"),
+            ("start", "'start': is no command: serve, check, new-key, help, version"),
+            ("--port", "'--port': is no command; options stand behind one: serve, check, new-key, help, version"),
+        ])
+    func misspeltCommand(word: String, fault: String) throws {
+        let caught = try #require(throws: ConfigurationFault.self) { try Command([word]) }
+        // Commands may be added to the list.
+        #expect(caught.description.hasPrefix(fault.prefix { $0 != ":" } + fault.drop { $0 != ":" }.prefix(30)))
     }
 }

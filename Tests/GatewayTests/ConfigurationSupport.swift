@@ -1,12 +1,21 @@
 import Glibc
+import Platform
 import Testing
 
 @testable import Gateway
 
-/// A machine that is the same everywhere: 2 cores, 8 GiB, `claude` in /usr/bin.
+/// A machine that is the same everywhere: 2 cores, 8 GiB, `claude` in /usr/bin, three host names.
 let plainMachine = Machine(
     cores: 2, memoryBytes: 8 << 30, isRoot: false, homeDirectory: "/home/operator",
-    currentDirectory: "/srv", isExecutable: { ["/usr/bin/claude", "/opt/claude"].contains($0) })
+    currentDirectory: "/srv", isExecutable: { ["/usr/bin/claude", "/opt/claude"].contains($0) },
+    addresses: { (name) throws(HostNameFault) in
+        switch name {
+        case "gate.example": return ["192.0.2.7", "2001:db8::7"]
+        case "127.0.0.1.example": return ["192.0.2.8"]
+        case "home": return ["127.0.1.1"]
+        default: throw HostNameFault("does not resolve to an address: Name or service not known")
+        }
+    })
 
 /// The least that makes a configuration whole, given by environment variables.
 let wholeEnvironment = [
@@ -37,73 +46,6 @@ func faults(
         return []
     } catch {
         return error.faults.map(\.description)
-    }
-}
-
-/// A directory of a test's own, gone with its last reference.
-final class Scratch: Sendable {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/portcullis-test-XXXXXX".utf8CString)
-        let made = unsafe template.withUnsafeMutableBufferPointer { buffer in
-            guard let start = buffer.baseAddress else { return false }
-            return unsafe mkdtemp(start) != nil
-        }
-        try #require(made)
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    deinit {
-        for name in names { _ = unsafe remove("\(path)/\(name)") }
-        _ = unsafe rmdir(path)
-    }
-
-    /// Writes a file with exactly this mode.
-    func write(_ name: String, _ text: String, mode: mode_t = 0o600) throws -> String {
-        let file = "\(path)/\(name)"
-        let descriptor = unsafe open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        try #require(descriptor >= 0)
-        defer { close(descriptor) }
-        let bytes = Array(text.utf8)
-        let written = unsafe bytes.withUnsafeBytes {
-            unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
-        }
-        try #require(written == bytes.count)
-        try #require(fchmod(descriptor, mode) == 0)
-        return file
-    }
-
-    /// Makes a symbolic link.
-    func link(_ name: String, to target: String) throws {
-        let result = unsafe symlink(target, "\(path)/\(name)")
-        try #require(result == 0)
-    }
-
-    /// Makes a FIFO.
-    func fifo(_ name: String) throws -> String {
-        let result = unsafe mkfifo("\(path)/\(name)", 0o600)
-        try #require(result == 0)
-        return "\(path)/\(name)"
-    }
-
-    /// The permission bits of a file.
-    func mode(of name: String) -> mode_t {
-        var status = stat()
-        return unsafe stat("\(path)/\(name)", &status) == 0 ? status.st_mode & 0o777 : 0
-    }
-
-    private var names: [String] {
-        guard let directory = unsafe opendir(path) else { return [] }
-        defer { _ = unsafe closedir(directory) }
-        var names: [String] = []
-        while let entry = unsafe readdir(directory) {
-            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) {
-                unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
     }
 }
 

@@ -39,12 +39,15 @@ struct ConfigurationTests {
         #expect(configuration.limits.maxHeaders == 60)
     }
 
-    @Test("a bare switch is true, and takes another value only after an equals sign")
+    @Test("a bare switch is true, and takes another value as the next word or after an equals sign")
     func switches() throws {
         #expect(try load(["--enable-thinking"]).models.enablesThinking)
-        #expect(
-            try !load(["--enable-thinking=no"], environment: ["ENABLE_THINKING": "1"]).models.enablesThinking)
-        #expect(faults(["--enable-thinking", "false"]) == ["'false': is no option; see portcullis help"])
+        #expect(try load(["--enable-thinking", "--max-turns", "3"]).models.enablesThinking)
+        for value in [["--enable-thinking=no"], ["--enable-thinking", "false"], ["--enable-thinking", "Off"]] {
+            #expect(try !load(value, environment: ["ENABLE_THINKING": "1"]).models.enablesThinking)
+        }
+        let plain = try load(["--plaintext", "true", "--require-auth", "false", "--max-turns", "3"])
+        #expect(plain.isPlaintext && !plain.keys.isRequired && plain.turns.maxRunning == 3)
     }
 
     @Test("several addresses and certificates keep their order")
@@ -71,12 +74,13 @@ struct ConfigurationTests {
             LISTEN = "127.0.0.1:2"
 
               DEFAULT_MODEL='opus'
-            MAX_BODY_BYTES=64KiB
+            export MAX_BODY_BYTES=64KiB
+            PORTCULLIS_MAX_TURNS=7
             """
         let configuration = try load(["--config=/etc/gate.conf"], file: file)
         #expect(configuration.listeners.map(\.description) == ["127.0.0.1:1", "127.0.0.1:2"])
         #expect(configuration.models.defaultModel == "opus")
-        #expect(configuration.limits.maxBodyBytes == 65_536)
+        #expect(configuration.limits.maxBodyBytes == 65_536 && configuration.turns.maxRunning == 7)
     }
 
     @Test(
@@ -95,6 +99,39 @@ struct ConfigurationTests {
     func listenWinsOverPort() throws {
         let configuration = try load(["--listen", "127.0.0.1:5"], environment: ["PORT": "9000"])
         #expect(configuration.listeners.map(\.description) == ["127.0.0.1:5"])
+    }
+
+    @Test(
+        "LISTEN, HOST and PORT of a higher source win, whatever a lower one says in any of them",
+        arguments: [
+            (["--port", "9443"], ["LISTEN": "127.0.0.1:1"], "", "127.0.0.1:9443"),
+            (["--port", "9443"], ["LISTEN": "nonsense"], "", "127.0.0.1:9443"),
+            (["--listen", "127.0.0.1:5"], ["HOST": "x y", "PORTCULLIS_PORT": "nonsense"], "", "127.0.0.1:5"),
+            ([], ["PORTCULLIS_PORT": "9"], "LISTEN=nonsense", "127.0.0.1:9"),
+            ([], ["PORTCULLIS_LISTEN": "127.0.0.1:9", "PORT": "8"], "PORT=nonsense", "127.0.0.1:9"),
+            (["--host", "::1"], ["PORT": "9"], "LISTEN=127.0.0.1:7", "[::1]:9"),
+        ])
+    func highestSource(arguments: [String], environment: [String: String], file: String, address: String) throws {
+        let configuration = try load(arguments + ["--config", "/c"], environment: environment, file: file)
+        #expect(configuration.listeners.map(\.description) == [address])
+        #expect(configuration.warnings == [])
+    }
+
+    @Test("a bad value of any setting does not count where a higher source has given a good one")
+    func badLoser() throws {
+        let file = "MAX_TURNS=many\nLOG_LEVEL=loud\n"
+        let configuration = try load(
+            ["--config", "/c", "--max-turns", "5"],
+            environment: ["MAX_TURNS": "\u{1}", "LOG_LEVEL": "loud", "PORTCULLIS_LOG_LEVEL": "debug"], file: file)
+        #expect(configuration.turns.maxRunning == 5 && configuration.logging.level == .debug)
+        #expect(configuration.warnings == [])
+    }
+
+    @Test("a name to listen on stands for all its addresses, in an order of their own")
+    func hostNames() throws {
+        let listeners = try load(["--listen", "Gate.example:443,home:1"]).listeners
+        #expect(listeners.map(\.description) == ["192.0.2.7:443", "[2001:db8::7]:443", "127.0.1.1:1"])
+        #expect(try load(["--plaintext", "--host", "home"]).listeners.map(\.description) == ["127.0.1.1:8443"])
     }
 
     @Test("keys from both spellings of the environment are taken, and printing them shows no secret")
@@ -151,17 +188,23 @@ struct ConfigurationTests {
         #expect(try load(["--cors-origin", "none"]).corsOrigin == nil)
     }
 
-    @Test("every setting can be given by flag, variable and file line, and each way says so in its faults")
+    @Test("every setting can be given by flag, variable and file line, bare and prefixed, and each way says so in its faults")
     func everySetting() {
-        for setting in Setting.all where setting.name != "PORTCULLIS_CONFIG" && !setting.reader.isSwitch {
+        for setting in Setting.all where setting.name != "PORTCULLIS_CONFIG" {
             // A control character fits no setting, so each row reports its own place.
             let value = "\u{1}"
+            let isShared = setting.sharedCheck != nil
             #expect(
                 faults(environment: [setting.name: value]).contains(
-                    "\(setting.name) (environment): holds a control character"))
+                    "\(setting.name) (environment): holds a control character") == !isShared)
             #expect(
-                faults(["--config", "/c"], file: "\(setting.name)=\(value)\n")
+                faults(
+                    ["--config", "/c"], environment: [setting.name: ""], file: "\(setting.name)=\(value)\n")
                     .contains("/c:1: \(setting.name): holds a control character"))
+            let prefixed = Setting.prefixed(setting.name)
+            #expect(
+                faults(environment: [prefixed: value]).contains(
+                    "\(prefixed) (environment): holds a control character"))
             guard let flag = setting.flag else { continue }
             #expect(faults([flag, value]).contains("\(flag): holds a control character"))
         }
@@ -191,6 +234,22 @@ struct ListenAddressTests {
     func refused(text: String) {
         #expect(ListenAddress(text) == nil)
     }
+
+    @Test(
+        "a host name is taken only where names are, and is no address to conclude anything from",
+        arguments: ["example.com:443", "127.0.0.1.example:1", "host_1:1", "a-b.c:1", "example.com.:1"])
+    func named(text: String) throws {
+        let address = try #require(ListenAddress(text, allowsNames: true))
+        #expect(address.hostName != nil && !address.isLocal)
+        #expect(ListenAddress(text) == nil)
+    }
+
+    @Test(
+        "what would be a misspelt address is no host name",
+        arguments: [
+            "1.2.3:80", "2130706433:80", "127.0.0.0x1:80", "a..b:1", "-a:1", "a-:1", "*:80", ":1", "a b:1", "é:1",
+        ])
+    func unnamed(text: String) { #expect(ListenAddress(text, allowsNames: true) == nil) }
 
     @Test(
         "only loopback and Unix sockets are local",

@@ -80,4 +80,46 @@ struct ModelsTests {
         #expect(catalog.entry(for: "claude-haiku-4-5-20251001")?.id == "claude-haiku-4-5-20251001")
         #expect(catalog.entry(for: "no-such-model") == nil)
     }
+
+    private func problems(_ target: String, hasOtherModels: Bool = false) -> (faults: [String], warnings: [String]) {
+        let aliases = [ModelAlias(name: "fast", target: "haiku"), ModelAlias(name: "gpt-4o", target: target)]
+        let found = ModelSettings(aliases: aliases).problems(hasOtherModels: hasOtherModels)
+        return (found.faults.map(\.description), found.warnings)
+    }
+
+    @Test(
+        "an alias may lead to whatever the CLI or a cloud provider knows",
+        arguments: [
+            "sonnet", "opus[1m]", "claude-opus-4-1", "claude-opus-4@20250514", "default",
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "anthropic.claude-3-haiku-20240307-v1:0",
+            "global.anthropic.claude-sonnet-4-5-20250929-v1:0[1m]",
+            "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc",
+        ])
+    func soundTargets(target: String) { #expect(problems(target) == ([], [])) }
+
+    @Test(
+        "an alias that leads elsewhere is a fault with the name that was meant",
+        arguments: [
+            ("sonet", "which is no model; did you mean sonnet?"), ("Sonnet", "which is no model; did you mean sonnet?"),
+            ("fast", "which is an alias itself; write gpt-4o=haiku"),
+            ("gpt-4o", "which is an alias itself; name a model"),
+            ("glm-4.6", "which is no model; write an alias of the CLI or a full claude- name"),
+        ])
+    func unsoundTargets(target: String, problem: String) {
+        #expect(problems(target).faults == ["MODEL_ALIASES: 'gpt-4o' leads to '\(target)', \(problem)"])
+    }
+
+    @Test("where the CLI asks somebody else any model may be one, and what is nearly an alias is only warned of")
+    func otherModels() {
+        #expect(problems("glm-4.6", hasOtherModels: true) == ([], []))
+        #expect(problems("anthropic/claude-opus-4.1", hasOtherModels: true) == ([], []))
+        let sonet = problems("sonet", hasOtherModels: true)
+        #expect(sonet == ([], ["MODEL_ALIASES: 'gpt-4o' leads to 'sonet'; did you mean sonnet?"]))
+        #expect(problems("fast", hasOtherModels: true).faults.count == 1)
+        let names = ["CLAUDE_CODE_USE_BEDROCK", "ANTHROPIC_BASE_URL", "ANTHROPIC_VERTEX_BASE_URL"]
+        for name in names {
+            #expect(CLIEnvironment(variables: [(name, "1")], configDirectory: "/").hasOtherModels)
+        }
+        #expect(!CLIEnvironment(variables: [("HTTPS_PROXY", "1")], configDirectory: "/").hasOtherModels)
+    }
 }

@@ -1,27 +1,26 @@
 import ClaudeCLI
 import Glibc
 import Platform
+import TestSupport
 import Testing
 import Vocabulary
 
 @testable import Gateway
 
-/// A file whose content tests change.
+/// A program that is replaced as installers do it: another file is moved into its place.
 private final class ProgramOnDisk {
-    let path = "/tmp/portcullis-program-\(getpid())-\(Instant.now.nanoseconds)"
+    private let scratch: Scratch
+    var path: String { scratch.path(of: "claude") }
 
-    init() throws { try write("#!/bin/sh\n") }
-    deinit { unsafe unlink(path) }
+    init() throws { scratch = try Scratch() }
 
-    /// Puts another file in its place, as an installer does.
     @discardableResult
-    func write(_ text: String) throws -> ProgramFile {
-        let fresh = path + ".new"
-        let file = unsafe try #require(fopen(fresh, "we"))
-        unsafe fputs(text, file)
-        unsafe fclose(file)
-        unsafe chmod(fresh, 0o700)
-        try #require(unsafe rename(fresh, path) == 0)
+    func write(_ text: String) throws -> ProgramFile { try Self.install(text, at: path) }
+
+    static func install(_ text: String, at path: String) throws -> ProgramFile {
+        let fresh = try Scratch()
+        let file = try fresh.write("claude", "#!/bin/sh\n\(text)\n", mode: 0o700)
+        try #require(unsafe rename(file, path) == 0)
         return try #require(ProgramFile(path: path))
     }
 }
@@ -52,7 +51,8 @@ struct TrialScheduleTests {
 
     @Test("one that is as it was is only looked at")
     func unchanged() throws {
-        let file = try ProgramOnDisk().write("one")
+        let program = try ProgramOnDisk()
+        let file = try program.write("one")
         let schedule = Schedule()
         #expect(!schedule.isDue(file, serving: tried(file), at: start))
         #expect(schedule.nextLook == start + .seconds(2))
@@ -104,7 +104,8 @@ struct TrialScheduleTests {
 
     @Test("one that comes back as it was is no failure any more")
     func restored() throws {
-        let file = try ProgramOnDisk().write("one")
+        let program = try ProgramOnDisk()
+        let file = try program.write("one")
         let schedule = Schedule()
         schedule.fail(nil, at: start)
         #expect(!schedule.isDue(file, serving: tried(file), at: start) && schedule.nextRepair == nil)
@@ -112,7 +113,8 @@ struct TrialScheduleTests {
 
     @Test("a trial that was cut short is repeated after half a minute and then ever more rarely")
     func unfinished() throws {
-        let file = try ProgramOnDisk().write("one")
+        let program = try ProgramOnDisk()
+        let file = try program.write("one")
         let serving = tried(file, isFinal: false)
         let schedule = Schedule()
         var now = start
@@ -139,7 +141,8 @@ struct CarriedCLITests {
 
     @Test("the same program need not be tried again, another must, and one that served untested before it serves on")
     func carried() throws {
-        let file = try ProgramOnDisk().write("one")
+        let program = try ProgramOnDisk()
+        let file = try program.write("one")
         let cli = TriedCLI(file: file, version: "1", selfTest: SelfTestReport(.tested(missing: [.history])))
         for mode in [CLISettings.SelfTestMode.auto, .always] {
             let kept = try #require(cli.carried(from: settings("/a", .auto), to: settings("/a", mode)))
@@ -159,14 +162,7 @@ struct ReplacedCLITests {
 
     private static func replace(_ service: TestService) throws -> ProgramFile {
         let path = service.site.snapshot.supply.invocation.path
-        let fresh = path + ".new"
-        let file = unsafe try #require(fopen(fresh, "we"))
-        let text = Array("#!/bin/sh\nexec \(TestService.standin) \"$@\"\n".utf8)
-        unsafe fwrite(text, 1, text.count, file)
-        unsafe fclose(file)
-        unsafe chmod(fresh, 0o700)
-        try #require(unsafe rename(fresh, path) == 0)
-        return try #require(ProgramFile(path: path))
+        return try ProgramOnDisk.install("exec '\(TestService.standin)' \"$@\"", at: path)
     }
 
     private static func script(_ options: inout ServiceOptions) { options.script = "exec \"$STANDIN\" \"$@\"" }
@@ -240,8 +236,8 @@ struct ReplacedCLITests {
     @Test("a process of another program is never handed out")
     func supply() async throws {
         let program = try ProgramOnDisk()
-        let (old, path) = (try program.write("#!/bin/sh\nexit 0\n"), program.path)
-        let new = try program.write("#!/bin/sh\nexit 0\n\n")
+        let (old, path) = (try program.write("exit 0"), program.path)
+        let new = try program.write("exit 0 # new")
         let service = try await TestService()
         let folder = service.site.snapshot.configuration.stateDirectory
         let loop = service.loop

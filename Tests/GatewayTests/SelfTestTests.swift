@@ -2,6 +2,7 @@ import ClaudeCLI
 import Glibc
 import HTTP
 import Platform
+import TestSupport
 import Testing
 import Vocabulary
 
@@ -54,10 +55,8 @@ struct SelfTestMemoryTests {
 
     @Test("the file is private and replaced whole; what is not known for good is not kept")
     func file() throws {
-        let folder = "/tmp/portcullis-self-test-\(getpid())"
-        unsafe mkdir(folder, 0o700)
-        defer { TurnDirectories.remove(state: folder) }
-        let memory = SelfTestMemory(state: folder)
+        let scratch = try Scratch()
+        let memory = SelfTestMemory(state: scratch.path)
         #expect(memory.recall(identity) == nil)
         var unsure = report(.history)
         unsure.isFinal = false
@@ -75,20 +74,15 @@ struct SelfTestMemoryTests {
 
     @Test("another file in the CLI's place is another CLI")
     func identities() throws {
-        let path = "/tmp/portcullis-cli-\(getpid())"
-        defer { unsafe unlink(path) }
-        let write = { (text: String) in
-            let file = unsafe try #require(fopen(path, "w"))
-            unsafe fputs(text, file)
-            unsafe fclose(file)
-        }
+        let scratch = try Scratch()
+        let path = scratch.path(of: "claude")
         #expect(ProgramFile(path: path) == nil)
-        try write("one")
+        try scratch.write("claude", "one")
         let file = try #require(ProgramFile(path: path))
         let first = CLIIdentity(file, version: "1")
         #expect(CLIIdentity(file, version: "1") == first && CLIIdentity(file, version: "2") != first)
         #expect(file.isUnchanged)
-        try write("longer")
+        try scratch.write("claude", "longer")
         #expect(!file.isUnchanged)
         #expect(CLIIdentity(try #require(ProgramFile(path: path)), version: "1") != first)
         unsafe unlink(path)

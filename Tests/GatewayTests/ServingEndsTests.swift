@@ -56,7 +56,7 @@ struct ServingEndsTests {
         let path = watch.path
         let service = try await TestService {
             $0.maxRunning = 1
-            $0.script = "exec 9>\(path)\necho >&9\nexec $STANDIN \"$@\""
+            $0.script = "exec 9>\(path)\necho >&9\nexec \"$STANDIN\" \"$@\""
         }
         let client = try RawClient(service)
         client.send(RawClient.chat("standin:\(marker)", streams: true))

@@ -3,6 +3,7 @@ import Glibc
 import Platform
 import Synchronization
 import TLS
+import TestSupport
 import Testing
 
 @testable import Gateway
@@ -28,28 +29,28 @@ final class TestService: Sendable {
     let site: Site
     let worker: Worker
     let loop: EventLoop
-    private let folder: String
+    private let scratch: Scratch
 
     init(_ change: (inout ServiceOptions) -> Void = { _ in }) async throws {
         var options = ServiceOptions()
         change(&options)
-        folder = try Self.makeFolder()
+        scratch = try Scratch()
         var configuration = Configuration()
         configuration.isPlaintext = options.pem == nil
         configuration.limits = options.limits
         configuration.pingSeconds = options.pingSeconds
         configuration.turns = TurnSettings(maxRunning: options.maxRunning, maxWaiting: options.maxWaiting, waitSeconds: 30)
-        configuration.stateDirectory = folder
+        configuration.stateDirectory = scratch.path
         configuration.logging.level = .error
         let keys = try [("first", Self.key), ("other", Self.otherKey)].map {
             try #require(APIKey(name: $0.0, secret: $0.1))
         }
-        let program = try Self.program(options.script, in: folder)
+        let program = try Self.program(options.script, in: scratch)
         let supply = CLISupply(
             Invocation(
                 path: program, operatorEnvironment: ["ANTHROPIC_API_KEY=x"],
                 loginDirectory: "/nonexistent"),
-            limits: CLILimits(), directories: try TurnDirectories(state: folder))
+            limits: CLILimits(), directories: try TurnDirectories(state: scratch.path))
         let tls = try options.pem.map { pem in
             try TLSContext(identities: [try TLSIdentity(certificatePEM: pem.chain, keyPEM: pem.key)])
         }
@@ -65,12 +66,10 @@ final class TestService: Sendable {
     }
 
     deinit {
-        let (worker, folder) = (worker, folder)
+        let (worker, scratch) = (worker, scratch)
         // Unstructured: the service ends with its test, which nobody waits for.
         Task {
-            await worker.drain {
-                if let pipe = unsafe popen("rm -rf '\(folder)'", "re") { _ = unsafe pclose(pipe) }
-            }
+            await worker.drain { withExtendedLifetime(scratch) {} }
             await worker.endTurns()
         }
     }
@@ -104,26 +103,10 @@ final class TestService: Sendable {
         return ""
     }()
 
-    private static func program(_ script: String?, in folder: String) throws -> String {
+    private static func program(_ script: String?, in scratch: Scratch) throws -> String {
         try #require(!standin.isEmpty)
         guard let script else { return standin }
-        let path = folder + "/claude"
-        let file = unsafe try #require(fopen(path, "we"))
-        let text = Array("#!/bin/sh\nSTANDIN=\(standin)\n\(script)\n".utf8)
-        unsafe fwrite(text, 1, text.count, file)
-        unsafe fclose(file)
-        unsafe chmod(path, 0o700)
-        return path
-    }
-
-    private static func makeFolder() throws -> String {
-        var template = Array("/tmp/portcullis-serving-XXXXXX".utf8CString)
-        let made = unsafe template.withUnsafeMutableBufferPointer { buffer in
-            guard let start = buffer.baseAddress else { return false }
-            return unsafe mkdtemp(start) != nil
-        }
-        try #require(made)
-        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return try scratch.write("claude", "#!/bin/sh\nSTANDIN='\(standin)'\n\(script)\n", mode: 0o700)
     }
 
     private static func port(of number: Int32) -> UInt16 {

@@ -138,7 +138,7 @@ struct ServingTLSTests {
         let client = try TLSClient(
             try await service {
                 $0.maxRunning = 1
-                $0.script = "exec 9>\(path)\necho >&9\nexec $STANDIN \"$@\""
+                $0.script = "exec 9>\(path)\necho >&9\nexec \"$STANDIN\" \"$@\""
             }, offering: "h2")
         client.send(Frames.opening + Frames.chat("standin:stall", on: 1))
         _ = try client.read(until: "d0")

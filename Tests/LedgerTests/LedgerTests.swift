@@ -1,15 +1,16 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Ledger
 
 @Suite("What the ledger keeps")
 struct LedgerTests {
-    private let folder: Folder
+    private let folder: Scratch
     private let ledger: Ledger
 
     init() throws {
-        folder = try Folder()
+        folder = try Scratch()
         ledger = try Ledger(path: folder.file)
     }
 
@@ -200,7 +201,7 @@ struct LedgerTests {
 struct LedgerFileTests {
     @Test("what was called stored is there after a kill or a power cut at that moment")
     func survives() async throws {
-        let folder = try Folder()
+        let folder = try Scratch()
         let ledger = try Ledger(path: folder.file)
         for number in 0..<20 {
             #expect(await ledger.store(response("r\(number)", after: number > 0 ? "r\(number - 1)" : nil)) == nil)
@@ -211,14 +212,14 @@ struct LedgerFileTests {
 
     @Test("what was cut while it was written is not there, and all before it is")
     func tornLog() async throws {
-        let folder = try Folder()
+        let folder = try Scratch()
         let ledger = try Ledger(path: folder.file)
         #expect(await ledger.store(response("a")) == nil)
         let whole = try folder.read("ledger.sqlite-wal").count
         #expect(await ledger.store(response("b", padding: 20_000)) == nil)
         let torn = try folder.copied()
         let log = try torn.read("ledger.sqlite-wal")
-        try torn.write(Array(log[..<(whole + (log.count - whole) / 2)]), to: "ledger.sqlite-wal")
+        try torn.write("ledger.sqlite-wal", Array(log[..<(whole + (log.count - whole) / 2)]))
         let again = try Ledger(path: torn.file)
         #expect(try await again.answer("a") == "answer a")
         #expect(try await again.answer("b") == nil)
@@ -226,7 +227,7 @@ struct LedgerFileTests {
 
     @Test("it is opened again, and goes on where it was")
     func reopens() async throws {
-        let folder = try Folder()
+        let folder = try Scratch()
         do {
             let ledger = try Ledger(path: folder.file)
             #expect(await ledger.store(response("a")) == nil)
@@ -240,7 +241,7 @@ struct LedgerFileTests {
     @Test("closed, it is one file with all that was in the log")
     func closesWhole() async throws {
         for _ in 0..<50 {
-            let folder = try Folder()
+            let folder = try Scratch()
             let ledger = try Ledger(path: folder.file)
             #expect(await ledger.store(response("a")) == nil)
             ledger.close()
@@ -250,17 +251,17 @@ struct LedgerFileTests {
 
     @Test("nobody else can read it")
     func modes() async throws {
-        let folder = try Folder()
-        try folder.write([], to: "ledger.sqlite")
+        let folder = try Scratch()
+        try folder.write("ledger.sqlite", [])
         let ledger = try Ledger(path: folder.file)
         #expect(await ledger.store(response("a")) == nil)
         #expect(folder.names.count == 3)
-        for name in folder.names { #expect(try folder.mode(of: name) == 0o600, "\(name)") }
+        for name in folder.names { #expect(folder.mode(of: name) == 0o600, "\(name)") }
     }
 
     @Test("a damaged file is refused", arguments: [0, 40, 4096 + 3, 3 * 4096 + 100])
     func damaged(offset: Int) async throws {
-        let folder = try Folder()
+        let folder = try Scratch()
         do {
             let ledger = try Ledger(path: folder.file)
             for number in 0..<50 { #expect(await ledger.store(response("r\(number)", padding: 500)) == nil) }
@@ -269,7 +270,7 @@ struct LedgerFileTests {
         var bytes = try folder.read("ledger.sqlite")
         try #require(bytes.count > offset + 64)
         for index in offset..<(offset + 64) { bytes[index] = 0xA5 }
-        try folder.write(bytes, to: "ledger.sqlite")
+        try folder.write("ledger.sqlite", bytes)
         #expect(throws: LedgerFault.self) { try Ledger.inspect(path: folder.file) }
         #expect(try folder.read("ledger.sqlite") == bytes)
         #expect(throws: LedgerFault.self) { try Ledger(path: folder.file) }
@@ -277,7 +278,7 @@ struct LedgerFileTests {
 
     @Test("a file is checked without a change, whether it is in use or not")
     func inspection() async throws {
-        let folder = try Folder()
+        let folder = try Scratch()
         #expect(try Ledger.inspect(path: folder.file) == nil)
         #expect(folder.names.isEmpty)
         let ledger = try Ledger(path: folder.file)
@@ -291,29 +292,29 @@ struct LedgerFileTests {
         let closed = try folder.read("ledger.sqlite")
         #expect(try Ledger.inspect(path: folder.file) == 2)
         #expect(try folder.read("ledger.sqlite") == closed)
-        for name in folder.names { #expect(try folder.mode(of: name) == 0o600, "\(name)") }
+        for name in folder.names { #expect(folder.mode(of: name) == 0o600, "\(name)") }
     }
 
     @Test("a file that is no database is refused and left as it is")
     func foreign() throws {
-        let folder = try Folder()
+        let folder = try Scratch()
         let text = Array("these are somebody's notes and no database at all".utf8)
-        try folder.write(text, to: "ledger.sqlite")
+        try folder.write("ledger.sqlite", text)
         #expect(throws: LedgerFault.self) { try Ledger(path: folder.file) }
         #expect(try folder.read("ledger.sqlite") == text)
     }
 
     @Test("a link in place of the file is not followed")
     func link() throws {
-        let folder = try Folder()
-        try folder.write([], to: "elsewhere")
+        let folder = try Scratch()
+        try folder.write("elsewhere", [])
         try #require(unsafe symlink(folder.path + "/elsewhere", folder.file) == 0)
         #expect(throws: LedgerFault.self) { try Ledger(path: folder.file) }
     }
 
     @Test("a file of a newer release is refused")
     func newer() throws {
-        let folder = try Folder()
+        let folder = try Scratch()
         do { try Ledger(path: folder.file).close() }
         do {
             let database = try Database(path: folder.file)
@@ -324,7 +325,7 @@ struct LedgerFileTests {
 
     @Test("every commit waits for the disk")
     func synchronous() throws {
-        let folder = try Folder()
+        let folder = try Scratch()
         try LedgerFile.make(folder.file)
         let database = try Database(path: folder.file)
         try LedgerFile.prepare(database)

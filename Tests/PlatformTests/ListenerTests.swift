@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import TestSupport
 import Testing
 
 /// A client's end, blocking.
@@ -279,9 +280,11 @@ struct PeerAddressTests {
     @Test(
         "an address is written as people write it",
         arguments: [
-            ("127.0.0.1", "127.0.0.1"), ("255.0.10.9", "255.0.10.9"), ("::1", "0:0:0:0:0:0:0:1"),
-            ("2001:db8::ff00:42:8329", "2001:db8:0:0:0:ff00:42:8329"), ("::ffff:192.0.2.7", "192.0.2.7"),
-            ("::fffe:192.0.2.7", "0:0:0:0:0:fffe:c000:207"),
+            ("127.0.0.1", "127.0.0.1"), ("255.0.10.9", "255.0.10.9"), ("::1", "::1"), ("::", "::"),
+            ("2001:db8:0:0:0:ff00:42:8329", "2001:db8::ff00:42:8329"), ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("::fffe:192.0.2.7", "::fffe:c000:207"), ("fe80::", "fe80::"), ("1:0:0:2:0:0:0:3", "1:0:0:2::3"),
+            ("1:0:0:2:3:0:0:4", "1::2:3:0:0:4"), ("1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7"),
+            ("2001:0DB8:1:2:3:4:5:0ABC", "2001:db8:1:2:3:4:5:abc"), ("0:0:1:2:3:4:5:6", "::1:2:3:4:5:6"),
         ])
     func text(address: String, written: String) throws {
         #expect(try peer(address).text == written)
@@ -308,5 +311,32 @@ struct PeerAddressTests {
         storage.ss_family = sa_family_t(AF_UNIX)
         #expect(PeerAddress(storage).text == "unix")
         #expect(try PeerAddress(storage).network != peer("0.0.0.0").network)
+    }
+}
+
+@Suite("Host names")
+struct HostNameTests {
+    @Test("a name of this machine has its addresses, in digits, sorted and each once")
+    func localhost() throws {
+        let addresses = try HostName.addresses(of: "localhost", within: 10_000)
+        #expect(addresses.contains("127.0.0.1") || addresses.contains("::1"))
+        #expect(addresses == Set(addresses).sorted())
+    }
+
+    @Test("a name that nobody can have is a fault that says why")
+    func unknown() throws {
+        // RFC 6761 §6.4: never answered, and a label of 64 letters is not even asked for.
+        for name in ["portcullis.invalid", String(repeating: "a", count: 64) + ".invalid"] {
+            let fault = try #require(throws: HostNameFault.self) { try HostName.addresses(of: name, within: 5_000) }
+            #expect(!fault.problem.isEmpty && !fault.problem.contains("\n"))
+        }
+    }
+
+    @Test("who has no time is not kept waiting")
+    func bounded() throws {
+        let begin = Instant.now
+        // With no time at all either the answer was quicker, or it is not waited for.
+        _ = Result { try HostName.addresses(of: "portcullis.invalid", within: 0) }
+        #expect(Instant.now.since(begin) < .seconds(2))
     }
 }

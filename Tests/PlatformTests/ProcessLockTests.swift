@@ -1,14 +1,20 @@
 import Glibc
 import Platform
+import TestSupport
 import Testing
 
 @Suite("A lock for as long as a process lives", .timeLimit(.minutes(1)))
 struct ProcessLockTests {
-    private let path = "/tmp/portcullis-lock.\(UInt64.random(in: 0 ... .max))"
+    private let scratch: Scratch
+    private let path: String
+
+    init() throws {
+        scratch = try Scratch()
+        path = scratch.path(of: "lock")
+    }
 
     @Test("it is held once, in a private file, and can be asked for without being taken")
     func once() throws {
-        defer { unsafe unlink(path) }
         #expect(!ProcessLock.isHeld(path), "there is no file")
         #expect(try ProcessLock.hold(path))
         #expect(ProcessLock.isHeld(path) && ProcessLock.isHeld(path))
@@ -19,18 +25,17 @@ struct ProcessLockTests {
 
     @Test("it goes with its process")
     func ends() async throws {
-        let path = "/tmp/portcullis-lock-of-a-process"
+        let path = "/tmp/portcullis-lock-of-a-child-of-\(getpid())"
         defer { unsafe unlink(path) }
         await #expect(processExitsWith: .success) {
-            if try !ProcessLock.hold("/tmp/portcullis-lock-of-a-process") { exit(1) }
+            if try !ProcessLock.hold("/tmp/portcullis-lock-of-a-child-of-\(getppid())") { exit(1) }
         }
         #expect(unsafe access(path, F_OK) == 0 && !ProcessLock.isHeld(path))
     }
 
     @Test("a link in the file's place is not followed")
     func link() throws {
-        defer { unsafe unlink(path) }
-        #expect(unsafe symlink("/tmp/elsewhere", path) == 0)
+        try scratch.link("lock", to: "/tmp/elsewhere")
         #expect(throws: SystemError(code: ELOOP, call: "open")) { try ProcessLock.hold(path) }
         #expect(!ProcessLock.isHeld(path))
     }

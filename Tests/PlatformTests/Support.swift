@@ -98,26 +98,6 @@ extension FileDescriptor {
     }
 }
 
-/// A directory of a test's own, gone with its last reference.
-final class Scratch: Sendable {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/portcullis-test-XXXXXX".utf8CString)
-        let made = unsafe template.withUnsafeMutableBufferPointer { buffer in
-            guard let start = buffer.baseAddress else { return false }
-            return unsafe mkdtemp(start) != nil
-        }
-        try #require(made)
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    deinit {
-        for name in ["socket", "fifo", "file"] { _ = unsafe unlink("\(path)/\(name)") }
-        _ = unsafe rmdir(path)
-    }
-}
-
 /// What many threads write down.
 final class Notes<Value: Sendable>: Sendable {
     private let values = Mutex<[Value]>([])

@@ -8,8 +8,9 @@ enum AssignmentLine {
             .filter { !$1.isEmpty && !$1.hasPrefix("#") }
     }
 
-    /// The name and the value without its quotes.
+    /// The name and the value without its quotes; `export` in front is a shell's and means nothing here.
     static func parse(_ line: Substring) throws(ValueProblem) -> (name: String, value: String) {
+        let line = withoutExport(line)
         guard let equals = line.firstIndex(of: "=") else { throw ValueProblem("is not NAME=value") }
         let name = trim(line[..<equals])
         guard isName(name) else { throw ValueProblem("\(quoted(String(name))) is no name") }
@@ -21,6 +22,14 @@ enum AssignmentLine {
             value = value.dropFirst().dropLast()
         }
         return (String(name), String(value))
+    }
+
+    private static func withoutExport(_ line: Substring) -> Substring {
+        let word = "export"
+        guard line.hasPrefix(word), let next = line.dropFirst(word.count).first, next == " " || next == "\t" else {
+            return line
+        }
+        return trim(line.dropFirst(word.count))
     }
 
     /// The text without blanks at its ends.

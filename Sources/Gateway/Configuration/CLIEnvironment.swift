@@ -37,6 +37,14 @@ struct CLIEnvironment: Sendable {
 
     /// The login that the CLI will use; with `.directory` no credential came with the file.
     let login: Login
+    /// What the operator should be warned of: one line each, without values.
+    let warnings: [String]
+    /// True when the CLI asks somebody else than the vendor, whose models may have any name.
+    var hasOtherModels: Bool {
+        variables.map(\.name).contains {
+            $0.hasPrefix("CLAUDE_CODE_USE_") || $0.hasSuffix("_BASE_URL") || $0 == "ANTHROPIC_CUSTOM_MODEL_OPTION"
+        }
+    }
 
     /// The environment of a configuration; every fault of its file at once.
     static func load(_ settings: CLISettings) throws(ConfigurationFaults) -> CLIEnvironment {
@@ -50,15 +58,37 @@ struct CLIEnvironment: Sendable {
             throw ConfigurationFaults([ConfigurationFault("CLI_ENV_FILE", error.description)])
         }
         let bytes = content.copy
+        let variables = try CLIEnvironmentFile.parse(bytes, path: path)
         return CLIEnvironment(
-            variables: try CLIEnvironmentFile.parse(bytes, path: path),
-            configDirectory: settings.configDirectory)
+            variables: variables, configDirectory: settings.configDirectory,
+            warnings: CLIEnvironmentWarnings.of(variables, path: path))
     }
 
-    init(variables: [(name: String, value: String)], configDirectory: String) {
+    /// True when it holds a variable by which the CLI might be logged in although none that we know is one.
+    var mayHoldAnotherLogin: Bool {
+        variables.contains { name, _ in
+            name != "ANTHROPIC_BASE_URL"
+                && ["ANTHROPIC_", "CLAUDE_CODE_USE_", "AWS_"].contains { name.hasPrefix($0) }
+        }
+    }
+
+    /// The environment of an invocation, as `NAME=value`.
+    init(_ pairs: [String], configDirectory: String) {
+        self.init(
+            variables: pairs.map { pair in
+                let name = pair.prefix { $0 != "=" }
+                return (String(name), String(pair.dropFirst(name.count + 1)))
+            }, configDirectory: configDirectory)
+    }
+
+    init(variables: [(name: String, value: String)], configDirectory: String, warnings: [String] = []) {
         self.variables = variables
+        self.warnings = warnings
         let names = Set(variables.map(\.name))
-        let clouds = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"]
+        let clouds = [
+            "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_USE_MANTLE",
+            "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+        ]
         if let cloud = clouds.first(where: names.contains) {
             login = .cloud(variable: cloud)
         } else if names.contains("ANTHROPIC_AUTH_TOKEN") {

@@ -48,6 +48,34 @@ enum CLIEnvironmentFile {
         return name.hasSuffix("_FILE_DESCRIPTOR") ? "children inherit no descriptors" : nil
     }
 
+    /// The credential that a name is probably meant for; nil when it is one itself, or like none.
+    ///
+    /// A misspelt one would be passed on in silence, and the CLI would fall back to the login directory.
+    static func credential(meantBy name: String) -> String? {
+        let known = [
+            "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_OAUTH_REFRESH_TOKEN",
+            "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_USE_MANTLE",
+        ]
+        guard !known.contains(name) else { return nil }
+        let letters = bareLetters(name)
+        return known.first { differAtMostOnce(letters, bareLetters($0)) }
+    }
+
+    private static func bareLetters(_ name: String) -> [UInt8] {
+        name.uppercased().utf8.filter { $0 != UInt8(ascii: "_") }
+    }
+
+    /// True for words that are equal but for one letter that is wrong, missing or too many, or two that have changed
+    /// places.
+    private static func differAtMostOnce(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        let prefix = zip(left, right).prefix { $0 == $1 }.count
+        let (a, b) = (left[prefix...], right[prefix...])
+        let suffix = zip(a.reversed(), b.reversed()).prefix { $0 == $1 }.count
+        let (rest, other) = (a.dropLast(suffix), b.dropLast(suffix))
+        return max(rest.count, other.count) <= 1
+            || (rest.count == 2 && other.count == 2 && rest.elementsEqual(other.reversed()))
+    }
+
     /// Parses the lines; faults name line and variable, never a value.
     static func parse(
         _ bytes: [UInt8], path: String
@@ -59,6 +87,7 @@ enum CLIEnvironmentFile {
         var faults: [ConfigurationFault] = []
         for (number, line) in AssignmentLine.lines(of: text) {
             do throws(ValueProblem) {
+                if line.hasPrefix("export ") { throw ValueProblem("begins with export: write NAME=value alone") }
                 // The parser's own words may quote what stands left of "=": here that may be a secret.
                 guard let (name, value) = try? AssignmentLine.parse(line) else {
                     throw ValueProblem("is not NAME=value")

@@ -26,19 +26,11 @@ struct Check: Sendable, Equatable {
         if !configuration.isPlaintext {
             for pair in configuration.tls.certificates { check(pair, certificateProblem) }
         }
-        checkCLI(configuration.cli)
+        checkCLI(configuration.cli, configuration.models)
         if let fault = StateDirectory.prepare(configuration.stateDirectory) { faults.append(fault) }
         checkServers(configuration)
-        note(configuration.models)
         let turns = configuration.turns
         notes.append("at most \(turns.maxRunning) turns at once, \(turns.maxWaiting) waiting")
-    }
-
-    /// Targets go to the CLI as they are, since cloud providers have names of their own; so do misspelt ones.
-    private mutating func note(_ models: ModelSettings) {
-        for alias in models.aliases where !ModelName.isKnownToCLI(alias.target) {
-            warnings.append("model alias \(alias.name) leads to \(alias.target), no name of the CLI's own")
-        }
     }
 
     private mutating func checkKeys(_ settings: KeySettings) {
@@ -88,14 +80,15 @@ struct Check: Sendable, Equatable {
         }
     }
 
-    private mutating func checkCLI(_ settings: CLISettings) {
+    private mutating func checkCLI(_ settings: CLISettings, _ models: ModelSettings) {
         notes.append("claude is \(settings.path)")
         do throws(ConfigurationFaults) {
             let environment = try CLIEnvironment.load(settings)
+            faults += models.problems(hasOtherModels: environment.hasOtherModels).faults
             notes.append("its login is \(environment.login.description)")
-            if case .directory(let path) = environment.login, unsafe access(path, R_OK | X_OK) != 0 {
-                warnings.append(
-                    "\(path) cannot be read: run 'claude' and log in, or give a credential in CLI_ENV_FILE")
+            for (name, _) in environment.variables {
+                guard let meant = CLIEnvironmentFile.credential(meantBy: name) else { continue }
+                warnings.append("CLI_ENV_FILE: \(name) says nothing to the CLI; \(meant) is meant?")
             }
         } catch {
             faults += error.faults

@@ -36,6 +36,8 @@ struct Configuration: Sendable, Equatable {
     var pingSeconds = 15
     /// The value of `access-control-allow-origin`; nil sends none.
     var corsOrigin: String? = "*"
+    /// What the operator should be warned of, though it stops nothing: one line each, without secrets.
+    var warnings: [String] = []
 
     /// True when nobody beyond this machine can connect.
     var isLocalOnly: Bool { listeners.allSatisfy(\.isLocal) }

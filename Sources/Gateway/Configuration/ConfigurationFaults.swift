@@ -19,12 +19,19 @@ struct ConfigurationFault: Error, Sendable, Equatable, CustomStringConvertible {
 struct ConfigurationFaults: Error, Sendable, Equatable, CustomStringConvertible {
     /// At least one.
     var faults: [ConfigurationFault]
+    /// What is no fault but may be the reason of one, as a variable that was misspelt.
+    var warnings: [String]
 
     /// Faults found together.
-    init(_ faults: [ConfigurationFault]) { self.faults = faults }
+    init(_ faults: [ConfigurationFault], warnings: [String] = []) {
+        self.faults = faults
+        self.warnings = warnings
+    }
 
     /// One line each.
-    var description: String { faults.map(\.description).joined(separator: "\n") }
+    var description: String {
+        (faults.map(\.description) + warnings.map { "warning: \($0)" }).joined(separator: "\n")
+    }
 }
 
 /// Why one value does not do; the caller knows where it stands.

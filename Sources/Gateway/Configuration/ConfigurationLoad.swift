@@ -42,9 +42,11 @@ extension Configuration {
             sources: sources, environment: environment, machine: machine,
             faults: sources.faults + (fileFault.map { [$0] } ?? []))
         loader.readValues()
+        loader.resolveListeners()
         loader.deriveDefaults()
         loader.validate()
-        guard loader.faults.isEmpty else { throw ConfigurationFaults(loader.faults) }
+        guard loader.faults.isEmpty else { throw ConfigurationFaults(loader.faults, warnings: sources.warnings) }
+        loader.configuration.warnings = sources.warnings
         return loader.configuration
     }
 }
@@ -73,21 +75,38 @@ private struct ConfigurationLoader {
         readHostAndPort()
     }
 
-    /// `HOST` and `PORT` stand for one `LISTEN` address; on one level only one way of writing may be used.
+    /// `HOST` and `PORT` stand for one `LISTEN` address; of one source only one way of writing may be used.
     private mutating func readHostAndPort() {
-        let pair = [sources.last("HOST"), sources.last("PORT")].compactMap(\.self)
-        guard let level = pair.map(\.level).max() else { return }
-        if let listen = sources.last("LISTEN") {
-            if listen.level == level, let first = pair.first(where: { $0.level == level }) {
-                faults.append(ConfigurationFault(first.place, "says again what LISTEN says; give only one"))
-            }
-            if listen.level >= level { return }
+        let (host, port) = (sources.last("HOST"), sources.last("PORT"))
+        guard let first = host ?? port else { return }
+        // A lower source's was not even taken.
+        guard sources.last("LISTEN") == nil else {
+            faults.append(ConfigurationFault(first.place, "says again what LISTEN says; give only one"))
+            return
         }
-        let host = sources.last("HOST")?.text ?? "127.0.0.1"
-        let port = sources.last("PORT")?.text ?? "8443"
         // Values that do not parse were reported when they were read.
-        if let address = ListenAddress(host: Checks.bracketed(host), port: port[...]) {
+        if let address = ListenAddress(
+            host: Checks.bracketed(host?.text ?? "127.0.0.1"), port: (port?.text ?? "8443")[...], allowsNames: true)
+        {
             configuration.listeners = [address]
+        }
+    }
+
+    /// Puts addresses in the place of names, so that all that follows is decided on what will be bound.
+    mutating func resolveListeners() {
+        configuration.listeners = configuration.listeners.flatMap { listener -> [ListenAddress] in
+            guard let name = listener.hostName, case .tcp(_, let port) = listener else { return [listener] }
+            do throws(HostNameFault) {
+                return try machine.addresses(name).map { .tcp(host: $0, port: port) }
+            } catch {
+                let written = (sources.given["LISTEN"] ?? []).first {
+                    ListenAddress($0.text, allowsNames: true) == listener
+                }
+                faults.append(
+                    ConfigurationFault(
+                        (written ?? sources.last("HOST"))?.place ?? "LISTEN", "\(quoted(name)) \(error.problem)"))
+                return []
+            }
         }
     }
 
@@ -239,7 +258,10 @@ private struct ConfigurationLoader {
             faults.append(
                 ConfigurationFault(
                     sources.last("DEFAULT_MODEL")?.place ?? "DEFAULT_MODEL",
-                    "\(quoted(model)) is no alias, no full claude- name and not in MODEL_ALIASES"))
+                    "\(quoted(model)) is no alias, no full claude- name and not in MODEL_ALIASES"
+                        + (ModelName.nearest(to: model, and: models.aliases.map(\.name)).map {
+                            "; did you mean \($0)?"
+                        } ?? "")))
         }
     }
 }

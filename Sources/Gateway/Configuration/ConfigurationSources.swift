@@ -2,7 +2,7 @@
 struct GivenValue: Equatable {
     /// Who wrote it; a later case wins over an earlier one.
     enum Level: Int, Comparable {
-        case file, environment, flag
+        case file, environment, prefixedEnvironment, flag
 
         static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
     }
@@ -19,29 +19,35 @@ struct ConfigurationSources {
     private(set) var given: [String: [GivenValue]] = [:]
     /// What could not even be assigned to a setting.
     private(set) var faults: [ConfigurationFault] = []
+    /// What was passed over, since the environment is not ours alone; one line each.
+    private(set) var warnings: [String] = []
 
-    /// Takes the values of flags.
+    /// Two ways to write the same; what one source says in either outdoes what a lower one says in the other.
+    private static let rivals = ["LISTEN": ["HOST", "PORT"], "HOST": ["LISTEN"], "PORT": ["LISTEN"]]
+    /// Beyond these nobody reads warnings.
+    private static let maximumWarnings = 20
+
+    /// Takes the values of flags. Sources must be taken in this order, the highest first.
     mutating func takeArguments(_ arguments: [String]) {
         var rest = arguments[...]
         while let argument = rest.popFirst() {
             guard argument.hasPrefix("--"), argument.utf8.count > 2 else {
-                faults.append(ConfigurationFault(quoted(argument), "is no option; see portcullis help"))
+                faults.append(ConfigurationFault(quoted(argument), Self.noOption(Suggestion.setting(for: argument))))
                 continue
             }
             let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let flag = String(parts[0])
+            var value = parts.count == 2 ? String(parts[1]) : nil
+            // Nothing but options stands on their line, so that a word behind one is its value.
+            if value == nil, let next = rest.first, !next.hasPrefix("--") {
+                value = next
+                rest.removeFirst()
+            }
             guard let setting = Setting.all.first(where: { $0.flag == flag }) else {
                 faults.append(Self.unknown(flag: flag))
-                // The value must not be told as an argument out of place.
-                if Self.isSecret(flag: flag), parts.count == 1 { rest = rest.dropFirst() }
                 continue
             }
-            if parts.count == 2 {
-                take(String(parts[1]), for: setting, .flag, flag)
-            } else if setting.reader.isSwitch {
-                take("true", for: setting, .flag, flag)
-            } else if let value = rest.first, !value.hasPrefix("--") {
-                rest.removeFirst()
+            if let value = value ?? (setting.reader.isSwitch ? "true" : nil) {
                 take(value, for: setting, .flag, flag)
             } else {
                 faults.append(ConfigurationFault(flag, "needs a value (\(setting.syntax))"))
@@ -49,14 +55,60 @@ struct ConfigurationSources {
         }
     }
 
-    /// Takes the values of variables; empty ones count as not set, unknown ones are not ours.
+    /// Takes the values of variables, prefixed ones first; empty ones count as not set.
+    ///
+    /// The environment is shared with others: what is like a setting but none is told as a warning.
     mutating func takeEnvironment(_ environment: [String: String]) {
         for setting in Setting.all {
-            for name in [setting.name] + setting.aliases {
+            for name in setting.names.map(Setting.prefixed) {
                 guard let text = environment[name], !text.isEmpty else { continue }
-                take(text, for: setting, .environment, "\(name) (environment)")
+                // What Kubernetes gives every process near a service that is called portcullis.
+                if setting.name == "PORT", text.hasPrefix("tcp://") { continue }
+                take(text, for: setting, .prefixedEnvironment, "\(name) (environment)")
             }
         }
+        for setting in Setting.all {
+            for name in setting.names where !name.hasPrefix(Setting.prefix) {
+                guard let text = environment[name], !text.isEmpty else { continue }
+                if let problem = sharedProblem(text, of: setting) {
+                    let advice = "passed over, since other programs use this name; ours is \(Setting.prefixed(name))"
+                    warnings.append("\(name) (environment): \(problem); \(advice)")
+                } else {
+                    take(text, for: setting, .environment, "\(name) (environment)")
+                }
+            }
+        }
+        warnOfMisspelling(environment)
+    }
+
+    /// Why a variable with a name that others use is not for us; nil when it is, or does not count anyway.
+    private func sharedProblem(_ text: String, of setting: Setting) -> String? {
+        guard let check = setting.sharedCheck, !isOutdone(setting, at: .environment) else { return nil }
+        do throws(ValueProblem) { try check(text) } catch { return error.text }
+        // LISTEN stands before its rivals in the table, so that it is known here.
+        return Self.rivals[setting.name] != nil && given["LISTEN"] != nil ? "LISTEN says where to listen" : nil
+    }
+
+    private mutating func warnOfMisspelling(_ environment: [String: String]) {
+        var found: [String] = []
+        for (name, value) in environment where !value.isEmpty && Setting.named(name) == nil {
+            let isOurs = name.hasPrefix(Setting.prefix)
+            // Others spell the level of their logs so.
+            guard isOurs || name != "LOGLEVEL" else { continue }
+            let meant = Suggestion.setting(for: name, isOurs ? .faults : .strangers)?.name
+            guard isOurs || meant != nil else { continue }
+            let question = Suggestion.question(meant.map { isOurs ? Setting.prefixed($0) : $0 })
+            found.append("\(Self.shown(name)) (environment): is no setting; \(question)")
+        }
+        warnings += found.sorted().prefix(Self.maximumWarnings)
+        if found.count > Self.maximumWarnings {
+            warnings.append("\(found.count - Self.maximumWarnings) more variables are like settings but none")
+        }
+    }
+
+    /// A variable's name as a message shows it: names may hold anything but `=`.
+    private static func shown(_ name: String) -> String {
+        AssignmentLine.isName(name[...]) && name.utf8.count <= 80 ? name : quoted(name)
     }
 
     /// Takes the lines of a file: `NAME=value`, comments after `#`, blank lines, quotes around a value.
@@ -69,17 +121,17 @@ struct ConfigurationSources {
         for (number, line) in AssignmentLine.lines(of: text) {
             let place = "\(path):\(number)"
             do throws(ValueProblem) {
-                let (name, value) = try AssignmentLine.parse(line)
+                let (name, value) = try assignment(line)
                 guard let setting = Setting.named(name), setting.name != "PORTCULLIS_CONFIG" else {
-                    throw ValueProblem("\(quoted(name)) is no setting; see portcullis help")
+                    throw Self.noSetting(name)
                 }
-                if let first = lineOfName[name], !setting.reader.isList {
+                if let first = lineOfName[setting.name], !setting.reader.isList {
                     throw ValueProblem("\(name) is given twice, first in line \(first)")
                 }
                 if setting.reader.isSecret, !isPrivate {
                     throw ValueProblem("\(name) holds secrets, but everybody can read this file; chmod 600")
                 }
-                lineOfName[name] = number
+                lineOfName[setting.name] = number
                 if !value.isEmpty { take(value, for: setting, .file, "\(place): \(name)") }
             } catch {
                 faults.append(ConfigurationFault(place, error.text))
@@ -87,12 +139,34 @@ struct ConfigurationSources {
         }
     }
 
+    /// A line's name and value; a flag in a file is told how it is written there.
+    private func assignment(_ line: Substring) throws(ValueProblem) -> (name: String, value: String) {
+        let written = AssignmentLine.trim(line.prefix { $0 != "=" && $0 != " " })
+        guard written.contains("-"), let meant = Suggestion.setting(for: String(written)) else {
+            return try AssignmentLine.parse(line)
+        }
+        throw ValueProblem("\(quoted(String(written))) is no setting; \(Suggestion.question(meant.name))")
+    }
+
+    private static func noSetting(_ name: String) -> ValueProblem {
+        let meant = Suggestion.setting(for: name).flatMap { $0.setting.name == "PORTCULLIS_CONFIG" ? nil : $0.name }
+        return ValueProblem("\(quoted(name)) is no setting; \(Suggestion.question(meant))")
+    }
+
     /// The last value of a setting that has one.
     func last(_ name: String) -> GivenValue? { given[name]?.last }
+
+    /// True when a higher source has given the setting, or another way to write it, so that nothing here counts.
+    private func isOutdone(_ setting: Setting, at level: GivenValue.Level) -> Bool {
+        ([setting.name] + (Self.rivals[setting.name] ?? [])).contains { name in
+            given[name].map { $0[0].level > level } ?? false
+        }
+    }
 
     private mutating func take(
         _ text: String, for setting: Setting, _ level: GivenValue.Level, _ place: String
     ) {
+        guard !isOutdone(setting, at: level) else { return }
         guard !text.isEmpty else {
             faults.append(ConfigurationFault(place, "is empty"))
             return
@@ -108,7 +182,7 @@ struct ConfigurationSources {
         }
         if let before = given[setting.name]?.first, before.level == level, setting.reader.isList {
             given[setting.name]?.append(contentsOf: values)
-        } else if given[setting.name].map({ $0[0].level <= level }) ?? true, !values.isEmpty {
+        } else if !values.isEmpty {
             given[setting.name] = values
         }
     }
@@ -122,10 +196,16 @@ struct ConfigurationSources {
     }
 
     private static func unknown(flag: String) -> ConfigurationFault {
-        guard isSecret(flag: flag) else {
-            return ConfigurationFault(quoted(flag), "is no option; see portcullis help")
+        let meant = Suggestion.setting(for: flag)
+        let isSecret = isSecret(flag: flag)
+        guard isSecret || meant?.setting.reader.isSecret == true else {
+            return ConfigurationFault(quoted(flag), noOption(meant))
         }
         return ConfigurationFault(
-            flag, "others can read the command line; use PROXY_API_KEYS or --api-keys-file")
+            isSecret ? flag : quoted(flag), "others can read the command line; use PROXY_API_KEYS or --api-keys-file")
+    }
+
+    private static func noOption(_ meant: (setting: Setting, name: String)?) -> String {
+        "is no option; \(Suggestion.question(meant?.setting.flag))"
     }
 }

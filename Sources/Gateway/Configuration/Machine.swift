@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// What defaults are derived from: the facts about machine and user that no setting tells.
 struct Machine: Sendable {
@@ -14,15 +15,17 @@ struct Machine: Sendable {
     var currentDirectory: String
     /// Whether a path is a program that may be run.
     var isExecutable: @Sendable (String) -> Bool
+    /// The addresses of a host name, in the kernel's spelling and an order of their own.
+    var addresses: @Sendable (String) throws(HostNameFault) -> [String]
 
-    /// The facts as they are.
-    static func current() -> Machine {
+    /// The facts as they are; names that `names` has seen keep the addresses they had.
+    static func current(_ names: HostNameMemory = HostNameMemory()) -> Machine {
         let pages = max(1, sysconf(Int32(_SC_PHYS_PAGES)))
         return Machine(
             cores: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))),
             memoryBytes: min(pages * max(1, sysconf(Int32(_SC_PAGESIZE))), controlGroupLimit() ?? .max),
             isRoot: geteuid() == 0, homeDirectory: passwordFileHome(), currentDirectory: workingDirectory(),
-            isExecutable: isProgram)
+            isExecutable: isProgram, addresses: { (name) throws(HostNameFault) in try names.addresses(of: name) })
     }
 
     /// A path made absolute.

@@ -31,13 +31,24 @@ struct Setting: Sendable {
     let help: String
     /// How a value is read and stored.
     let reader: Reader
+    /// What a variable of this bare name must be to be taken for this setting; nil where only we use the name.
+    ///
+    /// Other programs set such variables too, so that one which fails this is theirs.
+    let sharedCheck: (@Sendable (String) throws(ValueProblem) -> Void)?
+
+    /// What may stand in front of every variable's name, so that it is nobody else's.
+    static let prefix = "PORTCULLIS_"
+
+    /// The name and its aliases.
+    var names: [String] { [name] + aliases }
 
     /// What a value looks like, unit included.
     var syntax: String { reader.syntax }
 
     init(
         _ name: String, _ section: Section, _ reader: Reader, _ help: String, fallback: String? = nil,
-        aliases: [String] = [], flag: String? = nil
+        aliases: [String] = [], flag: String? = nil,
+        shared: (@Sendable (String) throws(ValueProblem) -> Void)? = nil
     ) {
         self.name = name
         self.section = section
@@ -45,6 +56,7 @@ struct Setting: Sendable {
         self.help = help
         self.fallback = fallback ?? reader.fallback
         self.aliases = aliases
+        sharedCheck = shared
         self.flag = reader.isSecret ? nil : flag ?? Self.flag(for: name)
     }
 
@@ -52,6 +64,9 @@ struct Setting: Sendable {
     static func flag(for name: String) -> String {
         "--" + String(name.lowercased().map { $0 == "_" ? "-" : $0 })
     }
+
+    /// `MAX_TURNS` as `PORTCULLIS_MAX_TURNS`.
+    static func prefixed(_ name: String) -> String { name.hasPrefix(prefix) ? name : prefix + name }
 }
 
 extension Setting {
@@ -90,9 +105,10 @@ extension Setting.Reader {
         }
     }
 
-    /// A number with its unit.
+    /// A number with its unit; a time may be written in another one.
     static func whole(_ range: ClosedRange<Int>, _ unit: String, _ field: Setting.Field<Int>) -> Self {
-        Self(syntax: unit, fallback: String(Configuration()[keyPath: field])) {
+        if let time = TimeUnit(rawValue: unit) { return .time(range, time, field) }
+        return Self(syntax: unit, fallback: String(Configuration()[keyPath: field])) {
             (configuration, text) throws(ValueProblem) in
             guard let value = DecimalText.parse(text.utf8), range.contains(value) else {
                 let bounds = "from \(range.lowerBound) to \(range.upperBound)"
@@ -102,14 +118,29 @@ extension Setting.Reader {
         }
     }
 
-    /// A number of bytes, also as `KiB` or `MiB`.
-    static func size(_ range: ClosedRange<Int>, _ field: Setting.Field<Int>) -> Self {
-        Self(syntax: "bytes", fallback: DecimalText.size(Configuration()[keyPath: field])) {
+    /// A time in its setting's unit, or in another that makes a whole number of it.
+    static func time(_ range: ClosedRange<Int>, _ unit: TimeUnit, _ field: Setting.Field<Int>) -> Self {
+        Self(syntax: unit.rawValue, fallback: String(Configuration()[keyPath: field])) {
+            (configuration, text) throws(ValueProblem) in
+            guard let value = DecimalText.parseTime(text, in: unit), range.contains(value) else {
+                let bounds = "from \(range.lowerBound) to \(range.upperBound)"
+                throw ValueProblem(
+                    "\(quoted(text)) is not a whole number of \(unit.rawValue) \(bounds); write \(unit.examples)")
+            }
+            configuration[keyPath: field] = value
+        }
+    }
+
+    /// A number of bytes, also as `64KiB`, `64k` or `10MB`.
+    static func size(
+        _ range: ClosedRange<Int>, _ field: Setting.Field<Int>, syntax: String = "bytes"
+    ) -> Self {
+        Self(syntax: syntax, fallback: DecimalText.size(Configuration()[keyPath: field])) {
             (configuration, text) throws(ValueProblem) in
             guard let value = DecimalText.parseSize(text), range.contains(value) else {
                 throw ValueProblem(
                     "\(quoted(text)) is not a size from \(DecimalText.size(range.lowerBound)) to "
-                        + "\(DecimalText.size(range.upperBound)); write bytes, 64KiB or 32MiB")
+                        + "\(DecimalText.size(range.upperBound)); write bytes, 64KiB or 10MB")
             }
             configuration[keyPath: field] = value
         }

@@ -24,10 +24,7 @@ extension Setting.Reader {
             syntax: LogLevel.allCases.map(\.name).joined(separator: "|"),
             fallback: Configuration().logging.level.name
         ) { (configuration, text) throws(ValueProblem) in
-            guard let level = LogLevel(name: text.lowercased()) else {
-                throw ValueProblem("\(quoted(text)) is none of error, warning, info, debug")
-            }
-            configuration.logging.level = level
+            configuration.logging.level = try Checks.level(text)
         }
     }
 
@@ -37,7 +34,7 @@ extension Setting.Reader {
             "HOST:PORT | [IPv6]:PORT | unix:/PATH", \.listeners,
             fallback: Configuration().listeners.map(\.description).joined(separator: ",")
         ) { (text, _) throws(ValueProblem) in
-            guard let address = ListenAddress(text) else {
+            guard let address = ListenAddress(text, allowsNames: true) else {
                 throw ValueProblem("\(quoted(text)) is not HOST:PORT, [IPv6]:PORT or unix:/path")
             }
             return address
@@ -104,8 +101,30 @@ enum Checks {
     }
 
     @Sendable static func host(_ text: String) throws(ValueProblem) {
+        guard ListenAddress(host: bracketed(text), port: "0", allowsNames: true) != nil else {
+            throw ValueProblem("\(quoted(text)) is neither an IPv4 or IPv6 address nor a host name")
+        }
+    }
+
+    /// A shell's own `HOST` is the name of the machine, or what it is built of.
+    @Sendable static func literalHost(_ text: String) throws(ValueProblem) {
         guard ListenAddress(host: bracketed(text), port: "0") != nil else {
             throw ValueProblem("\(quoted(text)) is not an IPv4 or IPv6 address or localhost")
+        }
+    }
+
+    @Sendable static func logLevel(_ text: String) throws(ValueProblem) { _ = try level(text) }
+
+    /// The level, by our word for it or that of other programs.
+    static func level(_ text: String) throws(ValueProblem) -> LogLevel {
+        let word = text.lowercased()
+        if let level = LogLevel(name: word) { return level }
+        switch word {
+        case "err", "crit", "critical", "fatal", "alert", "emerg", "panic": return .error
+        case "warn": return .warning
+        case "notice", "information", "informational": return .info
+        case "trace", "verbose", "all": return .debug
+        default: throw ValueProblem("\(quoted(text)) is none of error, warning, info, debug")
         }
     }
 

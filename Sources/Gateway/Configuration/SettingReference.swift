@@ -4,16 +4,13 @@ extension Configuration {
         var text = """
             portcullis: one hardened HTTPS endpoint in front of the claude CLI
 
-            usage: portcullis serve [OPTIONS]     serve until SIGTERM; SIGHUP reloads
-                   portcullis check [OPTIONS]     validate everything; 0, or 78 and one line per fault
-                   portcullis reload [OPTIONS]    have the service of these options load them anew; 0, or 78
-                   portcullis new-key NAME        print a new key as a line for the API key file
-                   portcullis help [--markdown]   this text, or the table of the README
-                   portcullis version
+            \(Subcommand.usages)
 
             Each option is also an environment variable and a NAME=value line of the file that --config
-            names; the flag wins over the environment, the environment over the file. Sizes are bytes, or
-            end in KiB or MiB. Lists are separated by commas; their flags can be repeated.
+            names; the flag wins over the environment, the environment over the file. PORTCULLIS_ may
+            stand in front of every name; in the environment it wins over the bare name. Times may have
+            a unit (ms, s, m, h, d), sizes too (k and KiB are 1024, kB is 1000). Lists are separated by
+            commas; their flags can be repeated.
 
             """
         for section in Setting.Section.allCases {
@@ -50,7 +47,7 @@ extension Configuration {
     }
 
     private static func helpEntry(_ setting: Setting) -> String {
-        let value = setting.reader.isSwitch ? "[=\(setting.syntax)]" : " \(setting.syntax)"
+        let value = setting.reader.isSwitch ? " [\(setting.syntax)]" : " \(setting.syntax)"
         let names = ([setting.name] + setting.aliases).joined(separator: ", ")
         let head = setting.flag.map { "\($0)\(value)" } ?? "(no flag: \(setting.syntax))"
         let text = "\(names). \(setting.help) Default: \(setting.fallback)."

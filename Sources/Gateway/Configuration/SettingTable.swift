@@ -4,9 +4,10 @@ extension Setting {
         general + listening + authentication + cli + models + mcp + turns + responses + logging + time + size
         + http2 + connections
 
-    /// The row that a variable, or an alias of it, belongs to.
+    /// The row that a name, an alias, or one of them behind `PORTCULLIS_` belongs to.
     static func named(_ name: String) -> Setting? {
-        all.first { $0.name == name || $0.aliases.contains(name) }
+        all.first { $0.names.contains(name) }
+            ?? all.first { $0.names.contains { prefixed($0) == name } }
     }
 
     private static let general: [Setting] = [
@@ -36,13 +37,16 @@ extension Setting {
     private static let listening: [Setting] = [
         Setting(
             "LISTEN", .listening, .listeners,
-            "Where to listen; repeatable. Addresses are literal, only `localhost` is understood as a name."),
+            "Where to listen; repeatable. A name is looked up at the start, and all its addresses are listened on; "
+                + "`localhost` is 127.0.0.1."),
         Setting(
             "HOST", .listening, .deferred("ADDRESS", check: Checks.host),
-            "With `PORT` a second way to write one `LISTEN` address.", fallback: "127.0.0.1"),
+            "With `PORT` a second way to write one `LISTEN` address.", fallback: "127.0.0.1",
+            shared: Checks.literalHost),
         Setting(
             "PORT", .listening, .deferred("0..65535", check: Checks.port),
-            "With `HOST` a second way to write one `LISTEN` address.", fallback: "8443"),
+            "With `HOST` a second way to write one `LISTEN` address.", fallback: "8443",
+            shared: Checks.port),
         Setting(
             "PLAINTEXT", .listening, .boolean(\.isPlaintext),
             "Speak plain HTTP on every listener; only on loopback and Unix sockets."),
@@ -132,7 +136,9 @@ extension Setting {
 
     private static let logging: [Setting] = [
         Setting(
-            "LOG_LEVEL", .logging, .logLevel, "The least important lines written."),
+            "LOG_LEVEL", .logging, .logLevel,
+            "The least important lines written; other words for them, as `warn`, are understood.",
+            shared: Checks.logLevel),
         Setting(
             "LOG_TARGET", .logging, .choice(\.logging.target),
             "The form of lines on standard error: `journal` leaves the time to the journal; "

@@ -7,7 +7,7 @@ extension Setting {
         seconds("BODY_IDLE_SECONDS", \.limits.bodyIdleSeconds, "Between two pieces of a request body."),
         Setting(
             "BODY_MIN_BYTES_PER_SECOND", .time,
-            .whole(0...(1 << 30), "bytes per second", \.limits.bodyMinBytesPerSecond),
+            .size(0...(1 << 30), \.limits.bodyMinBytesPerSecond, syntax: "bytes per second"),
             "The slowest a request body may come on average, after `BODY_MIN_RATE_AFTER_SECONDS`."),
         seconds(
             "BODY_MIN_RATE_AFTER_SECONDS", \.limits.bodyMinRateAfterSeconds,

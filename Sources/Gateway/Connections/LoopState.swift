@@ -61,9 +61,10 @@ final class LoopState {
         let uptime = loop.now.since(site.started).count / 1000
         // Read before the list: one that changes meanwhile is told by the next answer.
         let generation = site.generation
-        if !health.tells(uptime, load.running, load.waiting, generation) {
+        let login = site.login.word
+        if !health.tells(uptime, load.running, load.waiting, generation, login) {
             health = HealthAnswer(
-                uptime: uptime, running: load.running, waiting: load.waiting, cli: site.snapshot.cli,
+                uptime: uptime, running: load.running, waiting: load.waiting, cli: site.snapshot.cli, login: login,
                 problems: site.problems.current, generation: generation)
         }
     }

@@ -227,6 +227,7 @@ struct Exchange {
             guard await writer?.send(&buffer) ?? false else { return leave(outcome) }
         }
         record.status = 200
+        if outcome.fault == nil { site.login.hearSuccess() }
         if let last = writer.take() {
             record.bytesOut = last.sentBytes
             await last.finish()
@@ -259,6 +260,7 @@ struct Exchange {
         }
         let response = context.json(status: 200, body, adding: announcements(conversation))
         record.status = 200
+        site.login.hearSuccess()
         record.bytesOut = body.count
         await answer.respond(response)
     }
@@ -318,7 +320,10 @@ struct Exchange {
         if outcome.hasBegun, record.firstEventMicroseconds == nil { record.firstEventMicroseconds = elapsed }
         record.inputTokens = outcome.usage?.promptTokens
         record.outputTokens = outcome.usage?.outputTokens
-        if let fault = outcome.fault { record.fault = fault.logged }
+        if let fault = outcome.fault {
+            record.fault = fault.logged
+            if let trouble = fault.login { site.login.hear(trouble) }
+        }
     }
 
     private mutating func leave(_ outcome: Outcome) {

@@ -10,18 +10,21 @@ struct HealthAnswer {
     private let waiting: Int
     /// The generation of what is told.
     private let generation: Int
+    private let login: LoginState.Word
     private let prepared: Response
 
     /// No answer yet.
     init() { self.init(uptime: -1, running: 0, waiting: 0, cli: TriedCLI(file: nil, version: "", selfTest: .off)) }
 
     init(
-        uptime: Int, running: Int, waiting: Int, cli: TriedCLI, problems: [Problem] = [], generation: Int = 0
+        uptime: Int, running: Int, waiting: Int, cli: TriedCLI, login: LoginState.Word = .unknown,
+        problems: [Problem] = [], generation: Int = 0
     ) {
         self.uptime = uptime
         self.running = running
         self.waiting = waiting
         self.generation = generation
+        self.login = login
         var body = JSONWriter()
         body.beginObject()
         body.member("status", literal: "ok")
@@ -33,6 +36,7 @@ struct HealthAnswer {
         body.beginArray()
         for name in cli.selfTest.degraded { body.string(name) }
         body.endArray()
+        body.member("login", login.rawValue)
         body.key("problems")
         body.beginArray()
         for problem in problems {
@@ -56,8 +60,11 @@ struct HealthAnswer {
     var body: [UInt8] { prepared.body }
 
     /// True when the answer still holds.
-    func tells(_ uptime: Int, _ running: Int, _ waiting: Int, _ generation: Int) -> Bool {
+    func tells(
+        _ uptime: Int, _ running: Int, _ waiting: Int, _ generation: Int, _ login: LoginState.Word
+    ) -> Bool {
         self.uptime == uptime && self.running == running && self.waiting == waiting && self.generation == generation
+            && self.login == login
     }
 
     /// The answer with an identifier made of two random numbers.

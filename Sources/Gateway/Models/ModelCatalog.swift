@@ -122,6 +122,18 @@ enum ModelName {
         return isValid(name) ? name : nil
     }
 
+    /// True for what cloud providers call a model: Bedrock's identifiers and ARNs; Vertex has full names.
+    static func isCloudName(_ name: String) -> Bool {
+        name.hasPrefix("arn:") || name.hasPrefix("anthropic.") || name.contains(".anthropic.")
+    }
+
+    /// The alias that somebody meant who wrote another; nil when none is near.
+    static func nearest(to name: String, and others: [String] = []) -> String? {
+        let aliases = cliAliases.sorted().filter { $0 != "default" }
+        if let alias = aliases.first(where: { $0 == name.lowercased() }) { return alias }
+        return Suggestion.nearest(to: name.lowercased(), among: aliases + others)
+    }
+
     /// True for the CLI's aliases and for full names, each also with `[1m]`.
     static func isKnownToCLI(_ name: String) -> Bool {
         let base = name.hasSuffix(longContext) ? String(name.dropLast(longContext.count)) : name
@@ -129,5 +141,30 @@ enum ModelName {
         let rest = base.utf8.dropFirst("claude-".utf8.count)
         return base.hasPrefix("claude-") && !rest.isEmpty
             && rest.allSatisfy { Base62.isDigit($0) || [0x2D, 0x2E, 0x3A, 0x40, 0x5F].contains($0) }
+    }
+}
+
+extension ModelSettings {
+    /// What is wrong with the targets of aliases, which the CLI is given as they are, and what is only odd.
+    ///
+    /// Where the CLI asks somebody else than the vendor (`hasOtherModels`), any name may be one.
+    func problems(hasOtherModels: Bool) -> (faults: [ConfigurationFault], warnings: [String]) {
+        var (faults, warnings): ([ConfigurationFault], [String]) = ([], [])
+        for alias in aliases where !ModelName.isKnownToCLI(alias.target) && !ModelName.isCloudName(alias.target) {
+            let place = "MODEL_ALIASES"
+            let meant = ModelName.nearest(to: alias.target)
+            let text = "\(quoted(alias.name)) leads to \(quoted(alias.target))"
+            if let other = aliases.first(where: { $0.name == alias.target }) {
+                let isModel = ModelName.isKnownToCLI(other.target)
+                let advice = isModel ? "write \(alias.name)=\(other.target)" : "name a model"
+                faults.append(ConfigurationFault(place, "\(text), which is an alias itself; \(advice)"))
+            } else if !hasOtherModels {
+                let advice = meant.map { "did you mean \($0)?" } ?? "write an alias of the CLI or a full claude- name"
+                faults.append(ConfigurationFault(place, "\(text), which is no model; \(advice)"))
+            } else if let meant {
+                warnings.append("\(place): \(text); did you mean \(meant)?")
+            }
+        }
+        return (faults, warnings)
     }
 }

@@ -25,6 +25,12 @@ public enum Program {
         case .help(let asMarkdown):
             Terminal.say(asMarkdown ? Configuration.referenceMarkdown() : Configuration.helpText())
             return 0
+        case .usage(let subcommand):
+            Terminal.say("usage: \(subcommand.usage)")
+            return 0
+        case .nothing:
+            Terminal.tell("\(Subcommand.usages)\n\n'portcullis help' tells all options.")
+            return 64  // EX_USAGE
         case .version:
             Terminal.say("portcullis \(version)")
             return 0
@@ -57,11 +63,11 @@ public enum Program {
             // Unstructured: the loop that runs it is about to start on this thread.
             Task(executorPreference: loop) { await checker.ask(loaded) }
             loop.run()
-            let (version, selfTest) = try unsafe checker.result.get()
+            let (version, selfTest, login) = try unsafe checker.result.get()
             let addresses = loaded.configuration.listeners.map(\.description).joined(separator: ", ")
             Terminal.say("to listen on \(addresses)\(loaded.configuration.isPlaintext ? ", plain HTTP" : "")")
             for note in loaded.notes { Terminal.say(note) }
-            let problems = loaded.certificates.compactMap(\.problem)
+            let problems = loaded.certificates.compactMap(\.problem) + (login.problem.map { [$0] } ?? [])
             for warning in loaded.warnings + problems { Terminal.complain("warning: \(warning)") }
             if let ledger { Terminal.say(ledger) }
             let state = loaded.configuration.stateDirectory
@@ -88,7 +94,7 @@ public enum Program {
     /// Root may read everything, the service's user may not: so what root checks is checked as the owner of the state
     /// directory, where there is one.
     private static func becomeServiceUser(_ loader: SnapshotLoader) throws(ConfigurationFaults) {
-        let configuration = try Configuration.load(arguments: loader.options, environment: loader.environment)
+        let configuration = try loader.configuration()
         do throws(SystemError) {
             let state = configuration.stateDirectory
             if try CurrentProcess.becomeOwner(of: state) { Terminal.say("checked as the owner of \(state)") }
@@ -103,8 +109,9 @@ private actor Checker {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
     /// Written on the loop, read after it has stopped.
-    private(set) nonisolated(unsafe) var result: Result<(String, SelfTestReport), ConfigurationFaults> = .failure(
-        ConfigurationFaults([]))
+    private(set) nonisolated(unsafe) var result: Result<
+        (String, SelfTestReport, LoginState), ConfigurationFaults
+    > = .failure(ConfigurationFaults([]))
 
     init(_ loop: EventLoop) { self.loop = loop }
 
@@ -115,7 +122,8 @@ private actor Checker {
             // Whoever asks wants the CLI tried now; what comes of it is remembered for the next start.
             if configuration.cli.selfTest == .auto { configuration.cli.selfTest = .always }
             let selfTest = await SnapshotLoader.selfTest(of: configuration, version: version, on: loop)
-            unsafe result = .success((version, selfTest))
+            let login = await SnapshotLoader.login(of: loaded, version: version, on: loop)
+            unsafe result = .success((version, selfTest, login))
         } catch {
             unsafe result = .failure(error)
         }

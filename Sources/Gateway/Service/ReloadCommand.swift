@@ -9,8 +9,7 @@ enum ReloadCommand {
     static func run(_ loader: SnapshotLoader) -> Int32 {
         let state: String
         do throws(ConfigurationFaults) {
-            let configuration = try Configuration.load(arguments: loader.options, environment: loader.environment)
-            state = StateDirectory.resolved(configuration.stateDirectory)
+            state = StateDirectory.resolved(try loader.configuration().stateDirectory)
         } catch {
             // What cannot be read here the service would refuse as well.
             Terminal.complain(error.description)

@@ -61,6 +61,7 @@ actor Service {
             loop.run()
             guard let faults = unsafe service.startFaults else { return 0 }
             for fault in faults.faults { log.error(fault.description) }
+            for warning in faults.warnings { log.warning(warning) }
             FaultyStart.turnAway(systemd, because: faults)
             return 78  // EX_CONFIG
         } catch {
@@ -104,7 +105,15 @@ actor Service {
         Task(executorPreference: loop) { await self.watchCLI() }
         // Unstructured: the same.
         Task(executorPreference: loop) { await self.answerControl(in: loaded.configuration.stateDirectory) }
+        // Unstructured: the CLI takes its time to tell, and is asked again for as long as the service lives.
+        Task(executorPreference: loop) { await self.watchLogin() }
         await supervise()
+    }
+
+    private func watchLogin() async {
+        guard let site else { return }
+        let watch = LoginWatch(site, on: loop)
+        while !isEnding { note(.login, await watch.next()) }
     }
 
     private var status: String {
@@ -321,6 +330,7 @@ actor Service {
             return []
         } catch {
             for fault in error.faults { log.error("reload refused: \(fault.description)") }
+            for warning in error.warnings { log.warning(warning) }
             systemd.ready(status: "reload refused, \(error.faults.first?.description ?? ""); \(status)")
             return error.faults
         }

@@ -18,6 +18,7 @@ final class Site: Sendable {
     let problems = Problems()
     /// Where turns wait for a CLI that was replaced.
     let cliWatch = CLIWatch()
+    let login = LoginBoard()
     let started = Instant.now
     private let current: Mutex<Snapshot>
     private let changes = Atomic(0)
@@ -39,6 +40,7 @@ final class Site: Sendable {
         admission.change(snapshot.turnLimits)
         current.withLock { $0 = snapshot }
         changes.add(1, ordering: .relaxed)
+        login.lookAnew()
     }
 
     /// Takes another CLI for everything that begins from now on.

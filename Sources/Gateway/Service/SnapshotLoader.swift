@@ -10,6 +10,12 @@ struct SnapshotLoader {
     /// The flags after the subcommand, and the environment.
     let options: [String]
     let environment: [String: String]
+    private let names = HostNameMemory()
+
+    init(options: [String], environment: [String: String]) {
+        self.options = options
+        self.environment = environment
+    }
 
     /// What was read.
     struct Loaded {
@@ -26,23 +32,30 @@ struct SnapshotLoader {
         fileprivate var servers: MCPRegistry
     }
 
-    /// Everything short of running the CLI. The program `served` need not be there at the moment: it may be being
-    /// replaced, which is no reason to keep an old key.
-    func load(served: String? = nil) throws(ConfigurationFaults) -> Loaded {
-        var machine = Machine.current()
+    /// The settings alone; nothing that they name is looked at. The program `served` need not be there at the moment: it
+    /// may be being replaced, which is no reason to keep an old key.
+    func configuration(served: String? = nil) throws(ConfigurationFaults) -> Configuration {
+        var machine = Machine.current(names)
         let isExecutable = machine.isExecutable
         machine.isExecutable = { $0 == served || isExecutable($0) }
-        var configuration = try Configuration.load(
-            arguments: options, environment: environment, machine: machine)
+        return try Configuration.load(arguments: options, environment: environment, machine: machine)
+    }
+
+    /// Everything short of running the CLI.
+    func load(served: String? = nil) throws(ConfigurationFaults) -> Loaded {
+        var configuration = try configuration(served: served)
         var certificates: [LoadedCertificate] = []
         let check = Check(configuration) { pair, chain, key in
             Self.add(pair, chain, key, to: &certificates)
         }
-        guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults) }
+        var warnings = configuration.warnings + check.warnings
+        guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults, warnings: warnings) }
         configuration.stateDirectory = StateDirectory.resolved(configuration.stateDirectory)
         let environment = try CLIEnvironment.load(configuration.cli)
+        warnings += environment.warnings
+        warnings += configuration.models.problems(hasOtherModels: environment.hasOtherModels).warnings
         return Loaded(
-            configuration: configuration, notes: check.notes, warnings: check.warnings, certificates: certificates,
+            configuration: configuration, notes: check.notes, warnings: warnings, certificates: certificates,
             keys: try KeyRing.load(configuration.keys),
             tls: try Self.context(configuration, certificates.map(\.identity)),
             environment: environment,
@@ -97,6 +110,12 @@ struct SnapshotLoader {
                 ConfigurationFault("CLAUDE_PATH", "\(path): \(error.message) \(error.detail)")
             ])
         }
+    }
+
+    /// What is known of the CLI's login, which this process's user must be able to use.
+    static func login(of loaded: Loaded, version: String, on loop: EventLoop) async -> LoginState {
+        await LoginLook.look(
+            invocation(of: loaded), version: version, stateDirectory: loaded.configuration.stateDirectory, on: loop)
     }
 
     private static func limits(of loaded: Loaded) -> CLILimits {

@@ -5,6 +5,9 @@ enum Terminal {
     /// One or more lines to standard output.
     static func say(_ text: String) { write(text, to: 1) }
 
+    /// One or more lines to standard error, as they are.
+    static func tell(_ text: String) { write(text, to: 2) }
+
     /// One or more lines to standard error, with the program's name.
     ///
     /// `journal` is the variable JOURNAL_STREAM: where standard error is the journal, the lines are errors there too.

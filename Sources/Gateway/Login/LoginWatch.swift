@@ -1,0 +1,110 @@
+import ClaudeCLI
+import Platform
+import Vocabulary
+
+/// How the login is looked at: by the CLI's own word, and by who may use its files.
+enum LoginLook {
+    /// Looks at the login of a CLI of that version; call on `loop`. It takes some 0.3 seconds, and none at all where the
+    /// operator gives a credential.
+    static func look(
+        _ invocation: Invocation, version: String, stateDirectory: String, as user: ServiceUser = .current(),
+        after trouble: LoginTrouble? = nil, on loop: EventLoop
+    ) async -> LoginState {
+        let environment = CLIEnvironment(invocation.operatorEnvironment, configDirectory: invocation.loginDirectory)
+        let command = LoginCommand(
+            user: user, directory: invocation.loginDirectory, stateDirectory: stateDirectory, program: invocation.path)
+        var facts = LoginFacts(
+            login: environment.login, environment: invocation.operatorEnvironment, trouble: trouble, user: user,
+            command: command, now: WallClock.unixSeconds)
+        guard case .directory(let directory) = environment.login, LoginStatus.isTold(by: version) else {
+            return facts.state
+        }
+        let files = LoginFiles(directory: directory)
+        facts.readingObstacle = files.readingObstacle
+        facts.hasDirectory = files.exists || environment.mayHoldAnotherLogin
+        // A directory that cannot be entered costs the CLI five seconds, and one that is not there it would make.
+        if files.exists, facts.readingObstacle?.verb != "enter" {
+            facts.status = await LoginStatus.of(invocation, on: loop)
+            facts.writingObstacle = files.writingObstacle
+        }
+        return facts.state
+    }
+}
+
+/// Looks after the login of a running service. Confined to its loop.
+final class LoginWatch {
+    private let site: Site
+    private let loop: EventLoop
+    private let user = ServiceUser.current()
+    private let wakeup = Wakeup()
+    private let alarm: Alarm
+    /// The files as they were before the newest look: what changes during one is looked at again.
+    private var mark: LoginFiles.Mark?
+    private var stateMark: LoginFiles.Mark?
+    private var lastLook: Instant?
+    private var nextLook: Instant
+
+    /// Between two glances at the files, in seconds.
+    private static let glanceSeconds = 2
+    /// Between two looks for the sake of turns that fail.
+    private static let restSeconds = 5
+
+    /// A watch that looks at once. Make it on `loop`.
+    init(_ site: Site, on loop: EventLoop) {
+        self.site = site
+        self.loop = loop
+        alarm = Alarm(on: loop, waking: wakeup)
+        nextLook = loop.now
+        site.login.wake(RemoteWakeup(wakeup, on: loop))
+    }
+
+    /// Waits until there is something to look at, and looks; what is wrong then.
+    func next() async -> [String] {
+        while !isDue {
+            alarm.deadline = min(nextLook, loop.now + .seconds(Self.glanceSeconds))
+            await wakeup.wait()
+        }
+        alarm.cancel()
+        let snapshot = site.snapshot
+        mark = files(of: snapshot).mark(withState: false)
+        stateMark = files(of: snapshot).mark(withState: true)
+        let state = await LoginLook.look(
+            snapshot.supply.invocation, version: snapshot.cli.version,
+            stateDirectory: snapshot.configuration.stateDirectory, as: user, after: site.login.trouble, on: loop)
+        snapshot.supply.invocation.remedy.change(missing: state.remedyOfMissing, refused: state.remedyOfRefused)
+        site.login.show(state.word)
+        lastLook = loop.now
+        nextLook = loop.now + .seconds(Self.interval(of: state.word))
+        return state.problem.map { [$0] } ?? []
+    }
+
+    private var isDue: Bool {
+        if nextLook <= loop.now { return true }
+        let files = files(of: site.snapshot)
+        if files.mark(withState: false) != mark {
+            // What turns met was met with other files.
+            site.login.lookAnew()
+            _ = site.login.takeWish()
+            return true
+        }
+        if let lastLook, site.login.trouble != nil || isWanting, loop.now < lastLook + .seconds(Self.restSeconds) {
+            return false
+        }
+        return site.login.takeWish() || (isWanting && files.mark(withState: true) != stateMark)
+    }
+
+    /// True while there is no login to speak of.
+    private var isWanting: Bool { [.missing, .unreadable, .expired].contains(site.login.word) }
+
+    private func files(of snapshot: Snapshot) -> LoginFiles {
+        LoginFiles(directory: snapshot.supply.invocation.loginDirectory)
+    }
+
+    /// How long a judgement holds where nothing happens, in seconds.
+    private static func interval(of word: LoginState.Word) -> Int {
+        switch word {
+        case .ok, .expires, .unwritable, .unknown: 3600
+        case .missing, .unreadable, .expired, .refused, .wrong: 300
+        }
+    }
+}
