@@ -11,7 +11,7 @@ if ! [ -w "$SCRATCH" ] && { [ -e "$SCRATCH" ] || ! [ -w "$ROOT" ]; }; then
 fi
 SWIFT_NEEDED=6.2
 # The release of the vendor's SDK whose bundled command line program the acceptance tests drive.
-CLAUDE_AGENT_SDK=${CLAUDE_AGENT_SDK:-0.2.186}
+CLAUDE_AGENT_SDK=${CLAUDE_AGENT_SDK:-0.2.189}
 
 say() { printf '%s\n' "$*" >&2; }
 

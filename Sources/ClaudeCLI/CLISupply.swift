@@ -34,6 +34,25 @@ public final class CLISupply: Sendable {
         }
     }
 
+    /// The same, of the very program that was tried; nil when another stands in its place, which has then been told
+    /// nothing.
+    ///
+    /// It is looked at on both sides of the start, so that none comes between the look and the start.
+    public func obtain(
+        only file: ProgramFile, on loop: EventLoop, waking wakeup: Wakeup
+    ) throws(Fault) -> CLIProcess? {
+        guard ProgramFile(path: invocation.path) == file else { return nil }
+        do throws(Fault) {
+            let process = try obtain(on: loop, waking: wakeup)
+            guard !file.isUnchanged else { return process }
+            process.kill()
+            return nil
+        } catch {
+            guard file.isUnchanged else { return nil }
+            throw error
+        }
+    }
+
     private static func fault(of error: SystemError) -> Fault {
         let detail = error.description
         // Out of processes, memory or descriptors: it passes, unlike a program that is not there.

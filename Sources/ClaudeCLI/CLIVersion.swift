@@ -4,7 +4,7 @@ public import Vocabulary
 
 /// Asks a CLI for its version.
 public enum CLIVersion {
-    /// Runs `claude --version` on the loop of the caller; the answer is its first word, as `2.1.329`.
+    /// Runs `claude --version` on the loop of the caller; the answer is its first word, as `2.1.0`.
     ///
     /// Throws when it cannot be started, takes longer than `limits` allow, or answers something else.
     public static func of(

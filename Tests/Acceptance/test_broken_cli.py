@@ -46,7 +46,7 @@ def row(event):
 HANDSHAKE = f"""
 import json, os, signal, subprocess, sys, time
 if "--version" in sys.argv:
-    print("2.1.329 (Claude Code)")
+    print("2.9.9 (Claude Code)")
     sys.exit(0)
 def say(*lines):
     for line in lines:

@@ -1,7 +1,7 @@
 """The pages that need no key, and the headers every answer carries."""
 import pytest
 
-from harness import eventually, message_body, user
+from harness import ROOT, eventually, message_body, user
 
 ORIGIN = {"origin": "https://chat.example"}
 
@@ -13,6 +13,11 @@ def test_health_tells_what_runs(gateway):
     assert health["uptime_seconds"] >= 0
     assert health["cli_version"].startswith("2.")
     assert health["running_turns"] >= 0 and health["waiting_turns"] >= 0
+
+
+def test_the_readme_shows_the_version_of_the_cli_that_is_tested(gateway):
+    shown = f'"cli_version":"{gateway.health()["cli_version"]}"'
+    assert shown in (ROOT / "README.md").read_text()
 
 
 def test_health_counts_the_running_turn(make_gateway, upstream, nonce):

@@ -76,12 +76,17 @@ struct SelfTestMemoryTests {
     func identities() throws {
         let scratch = try Scratch()
         let path = scratch.path(of: "claude")
-        #expect(CLIIdentity(path: path, version: "1") == nil)
+        #expect(ProgramFile(path: path) == nil)
         try scratch.write("claude", "one")
-        let first = try #require(CLIIdentity(path: path, version: "1"))
-        #expect(CLIIdentity(path: path, version: "1") == first && CLIIdentity(path: path, version: "2") != first)
+        let file = try #require(ProgramFile(path: path))
+        let first = CLIIdentity(file, version: "1")
+        #expect(CLIIdentity(file, version: "1") == first && CLIIdentity(file, version: "2") != first)
+        #expect(file.isUnchanged)
         try scratch.write("claude", "longer")
-        #expect(CLIIdentity(path: path, version: "1") != first)
+        #expect(!file.isUnchanged)
+        #expect(CLIIdentity(try #require(ProgramFile(path: path)), version: "1") != first)
+        unsafe unlink(path)
+        #expect(!file.isUnchanged)
     }
 }
 
@@ -151,6 +156,74 @@ struct UpstreamRequestTests {
     func losses(messages: String) throws {
         #expect(try !holds(messages))
     }
+
+    /// One result of a tool, whose content is `content`.
+    private func resultHolds(_ content: String) throws -> Bool {
+        let text =
+            #"{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":\#(content)}]}]}"#
+        let wanted = JSONFragment(
+            #"[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"a"}]}]}]"#)
+        return UpstreamRequest(try JSONDocument(parsing: Array(text.utf8)).root).messagesHold(wanted)
+    }
+
+    @Test(
+        "what it adds within the last result of a tool, for models before 5, does not count either",
+        arguments: [
+            #""a""#, #"[{"type":"text","text":"a"}]"#,
+            #"[{"type":"text","text":"a\n"},{"type":"text","text":"<system-reminder>\n# Environment"}]"#,
+            #"[{"type":"text","text":"a"},{"type":"text","text":"<system-reminder>1"},{"type":"text","text":"<system-reminder>2"}]"#,
+        ])
+    func resultAdditions(content: String) throws {
+        #expect(try resultHolds(content))
+    }
+
+    @Test(
+        "what is changed in a result does",
+        arguments: [
+            #"[]"#, #""b""#, #"[{"type":"text","text":"a\n"}]"#, #"[{"type":"text","text":"<system-reminder>1"}]"#,
+            #"[{"type":"text","text":"a\n\n"},{"type":"text","text":"<system-reminder>1"}]"#,
+            #"[{"type":"text","text":"a\n"},{"type":"text","text":"b"},{"type":"text","text":"<system-reminder>1"}]"#,
+            #"[{"type":"text","text":"b"},{"type":"text","text":"<system-reminder>1"}]"#,
+            #"[{"type":"text","text":"<system-reminder>1"},{"type":"text","text":"a"}]"#,
+        ])
+    func resultLosses(content: String) throws {
+        #expect(try !resultHolds(content))
+    }
+}
+
+@Suite("Each part of the CLI is judged by itself")
+struct SelfTestPartsTests {
+    @Test("where the question never arrives, every part that it holds is tried alone")
+    func parts() {
+        for kind in SelfTestProbe.Kind.first {
+            let whole = Set(SelfTestProbe(kind: kind, canary: "").features)
+            let alone = kind.next(isAsked: false).filter { $0 != kind }
+                .map { Set(SelfTestProbe(kind: $0, canary: "").features) }
+            if kind == .question {
+                #expect(alone.reduce([]) { $0.union($1) } == whole && alone.map(\.count).reduce(0, +) == whole.count)
+            } else {
+                #expect(alone.allSatisfy { $0.isSubset(of: whole) } && kind.next(isAsked: false).contains(kind))
+            }
+            #expect(kind.next(isAsked: true).allSatisfy { $0 == kind })
+        }
+    }
+
+    @Test("the first round shows all that can be missing, in four turns")
+    func first() {
+        let shown = SelfTestProbe.Kind.first.flatMap { SelfTestProbe(kind: $0, canary: "").features }
+        #expect(Set(shown) == Set(CLIFeature.allCases) && shown.count == CLIFeature.allCases.count)
+        #expect(SelfTestProbe.Kind.first.count == 4)
+    }
+
+    @Test("a part says nothing of the others", arguments: SelfTestProbe.Kind.question.parts)
+    func alone(kind: SelfTestProbe.Kind) throws {
+        let probe = SelfTestProbe(kind: kind, canary: "")
+        var traffic = LoopbackUpstream.Traffic()
+        #expect(probe.judge(SelfTestProbe.Answer(), traffic).isEmpty)
+        traffic.questions = [Array(#"{"model":"other","messages":[]}"#.utf8)]
+        let shown = probe.judge(SelfTestProbe.Answer(), traffic)
+        #expect(Set(shown.keys).isSubset(of: probe.features) && !shown.values.contains(true))
+    }
 }
 
 @Suite("The self-test's upstream answers nobody else")
@@ -219,9 +292,11 @@ struct LoopbackUpstreamTests {
             let chunked =
                 "POST /\(first)/v1/messages HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
             #expect(await Self.ask(upstream, chunked) == "HTTP/1.1 200 OK")
+            #expect(await Self.ask(upstream, "HEAD /\(second)/api/hello HTTP/1.1\r\nhost: x\r\n\r\n") == "HTTP/1.1 404 Not Found")
             let traffic = upstream.traffic(of: first)
+            #expect(traffic.isAsked && upstream.traffic(of: second).isContacted)
+            #expect(!upstream.traffic(of: second).isAsked, "to ask whether anybody is there is no question")
             #expect(traffic.questions == [Array("{\"a\":1}".utf8), Array("{}".utf8)] && traffic.counts.count == 1)
-            #expect(!upstream.traffic(of: second).isContacted)
         }
     }
 }

@@ -45,16 +45,18 @@ final class TestService: Sendable {
         let keys = try [("first", Self.key), ("other", Self.otherKey)].map {
             try #require(APIKey(name: $0.0, secret: $0.1))
         }
+        let program = try Self.program(options.script, in: scratch)
         let supply = CLISupply(
             Invocation(
-                path: try Self.program(options.script, in: scratch), operatorEnvironment: ["ANTHROPIC_API_KEY=x"],
+                path: program, operatorEnvironment: ["ANTHROPIC_API_KEY=x"],
                 loginDirectory: "/nonexistent"),
             limits: CLILimits(), directories: try TurnDirectories(state: scratch.path))
         let tls = try options.pem.map { pem in
             try TLSContext(identities: [try TLSIdentity(certificatePEM: pem.chain, keyPEM: pem.key)])
         }
         let snapshot = Snapshot(
-            configuration, keys: KeyRing(keys), tls: tls, supply: supply, cliVersion: "0.0.0")
+            configuration, keys: KeyRing(keys), tls: tls, supply: supply,
+            cli: TriedCLI(file: ProgramFile(path: program), version: "0.0.0", selfTest: .off))
         site = Site(snapshot, log: Log(configuration.logging))
         loop = try #require(Self.nextLoop())
         let listeners = try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true)

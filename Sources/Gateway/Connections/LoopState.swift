@@ -60,12 +60,12 @@ final class LoopState {
         let load = site.admission.load
         let uptime = loop.now.since(site.started).count / 1000
         // Read before the list: one that changes meanwhile is told by the next answer.
-        let generation = site.problems.generation
+        let generation = site.generation
         let login = site.login.word
         if !health.tells(uptime, load.running, load.waiting, generation, login) {
             health = HealthAnswer(
-                uptime: uptime, running: load.running, waiting: load.waiting, cliVersion: site.snapshot.cliVersion,
-                selfTest: site.snapshot.selfTest, login: login, problems: site.problems.current, generation: generation)
+                uptime: uptime, running: load.running, waiting: load.waiting, cli: site.snapshot.cli, login: login,
+                problems: site.problems.current, generation: generation)
         }
     }
 

@@ -9,8 +9,8 @@ struct AnswerContext {
     let requestID: String
     let started: Instant
     let connection: Connection
-    /// The configuration that the request keeps to its end.
-    let snapshot: Snapshot
+    /// The configuration that the request keeps to its end; a turn whose CLI was replaced goes on with the newest.
+    var snapshot: Snapshot
     /// The usage limits, for callers with a key alone: they are no stranger's business.
     var quota: QuotaView?
     /// The name of the key that was shown and accepted, for the log; nil as long as there is none.
@@ -165,7 +165,7 @@ struct AnswerContext {
         fields.append(.requestID, requestID, isUnique: true)
         fields.append(.xRequestID, requestID, isUnique: true)
         quota?.append(to: &fields)
-        if let degraded = snapshot.degraded { fields.append(.degraded, degraded) }
+        if let degraded = snapshot.cli.degraded { fields.append(.degraded, degraded) }
         guard let allowedOrigin else { return }
         fields.append(.accessControlAllowOrigin, allowedOrigin)
         fields.append(.accessControlExposeHeaders, Self.exposedFields)

@@ -37,8 +37,7 @@ struct Exchange {
             let permit = try await admit()
             record.admittedMicroseconds = elapsed
             let body = try await readBody()
-            var conversation = try await decode(body)
-            let process = try start(conversation)
+            var (conversation, process) = try await begin(try await decode(body))
             // The CLI has it now: a large image need not be held twice until the answer is complete.
             conversation.turns = []
             record.spawnedMicroseconds = elapsed
@@ -71,7 +70,7 @@ struct Exchange {
     private func admit() async throws(TurnFailure) -> Permit {
         do throws(Fault) {
             guard connection.state.phase == .serving else { throw .goingDown }
-            if let fault = context.snapshot.selfTest.turnFault { throw fault }
+            if let fault = context.snapshot.cli.selfTest.turnFault, context.snapshot.isCLIUnchanged { throw fault }
             return try await site.admission.permit(
                 for: turn.principal, on: connection.loop, waking: channel.wakeup,
                 isGone: { channel.isClientGone || connection.state.phase == .ending })
@@ -98,23 +97,50 @@ struct Exchange {
         let request = RequestContext(
             countsTokens: turn.countsTokens,
             limits: JSONLimits(depth: limits.maxJSONDepth, values: limits.maxJSONValues))
-        var conversation = try await keeper.conversation(body, request)
+        let conversation = try await keeper.conversation(body, request)
         record.model = String(conversation.model.prefix(128))
         do throws(Refusal) { model = try context.snapshot.models.resolve(conversation.model) } catch {
             throw .refusal(error)
         }
-        let features = context.snapshot.features
-        TurnDefaults(
-            preferences: turn.preferences, models: context.snapshot.configuration.models, dialect: turn.dialect,
-            canThink: features.has(.parameters)
-        ).complete(&conversation, model: model)
-        conversation.ignored += features.lost(of: conversation, in: turn.dialect)
         return conversation
     }
 
-    private mutating func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess {
+    /// Starts the turn on a CLI that was tried, waiting where it has been replaced; what a turn may rely on depends on
+    /// the one it gets.
+    private mutating func begin(
+        _ asked: Conversation
+    ) async throws(TurnFailure) -> (Conversation, CLIProcess) {
+        while true {
+            var conversation = asked
+            let features = context.snapshot.cli.features
+            TurnDefaults(
+                preferences: turn.preferences, models: context.snapshot.configuration.models, dialect: turn.dialect,
+                canThink: features.has(.parameters)
+            ).complete(&conversation, model: model)
+            conversation.ignored += features.lost(of: conversation, in: turn.dialect)
+            if let process = try start(conversation) { return (conversation, process) }
+            do throws(Fault) { try await awaitTrial() } catch { throw .fault(error) }
+        }
+    }
+
+    /// Waits for the trial of the program that stands in the CLI's place now, and goes on with the newest snapshot.
+    private mutating func awaitTrial() async throws(Fault) {
+        context.snapshot = site.snapshot
+        while !context.snapshot.isCLIUnchanged {
+            let file = ProgramFile(path: context.snapshot.supply.invocation.path)
+            try await site.cliWatch.wait(
+                for: file, on: connection.loop, waking: channel.wakeup,
+                isGone: { channel.isClientGone || connection.state.phase == .ending })
+            context.snapshot = site.snapshot
+        }
+    }
+
+    /// Nil when another program stands in the CLI's place than the one that was tried.
+    private mutating func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess? {
+        guard let file = context.snapshot.cli.file, context.snapshot.isCLIUnchanged else { return nil }
+        if let fault = context.snapshot.cli.selfTest.turnFault { throw .fault(fault) }
         let plan: TurnPlan
-        let features = context.snapshot.features
+        let features = context.snapshot.cli.features
         do throws(Refusal) {
             let servers = try context.snapshot.servers.activate(
                 metadata: conversation.metadata, fieldNames: turn.preferences.mcpServers,
@@ -131,8 +157,9 @@ struct Exchange {
         }
         do throws(Fault) {
             if !turn.countsTokens { try context.checkQuota(model: model) }
-            let process = try context.snapshot.supply.obtain(on: connection.loop, waking: channel.wakeup)
-            process.begin(plan)
+            let process = try context.snapshot.supply.obtain(
+                only: file, on: connection.loop, waking: channel.wakeup)
+            process?.begin(plan)
             return process
         } catch {
             throw .fault(error)

@@ -8,17 +8,17 @@ struct HealthAnswer {
     private let uptime: Int
     private let running: Int
     private let waiting: Int
-    /// The generation of the problems that are told.
+    /// The generation of what is told.
     private let generation: Int
     private let login: LoginState.Word
     private let prepared: Response
 
     /// No answer yet.
-    init() { self.init(uptime: -1, running: 0, waiting: 0, cliVersion: "", selfTest: .off) }
+    init() { self.init(uptime: -1, running: 0, waiting: 0, cli: TriedCLI(file: nil, version: "", selfTest: .off)) }
 
     init(
-        uptime: Int, running: Int, waiting: Int, cliVersion: String, selfTest: SelfTestReport,
-        login: LoginState.Word = .unknown, problems: [Problem] = [], generation: Int = 0
+        uptime: Int, running: Int, waiting: Int, cli: TriedCLI, login: LoginState.Word = .unknown,
+        problems: [Problem] = [], generation: Int = 0
     ) {
         self.uptime = uptime
         self.running = running
@@ -30,11 +30,11 @@ struct HealthAnswer {
         body.member("status", literal: "ok")
         body.member("version", Program.version)
         body.member("uptime_seconds", uptime)
-        body.member("cli_version", cliVersion)
-        body.member("self_test", selfTest.word)
+        body.member("cli_version", cli.version)
+        body.member("self_test", cli.selfTest.word)
         body.key("degraded")
         body.beginArray()
-        for name in selfTest.degraded { body.string(name) }
+        for name in cli.selfTest.degraded { body.string(name) }
         body.endArray()
         body.member("login", login.rawValue)
         body.key("problems")

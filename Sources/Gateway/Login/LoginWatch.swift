@@ -69,7 +69,7 @@ final class LoginWatch {
         mark = files(of: snapshot).mark(withState: false)
         stateMark = files(of: snapshot).mark(withState: true)
         let state = await LoginLook.look(
-            snapshot.supply.invocation, version: snapshot.cliVersion,
+            snapshot.supply.invocation, version: snapshot.cli.version,
             stateDirectory: snapshot.configuration.stateDirectory, as: user, after: site.login.trouble, on: loop)
         snapshot.supply.invocation.remedy.change(missing: state.remedyOfMissing, refused: state.remedyOfRefused)
         site.login.show(state.word)

@@ -1,5 +1,4 @@
 import ClaudeCLI
-import Glibc
 import Vocabulary
 
 /// Which CLI a self-test was about: what changes when another one is installed, or when it is used otherwise.
@@ -7,19 +6,10 @@ struct CLIIdentity: Sendable, Equatable {
     /// The lines by which it is known; equal lines are the same CLI, used in the same way.
     let text: String
 
-    /// The identity of the program at `path`; nil when there is none.
-    ///
-    /// The program is some 200 MB, so it is not hashed; the change time is the kernel's alone to set.
-    init?(path: String, version: String) {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0 else { return nil }
-        let modified = "\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
-        let changed = "\(status.st_ctim.tv_sec).\(status.st_ctim.tv_nsec)"
-        text = [
-            "claude \(version)", "path \(path)", "file \(status.st_dev):\(status.st_ino)",
-            "size \(status.st_size)", "modified \(modified)", "changed \(changed)",
-            "portcullis \(Program.version)", "use \(Self.use)",
-        ].joined(separator: "\n")
+    /// The identity of a program that says it is `version`.
+    init(_ file: ProgramFile, version: String) {
+        text = (["claude \(version)"] + file.lines + ["portcullis \(Program.version)", "use \(Self.use)"])
+            .joined(separator: "\n")
     }
 
     init(text: String) { self.text = text }

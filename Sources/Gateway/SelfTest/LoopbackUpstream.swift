@@ -9,8 +9,10 @@ import Platform
 final class LoopbackUpstream {
     /// What came under one token.
     struct Traffic {
-        /// True when there was any request at all.
+        /// True when there was any request at all; some versions only ask whether anybody is there (HEAD).
         var isContacted = false
+        /// True when there was a request for an answer.
+        var isAsked: Bool { !questions.isEmpty }
         /// The bodies of the requests for an answer, in order.
         var questions: [[UInt8]] = []
         /// The bodies of the requests to count tokens, in order.

@@ -12,8 +12,32 @@ struct SelfTestProbe: Sendable {
         case history
         /// A count of tokens.
         case count
-        /// A question that names a file, without tools; tried only where `tools` got nowhere.
+        /// A question that names a file, without tools.
         case mention
+        /// Questions that hold one part of `question` each; its end, which is cut off, stands alone.
+        case command, system, parameters, cutOff
+
+        /// What every CLI is tried with.
+        static let first: [Kind] = [.question, .tools, .history, .count]
+
+        /// What is tried instead where this never became a question: each part that it would have shown by itself.
+        var parts: [Kind] {
+            switch self {
+            case .question: [.command, .system, .parameters, .cutOff]
+            case .tools: [.mention]
+            default: []
+            }
+        }
+
+        /// What is tried next where this has failed, though the CLI may have asked the upstream.
+        ///
+        /// A machine under load makes a turn run out of time and a stop come late, the latter more than once.
+        func next(isAsked: Bool) -> [Kind] {
+            switch self {
+            case .question: isAsked ? [self, self] : parts
+            default: isAsked ? [self] : [self] + parts
+            }
+        }
     }
 
     /// What the CLI printed.
@@ -58,14 +82,21 @@ struct SelfTestProbe: Sendable {
     var countsTokens: Bool { kind == .count }
 
     /// A request that the CLI makes of itself comes a moment after the answer it adds to.
-    var lingersMilliseconds: Int { kind == .question ? 400 : 0 }
+    var lingersMilliseconds: Int { features.contains(.stopInTime) ? 400 : 0 }
 
     // MARK: - What is asked
 
     func plan(workingDirectory: String) throws(Refusal) -> TurnPlan {
         var asked = Conversation(model: Self.model)
         switch kind {
-        case .question: fillQuestion(&asked)
+        case .question:
+            Self.fillSystem(&asked)
+            Self.fillParameters(&asked)
+            asked.turns = [Turn(.user, [.text(Self.command)])]
+        case .command: asked.turns = [Turn(.user, [.text(Self.command)])]
+        case .system: Self.fillSystem(&asked)
+        case .parameters: Self.fillParameters(&asked)
+        case .cutOff: break
         case .tools:
             asked.turns = [Turn(.user, [mention(in: workingDirectory)])]
             asked.tools = Self.tools
@@ -74,6 +105,7 @@ struct SelfTestProbe: Sendable {
         case .mention: asked.turns = [Turn(.user, [mention(in: workingDirectory)])]
         case .count: asked.turns = [Turn(.user, [.text("Count these words.")])]
         }
+        if asked.turns.isEmpty { asked.turns = [Turn(.user, [.text("Say something.")])] }
         return countsTokens
             ? try TurnPlan(counting: asked, model: Self.model)
             : try TurnPlan(answering: asked, model: Self.model)
@@ -82,23 +114,26 @@ struct SelfTestProbe: Sendable {
     /// What the upstream answers to each request of the turn.
     var reply: [UInt8] {
         switch kind {
-        case .question: UpstreamReply.text("Cut off", reason: .maxTokens)
+        case .question, .cutOff: UpstreamReply.text("Cut off", reason: .maxTokens)
         case .tools:
             UpstreamReply.calls([
                 ("toolu_1", "lookup", "{\"key\":\"a\"}"), ("toolu_2", "send-it", "{\"to\":\"b\"}"),
             ])
-        case .history, .mention, .count: UpstreamReply.text("Done.", reason: .endTurn)
+        case .history, .mention, .count, .command, .system, .parameters:
+            UpstreamReply.text("Done.", reason: .endTurn)
         }
     }
 
-    private func fillQuestion(_ asked: inout Conversation) {
+    private static func fillSystem(_ asked: inout Conversation) {
         asked.system = ["Part one of the self-test.", "Part two."]
-        asked.turns = [Turn(.user, [.text(Self.command)])]
+    }
+
+    private static func fillParameters(_ asked: inout Conversation) {
         asked.sampling.maxTokens = 2345
         asked.sampling.temperature = JSONFragment("0.25")
         asked.sampling.stopSequences = ["selftest-stop"]
         asked.thinking = .enabled(budgetTokens: 1234)
-        asked.outputFormat = .jsonSchema(Self.schema)
+        asked.outputFormat = .jsonSchema(schema)
     }
 
     private func mention(in directory: String) -> Block {
@@ -170,6 +205,10 @@ struct SelfTestProbe: Sendable {
         case .history: [.history]
         case .count: [.tokenCount]
         case .mention: [.plainMentions]
+        case .command: [.plainCommands]
+        case .system: [.systemPrompt]
+        case .parameters: [.parameters]
+        case .cutOff: [.model, .stopInTime]
         }
     }
 
@@ -180,7 +219,8 @@ struct SelfTestProbe: Sendable {
             return [:]
         }
         switch kind {
-        case .question: return judgeQuestion(request, answer, traffic)
+        case .question, .command, .system, .parameters, .cutOff:
+            return judgeQuestion(request, answer, traffic).filter { features.contains($0.key) }
         case .tools: return judgeTools(request, answer, traffic)
         case .history: return [.history: UpstreamRequest(request).messagesHold(Self.messages)]
         case .mention: return [.plainMentions: isPlain(traffic)]
@@ -287,10 +327,34 @@ struct UpstreamRequest {
     private static func blocks(_ wanted: [JSONValue], are content: JSONValue) -> Bool {
         // A single text may be sent as a bare string.
         if let text = content.text { return wanted.count == 1 && wanted[0]["text"]?.text == text }
-        let sent = content.elements.filter { block in
-            !(block["text"]?.text?.string.hasPrefix("<system-reminder>") ?? false)
-        }
-        return wanted.count == sent.count && zip(wanted, sent).allSatisfy { holds($0, $1) }
+        let sent = content.elements.filter { !isReminder($0) }
+        return wanted.count == sent.count && zip(wanted, sent).allSatisfy { isBlock($0, $1) }
+    }
+
+    /// For models before 5 the CLI tells of its surroundings behind the last result of a tool, within it; the text
+    /// before it then ends in one more line end.
+    private static func isBlock(_ wanted: JSONValue, _ sent: JSONValue) -> Bool {
+        let blocks = sent["content"].map { Array($0.elements) } ?? []
+        guard wanted["type"]?.text?.string == "tool_result", blocks.contains(where: isReminder),
+            let result = wanted["content"].map({ Array($0.elements) }), result.count < blocks.count
+        else { return holds(wanted, sent) }
+        return blocks[result.count...].allSatisfy(isReminder)
+            && wanted.members.allSatisfy { member in
+                member.key == "content" || sent.members.contains { $0.key == member.key && holds(member.value, $0.value) }
+            }
+            && result.indices.allSatisfy { index in
+                holds(result[index], blocks[index])
+                    || index == result.count - 1 && isLineLonger(blocks[index], than: result[index])
+            }
+    }
+
+    private static func isReminder(_ block: JSONValue) -> Bool {
+        block["text"]?.text?.string.hasPrefix("<system-reminder>") ?? false
+    }
+
+    private static func isLineLonger(_ block: JSONValue, than wanted: JSONValue) -> Bool {
+        guard let text = wanted["text"]?.text?.string else { return false }
+        return block["type"]?.text?.string == "text" && block["text"]?.text?.string == text + "\n"
     }
 
     /// True when `value` has everything that `wanted` has; only objects may have more.

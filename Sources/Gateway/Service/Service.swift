@@ -18,9 +18,9 @@ actor Service {
     private var workers: [Worker] = []
     /// Where it listens, as the kernel says.
     private var addresses = ""
-    private var site: Site?
+    private(set) var site: Site?
     /// What the current snapshot was made of.
-    private var loaded: SnapshotLoader.Loaded?
+    private(set) var loaded: SnapshotLoader.Loaded?
     private var isEnding = false
     /// Wishes for a reload that begins after them; those that come during one are for the next.
     private var reloadsWanted: [ReloadRequest] = []
@@ -92,7 +92,7 @@ actor Service {
             self.loaded = loaded
             tidyLedger()
             tell(loaded)
-            snapshot.selfTest.tell(log)
+            snapshot.cli.selfTest.tell(log)
             try await open(site)
         } catch {
             unsafe startFaults = error
@@ -102,7 +102,7 @@ actor Service {
         systemd.ready(status: status)
         log.info("ready: \(status)")
         // Unstructured: signals are heard meanwhile.
-        Task(executorPreference: loop) { await self.settleSelfTest() }
+        Task(executorPreference: loop) { await self.watchCLI() }
         // Unstructured: the same.
         Task(executorPreference: loop) { await self.answerControl(in: loaded.configuration.stateDirectory) }
         // Unstructured: the CLI takes its time to tell, and is asked again for as long as the service lives.
@@ -120,7 +120,7 @@ actor Service {
         guard let site else { return "starting" }
         let snapshot = site.snapshot
         let problems = site.problems.current.map { "; \($0.text)" }.joined()
-        return "serving on \(addresses)\(isInherited) with the CLI \(snapshot.cliVersion)\(problems)"
+        return "serving on \(addresses)\(isInherited) with the CLI \(snapshot.cli.version)\(problems)"
     }
 
     private var isInherited: String { systemd.inheritedSockets.isEmpty ? "" : " (inherited)" }
@@ -139,7 +139,12 @@ actor Service {
         let (begun, over) = site.problems.replace(subject, with: texts)
         for problem in begun { log.warning(problem.text) }
         for problem in over { log.info("no longer so: \(problem.text)") }
-        if !begun.isEmpty || !over.isEmpty { systemd.status(status) }
+        if !begun.isEmpty || !over.isEmpty { showStatus() }
+    }
+
+    /// Tells the service manager how it goes.
+    func showStatus() {
+        if !isEnding { systemd.status(status) }
     }
 
     // MARK: - Listening
@@ -300,7 +305,7 @@ actor Service {
         guard let site, !isEnding else { return ending }
         systemd.reloading()
         do throws(ConfigurationFaults) {
-            let loaded = try loader.load()
+            let loaded = try loader.load(served: site.snapshot.configuration.cli.path)
             let (old, new) = (site.snapshot.configuration, loaded.configuration)
             guard old.listeners == new.listeners, old.isPlaintext == new.isPlaintext, old.loops == new.loops,
                 old.stateDirectory == new.stateDirectory, old.responses.isStoring == new.responses.isStoring
@@ -314,11 +319,12 @@ actor Service {
             let snapshot = try await SnapshotLoader.snapshot(
                 of: loaded, directories: directories, on: loop, after: site.snapshot)
             guard !isEnding else { return ending }
+            let isOtherCLI = old.cli.path != new.cli.path
             site.replace(snapshot)
             self.loaded = loaded
             log.change(new.logging)
             tell(loaded)
-            snapshot.selfTest.tell(log)
+            if isOtherCLI { snapshot.cli.selfTest.tell(log) } else if new.cli.selfTest == .always { site.cliWatch.wantTrial() }
             log.info("reloaded")
             systemd.ready(status: status)
             return []
@@ -327,30 +333,6 @@ actor Service {
             for warning in error.warnings { log.warning(warning) }
             systemd.ready(status: "reload refused, \(error.faults.first?.description ?? ""); \(status)")
             return error.faults
-        }
-    }
-
-    /// Repeats a self-test that a busy machine has cut short, in growing intervals, until it comes to its end.
-    private func settleSelfTest() async {
-        let wakeup = Wakeup()
-        let alarm = Alarm(on: loop, waking: wakeup)
-        var seconds = 30
-        while let site, let loaded, !isEnding, !site.snapshot.selfTest.isFinal {
-            alarm.deadline = loop.now + .seconds(seconds)
-            while !alarm.isDue { await wakeup.wait() }
-            seconds = min(seconds * 2, 1800)
-            let old = site.snapshot
-            guard !isEnding, !old.selfTest.isFinal else { continue }
-            do throws(ConfigurationFaults) {
-                let fresh = try await SnapshotLoader.snapshot(
-                    of: loaded, directories: directories, on: loop, after: site.snapshot)
-                // A reload in the meantime has brought something newer.
-                guard !isEnding, site.snapshot === old else { continue }
-                site.replace(fresh)
-                if fresh.selfTest != old.selfTest { fresh.selfTest.tell(log) }
-            } catch {
-                for fault in error.faults { log.warning("self-test: \(fault.description)") }
-            }
         }
     }
 

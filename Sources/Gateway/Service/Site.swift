@@ -16,9 +16,12 @@ final class Site: Sendable {
     let largeAnswers = Places(8)
     /// What needs the operator now.
     let problems = Problems()
+    /// Where turns wait for a CLI that was replaced.
+    let cliWatch = CLIWatch()
     let login = LoginBoard()
     let started = Instant.now
     private let current: Mutex<Snapshot>
+    private let changes = Atomic(0)
 
     init(_ snapshot: Snapshot, log: Log, ledger: Ledger? = nil) {
         self.log = log
@@ -36,8 +39,18 @@ final class Site: Sendable {
         limiter.change(snapshot.connectionLimits)
         admission.change(snapshot.turnLimits)
         current.withLock { $0 = snapshot }
+        changes.add(1, ordering: .relaxed)
         login.lookAnew()
     }
+
+    /// Takes another CLI for everything that begins from now on.
+    func replace(cli: TriedCLI) {
+        current.withLock { $0 = Snapshot($0, cli: cli) }
+        changes.add(1, ordering: .relaxed)
+    }
+
+    /// Another number whenever something that `/health` tells has changed, but for load and time.
+    var generation: Int { problems.generation &+ changes.load(ordering: .relaxed) }
 }
 
 /// One loaded configuration with everything read and built for it; a reload makes a new one or none.
@@ -50,14 +63,8 @@ final class Snapshot: Sendable {
     let supply: CLISupply
     /// The MCP servers that requests may switch on.
     let servers: MCPRegistry
-    /// The first word of `claude --version`.
-    let cliVersion: String
-    /// What the CLI's self-test came to.
-    let selfTest: SelfTestReport
-    /// What turns may rely on.
-    let features: CLIFeatures
-    /// The value of `x-portcullis-degraded`.
-    let degraded: String?
+    /// The CLI that was tried.
+    let cli: TriedCLI
     let httpLimits: HTTPLimits
     let http2Limits: HTTP2Limits
     /// What is known of the usage limits of the account behind the CLI.
@@ -66,23 +73,39 @@ final class Snapshot: Sendable {
     /// A snapshot that takes the place of `old`, whose knowledge of the account it keeps while the account is the same.
     init(
         _ configuration: Configuration, keys: KeyRing, tls: TLSContext?, supply: CLISupply,
-        servers: MCPRegistry = .none, cliVersion: String, selfTest: SelfTestReport = .off,
-        after old: Snapshot? = nil
+        servers: MCPRegistry = .none, cli: TriedCLI, after old: Snapshot? = nil
     ) {
         self.configuration = configuration
         self.keys = keys
         self.tls = tls
         self.supply = supply
         self.servers = servers
-        self.cliVersion = cliVersion
-        self.selfTest = selfTest
-        features = selfTest.features
-        degraded = selfTest.degradedField
+        self.cli = cli
         models = ModelCatalog(configuration.models)
         httpLimits = HTTPLimits(configuration.limits)
         http2Limits = HTTP2Limits(configuration.limits)
         let account = supply.invocation.account
         quota = old.flatMap { $0.supply.invocation.account == account ? $0.quota : nil } ?? QuotaBook()
+    }
+
+    /// The same, with another CLI.
+    fileprivate init(_ other: Snapshot, cli: TriedCLI) {
+        configuration = other.configuration
+        keys = other.keys
+        models = other.models
+        tls = other.tls
+        supply = other.supply
+        servers = other.servers
+        self.cli = cli
+        httpLimits = other.httpLimits
+        http2Limits = other.http2Limits
+        quota = other.quota
+    }
+
+    /// True while the program that turns would run is the one that was tried.
+    var isCLIUnchanged: Bool {
+        guard let file = cli.file else { return false }
+        return ProgramFile(path: supply.invocation.path) == file
     }
 
     var connectionLimits: ConnectionLimiter.Limits {

@@ -32,14 +32,18 @@ struct SnapshotLoader {
         fileprivate var servers: MCPRegistry
     }
 
-    /// The settings alone; nothing that they name is looked at.
-    func configuration() throws(ConfigurationFaults) -> Configuration {
-        try Configuration.load(arguments: options, environment: environment, machine: .current(names))
+    /// The settings alone; nothing that they name is looked at. The program `served` need not be there at the moment: it
+    /// may be being replaced, which is no reason to keep an old key.
+    func configuration(served: String? = nil) throws(ConfigurationFaults) -> Configuration {
+        var machine = Machine.current(names)
+        let isExecutable = machine.isExecutable
+        machine.isExecutable = { $0 == served || isExecutable($0) }
+        return try Configuration.load(arguments: options, environment: environment, machine: machine)
     }
 
     /// Everything short of running the CLI.
-    func load() throws(ConfigurationFaults) -> Loaded {
-        var configuration = try configuration()
+    func load(served: String? = nil) throws(ConfigurationFaults) -> Loaded {
+        var configuration = try configuration(served: served)
         var certificates: [LoadedCertificate] = []
         let check = Check(configuration) { pair, chain, key in
             Self.add(pair, chain, key, to: &certificates)
@@ -58,16 +62,27 @@ struct SnapshotLoader {
             servers: try MCPRegistry.load(configuration.mcp, hiding: environment.hiddenFromServers))
     }
 
-    /// Asks the CLI for its version on a running loop and completes the snapshot.
+    /// Completes the snapshot. A CLI that is new to us is tried first, on a running loop; one that `old` was served by
+    /// is not, even where its file was replaced meanwhile: turns find that out, and new keys need not wait for it.
     static func snapshot(
         of loaded: Loaded, directories: TurnDirectories, on loop: EventLoop, after old: Snapshot? = nil
     ) async throws(ConfigurationFaults) -> Snapshot {
-        let version = try await version(of: loaded, on: loop)
+        let settings = loaded.configuration.cli
+        let known = old.flatMap { $0.cli.carried(from: $0.configuration.cli, to: settings) }
+        let cli = if let known { known } else { try await trial(of: loaded, on: loop) }
         let supply = CLISupply(invocation(of: loaded), limits: limits(of: loaded), directories: directories)
         return Snapshot(
             loaded.configuration, keys: loaded.keys, tls: loaded.tls, supply: supply, servers: loaded.servers,
-            cliVersion: version, selfTest: await selfTest(of: loaded.configuration, version: version, on: loop),
-            after: old)
+            cli: cli, after: old)
+    }
+
+    /// Asks the CLI for its version and tries it.
+    static func trial(of loaded: Loaded, on loop: EventLoop) async throws(ConfigurationFaults) -> TriedCLI {
+        // Looked at first: one that is replaced from here on is another one.
+        let file = ProgramFile(path: loaded.configuration.cli.path)
+        let version = try await version(of: loaded, on: loop)
+        let report = await selfTest(of: loaded.configuration, version: version, on: loop)
+        return TriedCLI(file: file, version: version, selfTest: report)
     }
 
     /// Tries the CLI, or remembers what an earlier trial of the same one came to.
@@ -77,10 +92,11 @@ struct SnapshotLoader {
         let (mode, path, state) = (configuration.cli.selfTest, configuration.cli.path, configuration.stateDirectory)
         guard mode != .off else { return .off }
         let memory = SelfTestMemory(state: state)
-        let identity = CLIIdentity(path: path, version: version)
+        let file = ProgramFile(path: path)
+        let identity = file.map { CLIIdentity($0, version: version) }
         if mode == .auto, let identity, let report = memory.recall(identity) { return report }
         let report = await SelfTest.run(path: path, state: state, on: loop)
-        if let identity { memory.keep(report, of: identity) }
+        if let identity, let file, file.isUnchanged { memory.keep(report, of: identity) }
         return report
     }
 
