@@ -48,13 +48,8 @@ public final class Systemd: Sendable {
         }
     }
 
-    /// One line for `systemctl status`; of a service that is going down only `stopping` tells.
-    public func status(_ text: String) {
-        phase.withLock { phase in
-            guard phase != .stopping else { return }
-            notify("STATUS=\(text)")
-        }
-    }
+    /// One line for `systemctl status`.
+    public func status(_ text: String) { notify("STATUS=\(text)") }
 
     /// Feeds the watchdog. Call it from the loop that must be alive.
     public func keepAlive() { notify("WATCHDOG=1") }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The client's side of a Unix socket, for programs that may wait.

@@ -99,7 +99,7 @@ enum Subcommand: String, Sendable, CaseIterable {
         switch self {
         case .serve: "serve until SIGTERM; SIGHUP reloads"
         case .check: "validate everything; 0, or 78 and one line per fault"
-        case .reload: "have the service of these options load them anew; 0, or 78"
+        case .reload: "have the running service load them anew; 0, or 78"
         case .newKey: "print a new key as a line for the API key file"
         case .help: "all options, the table of the README, or one command"
         case .version: "print the version"
