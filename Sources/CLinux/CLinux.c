@@ -22,6 +22,12 @@ int linux_accept(int listener, void *peer) {
     return accept4(listener, peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
+int linux_stream_type(void) { return SOCK_STREAM; }
+
+int linux_stream_socket(int family, int blocks) {
+    return socket(family, SOCK_STREAM | SOCK_CLOEXEC | (blocks ? 0 : SOCK_NONBLOCK), 0);
+}
+
 static int control(int epoll, int operation, int fd, uint32_t events) {
     struct epoll_event event = {.events = events, .data.fd = fd};
     return epoll_ctl(epoll, operation, fd, &event);

@@ -78,7 +78,7 @@ public enum HostName {
     private static func lookUp(_ name: String) -> Result<[String], HostNameFault> {
         var hints = unsafe addrinfo()
         unsafe hints.ai_family = AF_UNSPEC
-        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        unsafe hints.ai_socktype = linux_stream_type()
         var found: UnsafeMutablePointer<addrinfo>?
         let failure = unsafe getaddrinfo(name, nil, &hints, &found)
         guard failure == 0 else {

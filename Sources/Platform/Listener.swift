@@ -154,7 +154,7 @@ public final class Listener {
     private static func resolve(_ host: String, _ port: UInt16) throws(SystemError) -> [Candidate] {
         var hints = unsafe addrinfo()
         unsafe hints.ai_family = AF_UNSPEC
-        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        unsafe hints.ai_socktype = linux_stream_type()
         unsafe hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
         var found: UnsafeMutablePointer<addrinfo>?
         let isAny = host.isEmpty || host == "*"
@@ -240,8 +240,7 @@ public final class Listener {
     }
 
     private static func makeSocket(_ family: Int32) throws(SystemError) -> FileDescriptor {
-        let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-        let number = Glibc.socket(family, kind, 0)
+        let number = linux_stream_socket(family, 0)
         guard number >= 0 else { throw .last("socket") }
         return FileDescriptor(adopting: number)
     }

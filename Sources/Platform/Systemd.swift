@@ -1,3 +1,4 @@
+import CLinux
 import CSystemd
 import Glibc
 import Synchronization
@@ -58,7 +59,7 @@ public final class Systemd: Sendable {
 
     /// True when an inherited descriptor is a listening stream socket.
     public static func isListeningSocket(_ number: Int32) -> Bool {
-        sd_is_socket(number, AF_UNSPEC, Int32(SOCK_STREAM.rawValue), 1) > 0
+        sd_is_socket(number, AF_UNSPEC, linux_stream_type(), 1) > 0
     }
 
     /// True when an inherited socket is TCP rather than Unix.

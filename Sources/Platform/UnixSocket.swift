@@ -8,7 +8,7 @@ public enum UnixSocket {
     /// The error is the system's: `ENOENT` where there is no such file, `ECONNREFUSED` where nobody listens.
     public static func connect(to path: String, waiting seconds: Int) throws(SystemError) -> FileDescriptor {
         var storage = try Listener.unixAddress(path)
-        let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let number = linux_stream_socket(AF_UNIX, 1)
         guard number >= 0 else { throw .last("socket") }
         let made = FileDescriptor(adopting: number)
         var limit = timeval(tv_sec: seconds, tv_usec: 0)

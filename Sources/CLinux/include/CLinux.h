@@ -11,6 +11,13 @@
 // accept4 with SOCK_NONBLOCK | SOCK_CLOEXEC; `peer` is a struct sockaddr_storage. -1 with errno set on failure.
 int linux_accept(int listener, void *peer);
 
+// SOCK_STREAM. Swift sees it as the enumerator of whichever module was read first, libsystemd's or Glibc's, and only
+// in files that import that one.
+int linux_stream_type(void);
+
+// socket() of that type with SOCK_CLOEXEC; with SOCK_NONBLOCK unless it blocks. -1 with errno set on failure.
+int linux_stream_socket(int family, int blocks);
+
 // epoll_ctl with the descriptor itself as the event's data.
 int linux_epoll_add(int epoll, int fd, uint32_t events);
 int linux_epoll_modify(int epoll, int fd, uint32_t events);
