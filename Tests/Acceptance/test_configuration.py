@@ -246,7 +246,8 @@ def test_odd_credentials_are_warned_of_without_their_value(check):
     told = done.stdout + done.stderr
     assert done.returncode == 0, told
     assert "ANTHROPIC_APIKEY is no variable of the CLI; did you mean ANTHROPIC_API_KEY?" in told
-    assert "ANTHROPIC_API_KEY holds an OAuth token" in told
+    assert "ANTHROPIC_API_KEY in CLI_ENV_FILE holds a token of `claude setup-token`" in told
+    assert "name it CLAUDE_CODE_OAUTH_TOKEN" in told
     assert "hush" not in told
 
 
