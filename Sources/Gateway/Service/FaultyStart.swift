@@ -15,6 +15,7 @@ enum FaultyStart {
         let sockets = systemd.inheritedSockets.filter(Systemd.isListeningSocket)
         guard !sockets.isEmpty else { return }
         systemd.status("cannot start: \(faults.faults.first?.description ?? "")")
+        // Without a descriptor to spare a socket is left as it is: what knocks there waits for the next start.
         let listeners = sockets.compactMap { try? Listener.sharing($0, isTCP: Systemd.isTCP($0)) }
         let end = Instant.now + .seconds(seconds)
         while Instant.now < end {
