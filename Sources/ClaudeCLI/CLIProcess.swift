@@ -46,6 +46,8 @@ public final class CLIProcess {
     private var tools: ClientTools?
     private var translator = CallTranslator()
     private var errorOutput = ErrorOutput()
+    /// True once the pipes have been read behind the process's end.
+    private var hasLookedBehind = false
     private var servers = ActiveServers.none
     /// By when the registered servers must have started; nil when none are waited for.
     private var serversDeadline: Instant?
@@ -384,7 +386,12 @@ public final class CLIProcess {
             if deadline <= loop.now { fail(faultAtEnd(nil), take) }
             return
         }
-        // What it printed before it ended is still in the pipe.
+        // What it printed before it ended is still in the pipes, whether or not the loop has told of it by now.
+        if !hasLookedBehind {
+            hasLookedBehind = true
+            outputReadiness.readAgain()
+            errorReadiness.readAgain()
+        }
         if outputReadiness.isReadable, !isOutputOver { return wakeup.signal() }
         if !isOutputOver {
             isOutputOver = true

@@ -46,6 +46,9 @@ public final class Readiness {
     /// Call when a read returned `.wouldBlock`: it is readable again once the loop says so.
     public func readWouldBlock() { isReadable = false }
 
+    /// Has the descriptor tried once more: something else tells that there may be bytes of which the loop has not heard.
+    public func readAgain() { isReadable = true }
+
     /// Call when a write returned `.wouldBlock`: it is writable again once the loop says so.
     public func writeWouldBlock() {
         isWritable = false

@@ -95,6 +95,14 @@ struct ProcessTests {
         #expect(line.hasPrefix("failed 503 The CLI behind this gateway is not logged in."))
     }
 
+    @Test("what it says in its last moment is heard every time, though its end may be known before")
+    func lastWords() async throws {
+        for _ in 0..<100 {
+            let line = try await failure("echo 'Not logged in · Please run /login' >&2; exit 1")
+            #expect(line.hasPrefix("failed 503 The CLI behind this gateway is not logged in."))
+        }
+    }
+
     @Test("it reads nothing of a long prompt, and floods its error output")
     func deaf() async throws {
         var limits = CLILimits()
