@@ -149,7 +149,7 @@ def test_many_turns_wait_for_one_trial(make_gateway, quick):
 
 def test_a_turn_that_runs_ends_on_the_cli_it_began_with(make_gateway, quick):
     gateway = make_gateway(cli=quick.move(quick.version("2.9.1")), cli_env=None).ready()
-    with gateway.streaming("standin:events 30 100", until="message_start") as chunks:
+    with gateway.streaming("standin:events 20 100000", until="message_start") as chunks:
         quick.move(quick.version("2.9.2"))
         assert gateway.ask_message("Hello").status_code == 200
         assert gateway.health()["cli_version"] == "2.9.2"
