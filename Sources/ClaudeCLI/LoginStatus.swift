@@ -25,7 +25,7 @@ public struct LoginStatus: Sendable, Equatable {
             let isLoggedIn = document.root["loggedIn"]?.bool
         else { return nil }
         self.isLoggedIn = isLoggedIn
-        expiresAt = (document.root["loginExpiresAt"]?.text?.string).flatMap(Self.unixSeconds)
+        expiresAt = (document.root["loginExpiresAt"]?.text?.string).flatMap(RFC3339.seconds)
         isRenewed = document.root["authMethod"]?.text?.string == "claude.ai"
     }
 
@@ -70,28 +70,5 @@ public struct LoginStatus: Sendable, Equatable {
             ]
         let names = Set(fixed.map { $0.prefix { $0 != "=" } })
         return fixed + invocation.operatorEnvironment.filter { pair in !names.contains(pair.prefix { $0 != "=" }) }
-    }
-
-    /// The Unix time of a UTC time as `2026-11-29T05:47:22.989Z` (RFC 3339); nil for anything else.
-    static func unixSeconds(_ text: String) -> Int? {
-        let bytes = Array(text.utf8)
-        guard bytes.count >= 20, bytes.count <= 40, bytes.last == UInt8(ascii: "Z") else { return nil }
-        let marks: [(Int, Character)] = [(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":")]
-        guard marks.allSatisfy({ bytes[$0.0] == $0.1.asciiValue }) else { return nil }
-        func number(_ range: Range<Int>) -> Int? {
-            guard bytes[range].allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-            return bytes[range].reduce(0) { $0 * 10 + Int($1 - 0x30) }
-        }
-        guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
-            let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
-            (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second <= 60
-        else { return nil }
-        // Howard Hinnant, "chrono-compatible low-level date algorithms": days_from_civil.
-        let shifted = month > 2 ? year : year - 1
-        let era = shifted / 400
-        let yearOfEra = shifted - era * 400
-        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-        return ((era * 146_097 + dayOfEra - 719_468) * 24 + hour) * 3600 + minute * 60 + second
     }
 }

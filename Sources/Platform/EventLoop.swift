@@ -72,18 +72,7 @@ import Synchronization
 
     /// Runs the loop on a new thread.
     public func start() throws(SystemError) {
-        let context = unsafe Unmanaged.passRetained(self)
-        var fresh = pthread_t()
-        let failure = unsafe pthread_create(&fresh, nil, { context in
-            guard let context = unsafe context else { return nil }
-            unsafe Unmanaged<EventLoop>.fromOpaque(context).takeRetainedValue().run()
-            return nil
-        }, context.toOpaque())
-        guard failure == 0 else {
-            unsafe context.release()
-            throw SystemError(code: failure, call: "pthread_create")
-        }
-        pthread_detach(fresh)
+        try DetachedThread.start { self.run() }
     }
 
     /// Runs the loop on this thread until it is stopped.

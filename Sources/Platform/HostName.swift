@@ -42,18 +42,7 @@ public enum HostName {
             let number = eventfd(0, Int32(EFD_CLOEXEC))
             guard number >= 0 else { throw .last("eventfd") }
             bell = FileDescriptor(adopting: number)
-            let context = unsafe Unmanaged.passRetained(self)
-            var thread = pthread_t()
-            let failure = unsafe pthread_create(&thread, nil, { context in
-                guard let context = unsafe context else { return nil }
-                unsafe Unmanaged<Answer>.fromOpaque(context).takeRetainedValue().find()
-                return nil
-            }, context.toOpaque())
-            guard failure == 0 else {
-                unsafe context.release()
-                throw SystemError(code: failure, call: "pthread_create")
-            }
-            pthread_detach(thread)
+            try DetachedThread.start { self.find() }
         }
 
         func isThere(within milliseconds: Int32) -> Bool {

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 /// One line of one source file.
 struct Line: CustomStringConvertible {
@@ -61,27 +62,13 @@ enum SourceTree {
     /// Every path below a folder of the root, sorted.
     static func paths(in folder: String) -> [String] {
         var found: [String] = []
-        for name in names(in: "\(root)/\(folder)") {
+        for name in Scratch.names(in: "\(root)/\(folder)") {
             let path = "\(folder)/\(name)"
             var status = stat()
             guard unsafe lstat("\(root)/\(path)", &status) == 0 else { continue }
             if status.st_mode & S_IFMT == S_IFDIR { found += paths(in: path) } else { found.append(path) }
         }
         return found
-    }
-
-    /// The names in a directory, sorted.
-    static func names(in path: String) -> [String] {
-        guard let directory = unsafe opendir(path) else { return [] }
-        defer { _ = unsafe closedir(directory) }
-        var names: [String] = []
-        while let entry = unsafe readdir(directory) {
-            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) {
-                unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names.sorted()
     }
 
     /// The whole of a file; empty when it cannot be read.

@@ -1,5 +1,5 @@
 // modules: Vocabulary
-// files: Sources/ClaudeCLI/LineSplitter.swift Sources/ClaudeCLI/CLIEvent.swift Sources/ClaudeCLI/CLIEventReader.swift Sources/ClaudeCLI/CLIEventReader+Lines.swift Sources/ClaudeCLI/CLILineFields.swift Sources/ClaudeCLI/DeltaLine.swift Sources/ClaudeCLI/Quota.swift Sources/ClaudeCLI/ReplyAssembler.swift Sources/ClaudeCLI/ServerCalls.swift Sources/ClaudeCLI/MCPServer.swift Sources/ClaudeCLI/FailureMap.swift Sources/ClaudeCLI/LoginRemedy.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/CLILimits.swift
+// files: Sources/ClaudeCLI/LineSplitter.swift Sources/ClaudeCLI/CLIEvent.swift Sources/ClaudeCLI/CLIEventReader.swift Sources/ClaudeCLI/CLIEventReader+Lines.swift Sources/ClaudeCLI/CLILineFields.swift Sources/ClaudeCLI/DeltaLine.swift Sources/ClaudeCLI/Quota.swift Sources/ClaudeCLI/RFC3339.swift Sources/ClaudeCLI/ReplyAssembler.swift Sources/ClaudeCLI/ServerCalls.swift Sources/ClaudeCLI/MCPServer.swift Sources/ClaudeCLI/FailureMap.swift Sources/ClaudeCLI/LoginRemedy.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/CLILimits.swift
 //
 // The CLI's output, split, read and assembled. What must hold for any input: no trap, no unbounded buffer, slices
 // within their line, blocks in order, and at most one end with nothing after it.

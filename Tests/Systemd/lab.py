@@ -63,7 +63,9 @@ def debian_mirror():
     sites = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(SITE)"], check=True, capture_output=True, text=True
     ).stdout.split()
-    return next((site for site in sites if site.endswith("/debian")), "http://deb.debian.org/debian")
+    found = next((site for site in sites if site.endswith("/debian")), None)
+    assert found, "apt on this machine names no mirror of Debian"
+    return found
 
 
 def root_tree(release):

@@ -75,7 +75,8 @@ public final class Scratch: Sendable {
         return unsafe stat(path(of: name), &status) == 0 ? status.st_mode & 0o777 : 0
     }
 
-    private static func names(in folder: String) -> [String] {
+    /// The names in a directory, sorted; none where it cannot be read.
+    public static func names(in folder: String) -> [String] {
         guard let directory = unsafe opendir(folder) else { return [] }
         defer { _ = unsafe closedir(directory) }
         var names: [String] = []

@@ -89,17 +89,10 @@ final class Snapshot: Sendable {
     }
 
     /// The same, with another CLI.
-    fileprivate init(_ other: Snapshot, cli: TriedCLI) {
-        configuration = other.configuration
-        keys = other.keys
-        models = other.models
-        tls = other.tls
-        supply = other.supply
-        servers = other.servers
-        self.cli = cli
-        httpLimits = other.httpLimits
-        http2Limits = other.http2Limits
-        quota = other.quota
+    fileprivate convenience init(_ other: Snapshot, cli: TriedCLI) {
+        self.init(
+            other.configuration, keys: other.keys, tls: other.tls, supply: other.supply, servers: other.servers,
+            cli: cli, after: other)
     }
 
     /// True while the program that turns would run is the one that was tried.
