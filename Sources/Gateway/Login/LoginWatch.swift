@@ -61,7 +61,9 @@ final class LoginWatch {
     /// Waits until there is something to look at, and looks; what is wrong then.
     func next() async -> [String] {
         while !isDue {
-            alarm.deadline = min(nextLook, loop.now + .seconds(Self.glanceSeconds))
+            // A look that is due but must wait is not asked for again at once.
+            let soonest = max(nextLook, loop.now + .seconds(1))
+            alarm.deadline = min(soonest, loop.now + .seconds(Self.glanceSeconds))
             await wakeup.wait()
         }
         alarm.cancel()
@@ -79,6 +81,8 @@ final class LoginWatch {
     }
 
     private var isDue: Bool {
+        // A program that has not been tried is told nothing, the operator's environment included.
+        guard site.snapshot.isCLIUnchanged else { return false }
         if nextLook <= loop.now { return true }
         let files = files(of: site.snapshot)
         if files.mark(withState: false) != mark {
