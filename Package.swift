@@ -42,13 +42,14 @@ let package = Package(
         .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "HTTP", dependencies: ["CNGHTTP2"], swiftSettings: strict),
         .target(name: "Vocabulary", swiftSettings: strict),
+        .target(name: "Models", dependencies: ["Vocabulary"], swiftSettings: strict),
         .target(name: "Dialects", dependencies: ["Vocabulary"], swiftSettings: strict),
         .target(name: "ClaudeCLI", dependencies: ["Vocabulary", "Platform"], swiftSettings: strict),
         .target(name: "Ledger", dependencies: ["CSQLite"], swiftSettings: strict),
         .target(
             name: "Gateway",
             dependencies: [
-                "Platform", "TLS", "HTTP", "Vocabulary", "Dialects", "ClaudeCLI", "Ledger", "COpenSSL",
+                "Platform", "TLS", "HTTP", "Vocabulary", "Models", "Dialects", "ClaudeCLI", "Ledger", "COpenSSL",
                 "CKeys",
             ],
             swiftSettings: strict),
@@ -63,6 +64,7 @@ let package = Package(
         // What tests of several modules need.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "VocabularyTests", dependencies: ["Vocabulary"], swiftSettings: strict),
+        .testTarget(name: "ModelsTests", dependencies: ["Models", "Dialects", "Vocabulary"], swiftSettings: strict),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "CNGHTTP2"], swiftSettings: strict),
         .testTarget(
             name: "DialectsTests", dependencies: ["Dialects", "Vocabulary"], exclude: ["Fixtures"],
@@ -76,7 +78,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "ClaudeCLI", "COpenSSL", "HTTP", "Platform", "TLS", "TestSupport", "Vocabulary",
+                "Gateway", "ClaudeCLI", "COpenSSL", "HTTP", "Models", "Platform", "TLS", "TestSupport", "Vocabulary",
                 "claude-standin",
             ],
             swiftSettings: strict),

@@ -137,13 +137,4 @@ extension Turn {
 
 extension Block {
     fileprivate var isToolUse: Bool { if case .toolUse = self { true } else { false } }
-
-    fileprivate var isToolResult: Bool { if case .toolResult = self { true } else { false } }
-
-    fileprivate var isThinking: Bool {
-        switch self {
-        case .thinking, .redactedThinking: true
-        default: false
-        }
-    }
 }

@@ -8,7 +8,7 @@ import Vocabulary
 struct TurnSettings {
     let tools: ClientTools
     private let model: String
-    private let effort: String?
+    private let effort: Effort?
     /// The JSON object of extra parameters; empty when there are none.
     private(set) var extraBody: [UInt8] = []
     private let servers: ActiveServers
@@ -21,12 +21,6 @@ struct TurnSettings {
         self.model = model
         self.servers = servers
         tools = try ClientTools(conversation, areOthersActive: !servers.isEmpty)
-        if let effort = conversation.effort {
-            guard ["low", "medium", "high", "xhigh", "max"].contains(effort) else {
-                throw Refusal(
-                    .invalidRequest, "effort must be low, medium, high, xhigh or max", param: "effort")
-            }
-        }
         effort = conversation.effort
         extraBody = Self.extraBody(conversation, tools)
         if !servers.isEmpty, let relieved = tools.withoutForce {
@@ -74,7 +68,7 @@ struct TurnSettings {
             // Else a tool named Bash makes the CLI tell the model to sign commits with the CLI's name.
             rows.raw("\"attribution\":{\"commit\":\"\",\"pr\":\"\"}")
             if let effort {
-                rows.member("effortLevel", effort)
+                rows.member("effortLevel", effort.rawValue)
             }
             if !extraBody.isEmpty { Self.environment(extraBody, &rows) }
             servers.writePermissions(to: &rows)

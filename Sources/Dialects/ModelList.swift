@@ -8,6 +8,10 @@ public struct ModelEntry: Sendable {
     public var displayName: String
     /// When it appeared, in Unix seconds.
     public var created: Int
+    /// The tokens of its context window; nil where that is not known.
+    public var contextTokens: Int?
+    /// The most tokens of an answer; nil where that is not known.
+    public var maxOutputTokens: Int?
 
     /// An entry of the list.
     public init(id: String, displayName: String, created: Int) {
@@ -53,6 +57,8 @@ public enum ModelList {
         writer.member("display_name", model.displayName)
         writer.member("created_at", Timestamp.rfc3339(model.created))
         writer.raw("\"lifecycle\":\"active\"")
+        if let tokens = model.contextTokens { writer.member("max_input_tokens", tokens) }
+        if let tokens = model.maxOutputTokens { writer.member("max_tokens", tokens) }
         writer.endObject()
     }
 }

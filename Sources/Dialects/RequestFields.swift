@@ -43,6 +43,17 @@ enum RequestFields {
         throw value.invalid("must be one of: \(list)")
     }
 
+    /// One of the words that a type stands for.
+    static func choice<Choice: RawRepresentable & CaseIterable>(
+        _ value: JSONValue,
+        of type: Choice.Type
+    ) throws(Refusal) -> Choice where Choice.RawValue == String {
+        let text = try value.requireString()
+        if let choice = Choice(rawValue: text) { return choice }
+        let list = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+        throw value.invalid("must be one of: \(list)")
+    }
+
     /// The elements of an array that may be missing.
     static func list(_ root: JSONValue, _ key: StaticString) throws(Refusal) -> [JSONValue] {
         guard let value = root.optional(key) else { return [] }
@@ -77,15 +88,23 @@ enum RequestFields {
         }
     }
 
-    /// OpenAI's words for effort: true for anything but `none`, which also asks for thinking.
-    static func effort(_ value: JSONValue, into conversation: inout Conversation) throws(Refusal) -> Bool {
-        let effort = try word(value, of: ["none", "minimal", "low", "medium", "high", "xhigh", "max"])
-        guard effort != "none" else {
+    /// OpenAI's words for effort, in the field `name`; all but `none` also ask for thinking.
+    static func effort(_ value: JSONValue, named name: String, into conversation: inout Conversation) throws(Refusal) {
+        let wish = try choice(value, of: ReasoningEffort.self)
+        (conversation.fields.effort, conversation.effort) = (name, wish.effort)
+        if wish == .none {
+            (conversation.fields.thinking, conversation.fields.effort) = (name, nil)
             conversation.thinking = .disabled
-            return false
+        } else {
+            think(askedBy: name, in: &conversation)
         }
-        conversation.effort = effort == "minimal" ? "low" : effort
-        return true
+    }
+
+    /// Asks for thinking that can be read, which newer models would not show otherwise.
+    static func think(askedBy name: String, in conversation: inout Conversation) {
+        conversation.fields.thinking = name
+        conversation.thinking = .adaptive
+        conversation.thinkingDisplay = .summarized
     }
 
     /// Notes parameters that are set and cannot be honoured; their harmless values are not worth a word.

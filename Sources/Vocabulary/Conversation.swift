@@ -27,8 +27,14 @@ public struct Conversation: Sendable {
     public var wantsSealedThinking = false
     /// True when the answer is stored before the client has all of it (Responses).
     public var isStored = false
-    /// How hard to think: `low`, `medium`, `high`, `xhigh`, `max`; nil when nothing was asked.
-    public var effort: String?
+    /// How hard to think; nil when nothing was asked.
+    public var effort: Effort?
+    /// What becomes of replayed thinking that the vendor cannot take back; nil where it decides.
+    public var blockBinding: BlockBinding?
+    /// What the client sees of the thinking.
+    public var thinkingShown = ThinkingShown.asThinking
+    /// The names of the request's fields that asked for it.
+    public var fields = AskingFields()
     /// The shape the answer must have; nil for plain text.
     public var outputFormat: OutputFormat?
     /// True when the answer is to be streamed.
@@ -94,6 +100,14 @@ public enum Block: Sendable, Equatable {
     /// True for what a tool answered.
     public var isToolResult: Bool {
         if case .toolResult = self { true } else { false }
+    }
+
+    /// True for what the model thought, sealed or not.
+    public var isThinking: Bool {
+        switch self {
+        case .thinking, .redactedThinking: true
+        default: false
+        }
     }
 }
 
@@ -163,6 +177,37 @@ public enum ThinkingDisplay: Sendable, Equatable {
     case summarized
     /// Blocks come with their signature and without their text.
     case omitted
+    /// What the model writes between two calls of tools, and nothing else.
+    case updates
+    case highlights
+}
+
+/// What becomes of a replayed thinking block behind a conversation that is not the one it was made in.
+public enum BlockBinding: Sendable, Equatable {
+    /// The request is refused.
+    case error
+    case dropBlock
+}
+
+/// What a client is shown of what the model thinks.
+public enum ThinkingShown: Sendable, Equatable {
+    case asThinking
+    /// As text of the answer: what newer models say between two calls comes as thinking.
+    case asText
+    case hidden
+}
+
+/// The fields of a request by which something was asked, for telling that it is ignored.
+public struct AskingFields: Sendable, Equatable {
+    /// What asked for thinking or for none; nil where the request did not.
+    public var thinking: String?
+    /// What asked for an effort; nil where the request did not.
+    public var effort: String?
+    /// What bounds the answer's tokens.
+    public var limit = "max_tokens"
+
+    /// Fields of a request that has asked for nothing yet.
+    public init() {}
 }
 
 /// The shape an answer must have.

@@ -124,44 +124,4 @@ struct ToolNamesTests {
         #expect(fault(#"["Task","ToolSearch_"]"#)?.contains("tool f ") == true)
         #expect(fault("[]")?.contains("tool f ") == true)
     }
-
-    @Test("models are told apart by what they know of thinking", arguments: [
-        ("sonnet", ModelAbilities.Thinking.adaptive, 5), ("claude-opus-4-7", .adaptive, 5),
-        ("claude-opus-4-6", .adaptive, 4), ("claude-opus-4-5-20251101", .budget, 3),
-        ("claude-haiku-4-5", .budget, 0), ("claude-sonnet-4-20250514", .budget, 0),
-        ("claude-3-7-sonnet-20250219", .budget, 0), ("claude-3-5-haiku-20241022", .none, 0),
-    ])
-    func abilities(model: String, thinking: ModelAbilities.Thinking, efforts: Int) {
-        let abilities = ModelAbilities(of: model)
-        #expect(abilities.thinking == thinking)
-        #expect(abilities.efforts.count == efforts)
-    }
-
-    @Test("a wish for thinking becomes what the model knows, and what is lost is named")
-    func fitting() {
-        func fitted(_ model: String, effort: String?, limit: Int? = nil, turns: [Turn] = []) -> Conversation {
-            var conversation = Conversation(model: model)
-            conversation.turns = turns
-            conversation.thinking = .adaptive
-            conversation.effort = effort
-            conversation.sampling.maxTokens = limit
-            conversation.fit(ModelAbilities(of: model), effortName: "effort")
-            return conversation
-        }
-        #expect(fitted("claude-haiku-4-5", effort: "low").thinking == .enabled(budgetTokens: 4096))
-        #expect(fitted("claude-haiku-4-5", effort: "low").effort == nil)
-        #expect(fitted("claude-haiku-4-5", effort: "low").ignored == [])
-        #expect(fitted("claude-haiku-4-5", effort: nil, limit: 1000).thinking == .disabled)
-        #expect(fitted("claude-haiku-4-5", effort: nil, limit: 1000).ignored == ["thinking"])
-        #expect(fitted("claude-3-5-haiku", effort: "high").ignored == ["thinking", "effort"])
-        #expect(fitted("claude-opus-4-6", effort: "xhigh").ignored == ["effort"])
-        #expect(fitted("claude-sonnet-5-5", effort: "xhigh").thinking == .adaptive)
-        let call = Block.toolUse(id: "t", name: "f", input: JSONFragment("{}"))
-        let result = Turn(.user, [.toolResult(id: "t", content: [], isError: false)])
-        let bare = [Turn(.assistant, [call]), result, Turn(.system, [.text("x")])]
-        #expect(fitted("claude-haiku-4-5", effort: nil, turns: bare).thinking == .disabled)
-        #expect(fitted("claude-sonnet-5-5", effort: nil, turns: bare).thinking == .adaptive)
-        let thought = [Turn(.assistant, [.thinking("h", signature: "s"), call]), result]
-        #expect(fitted("claude-haiku-4-5", effort: nil, turns: thought).thinking == .enabled(budgetTokens: 16_000))
-    }
 }

@@ -27,7 +27,7 @@ struct TurnPlanTests {
     func single() throws {
         var conversation = conversation([Turn(.user, [.text("Hi \"you\"")])])
         conversation.system = ["Be brief.", "Be kind."]
-        conversation.effort = "low"
+        conversation.effort = .low
         let rows = try portions(conversation)
         #expect(
             rows == [
@@ -229,7 +229,6 @@ struct TurnPlanTests {
         #expect(refusal { _ in } == nil)
         #expect(refusal { $0.turns.append(Turn(.assistant, [.text("begun")])) } == "messages")
         #expect(refusal { $0.turns = [] } == "messages")
-        #expect(refusal { $0.effort = "extreme" } == "effort")
         #expect(refusal { $0.tools = [tool("a b", object)] } == "tools[0].name")
         #expect(refusal { $0.tools = [tool("a", object), tool("a", object)] } == "tools[1].name")
         #expect(refusal { $0.tools = [tool("ToolSearch", object)] } == nil)

@@ -54,7 +54,7 @@ private func dumpSettings(_ conversation: Conversation, _ writer: inout JSONWrit
     writer.key("wantsSealedThinking")
     writer.bool(conversation.wantsSealedThinking)
     writer.key("effort")
-    writer.optional(conversation.effort) { $0.string($1) }
+    writer.optional(conversation.effort) { $0.string($1.rawValue) }
     writer.key("outputFormat")
     switch conversation.outputFormat {
     case nil: writer.null()

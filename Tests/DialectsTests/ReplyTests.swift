@@ -33,20 +33,40 @@ import Vocabulary
         return try JSONDocument(parsing: try #require(body.finish())).root
     }
 
-    @Test("thinking nobody asked for is hidden and leaves no gap", arguments: Dialect.allCases)
+    @Test("thinking that is not to be seen leaves no gap", arguments: [Dialect.chatCompletions, .responses])
     func hidden(dialect: Dialect) throws {
-        for thinking in [nil, Thinking.disabled] {
-            var conversation = Conversation(model: "m")
-            conversation.thinking = thinking
-            let text = stream(dialect, conversation, Self.thinkingThenText)
-            #expect(!text.contains("\"thinking\"") && !text.contains("reasoning_content"))
-            #expect(!text.contains("\"type\":\"reasoning\""))
-            #expect(!text.contains("\"index\":1") && !text.contains("\"output_index\":1"))
-            #expect(text.contains(":\"hi\""))
-            let body = try body(dialect, conversation, Self.thinkingThenText)
-            #expect(body["content"]?.elements.map { $0 }.count ?? 1 == 1)
-            #expect(body["output"]?.elements.map { $0 }.count ?? 1 == 1)
-        }
+        var conversation = Conversation(model: "m")
+        conversation.thinkingShown = .hidden
+        let text = stream(dialect, conversation, Self.thinkingThenText)
+        #expect(!text.contains("\"thinking\"") && !text.contains("reasoning_content"))
+        #expect(!text.contains("\"type\":\"reasoning\""))
+        #expect(!text.contains("\"index\":1") && !text.contains("\"output_index\":1"))
+        #expect(text.contains(":\"hi\""))
+        let body = try body(dialect, conversation, Self.thinkingThenText)
+        #expect(body["output"]?.elements.map { $0 }.count ?? 1 == 1)
+    }
+
+    @Test("notes between calls that come as thinking are text of their own", arguments: [Dialect.chatCompletions, .responses])
+    func notes(dialect: Dialect) throws {
+        var conversation = Conversation(model: "m")
+        conversation.thinkingShown = .asText
+        let text = stream(dialect, conversation, Self.thinkingThenText)
+        #expect(!text.contains("reasoning_content") && !text.contains("\"type\":\"reasoning\""))
+        let body = try body(dialect, conversation, Self.thinkingThenText)
+        let said = body["choices"]?.elements.map { $0["message"]?["content"]?.text?.string ?? "" }
+            ?? body["output"]?.elements.map { $0["content"]?.elements.map { $0["text"]?.text?.string ?? "" }.joined() ?? "" }
+        #expect(said == (dialect == .chatCompletions ? ["hi\n\nhi"] : ["hi", "hi"]))
+    }
+
+    @Test("a block of thinking without words is left out of the text", arguments: [Dialect.chatCompletions, .responses])
+    func silentNotes(dialect: Dialect) throws {
+        var conversation = Conversation(model: "m")
+        conversation.thinkingShown = .asText
+        let events = Self.thinkingThenText.filter { if case .thinking = $0 { false } else { true } }
+        let body = try body(dialect, conversation, events)
+        let said = body["choices"]?.elements.map { $0["message"]?["content"]?.text?.string ?? "" }
+            ?? body["output"]?.elements.map { $0["content"]?.elements.map { $0["text"]?.text?.string ?? "" }.joined() ?? "" }
+        #expect(said == ["hi"])
     }
 
     @Test("thinking whose text is to be omitted keeps its signature")

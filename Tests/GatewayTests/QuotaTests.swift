@@ -1,5 +1,6 @@
 import ClaudeCLI
 import HTTP
+import Models
 import Platform
 import Testing
 import Vocabulary
@@ -34,7 +35,7 @@ private let paid = """
     """
 private let bare = #"{"status":"allowed","isUsingOverage":false}"#
 
-private func state(_ texts: String..., family: String? = "sonnet") throws -> QuotaState {
+private func state(_ texts: String..., family: ModelFamily? = .sonnet) throws -> QuotaState {
     var state = QuotaState()
     for (second, text) in texts.enumerated() {
         state.take(try quota(text), family: family, observedAt: now + second)
@@ -53,24 +54,24 @@ struct QuotaStateTests {
     @Test("while a limit is reached requests are refused, until it ends")
     func rejection() throws {
         let state = try state(rejected)
-        #expect(state.rejection(for: "sonnet", refusingPaid: false, now: now)?.until == soon)
+        #expect(state.rejection(for: .sonnet, refusingPaid: false, now: now)?.until == soon)
         #expect(state.rejection(for: nil, refusingPaid: false, now: now)?.claim == "five_hour")
-        #expect(state.rejection(for: "sonnet", refusingPaid: false, now: soon) == nil)
+        #expect(state.rejection(for: .sonnet, refusingPaid: false, now: soon) == nil)
     }
 
     @Test("a limit of one family of models refuses only that family")
     func family() throws {
-        let state = try state(rejectedOpus, family: "opus")
-        #expect(state.rejection(for: "opus", refusingPaid: false, now: now)?.until == late)
-        #expect(state.rejection(for: "sonnet", refusingPaid: false, now: now) == nil)
+        let state = try state(rejectedOpus, family: .opus)
+        #expect(state.rejection(for: .opus, refusingPaid: false, now: now)?.until == late)
+        #expect(state.rejection(for: .sonnet, refusingPaid: false, now: now) == nil)
         #expect(state.rejection(for: nil, refusingPaid: false, now: now) == nil)
     }
 
     @Test("an answer takes back refusals of all and of its own family, not those of others")
     func answered() throws {
         #expect(try state(rejected, allowed).rejections.isEmpty)
-        #expect(try state(rejectedOpus, allowed, family: "sonnet").rejections.map(\.claim) == ["seven_day_opus"])
-        #expect(try state(rejectedOpus, allowed, family: "opus").rejections.isEmpty)
+        #expect(try state(rejectedOpus, allowed, family: .sonnet).rejections.map(\.claim) == ["seven_day_opus"])
+        #expect(try state(rejectedOpus, allowed, family: .opus).rejections.isEmpty)
     }
 
     @Test("a warning refuses nothing")
@@ -82,8 +83,8 @@ struct QuotaStateTests {
     @Test("paid usage is refused only where the operator wants no costs")
     func overage() throws {
         let state = try state(paid)
-        #expect(state.rejection(for: "sonnet", refusingPaid: false, now: now) == nil)
-        #expect(state.rejection(for: "sonnet", refusingPaid: true, now: now)?.until == soon)
+        #expect(state.rejection(for: .sonnet, refusingPaid: false, now: now) == nil)
+        #expect(state.rejection(for: .sonnet, refusingPaid: true, now: now)?.until == soon)
         let unlimited = try self.unlimited()
         #expect(unlimited.rejection(for: nil, refusingPaid: true, now: now) != nil)
         #expect(unlimited.rejection(for: nil, refusingPaid: true, now: now + 400) == nil)
@@ -123,11 +124,11 @@ struct QuotaStateTests {
     @Test(
         "the most constrained window rejects, or is the most used",
         arguments: [
-            (allowed, "sonnet", "five_hour"), (rejected, "sonnet", "five_hour"),
-            (rejectedOpus, "opus", "seven_day_opus"), (rejectedOpus, "sonnet", "five_hour"),
+            (allowed, .sonnet, "five_hour"), (rejected, .sonnet, "five_hour"),
+            (rejectedOpus, .opus, "seven_day_opus"), (rejectedOpus, .sonnet, "five_hour"),
             (rejectedOpus, nil, "seven_day_opus"),
-        ] as [(String, String?, String)])
-    func mostConstrained(text: String, family: String?, window: String) throws {
+        ] as [(String, ModelFamily?, String)])
+    func mostConstrained(text: String, family: ModelFamily?, window: String) throws {
         #expect(try state(text).mostConstrained(for: family)?.name == window)
     }
 
@@ -139,21 +140,11 @@ struct QuotaStateTests {
         window.utilization = used
         #expect(window.remainingPercent == left)
     }
-
-    @Test(
-        "models belong to families",
-        arguments: [
-            ("claude-opus-5-5", "opus"), ("opus[1m]", "opus"), ("best", "opus"), ("opusplan", "sonnet"),
-            ("claude-3-7-sonnet-latest", "sonnet"), ("default", nil), ("haiku", "haiku"),
-        ] as [(String, String?)])
-    func families(model: String, family: String?) {
-        #expect(ModelFamily.of(model: model) == family)
-    }
 }
 
 @Suite("Usage limits as response fields")
 struct QuotaFieldsTests {
-    private func fields(_ text: String, for family: String? = "sonnet") throws -> [String: String] {
+    private func fields(_ text: String, for family: ModelFamily? = .sonnet) throws -> [String: String] {
         var all: [String: String] = [:]
         for field in QuotaFields.fields(of: try state(text), for: family) {
             all[String(decoding: field.name, as: UTF8.self)] = String(decoding: field.value, as: UTF8.self)
@@ -189,7 +180,7 @@ struct QuotaFieldsTests {
 
     @Test("a window whose use is not known gets no number")
     func untold() throws {
-        let fields = try fields(#"{"status":"allowed","rateLimitType":"seven_day_opus","resetsAt":\#(late)}"#, for: "opus")
+        let fields = try fields(#"{"status":"allowed","rateLimitType":"seven_day_opus","resetsAt":\#(late)}"#, for: .opus)
         #expect(fields["x-ratelimit-remaining"] == nil && fields["x-ratelimit-limit"] == nil)
         #expect(fields["x-ratelimit-window"] == "seven_day_opus")
         #expect(fields["anthropic-ratelimit-unified-7d_opus-reset"] == "\(late)")
@@ -231,14 +222,14 @@ struct QuotaBookTests {
         let book = QuotaBook()
         book.note([try quota(rejected)], model: "sonnet", observedAt: moment + .seconds(1), now: now)
         book.note([try quota(allowed)], model: "sonnet", observedAt: moment, now: now)
-        #expect(book.refusal(for: "sonnet", overage: .allow, now: now)?.resetsAt == soon)
+        #expect(book.refusal(for: .sonnet, overage: .allow, now: now)?.resetsAt == soon)
     }
 
     @Test("a refusal tells when to come back, and to retry only after a short wait", arguments: [(now, false), (soon - 30, nil)])
     func refusal(moment: Int, retries: Bool?) throws {
         let book = QuotaBook()
         book.note([try quota(rejected)], model: "sonnet", observedAt: self.moment, now: now)
-        let fault = try #require(book.refusal(for: "sonnet", overage: .allow, now: moment))
+        let fault = try #require(book.refusal(for: .sonnet, overage: .allow, now: moment))
         #expect(fault.kind == .rateLimited)
         #expect(fault.retryAfterSeconds == soon - moment)
         #expect(fault.shouldRetry == retries)

@@ -17,7 +17,7 @@ struct TurnPreferencesTests {
     @Test("effort, servers and client are read, whatever the letter case of words")
     func given() throws {
         let found = try read([("x-effort", "High"), ("x-mcp-servers", "a, b,,c"), ("x-portcullis-client", "OpenClaw")])
-        #expect(found.effort == "high")
+        #expect(found.effort == .high)
         #expect(found.mcpServers == ["a", "b", "c"])
         #expect(found.client == .openclaw)
     }

@@ -3,7 +3,6 @@ import Vocabulary
 /// Collects a message object.
 struct AnthropicBody: ReplyCollector {
     private let identity: ReplyIdentity
-    private let showsThinking: Bool
     private let omitsThinkingText: Bool
     private var start: ReplyStart?
     private var end: ReplyEnd?
@@ -17,7 +16,6 @@ struct AnthropicBody: ReplyCollector {
 
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         self.identity = identity
-        showsThinking = conversation.showsThinking
         omitsThinkingText = conversation.thinkingDisplay == .omitted
         content = JSONWriter()
     }
@@ -58,13 +56,13 @@ struct AnthropicBody: ReplyCollector {
         defer { open = nil }
         switch open {
         case .text: textBlock()
-        case .thinking where showsThinking:
+        case .thinking:
             content.raw("{\"type\":\"thinking\",\"thinking\":\"")
             content.bytes += text.bytes
             content.bytes.append("\",\"signature\":\"")
             content.bytes += signature.bytes
             content.bytes.append("\"}")
-        case .redactedThinking(let data) where showsThinking:
+        case .redactedThinking(let data):
             content.raw("{\"type\":\"redacted_thinking\",\"data\":\"")
             content.bytes += data.escaped
             content.bytes.append("\"}")
@@ -77,7 +75,7 @@ struct AnthropicBody: ReplyCollector {
             content.bytes.append(line: Fragments.arguments(text.text))
             content.bytes.append("}")
         case .other(let fragment): content.fragment(fragment)
-        case .thinking, .redactedThinking, nil: break
+        case nil: break
         }
     }
 

@@ -120,11 +120,13 @@ enum AnthropicRequest {
         return texts
     }
 
-    private static func thinking(
+    /// The vendor's own words about thinking, which its Chat Completions endpoint takes too.
+    static func thinking(
         _ root: JSONValue,
         into conversation: inout Conversation
     ) throws(Refusal) {
         guard let thinking = try root.optional("thinking")?.expect(.object) else { return }
+        conversation.fields.thinking = "thinking"
         let type = try thinking.required("type")
         switch try RequestFields.word(type, of: ["enabled", "disabled", "adaptive", "between_tools"]) {
         case "enabled":
@@ -152,6 +154,7 @@ enum AnthropicRequest {
             let general = try effort(config)
             // What an instruction says of this turn is already there, and wins.
             conversation.effort = conversation.effort ?? general
+            if conversation.effort != nil { conversation.fields.effort = "output_config.effort" }
             if config.optional("task_budget") != nil { conversation.ignore("output_config.task_budget") }
         }
         guard let format = try (config?.optional("format") ?? root.optional("output_format"))?.expect(.object)
@@ -163,9 +166,9 @@ enum AnthropicRequest {
         conversation.outputFormat = .jsonSchema(try format.required("schema").expect(.object).fragment)
     }
 
-    private static func effort(_ config: JSONValue) throws(Refusal) -> String? {
+    private static func effort(_ config: JSONValue) throws(Refusal) -> Effort? {
         guard let effort = config.optional("effort") else { return nil }
-        return try RequestFields.word(effort, of: ["low", "medium", "high", "xhigh", "max"])
+        return try RequestFields.choice(effort, of: Effort.self)
     }
 
     private static func unsupported(

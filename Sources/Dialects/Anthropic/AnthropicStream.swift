@@ -3,19 +3,15 @@ import Vocabulary
 /// Writes a Messages stream: named events, block indexes from 0 without gaps.
 struct AnthropicStream: ReplyEncoder {
     private let identity: ReplyIdentity
-    private let showsThinking: Bool
     private let omitsThinkingText: Bool
     /// The index of the open or last shown block.
     private var index = -1
-    private var open = OpenBlock.hidden
+    private var isOpen = false
     /// The open block's delta event up to its text, so that a delta is two constants around a copy.
     private var deltaHead: [UInt8] = []
 
-    private enum OpenBlock { case hidden, shown }
-
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         self.identity = identity
-        showsThinking = conversation.showsThinking
         omitsThinkingText = conversation.thinkingDisplay == .omitted
         deltaHead.reserveCapacity(160)
     }
@@ -37,7 +33,7 @@ struct AnthropicStream: ReplyEncoder {
 
     @inline(__always)
     private func delta(_ slice: JSONSlice, of line: Span<UInt8>, into out: inout [UInt8]) {
-        guard open == .shown else { return }
+        guard isOpen else { return }
         out.append(contentsOf: deltaHead)
         out.append(copying: line.extracting(slice.start..<slice.end))
         out.append("\"}}\n\n")
@@ -51,7 +47,7 @@ struct AnthropicStream: ReplyEncoder {
         _ line: Span<UInt8>,
         _ out: inout [UInt8]
     ) {
-        guard open == .shown else { return }
+        guard isOpen else { return }
         openDelta(&out)
         out.append(head)
         out.append(copying: line.extracting(slice.start..<slice.end))
@@ -76,12 +72,7 @@ struct AnthropicStream: ReplyEncoder {
     }
 
     private mutating func begin(_ block: ReplyBlock, _ out: inout [UInt8]) {
-        switch block {
-        case .thinking, .redactedThinking:
-            open = showsThinking ? .shown : .hidden
-        default: open = .shown
-        }
-        guard open == .shown else { return }
+        isOpen = true
         index += 1
         out.append("event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":")
         out.append(decimal: index)
@@ -114,8 +105,8 @@ struct AnthropicStream: ReplyEncoder {
     }
 
     private mutating func stop(_ out: inout [UInt8]) {
-        guard open == .shown else { return }
-        open = .hidden
+        guard isOpen else { return }
+        isOpen = false
         out.append("event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":")
         out.append(decimal: index)
         out.append("}\n\n")

@@ -15,7 +15,7 @@ struct ChatBody: ReplyCollector {
 
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         self.identity = identity
-        showsThinking = conversation.showsThinking
+        showsThinking = conversation.thinkingShown == .asThinking
     }
 
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) {

@@ -10,10 +10,7 @@ enum ChatRequest {
         try RequestFields.sample(root, into: &conversation)
         try limits(root, into: &conversation)
         try tools(root, into: &conversation)
-        if let effort = root.optional("reasoning_effort"), try RequestFields.effort(effort, into: &conversation) {
-            conversation.think(in: .chatCompletions, askedBy: "reasoning_effort")
-            conversation.settleSampling()
-        }
+        try thinking(root, into: &conversation)
         try format(root, into: &conversation)
         conversation.streams = try RequestFields.flag(root, "stream")
         if let options = try root.optional("stream_options")?.expect(.object) {
@@ -47,12 +44,48 @@ enum ChatRequest {
         }
     }
 
+    /// Three ways of asking for thinking: OpenAI's effort, OpenRouter's object, and the vendor's own, which says most.
+    private static func thinking(_ root: JSONValue, into conversation: inout Conversation) throws(Refusal) {
+        if let reasoning = try root.optional("reasoning")?.expect(.object) {
+            try Self.reasoning(reasoning, into: &conversation)
+        }
+        if let effort = root.optional("reasoning_effort") {
+            try RequestFields.effort(effort, named: "reasoning_effort", into: &conversation)
+        }
+        guard root.optional("thinking") != nil else { return }
+        try AnthropicRequest.thinking(root, into: &conversation)
+        let thinks = conversation.thinking == .adaptive || conversation.thinking == .betweenTools
+        if thinks, conversation.thinkingDisplay == nil { conversation.thinkingDisplay = .summarized }
+    }
+
+    private static func reasoning(
+        _ reasoning: JSONValue,
+        into conversation: inout Conversation
+    ) throws(Refusal) {
+        if let isEnabled = try reasoning.optional("enabled")?.requireBool() {
+            RequestFields.think(askedBy: "reasoning.enabled", in: &conversation)
+            if !isEnabled { conversation.thinking = .disabled }
+        }
+        if let effort = reasoning.optional("effort") {
+            try RequestFields.effort(effort, named: "reasoning.effort", into: &conversation)
+        }
+        if let budget = try RequestFields.limit(reasoning, "max_tokens") {
+            RequestFields.think(askedBy: "reasoning.max_tokens", in: &conversation)
+            conversation.thinking = .enabled(budgetTokens: budget)
+        }
+        if try RequestFields.flag(reasoning, "exclude") { conversation.thinkingShown = .hidden }
+    }
+
     private static func limits(
         _ root: JSONValue,
         into conversation: inout Conversation
     ) throws(Refusal) {
         let older = try RequestFields.limit(root, "max_tokens")
-        conversation.sampling.maxTokens = try RequestFields.limit(root, "max_completion_tokens") ?? older
+        if let newer = try RequestFields.limit(root, "max_completion_tokens") {
+            (conversation.sampling.maxTokens, conversation.fields.limit) = (newer, "max_completion_tokens")
+        } else {
+            conversation.sampling.maxTokens = older
+        }
         guard let stop = root.optional("stop") else { return }
         let stops = stop.kind == .string ? [try stop.requireText()] : try RequestFields.texts(stop)
         // The vendor takes no stop sequence that is only white space.

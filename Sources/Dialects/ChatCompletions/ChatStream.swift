@@ -23,7 +23,7 @@ struct ChatStream: ReplyEncoder {
 
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         self.identity = identity
-        showsThinking = conversation.showsThinking
+        showsThinking = conversation.thinkingShown == .asThinking
         wantsUsage = conversation.wantsUsageInStream
         tail =
             wantsUsage

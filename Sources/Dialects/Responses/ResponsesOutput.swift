@@ -28,7 +28,7 @@ struct ResponsesOutput: Sendable {
 
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         suffix = identity.suffix
-        showsThinking = conversation.showsThinking
+        showsThinking = conversation.thinkingShown == .asThinking
         wantsSealed = conversation.wantsSealedThinking
         kept = conversation.isStored ? [] : nil
     }

@@ -16,6 +16,7 @@ enum ResponsesRequest {
         conversation.turns = try ResponsesInput.decode(root.required("input"), stored, into: &conversation)
         try RequestFields.sample(root, into: &conversation)
         conversation.sampling.maxTokens = try RequestFields.limit(root, "max_output_tokens")
+        conversation.fields.limit = "max_output_tokens"
         try tools(root, into: &conversation)
         try reasoning(root, into: &conversation)
         try format(root, into: &conversation)
@@ -28,7 +29,7 @@ enum ResponsesRequest {
         }
         conversation.streams = try RequestFields.flag(root, "stream")
         RequestFields.ignore(
-            ["max_tool_calls", "top_logprobs"],
+            ["context_management", "max_tool_calls", "top_logprobs"],
             of: root,
             in: &conversation
         )
@@ -104,17 +105,13 @@ enum ResponsesRequest {
         into conversation: inout Conversation
     ) throws(Refusal) {
         guard let reasoning = try root.optional("reasoning")?.expect(.object) else { return }
-        var asksForThinking = false
         if let summary = reasoning.optional("summary") {
             _ = try RequestFields.word(summary, of: ["auto", "concise", "detailed"])
-            asksForThinking = true
+            RequestFields.think(askedBy: "reasoning.summary", in: &conversation)
         }
         if let effort = reasoning.optional("effort") {
-            asksForThinking = try RequestFields.effort(effort, into: &conversation)
+            try RequestFields.effort(effort, named: "reasoning.effort", into: &conversation)
         }
-        guard asksForThinking else { return }
-        conversation.think(in: .responses, askedBy: "reasoning")
-        conversation.settleSampling()
     }
 
     private static func format(

@@ -1,4 +1,5 @@
 import Platform
+import Vocabulary
 
 /// Everything an operator can choose, as typed values; made by `load`.
 ///
@@ -103,8 +104,8 @@ struct CLISettings: Sendable, Equatable {
 struct ModelSettings: Sendable, Equatable {
     /// The model of requests that name `default` or nothing.
     var defaultModel: String?
-    /// The effort of requests that name none: `low`, `medium`, `high`, `xhigh` or `max`.
-    var defaultEffort: String?
+    /// The effort of requests that name none.
+    var defaultEffort: Effort?
     /// True when the model may think although the request says nothing about thinking.
     var enablesThinking = false
     /// Names of the operator's own.

@@ -1,4 +1,5 @@
 import Platform
+import Vocabulary
 
 extension Setting.Reader {
     /// A path, made absolute by the finishing step.
@@ -16,6 +17,17 @@ extension Setting.Reader {
     /// Several paths.
     static func paths(_ syntax: String, _ field: Setting.Field<[String]>) -> Self {
         .list(syntax, field) { (text, _) throws(ValueProblem) in text }
+    }
+
+    /// How hard models are to think.
+    static var effort: Self {
+        let words = Effort.allCases.map(\.rawValue)
+        return Self(syntax: words.joined(separator: "|"), fallback: "") { (configuration, text) throws(ValueProblem) in
+            guard let effort = Effort(rawValue: text) else {
+                throw ValueProblem("\(quoted(text)) is none of \(words.joined(separator: ", "))")
+            }
+            configuration.models.defaultEffort = effort
+        }
     }
 
     /// The words that `LogLevel` understands.
@@ -84,15 +96,6 @@ extension Setting.Reader {
 
 /// Checks of single values.
 enum Checks {
-    static let efforts = ["low", "medium", "high", "xhigh", "max"]
-    static let effortSyntax = efforts.joined(separator: "|")
-
-    @Sendable static func effort(_ text: String) throws(ValueProblem) {
-        guard efforts.contains(text) else {
-            throw ValueProblem("\(quoted(text)) is none of \(efforts.joined(separator: ", "))")
-        }
-    }
-
     @Sendable static func model(_ text: String) throws(ValueProblem) {
         guard ModelName.isValid(text) else {
             throw ValueProblem(

@@ -106,8 +106,7 @@ extension Setting {
             "DEFAULT_MODEL", .models, .text("MODEL", \.models.defaultModel, check: Checks.model),
             "The model of requests that ask for `default`; listed first.", fallback: "none"),
         Setting(
-            "DEFAULT_EFFORT", .models,
-            .text(Checks.effortSyntax, \.models.defaultEffort, check: Checks.effort),
+            "DEFAULT_EFFORT", .models, .effort,
             "The effort of requests that name none.", fallback: "the model's own"),
         Setting(
             "ENABLE_THINKING", .models, .boolean(\.models.enablesThinking),

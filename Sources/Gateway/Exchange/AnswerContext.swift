@@ -1,5 +1,6 @@
 import Dialects
 import HTTP
+import Models
 import Platform
 import Vocabulary
 
@@ -185,5 +186,8 @@ extension ModelEntry {
     /// A model of the catalog as the list shows it.
     init(_ entry: ModelCatalog.Entry) {
         self.init(id: entry.id, displayName: entry.displayName, created: entry.created)
+        let traits = ModelTraits.of(entry.target)
+        guard traits.version.family != nil else { return }
+        (contextTokens, maxOutputTokens) = (traits.contextTokens, traits.maxOutputTokens)
     }
 }

@@ -1,6 +1,7 @@
 import ClaudeCLI
 import Dialects
 import HTTP
+import Models
 import Platform
 import Vocabulary
 
@@ -113,10 +114,10 @@ struct Exchange {
         while true {
             var conversation = asked
             let features = context.snapshot.cli.features
-            TurnDefaults(
+            let defaults = TurnDefaults(
                 preferences: turn.preferences, models: context.snapshot.configuration.models, dialect: turn.dialect,
-                canThink: features.has(.parameters)
-            ).complete(&conversation, model: model)
+                traits: ModelTraits.of(model), canThink: features.has(.parameters))
+            do throws(Refusal) { try defaults.complete(&conversation) } catch { throw .refusal(error) }
             conversation.ignored += features.lost(of: conversation, in: turn.dialect)
             if let process = try start(conversation) { return (conversation, process) }
             do throws(Fault) { try await awaitTrial() } catch { throw .fault(error) }

@@ -1,52 +1,70 @@
 import ClaudeCLI
 import Dialects
+import Models
 import Vocabulary
 
-/// What a request does not say itself: its header fields, then the operator's settings, fill it in.
+/// Makes of what a client asked what its model is asked: header fields and the operator's settings fill it in, and what
+/// the model does not take is refused or left out.
 struct TurnDefaults {
     let preferences: TurnPreferences
     let models: ModelSettings
     let dialect: Dialect
+    /// What the model knows.
+    let traits: ModelTraits
     /// False for a CLI that would not pass the wish on: nobody asked for what the operator presets.
     let canThink: Bool
 
-    /// Completes a conversation for the model that the CLI calls `model`.
-    func complete(_ conversation: inout Conversation, model: String) {
-        var effortName = conversation.effort == nil ? nil : Self.effortName(dialect)
-        // Who speaks the vendor's own words about thinking gets the vendor's own answer.
-        let isOwnWish = dialect == .anthropic && conversation.thinking != nil
-        if let effort = preferences.effort, conversation.effort == nil {
-            apply(effort, to: &conversation)
-            effortName = "x-effort"
-        }
+    /// Completes a conversation; refuses, in the vendor's words, what the vendor would.
+    ///
+    /// Who speaks the vendor's own language gets the vendor's own answer: such words go as they stand.
+    func complete(_ conversation: inout Conversation) throws(Refusal) {
+        let isMessages = dialect == .anthropic
+        if isMessages { try traits.check(conversation) }
+        let speaksOfThinking = conversation.thinking != nil || conversation.effort != nil
+        applyHeader(to: &conversation)
         if conversation.effort == nil { conversation.effort = models.defaultEffort }
-        if conversation.thinking == nil, models.enablesThinking, canThink { thinkByDefault(&conversation) }
-        conversation.fit(ModelAbilities(of: model), effortName: effortName)
-        if !isOwnWish { conversation.settleSampling() }
+        if models.enablesThinking, canThink { conversation.thinkByDefault(traits) }
+        if isMessages {
+            completeMessages(&conversation, isOwnWish: speaksOfThinking)
+        } else {
+            guard conversation.fit(traits) == .no else {
+                throw Refusal(
+                    .invalidRequest, "tool_choice: this model cannot be made to call a tool", param: "tool_choice")
+            }
+            showThinking(of: &conversation)
+        }
         if preferences.client == .openclaw { OpenClaw.adapt(&conversation) }
     }
 
-    /// In the sense of OpenAI's `reasoning_effort`: it asks for thinking too, unless the body speaks of that.
-    private func apply(_ effort: String, to conversation: inout Conversation) {
-        guard effort != "none" else {
-            if conversation.thinking == nil { conversation.thinking = .disabled }
-            return
+    private func completeMessages(_ conversation: inout Conversation, isOwnWish: Bool) {
+        if !isOwnWish {
+            conversation.fitThinking(traits)
+            conversation.settleSamplingBesideThinking()
+            conversation.thinkingShown = .asThinking
+            if conversation.thinkingDisplay == .updates { conversation.thinkingDisplay = nil }
         }
-        conversation.effort = effort == "minimal" ? "low" : effort
-        if conversation.thinking == nil { conversation.think(in: dialect, askedBy: "x-effort") }
+        if conversation.fields.effort != "output_config.effort" { conversation.fitEffort(traits) }
+        conversation.settleReplayedThinking(traits)
     }
 
-    /// What the operator presets gives way to all that the request itself says.
-    private func thinkByDefault(_ conversation: inout Conversation) {
-        if conversation.toolChoice.forcesCall { return conversation.think(in: dialect, askedBy: "thinking") }
-        conversation.thinkByDefault(in: dialect)
+    /// `x-effort` in the sense of OpenAI's `reasoning_effort`: it asks for thinking too, unless the body speaks of that.
+    private func applyHeader(to conversation: inout Conversation) {
+        guard let wish = preferences.effort, conversation.effort == nil else { return }
+        let speaks = conversation.thinking != nil
+        if let effort = wish.effort { (conversation.effort, conversation.fields.effort) = (effort, "x-effort") }
+        guard !speaks else { return }
+        conversation.thinking = wish == .none ? .disabled : .adaptive
+        conversation.fields.thinking = "x-effort"
     }
 
-    private static func effortName(_ dialect: Dialect) -> String {
-        switch dialect {
-        case .anthropic: "output_config.effort"
-        case .chatCompletions: "reasoning_effort"
-        case .responses: "reasoning.effort"
+    /// Without being asked newer models would not show OpenAI's clients what they think.
+    private func showThinking(of conversation: inout Conversation) {
+        switch conversation.thinking {
+        case .adaptive, .enabled:
+            if conversation.thinkingDisplay == nil, conversation.thinkingShown == .asThinking {
+                conversation.thinkingDisplay = .summarized
+            }
+        case nil, .disabled, .betweenTools: break
         }
     }
 }

@@ -3,22 +3,21 @@ import Vocabulary
 
 /// What a request asks for in its header fields, beside its body.
 struct TurnPreferences: Sendable {
-    /// How hard to think, where the body does not say: one of ``efforts``.
-    var effort: String?
+    /// How hard to think, where the body does not say.
+    var effort: ReasoningEffort?
     /// Names of the registered MCP servers to switch on.
     var mcpServers: [String] = []
     /// The client whose peculiarities are to be smoothed out.
     var client: KeyOptions.Client?
 
-    /// The words of `x-effort`, as in OpenAI's `reasoning_effort`.
-    static let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-
     /// Reads the fields; `options` are those of the caller's key, which the request may narrow or repeat.
     init(_ fields: Fields, options: KeyOptions) throws(Refusal) {
         client = options.client
         if let word = Self.word(.effort, of: fields) {
-            guard Self.efforts.contains(word) else { throw Self.refusal(.effort, oneOf: Self.efforts) }
-            effort = word
+            guard let known = ReasoningEffort(rawValue: word) else {
+                throw Self.refusal(.effort, oneOf: ReasoningEffort.allCases.map(\.rawValue))
+            }
+            effort = known
         }
         if let word = Self.word(.client, of: fields) {
             guard let known = KeyOptions.Client(rawValue: word) else {

@@ -1,3 +1,4 @@
+import Models
 import Vocabulary
 
 /// Which names of models are understood, and what the CLI is given for them.
@@ -13,6 +14,8 @@ struct ModelCatalog: Sendable {
         var displayName: String
         /// When the model, or the first of its family, came out; Unix seconds.
         var created: Int
+        /// What the CLI is given for it.
+        var target: String
     }
 
     /// What routers put in front of a name.
@@ -75,7 +78,7 @@ struct ModelCatalog: Sendable {
         let base = Self.builtIn.first { $0.id == target }
         return Entry(
             id: name, displayName: base.map { "\(name) (\($0.displayName))" } ?? name,
-            created: base?.created ?? Self.firstCreated)
+            created: base?.created ?? Self.firstCreated, target: target)
     }
 
     private static func withoutPrefixes(_ name: String) -> String {
@@ -99,9 +102,9 @@ extension ModelCatalog {
         ("haiku", "Claude Haiku (latest)"), ("fable", "Claude Fable (latest)"),
         ("best", "The most capable Claude"), ("opusplan", "Claude Opus to plan, Sonnet to act"),
         ("default", "The default Claude"),
-        ("claude-sonnet-5-5", "Claude Sonnet 5.5"), ("claude-opus-5-5", "Claude Opus 5.5"),
-        ("claude-haiku-5-5", "Claude Haiku 5.5"), ("claude-fable-5-2", "Claude Fable 5.2"),
-    ].map { Entry(id: $0.0, displayName: $0.1, created: currentCreated) }
+    ].map { Entry(id: $0.0, displayName: $0.1, created: currentCreated, target: $0.0) }
+        + [.sonnet, .opus, .haiku, .fable].compactMap { ModelTraits.youngest(of: $0) }
+            .map { Entry(id: $0.id, displayName: $0.displayName, created: currentCreated, target: $0.id) }
 }
 
 /// The grammar of model names.

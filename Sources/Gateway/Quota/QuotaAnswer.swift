@@ -1,6 +1,7 @@
 import ClaudeCLI
 import Dialects
 import HTTP
+import Models
 import Platform
 import Vocabulary
 
@@ -44,7 +45,7 @@ enum QuotaAnswer {
         for rejection in state.rejections where !rejection.isPaid || overage == .refuse {
             json.beginObject()
             text("claim", rejection.claim, &json)
-            text("models", rejection.family ?? "all", &json)
+            text("models", rejection.family?.rawValue ?? "all", &json)
             time("until", rejection.until, &json)
             json.endObject()
         }

@@ -1,5 +1,6 @@
 import ClaudeCLI
 import HTTP
+import Models
 import Platform
 import Synchronization
 import Vocabulary
@@ -27,7 +28,7 @@ final class QuotaBook: Sendable {
     func note(_ quotas: [Quota], model: String, observedAt: Instant, now: Int) {
         guard !quotas.isEmpty else { return }
         let age = Instant.now.microseconds(since: observedAt) / 1_000_000
-        let family = ModelFamily.of(model: model)
+        let family = ModelTraits.family(of: model)
         pages.withLock { pages in
             guard observedAt >= pages.newest else { return }
             pages.newest = observedAt
@@ -40,12 +41,12 @@ final class QuotaBook: Sendable {
     }
 
     /// The fields for an answer that concerns models of `family`, or none; nil while nothing is known.
-    func fields(for family: String?, now: Int) -> ResponseFields? {
+    func fields(for family: ModelFamily?, now: Int) -> ResponseFields? {
         guard isKnown else { return nil }
         return pages.withLock { pages in
             current(&pages, now)
             guard pages.state.isKnown else { return nil }
-            let name = family ?? ""
+            let name = family?.rawValue ?? ""
             if let ready = pages.fields[name] { return ready }
             let fields = QuotaFields.fields(of: pages.state, for: family)
             pages.fields[name] = fields
@@ -62,7 +63,7 @@ final class QuotaBook: Sendable {
     }
 
     /// Why a request for a model of `family` is not to be begun now; nil when it may be.
-    func refusal(for family: String?, overage: OveragePolicy, now: Int) -> Fault? {
+    func refusal(for family: ModelFamily?, overage: OveragePolicy, now: Int) -> Fault? {
         guard isKnown else { return nil }
         let rejection = pages.withLock {
             $0.state.rejection(for: family, refusingPaid: overage == .refuse, now: now)
@@ -93,12 +94,12 @@ enum OveragePolicy: String, Sendable, CaseIterable { case allow, refuse }
 struct QuotaView {
     let book: QuotaBook
     /// The family of models that the answer is about; nil when it is about none.
-    var family: String?
+    var family: ModelFamily?
 
     init(_ book: QuotaBook) { self.book = book }
 
     /// The answer is about this model.
-    mutating func concerns(model: String) { family = ModelFamily.of(model: model) }
+    mutating func concerns(model: String) { family = ModelTraits.family(of: model) }
 
     /// Takes what the CLI has told since it was last asked.
     mutating func note(_ process: CLIProcess, model: String) {

@@ -1,5 +1,6 @@
 import ClaudeCLI
 import HTTP
+import Models
 import Vocabulary
 
 /// What is known of usage limits as response fields.
@@ -7,7 +8,7 @@ import Vocabulary
 /// They have the plain names that many clients know, and those that the vendor's own client reads.
 enum QuotaFields {
     /// The fields for an answer that concerns models of `family`, or none of them.
-    static func fields(of state: QuotaState, for family: String?) -> ResponseFields {
+    static func fields(of state: QuotaState, for family: ModelFamily?) -> ResponseFields {
         var fields = ResponseFields()
         plain(state.mostConstrained(for: family), &fields)
         unified(state, &fields)

@@ -1,4 +1,5 @@
 import ClaudeCLI
+import Models
 import Vocabulary
 
 /// What is known of one account's usage limits: the newest of each window, and who is refused for how long.
@@ -10,7 +11,7 @@ struct QuotaState: Equatable, Sendable {
         /// The limit, as `five_hour`.
         let claim: String
         /// The one family of models that it concerns; nil when it concerns all.
-        let family: String?
+        let family: ModelFamily?
         /// When it ends, in Unix seconds.
         let until: Int
         /// True when requests are answered all the same, but paid for.
@@ -34,7 +35,7 @@ struct QuotaState: Equatable, Sendable {
     // MARK: - Change
 
     /// Takes what the CLI told during a turn with a model of `family`.
-    mutating func take(_ quota: Quota, family: String?, observedAt: Int) {
+    mutating func take(_ quota: Quota, family: ModelFamily?, observedAt: Int) {
         guard !quota.isBare else { return }
         status = quota.status
         claim = quota.claim
@@ -95,7 +96,7 @@ struct QuotaState: Equatable, Sendable {
     // MARK: - Questions
 
     /// The limit that stops a request for a model of `family`; with `refusingPaid` also one that would cost.
-    func rejection(for family: String?, refusingPaid: Bool, now: Int) -> Rejection? {
+    func rejection(for family: ModelFamily?, refusingPaid: Bool, now: Int) -> Rejection? {
         rejections.filter { rejection in
             rejection.until > now && (!rejection.isPaid || refusingPaid)
                 && (rejection.family == nil || rejection.family == family)
@@ -105,7 +106,7 @@ struct QuotaState: Equatable, Sendable {
     /// The window that ends first for a model of `family`: one that rejects, else the one most used.
     ///
     /// Without a family all windows count, else those of other families do not.
-    func mostConstrained(for family: String?) -> Quota.Window? {
+    func mostConstrained(for family: ModelFamily?) -> Quota.Window? {
         let candidates = windows.filter { window in
             guard window.name != Self.overageName else { return false }
             guard let family, let own = ModelFamily.named(in: window.name) else { return true }
@@ -150,19 +151,7 @@ extension Quota.Window {
     }
 }
 
-/// The families of models that have limits of their own.
-enum ModelFamily {
-    private static let all = ["opus", "sonnet", "haiku", "fable"]
-
+extension ModelFamily {
     /// The family that a limit's name names, as in `seven_day_opus`.
-    static func named(in claim: String) -> String? { all.first { claim.hasSuffix("_" + $0) } }
-
-    /// The family of a model by the name the CLI is given; nil for names that do not say.
-    static func of(model: String) -> String? {
-        switch model {
-        case "best": "opus"
-        case "opusplan": "sonnet"  // it plans only where it is asked to plan
-        default: all.first { model.contains($0) }
-        }
-    }
+    static func named(in claim: String) -> ModelFamily? { allCases.first { claim.hasSuffix("_" + $0.rawValue) } }
 }

@@ -1,0 +1,60 @@
+import Vocabulary
+
+/// Makes text of what newer models say between two calls of tools, which they send as thinking.
+///
+/// For clients that did not ask for thinking: it is what older models say in text. Blocks without words, which hold the
+/// vendor's seal alone, are left out.
+struct ProgressNotes: Sendable {
+    /// True where clients get all text in one piece.
+    private let isJoined: Bool
+    private var open = Block.other
+    /// True when a note is over and no other text has come.
+    private var isSeparate = false
+
+    private enum Block { case other, silentNote, note }
+
+    /// Notes of an answer to `conversation`; nil where they are not to be text.
+    init?(_ conversation: Conversation, _ dialect: Dialect) {
+        guard conversation.thinkingShown == .asText else { return nil }
+        isJoined = dialect == .chatCompletions
+    }
+
+    /// Hands on what an event comes to.
+    mutating func pass(
+        _ event: ReplyEvent, of line: Span<UInt8>, to take: (ReplyEvent, Span<UInt8>) -> Void
+    ) {
+        switch event {
+        case .blockStarted(.thinking): open = .silentNote
+        case .blockStarted(.redactedThinking): open = .silentNote
+        case .thinking(let slice):
+            guard slice.count > 0 else { return }
+            if open == .silentNote {
+                open = .note
+                begin(line, take)
+            }
+            take(.text(slice), line)
+        case .signature: if open == .other { take(event, line) }
+        case .blockStarted(.text):
+            open = .other
+            begin(line, take)
+        case .blockStarted:
+            (open, isSeparate) = (.other, false)
+            take(event, line)
+        case .blockStopped:
+            if open != .silentNote { take(event, line) }
+            if open == .note { isSeparate = true }
+            open = .other
+        default: take(event, line)
+        }
+    }
+
+    /// Begins a text block, set off from a note before it.
+    private mutating func begin(_ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void) {
+        take(.blockStarted(.text), line)
+        guard isSeparate else { return }
+        isSeparate = false
+        guard isJoined else { return }
+        let gap = Array("\\n\\n".utf8)
+        take(.text(JSONSlice(start: 0, end: gap.count, hasEscapes: true)), gap.span)
+    }
+}

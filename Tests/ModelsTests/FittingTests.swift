@@ -1,0 +1,203 @@
+import Dialects
+import Models
+import Testing
+import Vocabulary
+
+@Suite("A request of OpenAI's dialects and what its model takes")
+struct FittingTests {
+    private static let tool = #""tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"required""#
+
+    private func decode(_ members: String, dialect: Dialect = .chatCompletions) throws -> Conversation {
+        let messages = #""messages":[{"role":"user","content":"q"}]"#
+        let body = #"{"model":"m","input":"q",\#(messages)\#(members.isEmpty ? "" : ",")\#(members)}"#
+        return try dialect.decode(Array(body.utf8))
+    }
+
+    private func fitted(_ model: String, _ members: String) throws -> Conversation {
+        var conversation = try decode(members)
+        _ = conversation.fit(ModelTraits.of(model))
+        return conversation
+    }
+
+    // MARK: - Sampling
+
+    @Test("sampling that a model refuses is left out and named, but for the values that hold anyway")
+    func fixedSampling() throws {
+        for model in ["claude-opus-4-7", "claude-sonnet-5", "sonnet", "opus", "fable", "claude-opus-9"] {
+            let asked = try fitted(model, #""temperature":0.2,"top_p":0.9"#)
+            #expect(asked.sampling == Sampling())
+            #expect(asked.ignored == ["temperature", "top_p"])
+            #expect(try fitted(model, #""temperature":1.0,"top_p":1"#).ignored.isEmpty)
+            #expect(try fitted(model, #""temperature":1.0"#).sampling == Sampling())
+        }
+    }
+
+    @Test("haiku-5-5 takes one value of top_p")
+    func haiku() throws {
+        #expect(try fitted("haiku", #""top_p":0.99"#).sampling.topP != nil)
+        #expect(try fitted("haiku", #""top_p":0.98"#).ignored == ["top_p"])
+    }
+
+    @Test("of temperature and top_p the temperature stays for models that take one of the two")
+    func oneOfTwo() throws {
+        let both = try fitted("claude-sonnet-4-5", #""temperature":0.2,"top_p":0.9"#)
+        #expect(both.sampling.temperature != nil && both.sampling.topP == nil)
+        #expect(both.ignored == ["top_p"])
+        #expect(try fitted("claude-opus-4-6", #""top_p":0.9"#).sampling.topP != nil)
+        let older = try fitted("claude-3-5-haiku", #""temperature":0.2,"top_p":0.9"#)
+        #expect(older.sampling.temperature != nil && older.sampling.topP != nil)
+    }
+
+    @Test("beside thinking sampling gives way where the model takes it otherwise")
+    func besideThinking() throws {
+        let asked = try fitted("claude-opus-4-6", #""reasoning_effort":"low","temperature":0.5,"top_p":0.9"#)
+        #expect(asked.thinking == .adaptive && asked.thinkingDisplay == .summarized)
+        #expect(asked.ignored == ["temperature", "top_p"])
+        let allowed = try fitted("claude-opus-4-6", #""reasoning_effort":"low","top_p":0.95"#)
+        #expect(allowed.sampling.topP != nil && allowed.ignored.isEmpty)
+    }
+
+    @Test("a limit beyond the model's own is the model's own")
+    func limits() throws {
+        #expect(try fitted("claude-haiku-4-5", #""max_tokens":70000"#).sampling.maxTokens == 64_000)
+        #expect(try fitted("claude-haiku-4-5", #""max_tokens":70000"#).ignored == ["max_tokens"])
+        #expect(
+            try fitted("claude-haiku-4-5", #""max_completion_tokens":70000"#).ignored == ["max_completion_tokens"])
+        #expect(try fitted("sonnet", #""max_tokens":128000"#).ignored.isEmpty)
+    }
+
+    // MARK: - Thinking
+
+    @Test(
+        "a model does not think unless it is asked to",
+        arguments: [
+            ("claude-opus-4-8", Thinking?.none, Effort?.none), ("claude-sonnet-5", .disabled, nil),
+            ("haiku", .disabled, nil), ("sonnet", .betweenTools, nil), ("opus", nil, .low), ("fable", nil, .low),
+        ])
+    func unasked(model: String, word: Thinking?, effort: Effort?) throws {
+        let silent = try fitted(model, "")
+        #expect(silent.thinking == word && silent.effort == effort && silent.ignored.isEmpty)
+        #expect(silent.thinkingShown == .hidden)
+        let refused = try fitted(model, #""reasoning_effort":"none""#)
+        #expect(refused.thinking == word && refused.effort == effort)
+        #expect(refused.ignored == (effort == nil ? [] : ["reasoning_effort"]))
+    }
+
+    @Test("what is said between two calls is shown as text where it comes as thinking")
+    func notes() throws {
+        let tools = #""tools":[{"type":"function","function":{"name":"f"}}]"#
+        let sonnet = try fitted("sonnet", tools)
+        #expect(sonnet.thinking == .betweenTools && sonnet.thinkingShown == .asText)
+        let opus = try fitted("opus", tools)
+        #expect(opus.thinking == .adaptive && opus.thinkingDisplay == .updates && opus.thinkingShown == .asText)
+        #expect(try fitted("haiku", tools).thinkingShown == .hidden)
+        #expect(try fitted("sonnet", tools + #","reasoning_effort":"low""#).thinkingShown == .asThinking)
+    }
+
+    @Test("an effort is lowered to one that the model knows, and named")
+    func efforts() throws {
+        #expect(try fitted("sonnet", #""reasoning_effort":"max""#).effort == .max)
+        #expect(try fitted("claude-opus-4-6", #""reasoning_effort":"xhigh""#).effort == .high)
+        #expect(try fitted("claude-opus-4-6", #""reasoning_effort":"xhigh""#).ignored == ["reasoning_effort"])
+        #expect(try fitted("claude-opus-4-5", #""reasoning_effort":"max""#).effort == .high)
+        #expect(try fitted("claude-3-5-haiku", #""reasoning_effort":"high""#).ignored == ["reasoning_effort"])
+    }
+
+    @Test("older models think with a budget that says the effort")
+    func budgets() throws {
+        let low = try fitted("claude-haiku-4-5", #""reasoning_effort":"low""#)
+        #expect(low.thinking == .enabled(budgetTokens: 4096) && low.effort == nil && low.ignored.isEmpty)
+        #expect(
+            try fitted("claude-haiku-4-5", #""reasoning_effort":"max","max_tokens":30000"#).thinking
+                == .enabled(budgetTokens: 15_000))
+        let small = try fitted("claude-haiku-4-5", #""reasoning_effort":"low","max_tokens":1000"#)
+        #expect(small.thinking == nil && small.ignored == ["reasoning_effort"])
+    }
+
+    @Test("a budget is the effort next to it for models that take none")
+    func budgetAsEffort() throws {
+        let body = #""max_tokens":40000,"thinking":{"type":"enabled","budget_tokens":10000}"#
+        let older = try fitted("claude-sonnet-4-5", body)
+        #expect(older.thinking == .enabled(budgetTokens: 10_000) && older.ignored.isEmpty)
+        let newer = try fitted("sonnet", body)
+        #expect(newer.thinking == .adaptive && newer.effort == .medium)
+        #expect(newer.ignored == ["thinking.budget_tokens"])
+        let router = try fitted("opus", #""reasoning":{"max_tokens":2000}"#)
+        #expect(router.thinking == .adaptive && router.effort == .low)
+        #expect(router.ignored == ["reasoning.max_tokens"])
+    }
+
+    @Test("models that think with a budget do not think on behind a call whose thinking is lost")
+    func resumed() throws {
+        func thinking(_ model: String, _ blocks: [Block]) -> Thinking? {
+            var conversation = Conversation(model: "m")
+            conversation.thinking = .adaptive
+            conversation.turns = [
+                Turn(.user, [.text("q")]),
+                Turn(.assistant, blocks + [.toolUse(id: "a", name: "f", input: JSONFragment("{}"))]),
+                Turn(.user, [.toolResult(id: "a", content: [], isError: false)]),
+            ]
+            _ = conversation.fit(ModelTraits.of(model))
+            return conversation.thinking
+        }
+        #expect(thinking("claude-haiku-4-5", []) == nil)
+        #expect(thinking("claude-haiku-4-5", [.thinking("t", signature: "s")]) == .enabled(budgetTokens: 16_000))
+        #expect(thinking("sonnet", []) == .adaptive)
+    }
+
+    @Test("the operator's default gives way to what the model takes otherwise")
+    func byDefault() throws {
+        func thinks(_ model: String, _ members: String, _ dialect: Dialect = .chatCompletions) throws -> Bool {
+            var conversation = try decode(members + (members.isEmpty ? "" : ",") + #""max_tokens":9"#, dialect: dialect)
+            conversation.thinkByDefault(ModelTraits.of(model))
+            return conversation.thinking == .adaptive
+        }
+        #expect(try thinks("claude-opus-4-6", ""))
+        #expect(try thinks("claude-opus-4-6", "", .anthropic))
+        #expect(try !thinks("claude-opus-4-6", #""temperature":0"#))
+        #expect(try !thinks("claude-opus-4-6", #""top_k":5"#, .anthropic))
+        #expect(try thinks("sonnet", #""temperature":0"#))
+        #expect(try !thinks("sonnet", #""reasoning_effort":"none""#))
+        #expect(try !thinks("haiku", Self.tool))
+    }
+
+    // MARK: - Forced calls
+
+    @Test("a forced call wins over thinking where the vendor refuses both together, and is demanded where it refuses it")
+    func forced() throws {
+        func result(_ model: String) throws -> (Conversation.NeedsDemand, Thinking?, [String]) {
+            var conversation = try decode(#""reasoning_effort":"low",\#(Self.tool)"#)
+            let demand = conversation.fit(ModelTraits.of(model))
+            return (demand, conversation.thinking, conversation.ignored)
+        }
+        #expect(try result("claude-haiku-4-5") == (.no, nil, ["reasoning_effort"]))
+        #expect(try result("haiku") == (.no, .disabled, ["reasoning_effort"]))
+        #expect(try result("claude-opus-4-8") == (.no, .adaptive, []))
+        #expect(try result("sonnet") == (.yes, .adaptive, []))
+    }
+
+    // MARK: - Replayed thinking
+
+    @Test("thinking that comes back is dropped by the vendor, or left out where that cannot be said")
+    func replayed() {
+        func settled(_ model: String, _ thinking: Thinking?, _ binding: BlockBinding? = nil) -> Conversation {
+            var conversation = Conversation(model: "m")
+            conversation.thinking = thinking
+            conversation.blockBinding = binding
+            conversation.turns = [
+                Turn(.user, [.text("q")]), Turn(.assistant, [.thinking("t", signature: "s"), .text("a")]),
+                Turn(.user, [.text("r")]),
+            ]
+            conversation.settleReplayedThinking(ModelTraits.of(model))
+            return conversation
+        }
+        #expect(settled("sonnet", .adaptive).blockBinding == .dropBlock)
+        #expect(settled("opus", nil).thinking == .adaptive)
+        #expect(settled("sonnet", .betweenTools).turns[1].blocks == [.text("a")])
+        #expect(settled("sonnet", .betweenTools).blockBinding == nil)
+        #expect(settled("haiku", .disabled).turns[1].blocks == [.text("a")])
+        #expect(settled("claude-opus-5", .disabled).turns[1].blocks.count == 2)
+        #expect(settled("claude-opus-5", .adaptive).blockBinding == nil)
+        #expect(settled("sonnet", .adaptive, .error).ignored == ["thinking.block_binding.prefix_mismatch_behavior"])
+    }
+}
