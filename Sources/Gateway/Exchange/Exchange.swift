@@ -158,7 +158,7 @@ struct Exchange {
         do throws(Fault) {
             if !turn.countsTokens { try context.checkQuota(model: model) }
             let process = try context.snapshot.supply.obtain(
-                only: file, on: connection.loop, waking: channel.wakeup)
+                only: file, messages: plan.mostMessages, on: connection.loop, waking: channel.wakeup)
             process?.begin(plan)
             return process
         } catch {
