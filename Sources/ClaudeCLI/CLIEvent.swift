@@ -22,6 +22,8 @@ enum CLIEvent {
     /// A turn begins. `tools` is the raw array of the names offered to the model, nil where it is not told;
     /// `hasQuota` says that the login is one of which a quota will be told.
     indirect case turnStarted(tools: JSONSlice?, hasQuota: Bool)
+    /// A tool's call is waited for: said every half minute, whatever the answer is doing.
+    case heartbeat
     /// Something that does not matter here; the CLI's schema lists some seventy such kinds.
     case ignored
 }

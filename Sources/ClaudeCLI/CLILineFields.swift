@@ -55,6 +55,7 @@ struct CLILineFields {
                     id: requestID, isSuccess: isSuccess, error: error, totalTokens: totalTokens,
                     errors: serverErrors, servers: servers))
         }
+        if type.matches("tool_progress", in: line) { return .heartbeat }
         return .ignored
     }
 }

@@ -66,6 +66,8 @@ public final class CLIProcess {
     var answerStart: Instant?
     private var totalDeadline: Instant?
     private var lastSign: Instant
+    /// The sign before, which counts where the newest was none.
+    private var signBefore: Instant
     /// By when the process must have ended; set once its output has.
     private var exitDeadline: Instant?
     /// When SIGTERM has had its time; set by the first `retire`.
@@ -92,6 +94,7 @@ public final class CLIProcess {
         splitter = LineSplitter(maxLineBytes: limits.maxLineBytes)
         assembler = ReplyAssembler(limits: limits, remedy: remedy)
         lastSign = loop.now
+        signBefore = lastSign
         self.child = child
     }
 
@@ -230,7 +233,7 @@ public final class CLIProcess {
         for _ in 0..<Self.readsPerPoll {
             guard outputReadiness.isReadable, !isOutputOver, !isOver else { return }
             switch receive() {
-            case .bytes: lastSign = loop.now
+            case .bytes: (signBefore, lastSign) = (lastSign, loop.now)
             case .wouldBlock: return outputReadiness.readWouldBlock()
             case .end, .failed:
                 isOutputOver = true
@@ -292,6 +295,8 @@ public final class CLIProcess {
             return
         case .messageStart: answerStart = loop.now
         case .retry: answerStart = nil
+        // A call of a client's tool is held for ever: that it waits says nothing of the answer.
+        case .heartbeat where assembler.calls.hasClients: lastSign = signBefore
         default: break
         }
         let action = assembler.take(event, of: line, now: WallClock.unixSeconds) {

@@ -20,11 +20,14 @@ public final class CLISupply: Sendable {
         self.directories = directories
     }
 
-    /// A process for one turn, watched on `loop` by whoever sleeps on `wakeup`. Call on that loop.
-    public func obtain(on loop: EventLoop, waking wakeup: Wakeup) throws(Fault) -> CLIProcess {
+    /// A process for one turn in which the model is asked `messages` times at the most, watched on `loop` by whoever
+    /// sleeps on `wakeup`. Call on that loop.
+    public func obtain(
+        messages: Int = 1, on loop: EventLoop, waking wakeup: Wakeup
+    ) throws(Fault) -> CLIProcess {
         let directory = try directories.take()
         do throws(SystemError) {
-            let child = try ChildProcess.spawn(invocation.plan(in: directory, limits: limits))
+            let child = try ChildProcess.spawn(invocation.plan(in: directory, limits: limits, messages: messages))
             return CLIProcess(
                 child, in: directory, of: directories, limits: limits, remedy: invocation.remedy, on: loop,
                 waking: wakeup)
@@ -39,11 +42,11 @@ public final class CLISupply: Sendable {
     ///
     /// It is looked at on both sides of the start, so that none comes between the look and the start.
     public func obtain(
-        only file: ProgramFile, on loop: EventLoop, waking wakeup: Wakeup
+        only file: ProgramFile, messages: Int = 1, on loop: EventLoop, waking wakeup: Wakeup
     ) throws(Fault) -> CLIProcess? {
         guard ProgramFile(path: invocation.path) == file else { return nil }
         do throws(Fault) {
-            let process = try obtain(on: loop, waking: wakeup)
+            let process = try obtain(messages: messages, on: loop, waking: wakeup)
             guard !file.isUnchanged else { return process }
             process.kill()
             return nil
@@ -66,4 +69,10 @@ public final class CLISupply: Sendable {
             "The CLI behind this gateway cannot be started. Its operator must check CLAUDE_PATH.",
             detail: detail)
     }
+}
+
+extension TurnPlan {
+    /// How many messages of the model the turn may come to: one, and one more for each time the CLI may call tools
+    /// of registered servers itself.
+    public var mostMessages: Int { servers.isEmpty ? 1 : 1 + servers.maxRounds }
 }

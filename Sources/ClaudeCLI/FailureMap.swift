@@ -61,12 +61,13 @@ struct FailureEvidence {
         }
     }
 
-    /// The failure of an answer of which pieces were forwarded and which the CLI wants to begin anew.
+    /// The failure of an answer of which pieces were forwarded and for whose rest the CLI wants to ask.
     func interrupted(now: Int) -> Fault {
-        if status != nil { return fault(now: now) }
+        if status != nil || !errorType.isEmpty || !reason.isEmpty { return fault(now: now) }
         return Fault(
-            .badGateway, "The connection to the model was lost in the middle of the answer.",
-            detail: "the CLI began the answer anew")
+            .badGateway,
+            "The answer broke off in the middle: the model's provider failed, or the connection was lost.",
+            detail: "the CLI would have asked for the rest")
     }
 
     /// What it amounts to; `now` is in Unix seconds.
@@ -93,6 +94,10 @@ struct FailureEvidence {
         if let status { return of(status: status, now: now) }
         if reason == "usage_limit_reached" || errorType == "rate_limit_error" { return rateLimited(now) }
         if errorType == "overloaded_error" { return overloaded }
+        if errorType == "api_error" {
+            return Fault(.internalError, "The model's provider had an internal error.")
+        }
+        if errorType == "timeout_error" { return timedOut }
         if errorClass == "authentication_failed" { return credentialRefused }
         if reason == "connection_failed" || errorClass == "unknown" { return connectionFailed }
         if text.contains("timed out") { return timedOut }

@@ -61,8 +61,9 @@ public struct Invocation: Sendable {
         "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_USE_MANTLE", "CLAUDE_CODE_USE_ANTHROPIC_AWS",
     ]
 
-    /// The whole environment of a child whose private directories are `directories`.
-    func environment(in directories: TurnDirectory, limits: CLILimits) -> [String] {
+    /// The whole environment of a child whose private directories are `directories`, and which asks the model
+    /// `messages` times in its turn at the most.
+    func environment(in directories: TurnDirectory, limits: CLILimits, messages: Int = 1) -> [String] {
         let configuration = bringsCredential ? directories.configuration : loginDirectory
         let fixed =
             [
@@ -70,23 +71,30 @@ public struct Invocation: Sendable {
                 "SHELL=/bin/sh", "TMPDIR=\(directories.temporary)",
                 "CLAUDE_CODE_TMPDIR=\(directories.temporary)",
                 "CLAUDE_CONFIG_DIR=\(configuration)", "CLAUDE_CODE_MAX_RETRIES=\(limits.maxRetries)",
+                Self.bound(messages: messages),
             ] + Self.switches + cacheLifetime.assignments + (hasServers ? Self.serverSwitches(limits) : [])
         // The private directories and the locks are not the operator's to change by accident.
         let names = Set(fixed.map(Self.name))
         return fixed + operatorEnvironment.filter { !names.contains(Self.name(of: $0)) }
     }
 
-    /// The plan by which a child is started.
-    func plan(in directories: TurnDirectory, limits: CLILimits) -> SpawnPlan {
+    /// The plan by which a child is started that asks the model `messages` times at the most.
+    func plan(in directories: TurnDirectory, limits: CLILimits, messages: Int = 1) -> SpawnPlan {
         var plan = SpawnPlan(
             path: path, arguments: ["claude"] + Self.arguments, workingDirectory: directories.working)
-        plan.environment = environment(in: directories, limits: limits)
+        plan.environment = environment(in: directories, limits: limits, messages: messages)
         plan.maxOpenFiles = maxOpenFiles
         return plan
     }
 
     /// Everything that is fixed about how the CLI is started, one item a line: what a self-test is good for.
-    public static var fixedParts: String { (arguments + switches).joined(separator: "\n") }
+    public static var fixedParts: String {
+        (arguments + switches + [bound(messages: 1)]).joined(separator: "\n")
+    }
+
+    /// After so many messages the CLI answers no call of a tool and asks no more, whoever looks. Read at the start
+    /// alone, and of no effect on a text that was cut off: there the process must be killed in time.
+    private static func bound(messages: Int) -> String { "CLAUDE_CODE_MAX_TURNS=\(messages)" }
 
     private static func serverSwitches(_ limits: CLILimits) -> [String] {
         [

@@ -30,8 +30,8 @@ struct ReplyAssembler {
         case streaming
         /// The message is whole; the result is to follow.
         case complete(StopReason)
-        /// Pieces had been forwarded when the stream broke.
-        case broken
+        /// The message has ended without a word why; the result is to tell whether it is whole.
+        case closed
         /// The reply is over.
         case over
     }
@@ -41,6 +41,9 @@ struct ReplyAssembler {
     private var openBlock: Int?
     /// True while the open block is a call that the client is not shown.
     private var isHidden = false
+    /// True when a block has ended and that is not said yet: the CLI ends a torn block too, and only what comes
+    /// next tells one from the other.
+    private var holdsStop = false
     private var hasStarted = false
     private var hasVisibleOutput = false
     private var usage = Usage()
@@ -82,14 +85,16 @@ struct ReplyAssembler {
         case .blockStop(let index):
             guard openBlock == index else { return disorder(emit) }
             openBlock = nil
-            if !isHidden { emit(.blockStopped) }
+            holdsStop = !isHidden
             isHidden = false
         case .messageDelta(let stop, let usage):
             self.usage.merge(usage, of: line)
             guard let reason = stop.reason else { return .goOn }
-            return end(for: reason, stop, of: line, emit: emit)
+            return end(for: StopReason(rawValue: reason.string(in: line)), stop, of: line, emit: emit)
         case .messageStop(let isAbandoned):
-            if isAbandoned { abandon() }
+            if isAbandoned || evidence.hasReport { return abandon(now: now, emit: emit) }
+            guard state == .streaming || calls.hasOpenRound else { return .goOn }
+            return end(for: nil, CLIStop(), of: line, emit: emit)
         case .retry(let retry):
             return self.retry(retry, of: line, now: now, emit: emit)
         case .failureReport(let report):
@@ -97,7 +102,7 @@ struct ReplyAssembler {
             evidence.note(report, of: line)
         case .result(let result):
             return self.result(result, of: line, now: now, emit: emit)
-        case .controlRequest, .controlResponse, .rateLimit, .turnStarted, .ignored:
+        case .controlRequest, .controlResponse, .rateLimit, .turnStarted, .heartbeat, .ignored:
             break
         }
         return .goOn
@@ -138,7 +143,7 @@ struct ReplyAssembler {
             // The CLI has begun a turn nobody asked for.
             finish(reason, emit: emit)
             return .kill
-        case .streaming, .broken:
+        case .streaming, .closed:
             return failNow(evidence.interrupted(now: now), emit)
         case .waiting, .over:
             break
@@ -148,14 +153,14 @@ struct ReplyAssembler {
         usage = Usage()
         usage.merge(update, of: line)
         start = ReplyStart(id: id.string(in: line), model: model.string(in: line), usage: total)
-        openBlock = nil
-        isHidden = false
+        leaveBlock()
         return .goOn
     }
 
     private mutating func blockStart(
         _ index: Int, _ block: CLIBlock, of line: Span<UInt8>, emit: (ReplyEvent) -> Void
     ) -> Action {
+        sayHeldStop(emit)
         if openBlock == nil, case .toolUse(_, let name) = block, calls.take(name.text(in: line)) {
             return hide(index, emit)
         }
@@ -228,29 +233,60 @@ struct ReplyAssembler {
         return true
     }
 
+    /// Ends the message for `reason`, nil where there is no word why.
+    ///
+    /// While a call of the client's tool waits the CLI ends nothing by itself, whatever the word. A word that is
+    /// not known here may make the CLI ask on.
     private mutating func end(
-        for reason: JSONSlice, _ stop: CLIStop, of line: Span<UInt8>, emit: (ReplyEvent) -> Void
+        for reason: StopReason?, _ stop: CLIStop, of line: Span<UInt8>, emit: (ReplyEvent) -> Void
     ) -> Action {
-        // A reason that the vendor invents later still ends the answer.
-        let reason = StopReason(rawValue: reason.string(in: line)) ?? .endTurn
         let isRound = start != nil && calls.endsRound(reason, usage)
         guard isRound || begin(emit) else { return disorder(emit) }
-        if openBlock != nil, !isHidden { emit(.blockStopped) }
-        openBlock = nil
-        isHidden = false
+        if openBlock != nil { holdsStop = !isHidden }
+        sayHeldStop(emit)
+        leaveBlock()
         if isRound { return nextRound() }
         stopSequence = stop.sequence?.text(in: line)
         stopDetails = stop.details.map { JSONFragment(validated: $0.text(in: line).escaped) }
-        if reason == .endTurn, hasVisibleOutput {
-            state = .complete(reason)
-            return .goOn
-        }
-        finish(reason, emit: emit)
         switch reason {
-        case .toolUse: return .killUnlessHeld
-        case .stopSequence where hasVisibleOutput: return .linger
-        default: return .kill
+        case .toolUse: break
+        case .endTurn?, .stopSequence?, .other?, nil:
+            if calls.hasClients { break }
+            return endText(for: reason, emit: emit)
+        case let reason?:
+            finish(reason, emit: emit)
+            return .kill
         }
+        finish(reason ?? .toolUse, emit: emit)
+        return .killUnlessHeld
+    }
+
+    private mutating func endText(for reason: StopReason?, emit: (ReplyEvent) -> Void) -> Action {
+        switch reason {
+        case .endTurn? where hasVisibleOutput:
+            state = .complete(.endTurn)
+            return .goOn
+        case nil where hasVisibleOutput:
+            state = .closed
+            return .goOn
+        case .stopSequence? where hasVisibleOutput:
+            finish(.stopSequence, emit: emit)
+            return .linger
+        default:
+            finish(reason ?? .endTurn, emit: emit)
+            return .kill
+        }
+    }
+
+    private mutating func sayHeldStop(_ emit: (ReplyEvent) -> Void) {
+        if holdsStop { emit(.blockStopped) }
+        holdsStop = false
+    }
+
+    private mutating func leaveBlock() {
+        openBlock = nil
+        isHidden = false
+        holdsStop = false
     }
 
     /// The CLI answers the calls and asks the model again; that request may be repeated like the first.
@@ -262,14 +298,19 @@ struct ReplyAssembler {
         return .goOn
     }
 
-    private mutating func abandon() {
+    /// A stream has broken. Of a message that has begun the CLI is about to ask for the rest, in a question of its
+    /// own; one of which nothing was seen it asks for again.
+    private mutating func abandon(now: Int, emit: (ReplyEvent) -> Void) -> Action {
         switch state {
-        case .streaming: state = .broken
+        case .streaming: return failNow(evidence.interrupted(now: now), emit)
+        case .complete(let reason):
+            finish(reason, emit: emit)
+            return .kill
         case .waiting: start = nil
-        case .complete, .broken, .over: break
+        case .closed, .over: break
         }
-        openBlock = nil
-        isHidden = false
+        leaveBlock()
+        return .goOn
     }
 
     // MARK: - Ends
@@ -279,10 +320,15 @@ struct ReplyAssembler {
     ) -> Action {
         evidence.note(retry, of: line)
         announcedMilliseconds += retry.delayMilliseconds
-        if state == .streaming || state == .broken { return failNow(evidence.interrupted(now: now), emit) }
+        switch state {
+        case .streaming, .closed: return failNow(evidence.interrupted(now: now), emit)
+        case .complete(let reason):
+            finish(reason, emit: emit)
+            return .kill
+        case .waiting, .over: break
+        }
         start = nil
-        openBlock = nil
-        isHidden = false
+        leaveBlock()
         let isBeyondPatience =
             retry.attempt > limits.maxRetries || announcedMilliseconds > limits.retryPatienceMilliseconds
         return isBeyondPatience ? failNow(evidence.fault(now: now), emit) : .goOn
@@ -291,15 +337,24 @@ struct ReplyAssembler {
     private mutating func result(
         _ result: CLIResult, of line: Span<UInt8>, now: Int, emit: (ReplyEvent) -> Void
     ) -> Action {
-        if case .complete(let reason) = state {
+        if let reason = wholeReason(result) {
             if !result.isError, messages == 1 { usage.fillIn(result.usage, of: line) }
             finish(reason, emit: emit)
             return .end
         }
         evidence.note(result, of: line)
-        let isCutOff = !result.isError && (state == .streaming || state == .broken)
+        let isCutOff = !result.isError && state == .streaming
         fail(isCutOff ? evidence.interrupted(now: now) : evidence.fault(now: now), emit: emit)
         return .end
+    }
+
+    /// Why the answer ended that is whole by this result; nil when none is.
+    private func wholeReason(_ result: CLIResult) -> StopReason? {
+        switch state {
+        case .complete(let reason): reason
+        case .closed: result.isError ? nil : .endTurn
+        case .waiting, .streaming, .over: nil
+        }
     }
 
     private mutating func finish(_ reason: StopReason, emit: (ReplyEvent) -> Void) {

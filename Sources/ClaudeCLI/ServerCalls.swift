@@ -35,9 +35,19 @@ struct ServerCalls {
     /// Forgets the calls of a message that begins, or of one that broke.
     mutating func beginMessage() { (own, clients) = (0, 0) }
 
-    /// True when the message that ends called theirs alone; the CLI then goes on by itself.
-    mutating func endsRound(_ reason: StopReason, _ usage: Usage) -> Bool {
-        guard reason == .toolUse, own > 0, clients == 0 else { return false }
+    /// True when the message called a tool of the client's.
+    var hasClients: Bool { clients > 0 }
+
+    /// True when the message called theirs alone.
+    var hasOpenRound: Bool { own > 0 && clients == 0 }
+
+    /// True when the message that ends called theirs alone; the CLI then goes on by itself, unless it was cut off.
+    mutating func endsRound(_ reason: StopReason?, _ usage: Usage) -> Bool {
+        guard hasOpenRound else { return false }
+        switch reason {
+        case .toolUse?, .endTurn?, .other?, nil: break
+        case .maxTokens?, .stopSequence?, .pauseTurn?, .refusal?, .contextWindowExceeded?: return false
+        }
         rounds += 1
         spent.add(usage)
         beginMessage()

@@ -77,14 +77,33 @@ public struct ReplyEnd: Sendable, Equatable {
 }
 
 /// Why an answer ends, in the Messages API's words.
-public enum StopReason: String, Sendable {
-    case endTurn = "end_turn"
-    case maxTokens = "max_tokens"
-    case stopSequence = "stop_sequence"
-    case toolUse = "tool_use"
-    case pauseTurn = "pause_turn"
-    case refusal
-    case contextWindowExceeded = "model_context_window_exceeded"
+public enum StopReason: RawRepresentable, Sendable, Equatable {
+    case endTurn, maxTokens, stopSequence, toolUse, pauseTurn, refusal, contextWindowExceeded
+    /// A word that is not known here: a newer one, or another provider's.
+    case other(String)
+
+    /// The reason behind a word; every word is one.
+    public init(rawValue: String) {
+        self = Self.known.first { $0.rawValue == rawValue } ?? .other(rawValue)
+    }
+
+    /// The word.
+    public var rawValue: String {
+        switch self {
+        case .endTurn: "end_turn"
+        case .maxTokens: "max_tokens"
+        case .stopSequence: "stop_sequence"
+        case .toolUse: "tool_use"
+        case .pauseTurn: "pause_turn"
+        case .refusal: "refusal"
+        case .contextWindowExceeded: "model_context_window_exceeded"
+        case .other(let word): word
+        }
+    }
+
+    private static let known: [StopReason] = [
+        .endTurn, .maxTokens, .stopSequence, .toolUse, .pauseTurn, .refusal, .contextWindowExceeded,
+    ]
 }
 
 /// Tokens as the vendor counted them.

@@ -18,7 +18,7 @@ struct InvocationTests {
         #expect(
             names == [
                 "HOME", "PATH", "LANG", "TZ", "SHELL", "TMPDIR", "CLAUDE_CODE_TMPDIR", "CLAUDE_CONFIG_DIR",
-                "CLAUDE_CODE_MAX_RETRIES", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+                "CLAUDE_CODE_MAX_RETRIES", "CLAUDE_CODE_MAX_TURNS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
                 "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS", "ENABLE_TOOL_SEARCH", "CLAUDE_AGENT_SDK_MCP_NO_PREFIX",
                 "CLAUDE_CODE_MAX_MCP_DESCRIPTION_LENGTH", "DISABLE_AUTO_COMPACT",
                 "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK",
@@ -27,6 +27,22 @@ struct InvocationTests {
                 "CLAUDE_CODE_DISABLE_THINKING", "CLAUDE_CODE_PROMPT_CACHE_TTL", "HTTPS_PROXY", "ANTHROPIC_API_KEY",
             ])
     }
+
+    @Test(
+        "a turn may ask the model once, and once more for each round of a registered server's tools",
+        arguments: [(ActiveServers.none, 1), (ActiveServers([], maxRounds: 20), 1), (Self.notes, 21)])
+    func messages(servers: ActiveServers, expected: Int) throws {
+        let plan = try TurnPlan(answering: Harness.conversation("x"), model: "m", servers: servers)
+        #expect(plan.mostMessages == expected)
+        let invocation = Invocation(
+            path: "/c", operatorEnvironment: ["CLAUDE_CODE_MAX_TURNS=9"], loginDirectory: "/nonexistent")
+        let found = invocation.environment(in: directory, limits: CLILimits(), messages: plan.mostMessages)
+            .filter { $0.hasPrefix("CLAUDE_CODE_MAX_TURNS=") }
+        #expect(found == ["CLAUDE_CODE_MAX_TURNS=\(expected)"])
+    }
+
+    private static let notes = ActiveServers(
+        [MCPServer(name: "notes", definition: JSONFragment("{}"), secrets: [])], maxRounds: 20)
 
     @Test("a credential from the operator means a private configuration, none means the operator's login")
     func login() {

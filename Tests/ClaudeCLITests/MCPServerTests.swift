@@ -35,9 +35,10 @@ private struct Script {
 
     mutating func stop(_ index: Int) { event(#"{"type":"content_block_stop","index":\#(index)}"#) }
 
-    mutating func end(_ reason: String, output: Int = 3) {
+    mutating func end(_ reason: String?, output: Int = 3) {
+        let word = reason.map { "\"\($0)\"" } ?? "null"
         event(
-            #"{"type":"message_delta","delta":{"stop_reason":"\#(reason)"},"usage":{"output_tokens":\#(output)}}"#)
+            #"{"type":"message_delta","delta":{"stop_reason":\#(word)},"usage":{"output_tokens":\#(output)}}"#)
         event(#"{"type":"message_stop"}"#)
     }
 
@@ -56,6 +57,23 @@ private let success = #"{"type":"result","is_error":false,"num_turns":2,"result"
 
 @Suite("Calls of registered servers' tools")
 struct ServerCallTests {
+    @Test("are followed by another message, whatever word ends theirs", arguments: [nil, "end_turn", "novel"])
+    func oddWords(word: String?) {
+        var script = Script()
+        script.start("a")
+        script.call(0, "mcp__notes__find")
+        script.end(word)
+        script.start("b", input: 20)
+        script.text(0, "Found.")
+        script.end("end_turn", output: 4)
+        script.line(success)
+        #expect(
+            script.trace() == [
+                "started b x in=30 write=0 read=0 out=3 think=0 tier=-",
+                "block text", "text Found.", "stop", "finished end_turn - in=30 write=0 read=0 out=7 think=0 tier=-",
+            ])
+    }
+
     @Test("are left out, and the messages are one reply with the tokens of all", arguments: [1, .max])
     func oneRound(chunk: Int) {
         var script = Script()

@@ -81,6 +81,20 @@ struct ProcessTests {
         #expect(line.hasPrefix("failed 504 The CLI was silent"))
     }
 
+    @Test("that a client's call waits is no sign of life")
+    func heartbeats() async throws {
+        var limits = CLILimits()
+        limits.stallSeconds = 1
+        let call = """
+            echo '{"type":"stream_event","event":{"type":"message_start","message":{"id":"m","model":"x","usage":{}}}}'
+            echo '{"type":"stream_event","event":{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"f"}}}'
+            echo '{"type":"stream_event","event":{"type":"content_block_stop","index":0}}'
+            while true; do echo '{"type":"tool_progress","heartbeat":true}'; sleep 0.1; done
+            """
+        let line = try await failure(call, limits: limits)
+        #expect(line.hasPrefix("failed 504 The CLI was silent for 1 seconds."))
+    }
+
     @Test("it takes too long")
     func slow() async throws {
         var limits = CLILimits()

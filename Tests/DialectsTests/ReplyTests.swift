@@ -109,6 +109,7 @@ import Vocabulary
             (.refusal, "refusal", "content_filter", "incomplete"),
             (.pauseTurn, "pause_turn", "stop", "completed"),
             (.contextWindowExceeded, "model_context_window_exceeded", "length", "incomplete"),
+            (.other("a \"new\" word"), "a \"new\" word", "stop", "completed"),
         ]
     )
     func stops(reason: StopReason, anthropic: String, chat: String, status: String) throws {
@@ -119,6 +120,53 @@ import Vocabulary
         let choice = try body(.chatCompletions, conversation, events)["choices"]?.elements.first { _ in true }
         #expect(choice?["finish_reason"]?.text?.string == chat)
         #expect(try body(.responses, conversation, events)["status"]?.text?.string == status)
+    }
+
+    @Test(
+        "a call is a call, whatever word ends the message",
+        arguments: [StopReason.toolUse, .endTurn, .stopSequence, .other("novel")])
+    func callsWithOddWords(reason: StopReason) throws {
+        let events: [ReplyEvent] = [
+            .started(ReplyStart(id: "msg_9", model: "m", usage: Usage())),
+            .blockStarted(.toolUse(id: "t", name: "f")), .blockStopped,
+            .finished(ReplyEnd(reason: reason, usage: Usage())),
+        ]
+        let conversation = Conversation(model: "m")
+        #expect(try body(.anthropic, conversation, events)["stop_reason"]?.text?.string == reason.rawValue)
+        #expect(stream(.anthropic, conversation, events).contains("\"stop_reason\":\"\(reason.rawValue)\""))
+        let choice = try body(.chatCompletions, conversation, events)["choices"]?.elements.first { _ in true }
+        #expect(choice?["finish_reason"]?.text?.string == "tool_calls")
+        #expect(stream(.chatCompletions, conversation, events).contains("\"finish_reason\":\"tool_calls\""))
+        let response = try body(.responses, conversation, events)
+        let item = response["output"]?.elements.first { _ in true }
+        #expect(item?["type"]?.text?.string == "function_call" && item?["status"]?.text?.string == "completed")
+        #expect(response["status"]?.text?.string == "completed")
+        #expect(stream(.responses, conversation, events).contains("event: response.completed"))
+    }
+
+    @Test("of what a failure tears nothing is told to be whole", arguments: [false, true])
+    func torn(hasEnded: Bool) {
+        let slice = JSONSlice(start: 0, end: 2, hasEscapes: false)
+        let blocks: [(ReplyBlock, ReplyEvent)] = [
+            (.text, .text(slice)), (.thinking, .thinking(slice)), (.toolUse(id: "t", name: "f"), .toolInput(slice)),
+        ]
+        var conversation = Conversation(model: "m")
+        conversation.thinking = .adaptive
+        for (block, delta) in blocks {
+            var events: [ReplyEvent] = [
+                .started(ReplyStart(id: "msg_9", model: "m", usage: Usage())),
+                .blockStarted(.text), .text(slice), .blockStopped, .blockStarted(block), delta,
+            ]
+            if hasEnded { events.append(.blockStopped) }
+            events.append(.failed(Fault(.overloaded, "Overloaded")))
+            let lines = stream(.responses, conversation, events).split(separator: "\n")
+            let done = lines.filter { $0.contains("\"type\":\"response.output_item.done\"") }
+            #expect(done.count == (block == .text ? 2 : 1))
+            #expect(done.dropFirst().allSatisfy { $0.contains("\"status\":\"incomplete\"") })
+            #expect(lines.count { $0.contains("\"type\":\"response.output_text.done\"") } == 1)
+            #expect(!lines.contains { $0.contains("arguments.done") || $0.contains("summary_text.done") })
+            #expect(lines.last?.contains("\"type\":\"response.failed\"") == true)
+        }
     }
 
     @Test("an item in which the answer was cut off is incomplete, those before it are not", arguments: [false, true])

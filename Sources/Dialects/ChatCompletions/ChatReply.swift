@@ -7,7 +7,7 @@ enum ChatReply {
         switch reason {
         case .maxTokens, .contextWindowExceeded: "length"
         case .refusal: "content_filter"
-        case .endTurn, .stopSequence, .toolUse, .pauseTurn: calls > 0 ? "tool_calls" : "stop"
+        case .endTurn, .stopSequence, .toolUse, .pauseTurn, .other: calls > 0 ? "tool_calls" : "stop"
         }
     }
 

@@ -5,7 +5,7 @@ extension StopReason {
     var cutsOff: Bool {
         switch self {
         case .maxTokens, .contextWindowExceeded, .refusal: true
-        case .endTurn, .stopSequence, .toolUse, .pauseTurn: false
+        case .endTurn, .stopSequence, .toolUse, .pauseTurn, .other: false
         }
     }
 }
@@ -41,7 +41,7 @@ struct ResponsesObject: Sendable {
         switch end.reason {
         case .maxTokens, .contextWindowExceeded: .incomplete(reason: "max_output_tokens", end.usage)
         case .refusal: .incomplete(reason: "content_filter", end.usage)
-        case .endTurn, .stopSequence, .toolUse, .pauseTurn: .completed(end.usage)
+        case .endTurn, .stopSequence, .toolUse, .pauseTurn, .other: .completed(end.usage)
         }
     }
 

@@ -115,6 +115,9 @@ struct ResponsesOutput: Sendable {
         return start..<items.count
     }
 
+    /// Forgets the open item: it is no part of the response.
+    mutating func leaveOut() { open = nil }
+
     private mutating func keepItem(_ shown: ArraySlice<UInt8>) {
         guard open == .reasoning || open == .sealed else { return keep(Array(shown)) }
         var item: [UInt8] = []

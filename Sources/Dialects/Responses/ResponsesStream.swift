@@ -40,7 +40,7 @@ struct ResponsesStream: ReplyEncoder {
             settle(end, into: &out)
             finish(ResponsesObject.status(end), &out)
         case .failed(let fault):
-            if isClosing { endItem(isWhole: true, &out) }
+            endTornItem(&out)
             finish(.failed(fault), &out)
         case .citation: break
         }
@@ -183,6 +183,10 @@ struct ResponsesStream: ReplyEncoder {
         case .call: endCall(&out)
         case nil: return
         }
+        sayItemDone(isWhole: isWhole, &out)
+    }
+
+    private mutating func sayItemDone(isWhole: Bool, _ out: inout [UInt8]) {
         beginEvent("response.output_item.done", &out)
         out.append(",\"output_index\":")
         out.append(decimal: output.count)
@@ -190,6 +194,13 @@ struct ResponsesStream: ReplyEncoder {
         let item = output.finishItem(isWhole: isWhole)
         out += output.items[item]
         out.append("}\n\n")
+    }
+
+    /// A torn message is told as what it is, and its text not as final. Of a torn call nothing more is said, since
+    /// clients run a call whose item is done whatever its status; and torn thinking has no status that could tell.
+    private mutating func endTornItem(_ out: inout [UInt8]) {
+        isClosing = false
+        if output.open == .message { sayItemDone(isWhole: false, &out) } else { output.leaveOut() }
     }
 
     private mutating func endText(_ out: inout [UInt8]) {

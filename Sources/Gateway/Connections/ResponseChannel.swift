@@ -55,7 +55,7 @@ struct ResponseWriter: ~Copyable {
 struct StreamWriter: ~Copyable {
     private let channel: any ResponseChannel
     private var isFinished = false
-    /// How many bytes have been sent.
+    /// How many bytes the client's side has taken.
     private(set) var sentBytes = 0
 
     fileprivate init(_ channel: any ResponseChannel) { self.channel = channel }
@@ -64,8 +64,10 @@ struct StreamWriter: ~Copyable {
 
     /// Sends what `bytes` holds and empties it; false when the client is gone or takes nothing for too long.
     mutating func send(_ bytes: inout [UInt8]) async -> Bool {
-        sentBytes += bytes.count
-        return await channel.send(&bytes)
+        let count = bytes.count
+        guard await channel.send(&bytes) else { return false }
+        sentBytes += count
+        return true
     }
 
     /// Ends the response.

@@ -159,7 +159,7 @@ struct Exchange {
         do throws(Fault) {
             if !turn.countsTokens { try context.checkQuota(model: model) }
             let process = try context.snapshot.supply.obtain(
-                only: file, on: connection.loop, waking: channel.wakeup)
+                only: file, messages: plan.mostMessages, on: connection.loop, waking: channel.wakeup)
             process?.begin(plan)
             return process
         } catch {
@@ -213,6 +213,7 @@ struct Exchange {
             }
             if !buffer.isEmpty {
                 let isTaken = await writer?.send(&buffer) ?? false
+                record.bytesOut = writer?.sentBytes ?? 0
                 guard isTaken else { return leave(outcome) }
             }
             if step == .ended || outcome.fault != nil { break }
@@ -225,14 +226,13 @@ struct Exchange {
                 encoder.encode(.failed(fault), of: noLine.span, into: &buffer)
             }
             encoder.release(into: &buffer)
-            guard await writer?.send(&buffer) ?? false else { return leave(outcome) }
+            let isTaken = await writer?.send(&buffer) ?? false
+            record.bytesOut = writer?.sentBytes ?? 0
+            guard isTaken else { return leave(outcome) }
         }
         record.status = 200
         if outcome.fault == nil { site.login.hearSuccess() }
-        if let last = writer.take() {
-            record.bytesOut = last.sentBytes
-            await last.finish()
-        }
+        if let last = writer.take() { await last.finish() }
     }
 
     /// Gathers the answer and sends it whole.
