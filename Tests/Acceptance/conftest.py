@@ -47,6 +47,40 @@ def pytest_unconfigure(config):
         shutil.rmtree(os.environ["PORTCULLIS_TEST_RUN"])
 
 
+SEEN = pytest.StashKey()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """From here on what comes upstream is this test's."""
+    item.stash[SEEN] = {server: len(server.recorded()) for server in Upstream.servers}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """A test in which the vendor would have refused a request fails, unless it says which rule was to be broken."""
+    try:
+        result = yield
+    except Exception as error:
+        error.add_note(rules_broken(item))
+        raise
+    told = rules_broken(item)
+    if told:
+        pytest.fail(told, pytrace=False)
+    return result
+
+
+def rules_broken(item):
+    """What the vendor would have refused against what the test's marks say, in words; nothing if they agree."""
+    wanted = {rule for mark in item.iter_markers("vendor_refuses") for rule in mark.args}
+    broken = {}
+    for server in Upstream.servers:
+        for entry in server.recorded()[item.stash[SEEN].get(server, 0):]:
+            broken |= {each.rule: each.message for each in entry.refusals}
+    found = [f"the vendor refuses {rule}: {text}" for rule, text in broken.items() if rule not in wanted]
+    return "\n".join(found + [f"nothing broke the vendor's rule {rule}" for rule in wanted - set(broken)])
+
+
 def executable(variable, path):
     if not os.access(path, os.X_OK):
         pytest.exit(f"{variable}: {path} is not an executable; run deploy/test", returncode=3)

@@ -7,7 +7,7 @@ import anthropic
 import pytest
 
 from harness import anthropic_error, openai_error, user
-from upstream import texts_of
+from upstream_answers import texts_of
 
 pytestmark = pytest.mark.core
 
@@ -77,7 +77,7 @@ def test_tools_that_are_searched_for_come_when_they_are_found(gateway, upstream,
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [found]}]},
     ]
     tools = [tool("ToolSearch"), tool("found", defer_loading=True), tool("other", defer_loading=True)]
-    body = {"model": "sonnet", "max_tokens": 9, "messages": messages, "tools": tools}
+    body = {"model": "sonnet", "max_tokens": 99, "messages": messages, "tools": tools}
     assert gateway.post("/v1/messages", body).status_code == 200
     sent = upstream.only_turn(nonce).body
     assert {each["name"] for each in sent["tools"]} == {"ToolSearch_", "found"}
@@ -219,9 +219,10 @@ def test_a_header_may_switch_thinking_off(make_gateway, upstream, nonce):
     assert "thinking" not in body
     body, _ = asked(gateway, upstream, nonce + "2")
     assert (body["thinking"]["type"], body["output_config"]["effort"]) == ("adaptive", "high")
-    body, ignored = asked(gateway, upstream, nonce + "3", **FORCED)
+    older = "claude-opus-4-6"
+    body, ignored = asked(gateway, upstream, nonce + "3", older, **FORCED)
     assert "thinking" not in body and ignored == "thinking"
-    body, ignored = asked(gateway, upstream, nonce + "4", temperature=0.2)
+    body, ignored = asked(gateway, upstream, nonce + "4", older, temperature=0.2)
     assert "thinking" not in body and (body["temperature"], ignored) == (0.2, "")
 
 
@@ -255,5 +256,6 @@ def test_an_effort_that_the_model_does_not_know_is_named(gateway, upstream, nonc
 
 
 def test_a_budget_above_the_limit_is_left_to_the_vendor(gateway, upstream, nonce):
-    body, _ = asked(gateway, upstream, nonce, max_tokens=2000, thinking={"type": "enabled", "budget_tokens": 4000})
+    thinking = {"type": "enabled", "budget_tokens": 4000}
+    body, _ = asked(gateway, upstream, nonce, "claude-sonnet-4-5", max_tokens=2000, thinking=thinking)
     assert (body["thinking"]["budget_tokens"], body["max_tokens"]) == (4000, 2000)

@@ -23,7 +23,7 @@ def test_a_departed_reader_ends_the_cli(own_gateway, upstream, nonce, http2):
 
 def test_a_client_that_leaves_before_the_first_word_ends_the_cli(own_gateway, upstream, nonce):
     with Wire(own_gateway) as wire:
-        body = f'{{"model":"sonnet","max_tokens":9,"messages":[{{"role":"user","content":"{nonce}\\nhang"}}]}}'
+        body = f'{{"model":"sonnet","max_tokens":99,"messages":[{{"role":"user","content":"{nonce}\\nhang"}}]}}'
         wire.send(post("/v1/messages", body.encode(), own_gateway.key))
         eventually(lambda: upstream.turns(nonce), "the upstream is asked")
     eventually(lambda: upstream.only_turn(nonce).outcome == "abandoned", "the upstream sees the connection end")
@@ -50,7 +50,7 @@ def test_twenty_departures_leave_nothing(own_gateway, nonce):
 
 
 def test_a_finished_answer_leaves_nothing(own_gateway):
-    own_gateway.anthropic().messages.create(model="sonnet", max_tokens=10, messages=user("Hello"))
+    own_gateway.anthropic().messages.create(model="sonnet", max_tokens=100, messages=user("Hello"))
     eventually(lambda: own_gateway.children() == [], "no child is left")
 
 
@@ -60,7 +60,7 @@ def test_a_reader_that_stops_reading_stops_the_reading_of_the_cli(own_gateway, u
     before = memory(pid)
     with Wire(own_gateway) as wire:
         body = (
-            f'{{"model":"sonnet","max_tokens":9,"stream":true,'
+            f'{{"model":"sonnet","max_tokens":99,"stream":true,'
             f'"messages":[{{"role":"user","content":"{nonce}\\nlong:400000"}}]}}'
         )
         wire.send(post("/v1/messages", body.encode(), own_gateway.key))

@@ -15,6 +15,7 @@ ODD = "Caf\u00e9 🦊 \"quoted\" \\ back \u2028 \u0001 end\n"
 PARIS = ['{"city"', ': "Pa', 'ris \\"x\\"', ' 🦊"}']
 USAGE = {"input_tokens": 11, "cache_creation_input_tokens": 5, "cache_read_input_tokens": 7, "output_tokens": 30}
 WEATHER = {"name": "get_weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
+FUNCTION = {"type": "function", "name": "get_weather", "parameters": WEATHER["input_schema"]}
 TIME = {"name": "get_time", "input_schema": {"type": "object", "properties": {}}}
 
 
@@ -182,7 +183,7 @@ def test_what_the_vendor_says_of_a_refusal_is_passed_on(client, stream):
     explained = script([text("No")], stop="refusal")
     explained[-2]["delta"]["stop_details"] = told
     client.upstream.scripts["explained"] = explained
-    body = {"max_tokens": 9, "messages": user(f"{client.nonce}\nscript:explained"), "stream": stream}
+    body = {"max_tokens": 99, "messages": user(f"{client.nonce}\nscript:explained"), "stream": stream}
     response = client.post("/v1/messages", body)
     if stream:
         ends = [each["delta"] for each in message_events(response.text) if each["type"] == "message_delta"]
@@ -292,11 +293,14 @@ def test_a_response_stream_passes_every_piece_on(client, name):
 
 def test_what_was_sealed_can_be_given_back(client, upstream):
     """A reasoning item, sent back with the call's result, is the thinking block again that the model wrote."""
-    first = client.response("thought call", **reasoning("thought")).json()["output"]
-    answered = {"type": "function_call_output", "call_id": "toolu_1", "output": "wet"}
+    asked = {"input": f"{client.nonce}\nthink:Step\ncall:get_weather:{{}}", "store": False, "tools": [FUNCTION]}
+    first = client.post("/v1/responses", {**asked, **reasoning("thought")}).json()["output"]
+    wrote = upstream.only_turn(client.nonce).said[0]
+    assert wrote["thinking"] == "Step"
+    answered = {"type": "function_call_output", "call_id": first[-1]["call_id"], "output": "wet"}
     items = [*user("Weather?"), *first, answered, *user("again " + client.nonce[::-1])]
-    client.gateway.post("/v1/responses", {"model": "sonnet", "input": items, "store": False}).raise_for_status()
+    client.gateway.post("/v1/responses", {"model": "sonnet", "input": items, "store": False, "tools": [FUNCTION]}).raise_for_status()
     row = upstream.only_turn(client.nonce[::-1]).body["messages"][1]
     assert row["role"] == "assistant"
-    assert row["content"][0] == {"type": "thinking", "thinking": "Step", "signature": SIGNATURE}
+    assert row["content"][0] == wrote
     assert row["content"][1]["type"] == "tool_use"

@@ -24,7 +24,7 @@ def test_health_counts_the_running_turn(make_gateway, upstream, nonce):
     gateway = make_gateway().ready()
     assert gateway.health()["running_turns"] == 0
     with gateway.anthropic().messages.stream(
-        model="sonnet", max_tokens=10, messages=user(f"{nonce}\nslow:100:600")
+        model="sonnet", max_tokens=100, messages=user(f"{nonce}\nslow:100:600")
     ) as stream:
         next(iter(stream))
         assert gateway.health()["running_turns"] == 1
@@ -71,6 +71,6 @@ def test_every_answer_has_its_own_id_under_both_names(gateway):
 
 
 def test_the_sdks_find_the_request_id(gateway):
-    message = gateway.anthropic().messages.create(model="sonnet", max_tokens=10, messages=user("Hello"))
+    message = gateway.anthropic().messages.create(model="sonnet", max_tokens=100, messages=user("Hello"))
     completion = gateway.openai().chat.completions.create(model="sonnet", messages=user("Hello"))
     assert message._request_id and completion._request_id

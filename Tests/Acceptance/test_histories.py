@@ -50,7 +50,7 @@ def test_ids_that_come_again_do_not_lose_a_call(gateway, upstream, nonce):
         assistant([call("c", 3)]), {"role": "user", "content": [result("c", "three")]},
     ]
     gateway.post(
-        "/v1/messages", {"model": "sonnet", "max_tokens": 9, "messages": messages, "tools": [TOOL]}
+        "/v1/messages", {"model": "sonnet", "max_tokens": 99, "messages": messages, "tools": [TOOL]}
     ).raise_for_status()
     assert rounds(upstream.only_turn(nonce)) == [[(1, "one"), (2, "two")], [(3, "three")]]
 
@@ -62,7 +62,7 @@ def test_ids_that_the_cli_takes_for_parts_of_another_lose_no_result(gateway, ups
         {"role": "user", "content": [result(name, f"r{n}") for n, name in enumerate(ids)]},
     ]
     gateway.post(
-        "/v1/messages", {"model": "sonnet", "max_tokens": 9, "messages": messages, "tools": [TOOL]}
+        "/v1/messages", {"model": "sonnet", "max_tokens": 99, "messages": messages, "tools": [TOOL]}
     ).raise_for_status()
     assert rounds(upstream.only_turn(nonce)) == [[(0, "r0"), (1, "r1")]]
 
@@ -92,7 +92,7 @@ def test_calls_of_one_round_in_several_messages_stay_together(gateway, upstream,
 
 def test_an_answer_that_only_thought_does_not_join_the_texts_around_it(gateway, upstream, nonce):
     messages = [*user(nonce), assistant([{"type": "thinking", "thinking": "hm", "signature": "c2ln"}]), *user("More")]
-    gateway.post("/v1/messages", {"model": "sonnet", "max_tokens": 9, "messages": messages}).raise_for_status()
+    gateway.post("/v1/messages", {"model": "sonnet", "max_tokens": 99, "messages": messages}).raise_for_status()
     assert upstream.only_turn(nonce).rows() == [("user", [nonce, "More"])]
 
 

@@ -33,7 +33,7 @@ def test_the_model_calls_a_servers_tool_and_one_answer_comes_of_it(mcp_site, ups
     assert f"mcp__{server}__lookup" in tool_names(first)
     assert "lookup found the moon" in json.dumps(tool_results(second))
     usage = message["usage"]
-    assert usage["input_tokens"] == 22 and usage["output_tokens"] == 2 + 3
+    assert usage["input_tokens"] == 22 and usage["output_tokens"] == 2 + 3 + 2 * upstream.think_tokens
     assert usage["cache_creation_input_tokens"] == 10 and usage["cache_read_input_tokens"] == 14
     line = f"id={response.headers['request-id']} "
     logged = eventually(lambda: [each for each in mcp_site.gateway.log().splitlines() if line in each], "the log line")
@@ -116,7 +116,7 @@ def test_rounds_beyond_the_bound_end_the_answer_clearly(mcp_site, upstream, nonc
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
 def test_a_forced_call_is_forced_once(mcp_site, upstream, nonce, path):
     choice = {"type": "any"} if path == "/v1/messages" else "required"
-    tools = {"tools": [own_tool(path)], "tool_choice": choice}
+    tools = {"tools": [own_tool(path)], "tool_choice": choice, "model": "haiku"}
     assert mcp_site.ask(call("mcp__notes__lookup", nonce), path=path, **tools).status_code == 200
     first, second = upstream.turns(nonce)
     assert first.body["tool_choice"]["type"] == "any"

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness import DIALECTS, anthropic_error, events, eventually, message_body, openai_error, seconds_until
-from upstream import DAY, HOUR
+from upstream_answers import DAY, HOUR
 
 UNIFIED = "anthropic-ratelimit-unified-"
 TOOLS = [{"name": "look_up", "input_schema": {"type": "object"}}]

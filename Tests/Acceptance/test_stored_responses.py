@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from harness import Gateway, eventually, openai_error
-from upstream import Handler, Upstream, newest_user_text
+from upstream import Upstream
 
 MODEL = "sonnet"
 WEATHER = {
@@ -21,56 +21,9 @@ WEATHER = {
 }
 
 
-class ModelHandler(Handler):
-    """Answers of several blocks: `call:NAME:JSON` lines become tool calls, `think:TEXT` thinking, `seal:DATA` what the
-    vendor keeps sealed; other texts are answered as the shared upstream does."""
-
-    def stream(self, body, answer):
-        blocks = []
-        for line in newest_user_text(body).splitlines():
-            kind, _, rest = line.partition(":")
-            if kind == "call":
-                name, _, arguments = rest.partition(":")
-                start = {"type": "tool_use", "id": f"toolu_{len(blocks)}{name}", "name": name, "input": {}}
-                blocks.append((start, [{"type": "input_json_delta", "partial_json": arguments}]))
-            elif kind == "think":
-                deltas = [
-                    {"type": "thinking_delta", "thinking": rest},
-                    {"type": "signature_delta", "signature": f"signed-{rest}"},
-                ]
-                blocks.append(({"type": "thinking", "thinking": "", "signature": ""}, deltas))
-            elif kind == "seal":
-                blocks.append(({"type": "redacted_thinking", "data": rest}, []))
-        if not blocks:
-            return super().stream(body, answer)
-        calls = any(start["type"] == "tool_use" for start, _ in blocks)
-        if not calls:
-            text = [{"type": "text_delta", "text": "thought"}]
-            blocks.append(({"type": "text", "text": ""}, text))
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("transfer-encoding", "chunked")
-        self.end_headers()
-        message = {
-            "id": "msg_upstream", "type": "message", "role": "assistant", "model": body["model"], "content": [],
-            "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1},
-        }  # fmt: skip
-        self.event("message_start", message=message)
-        for index, (start, deltas) in enumerate(blocks):
-            self.event("content_block_start", index=index, content_block=start)
-            for delta in deltas:
-                self.event("content_block_delta", index=index, delta=delta)
-            self.event("content_block_stop", index=index)
-        reason = "tool_use" if calls else "end_turn"
-        self.event("message_delta", delta={"stop_reason": reason, "stop_sequence": None}, usage={"output_tokens": 2})
-        self.event("message_stop")
-        return self.chunk(b"")
-
-
 @pytest.fixture(scope="module")
 def model():
     with Upstream() as server:
-        server.RequestHandlerClass = ModelHandler
         yield server
 
 
@@ -167,13 +120,14 @@ def test_thinking_goes_back_with_its_seal_though_the_client_never_saw_it(storing
     client = storing.openai()
     fields = {"reasoning": {"effort": "low", "summary": "auto"}, "tools": [WEATHER], "model": "claude-sonnet-5-5"}
     first = ask(client, input=f"think:{nonce}\nseal:{nonce}\ncall:get_weather:{{}}", **fields)
-    assert "signed-" not in first.model_dump_json()
+    thought, sealed, _ = model.only_turn(nonce).said
+    assert thought["signature"] not in first.model_dump_json() and sealed["data"] not in first.model_dump_json()
     output = {"type": "function_call_output", "call_id": first.output[-1].call_id, "output": "sunny"}
     ask(client, input=[output], previous_response_id=first.id, **fields)
-    thought = [each for each in conversation(model.turns(nonce)[-1]) if "thinking" in each[1]]
-    assert thought == [
-        ("assistant", "thinking", (nonce, f"signed-{nonce}")),
-        ("assistant", "redacted_thinking", nonce),
+    _, again = model.turns(nonce)
+    assert [each for each in conversation(again) if "thinking" in each[1]] == [
+        ("assistant", "thinking", (nonce, thought["signature"])),
+        ("assistant", "redacted_thinking", sealed["data"]),
     ]
 
 

@@ -32,7 +32,7 @@ def test_the_clis_own_name_is_replaced_and_restored(gateway, upstream, nonce):
         {"role": "assistant", "content": "done"},
         {"role": "user", "content": question},
     ]
-    body = {"model": "sonnet", "max_tokens": 100, "messages": history, "tools": tools}
+    body = {"model": "haiku", "max_tokens": 100, "messages": history, "tools": tools}
     body["tool_choice"] = {"type": "tool", "name": "ToolSearch"}
     answer = gateway.post("/v1/messages", body).json()
     assert [(each["name"], each["input"]) for each in answer["content"]] == [("ToolSearch", {"q": "x"})]
@@ -179,7 +179,7 @@ def claw_body(text, **fields):
 @pytest.mark.parametrize("streams", [False, True], ids=["whole", "streamed"])
 def test_openclaw_meets_a_model_that_knows_its_tools(gateway, upstream, nonce, streams):
     text = f'{nonce}\nsay:Well.\ncall:Read:{{"file_path":"/é\\ud83d\\ude00","limit":1}}\ncall:Bash:{{"command":"ls"}}'
-    body = claw_body(text, stream=streams, tool_choice="required")
+    body = claw_body(text, stream=streams, tool_choice="required", model="haiku")
     response = gateway.post("/v1/chat/completions", body, headers=OPENCLAW)
     calls = {}
     if streams:

@@ -81,12 +81,12 @@ def test_a_refused_login_of_the_gateway_is_not_blamed_on_the_caller(gateway):
 def test_the_sdks_raise_what_they_raise_for_the_real_service(make_gateway):
     gateway = make_gateway().ready()
     with pytest.raises(anthropic.RateLimitError):
-        gateway.anthropic().messages.create(model="sonnet", max_tokens=10, messages=user("limit:60"))
+        gateway.anthropic().messages.create(model="sonnet", max_tokens=100, messages=user("limit:60"))
     with pytest.raises(openai.RateLimitError):
         gateway.openai().chat.completions.create(model="sonnet", messages=user("limit:60"))
     # Known to be used up, the account is not asked any more.
     with pytest.raises(anthropic.InternalServerError):
-        make_gateway().ready().anthropic().messages.create(model="sonnet", max_tokens=10, messages=user("status:500"))
+        make_gateway().ready().anthropic().messages.create(model="sonnet", max_tokens=100, messages=user("status:500"))
 
 
 @pytest.mark.core
@@ -119,7 +119,7 @@ def test_an_error_amid_a_message_stream_ends_in_an_error_event(gateway, upstream
     upstream.only_turn(nonce)
     with pytest.raises(anthropic.APIStatusError):
         gateway.anthropic().messages.stream(
-            model="sonnet", max_tokens=10, messages=user("midstream-error")
+            model="sonnet", max_tokens=100, messages=user("midstream-error")
         ).__enter__().get_final_message()
 
 

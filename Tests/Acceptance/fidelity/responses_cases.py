@@ -1,6 +1,9 @@
 """Requests of the Responses dialect, by name."""
 from fidelity.samples import ANSWER_SCHEMA, DEEP_SCHEMA, JPEG, LONG_TEXT, ODD_TEXTS, PDF, PNG, SCHEMA, encoded
+from vendor_thinking import seal
 
+# A model that reads its thinking wherever it stands.
+OLDER = "claude-sonnet-4-5"
 WEATHER = {"type": "function", "name": "get_weather", "description": "Weather", "parameters": SCHEMA, "strict": True}
 TIME = {"type": "function", "name": "get_time", "parameters": None}
 
@@ -99,10 +102,11 @@ CASES = {
         [user("Go")] + [row for n in range(5) for row in (call(n), result(n, f"r{n}"))], tools=[WEATHER]),
     # Thinking in history
     "reasoning with our seal": ask(
-        [user("Go"), reasoning("thinking:EqQBCkYIBxgCKkD/+==", "Step one. "), call(1), result(1, "ok")],
-        tools=[WEATHER], reasoning={"effort": "low"}),
+        [user("Go"), reasoning("thinking:" + seal(OLDER, "Step one. "), "Step one. "), call(1), result(1, "ok")],
+        model=OLDER, tools=[WEATHER], reasoning={"effort": "low"}),
     "reasoning that is redacted": ask(
-        [user("Go"), reasoning("redacted:EmwKAhgBEgy3=="), answer("Done."), user("More")], reasoning={"effort": "low"}),
+        [user("Go"), reasoning("redacted:" + seal(OLDER)), answer("Done."), user("More")], model=OLDER,
+        reasoning={"effort": "low"}),
     "reasoning of somebody else": ask([user("Go"), reasoning("gAAAAA", "hm"), answer("Done."), user("More")]),
     "reasoning without seal": ask([user("Go"), reasoning(None, "hm"), answer("Done."), user("More")]),
     # Images and files
