@@ -26,7 +26,7 @@ enum SelfTest {
         let wakeup = Wakeup()
         do {
             let bench = SelfTestBench(
-                path: path, directories: try TurnDirectories(state: directory), loop: loop, wakeup: wakeup,
+                path: path, directories: try TurnDirectories(state: directory, sharesWorking: false), loop: loop, wakeup: wakeup,
                 upstream: try LoopbackUpstream(on: loop, waking: wakeup))
             defer { bench.upstream.close() }
             return await run(bench)
