@@ -39,6 +39,8 @@ public struct RequestContext: Sendable {
     public var limits: JSONLimits
     /// True where responses are stored unless a request says otherwise.
     public var storesResponses = false
+    /// What the request's `anthropic-beta` field switches on; other dialects do not look at it.
+    public var betas: Set<VendorBeta> = []
 
     /// The context of a request for an answer, unless said otherwise.
     public init(countsTokens: Bool = false, limits: JSONLimits = JSONLimits()) {

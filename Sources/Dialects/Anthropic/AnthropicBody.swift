@@ -5,6 +5,7 @@ struct AnthropicBody: ReplyCollector {
     private let identity: ReplyIdentity
     private let showsThinking: Bool
     private let omitsThinkingText: Bool
+    private let wantsTransformations: Bool
     private var start: ReplyStart?
     private var end: ReplyEnd?
     /// The finished blocks.
@@ -19,6 +20,7 @@ struct AnthropicBody: ReplyCollector {
         self.identity = identity
         showsThinking = conversation.showsThinking
         omitsThinkingText = conversation.thinkingDisplay == .omitted
+        wantsTransformations = conversation.wantsTransformations
         content = JSONWriter()
     }
 
@@ -43,7 +45,8 @@ struct AnthropicBody: ReplyCollector {
         var writer = JSONWriter()
         AnthropicMessage.begin(&writer, start, identity)
         if !content.bytes.isEmpty { writer.fragment(JSONFragment(validated: content.bytes[...])) }
-        AnthropicMessage.end(&writer, end, end.usage)
+        let transformations = wantsTransformations ? start.inputTransformations : nil
+        AnthropicMessage.end(&writer, end, end.usage, transformations: transformations)
         return writer.bytes
     }
 

@@ -5,6 +5,7 @@ struct AnthropicStream: ReplyEncoder {
     private let identity: ReplyIdentity
     private let showsThinking: Bool
     private let omitsThinkingText: Bool
+    private let wantsTransformations: Bool
     /// The index of the open or last shown block.
     private var index = -1
     private var open = OpenBlock.hidden
@@ -17,6 +18,7 @@ struct AnthropicStream: ReplyEncoder {
         self.identity = identity
         showsThinking = conversation.showsThinking
         omitsThinkingText = conversation.thinkingDisplay == .omitted
+        wantsTransformations = conversation.wantsTransformations
         deltaHead.reserveCapacity(160)
     }
 
@@ -69,7 +71,8 @@ struct AnthropicStream: ReplyEncoder {
         out.append("event: message_start\ndata: {\"type\":\"message_start\",\"message\":")
         var writer = JSONWriter()
         AnthropicMessage.begin(&writer, start, identity)
-        AnthropicMessage.end(&writer, nil, start.usage)
+        let transformations = wantsTransformations ? start.inputTransformations : nil
+        AnthropicMessage.end(&writer, nil, start.usage, transformations: transformations)
         out.append(contentsOf: writer.bytes)
         out.append("}\n\n")
         out.append(ServerSentEvent.ping)

@@ -94,9 +94,10 @@ struct Exchange {
 
     private mutating func decode(_ body: consuming [UInt8]) async throws(TurnFailure) -> Conversation {
         let limits = context.snapshot.configuration.limits
-        let request = RequestContext(
+        var request = RequestContext(
             countsTokens: turn.countsTokens,
             limits: JSONLimits(depth: limits.maxJSONDepth, values: limits.maxJSONValues))
+        request.betas = turn.preferences.betas
         let conversation = try await keeper.conversation(body, request)
         record.model = String(conversation.model.prefix(128))
         do throws(Refusal) { model = try context.snapshot.models.resolve(conversation.model) } catch {
@@ -141,6 +142,7 @@ struct Exchange {
         if let fault = context.snapshot.cli.selfTest.turnFault { throw .fault(fault) }
         let plan: TurnPlan
         let features = context.snapshot.cli.features
+        let betas = context.snapshot.supply.invocation.betas
         do throws(Refusal) {
             let servers = try context.snapshot.servers.activate(
                 metadata: conversation.metadata, fieldNames: turn.preferences.mcpServers,
@@ -148,10 +150,12 @@ struct Exchange {
             record.servers = servers.servers.map(\.name)
             plan =
                 turn.countsTokens
-                ? try TurnPlan(counting: conversation, model: model, servers: servers, features: features)
+                ? try TurnPlan(
+                    counting: conversation, model: model, servers: servers, features: features, operatorBetas: betas)
                 : try TurnPlan(
                     answering: conversation, model: model, servers: servers, features: features,
-                    cacheLifetime: context.snapshot.supply.invocation.cacheLifetime)
+                    cacheLifetime: context.snapshot.supply.invocation.cacheLifetime,
+                    operatorBetas: betas)
         } catch {
             throw .refusal(error)
         }
