@@ -4,7 +4,9 @@ import Vocabulary
 ///
 /// What is large and rare is stored apart, so that passing a delta on copies a few words.
 enum CLIEvent {
-    indirect case messageStart(id: JSONSlice, model: JSONSlice, usage: UsageUpdate)
+    /// A message begins. `transformations` is the raw array of what the vendor has left out of the request.
+    indirect case messageStart(
+        id: JSONSlice, model: JSONSlice, usage: UsageUpdate, transformations: JSONSlice? = nil)
     indirect case blockStart(index: Int, CLIBlock)
     case delta(index: Int, CLIDelta, JSONSlice)
     case blockStop(index: Int)

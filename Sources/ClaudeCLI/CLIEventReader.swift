@@ -105,7 +105,8 @@ struct CLIEventReader: ~Copyable, ~Escapable {
         if json.matches(type, "content_block_start"), let block { return .blockStart(index: index, block) }
         if json.matches(type, "content_block_stop") { return .blockStop(index: index) }
         if json.matches(type, "message_start"), let id = message.id, let model = message.model {
-            return .messageStart(id: id, model: model, usage: message.usage)
+            return .messageStart(
+                id: id, model: model, usage: message.usage, transformations: message.transformations)
         }
         if json.matches(type, "message_delta") {
             return .messageDelta(delta.stop, usage: usage)
@@ -189,6 +190,8 @@ struct CLIEventReader: ~Copyable, ~Escapable {
         /// The text of the first text block.
         var text: JSONSlice?
         var usage = UsageUpdate()
+        /// The array of `input_transformations`, raw.
+        var transformations: JSONSlice?
     }
 
     mutating func message() throws(JSONError) -> Message {
@@ -201,6 +204,8 @@ struct CLIEventReader: ~Copyable, ~Escapable {
                 message.model = try text()
             } else if json.matches(key, "usage"), try json.peek() == .object {
                 message.usage = try usage()
+            } else if json.matches(key, "input_transformations"), try json.peek() == .array {
+                message.transformations = try json.skip()
             } else if json.matches(key, "content"), try json.peek() == .array {
                 try json.enterArray()
                 while try json.element() {

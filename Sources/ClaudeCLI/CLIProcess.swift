@@ -21,7 +21,7 @@ public final class CLIProcess {
 
     /// The process id, for the log.
     public var pid: Int32 { child.pid }
-    /// Where the process started: private, and emptied when it is gone.
+    /// Where the process started.
     public var workingDirectory: String { directory.working }
     /// The tokens counted, once a counting plan has ended well.
     public private(set) var countedTokens: Int?

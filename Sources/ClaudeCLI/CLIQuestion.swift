@@ -15,11 +15,12 @@ enum CLIQuestion {
 
     /// Runs a plan on the loop of the caller until its output ends; the process group is gone afterwards.
     ///
-    /// The output is the last `maxBytes` of what it printed.
+    /// `input` is all it is told, and less than a pipe holds. The output is the last `maxBytes` of what it printed.
     static func ask(
-        _ plan: SpawnPlan, milliseconds: Int, maxBytes: Int, on loop: EventLoop
+        _ plan: SpawnPlan, input: [UInt8] = [], milliseconds: Int, maxBytes: Int, on loop: EventLoop
     ) async throws(SystemError) -> Reply {
         var child = try ChildProcess.spawn(plan)
+        if !input.isEmpty { _ = child.write(input.span) }
         child.closeInput()
         let wakeup = Wakeup()
         let alarm = Alarm(on: loop, waking: wakeup)

@@ -61,6 +61,13 @@ public struct Invocation: Sendable {
         "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_USE_MANTLE", "CLAUDE_CODE_USE_ANTHROPIC_AWS",
     ]
 
+    /// The betas that the operator has the CLI ask for, as they stand in its variable.
+    public var betas: String { value(of: "ANTHROPIC_BETAS") ?? "" }
+
+    private func value(of name: String) -> String? {
+        operatorEnvironment.last { Self.name(of: $0) == name }.map { String($0.dropFirst(name.utf8.count + 1)) }
+    }
+
     /// The whole environment of a child whose private directories are `directories`, and which asks the model
     /// `messages` times in its turn at the most.
     func environment(in directories: TurnDirectory, limits: CLILimits, messages: Int = 1) -> [String] {

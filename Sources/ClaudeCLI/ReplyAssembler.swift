@@ -78,8 +78,8 @@ struct ReplyAssembler {
         switch event {
         case .delta(let index, let kind, let content):
             return delta(index, kind, content, of: line, emit: emit)
-        case .messageStart(let id, let model, let usage):
-            return messageStart(id, model, usage, of: line, now: now, emit: emit)
+        case .messageStart(let id, let model, let usage, let transformations):
+            return messageStart(id, model, usage, transformations, of: line, now: now, emit: emit)
         case .blockStart(let index, let block):
             return blockStart(index, block, of: line, emit: emit)
         case .blockStop(let index):
@@ -135,8 +135,8 @@ struct ReplyAssembler {
     // MARK: - A message
 
     private mutating func messageStart(
-        _ id: JSONSlice, _ model: JSONSlice, _ update: UsageUpdate, of line: Span<UInt8>, now: Int,
-        emit: (ReplyEvent) -> Void
+        _ id: JSONSlice, _ model: JSONSlice, _ update: UsageUpdate, _ transformations: JSONSlice?,
+        of line: Span<UInt8>, now: Int, emit: (ReplyEvent) -> Void
     ) -> Action {
         switch state {
         case .complete(let reason):
@@ -152,7 +152,9 @@ struct ReplyAssembler {
         calls.beginMessage()
         usage = Usage()
         usage.merge(update, of: line)
-        start = ReplyStart(id: id.string(in: line), model: model.string(in: line), usage: total)
+        start = ReplyStart(
+            id: id.string(in: line), model: model.string(in: line), usage: total,
+            inputTransformations: transformations.map { JSONFragment(validated: $0.text(in: line).escaped) })
         leaveBlock()
         return .goOn
     }

@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 public import Vocabulary
 
-/// The private directories of one turn: nothing of one caller's turn is there when the next one's begins.
+/// The directories of one turn: nothing of one caller's turn is there when the next one's begins.
 public struct TurnDirectory: Sendable, Equatable {
     /// Which of the numbered directories it is.
     public let slot: Int
@@ -12,10 +12,14 @@ public struct TurnDirectory: Sendable, Equatable {
     public var configuration: String { path + "/config" }
     /// The child's temporary files and socket.
     public var temporary: String { path + "/tmp" }
-    /// Where the child starts. The model is told this path, so that it hardly ever changes.
-    public var working: String { path + "/work" }
+    /// Where the child starts; of its own only in a self-test, else the one that all turns have in common.
+    public let working: String
 
-    static let parts = ["config", "tmp", "work"]
+    init(slot: Int, path: String, working: String? = nil) {
+        self.slot = slot
+        self.path = path
+        self.working = working ?? path + "/work"
+    }
 }
 
 /// Hands out turn directories, always the lowest free one, and empties them afterwards.
@@ -23,6 +27,9 @@ public struct TurnDirectory: Sendable, Equatable {
 /// Shared by all loops. Whoever makes it must be alone in the state directory: what is found there is removed.
 public final class TurnDirectories: Sendable {
     private let root: String
+    /// Where all turns start; nil where each has a place of its own for it.
+    private let working: WorkingDirectory?
+    private let parts: [String]
     private let shelf = Mutex(Shelf())
 
     private struct Shelf {
@@ -32,8 +39,12 @@ public final class TurnDirectories: Sendable {
     }
 
     /// Directories below `state`/turns; what an earlier run left there is removed.
-    public init(state: String) throws(Fault) {
+    ///
+    /// All turns start in `state`/work, which is empty and not to be written, unless each gets a private place.
+    public init(state: String, sharesWorking: Bool = true) throws(Fault) {
         root = state + "/turns"
+        working = sharesWorking ? WorkingDirectory(state + "/work") : nil
+        parts = ["config", "tmp"] + (sharesWorking ? [] : ["work"])
         for path in [state, root] where unsafe mkdir(path, 0o700) != 0 && errno != EEXIST {
             throw Self.fault("cannot make", path)
         }
@@ -57,6 +68,11 @@ public final class TurnDirectories: Sendable {
 
     /// Takes the lowest free directory that can be made ready; give it back with `release`.
     func take() throws(Fault) -> TurnDirectory {
+        if let working, !working.prepare() {
+            throw Fault(
+                .unavailable, "The gateway cannot prepare a turn.",
+                detail: "\(working.path) cannot be made an empty directory", retryAfterSeconds: 5)
+        }
         var unusable: [Int] = []
         defer { if !unusable.isEmpty { free(unusable) } }
         while true {
@@ -65,7 +81,7 @@ public final class TurnDirectories: Sendable {
                 if slot == shelf.used.count { shelf.used.append(true) } else { shelf.used[slot] = true }
                 return (slot, shelf.prepared.remove(slot) != nil)
             }
-            let directory = TurnDirectory(slot: slot, path: "\(root)/\(slot)")
+            let directory = TurnDirectory(slot: slot, path: "\(root)/\(slot)", working: working?.path)
             if isPrepared { return directory }
             do throws(Fault) {
                 try prepare(directory)
@@ -91,14 +107,14 @@ public final class TurnDirectories: Sendable {
         guard unsafe mkdir(directory.path, 0o700) == 0 || errno == EEXIST else {
             throw Self.fault("cannot make", directory.path)
         }
-        guard PrivateTree.empty(directory.path, keeping: TurnDirectory.parts) else {
+        guard PrivateTree.empty(directory.path, keeping: parts) else {
             throw Self.fault("cannot empty", directory.path)
         }
     }
 
     /// Empties a directory and makes it free.
     func release(_ directory: TurnDirectory) {
-        let isEmpty = PrivateTree.empty(directory.path, keeping: TurnDirectory.parts)
+        let isEmpty = PrivateTree.empty(directory.path, keeping: parts)
         shelf.withLock { shelf in
             if isEmpty { shelf.prepared.insert(directory.slot) }
             shelf.used[directory.slot] = false
@@ -173,7 +189,8 @@ enum PrivateTree {
         return names(in: directory) ?? []
     }
 
-    private static func names(in directory: Int32) -> [String]? {
+    /// What the directory open as `directory` holds; nil where it cannot be read.
+    static func names(in directory: Int32) -> [String]? {
         let copy = fcntl(directory, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else { return nil }
         guard let stream = unsafe fdopendir(copy) else {

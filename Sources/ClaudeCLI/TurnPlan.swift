@@ -30,32 +30,33 @@ public struct TurnPlan: Sendable {
     /// Plans the turn that answers a conversation, for a model the CLI knows by `model`.
     ///
     /// What a CLI with no more than `features` would answer otherwise than asked is refused. The end of the history
-    /// is marked to be cached for `cacheLifetime`.
+    /// is marked to be cached for `cacheLifetime`. A beta that the turn needs is asked for beside `operatorBetas`.
     public init(
         answering conversation: Conversation, model: String, servers: ActiveServers = .none,
-        features: CLIFeatures = .all, cacheLifetime: CacheLifetime = .off
+        features: CLIFeatures = .all, cacheLifetime: CacheLifetime = .off, operatorBetas: String = ""
     ) throws(Refusal) {
         try self.init(
-            conversation, model: model, servers: servers, counts: false, features, cacheLifetime)
+            conversation, model: model, servers: servers, counts: false, features, cacheLifetime, operatorBetas)
     }
 
     /// Plans the counting of a conversation's tokens; the model is not asked.
     public init(
         counting conversation: Conversation, model: String, servers: ActiveServers = .none,
-        features: CLIFeatures = .all
+        features: CLIFeatures = .all, operatorBetas: String = ""
     ) throws(Refusal) {
-        try self.init(conversation, model: model, servers: servers, counts: true, features, .off)
+        try self.init(conversation, model: model, servers: servers, counts: true, features, .off, operatorBetas)
     }
 
     private init(
         _ conversation: Conversation, model: String, servers: ActiveServers, counts: Bool,
-        _ features: CLIFeatures, _ cacheLifetime: CacheLifetime
+        _ features: CLIFeatures, _ cacheLifetime: CacheLifetime, _ operatorBetas: String
     ) throws(Refusal) {
         self.counts = counts
         self.servers = servers
         try features.check(conversation, counts: counts)
         try servers.check(conversation.tools)
-        var settings = try TurnSettings(conversation, model: model, servers: servers)
+        var settings = try TurnSettings(
+            conversation, model: model, servers: servers, operatorBetas: operatorBetas)
         if !features.has(.parameters) { settings.leaveOutParameters() }
         tools = settings.tools
         let turns = MessageList.messages(of: conversation)

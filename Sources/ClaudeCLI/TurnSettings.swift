@@ -12,17 +12,24 @@ struct TurnSettings {
     /// The JSON object of extra parameters; empty when there are none.
     private(set) var extraBody: [UInt8] = []
     private let servers: ActiveServers
+    /// What `ANTHROPIC_BETAS` must hold; empty where the turn needs no beta.
+    private var betas = ""
+    /// True where the CLI must not add a temperature, as it does while it believes thinking to be switched off.
+    private var leavesTemperature = false
     /// The extra parameters without a forced tool call; nil where none is forced.
     private var relievedBody: [UInt8]?
 
     init(
-        _ conversation: Conversation, model: String, servers: ActiveServers = .none
+        _ conversation: Conversation, model: String, servers: ActiveServers = .none, operatorBetas: String = ""
     ) throws(Refusal) {
         self.model = model
         self.servers = servers
         tools = try ClientTools(conversation, areOthersActive: !servers.isEmpty)
         effort = conversation.effort
         extraBody = Self.extraBody(conversation, tools)
+        betas = Self.betas(conversation, operatorBetas)
+        let sampling = conversation.sampling
+        leavesTemperature = sampling.topP != nil && sampling.temperature == nil && conversation.thinking != nil
         if !servers.isEmpty, let relieved = tools.withoutForce {
             relievedBody = Self.extraBody(conversation, relieved)
         }
@@ -32,7 +39,7 @@ struct TurnSettings {
         var json = RowWriter()
         json.beginObject()
         sampling(conversation.sampling, &json)
-        thinking(conversation.thinking, conversation.thinkingDisplay, &json)
+        thinking(conversation, &json)
         output(conversation.outputFormat, &json)
         tools.writeChoice(to: &json)
         json.endObject()
@@ -44,6 +51,8 @@ struct TurnSettings {
     mutating func leaveOutParameters() {
         extraBody = []
         relievedBody = nil
+        betas = ""
+        leavesTemperature = false
     }
 
     /// The row that lifts a forced tool call; nil where none is forced.
@@ -53,7 +62,7 @@ struct TurnSettings {
         rows.controlRequest("apply_flag_settings", id: TurnPlan.reliefID) { rows in
             rows.key("settings")
             rows.beginObject()
-            Self.environment(relievedBody, &rows)
+            environment(relievedBody, &rows)
             rows.endObject()
         }
         return Array(rows.pieces().joined())
@@ -70,17 +79,33 @@ struct TurnSettings {
             if let effort {
                 rows.member("effortLevel", effort.rawValue)
             }
-            if !extraBody.isEmpty { Self.environment(extraBody, &rows) }
+            if hasEnvironment { environment(extraBody, &rows) }
             servers.writePermissions(to: &rows)
             rows.endObject()
         }
     }
 
-    private static func environment(_ extraBody: [UInt8], _ rows: inout RowWriter) {
+    private var hasEnvironment: Bool { !extraBody.isEmpty || !betas.isEmpty || leavesTemperature }
+
+    private func environment(_ extraBody: [UInt8], _ rows: inout RowWriter) {
         rows.key("env")
         rows.beginObject()
-        rows.member("CLAUDE_CODE_EXTRA_BODY", String(decoding: extraBody, as: UTF8.self))
+        if !extraBody.isEmpty { rows.member("CLAUDE_CODE_EXTRA_BODY", String(decoding: extraBody, as: UTF8.self)) }
+        if !betas.isEmpty { rows.member("ANTHROPIC_BETAS", betas) }
+        if leavesTemperature { rows.raw("\"CLAUDE_CODE_DISABLE_THINKING\":\"0\"") }
         rows.endObject()
+    }
+
+    /// The betas without which the vendor would refuse what is asked, or not tell what it left out; the CLI adds its
+    /// own. They stand in the place of the operator's variable, whose names are kept before them.
+    private static func betas(_ conversation: Conversation, _ operatorBetas: String) -> String {
+        let isBound = conversation.saysBlockBinding || conversation.wantsTransformations
+        let isUpdated = conversation.saysDisplay(.updates) || conversation.saysDisplay(.highlights)
+        guard isBound || isUpdated else { return "" }
+        var names = operatorBetas.split { $0 == "," || $0 == " " || $0 == "\t" }.map(String.init)
+        let needed: [(VendorBeta, Bool)] = [(.thinkingBindingControls, isBound), (.thinkingDisplayUpdates, isUpdated)]
+        for case (let beta, true) in needed where !names.contains(beta.rawValue) { names.append(beta.rawValue) }
+        return names.joined(separator: ",")
     }
 
     private static func sampling(_ sampling: Sampling, _ json: inout RowWriter) {
@@ -101,27 +126,27 @@ struct TurnSettings {
         json.endArray()
     }
 
-    /// The CLI is started with thinking switched off; what is asked for overrides that.
-    private static func thinking(
-        _ thinking: Thinking?, _ display: ThinkingDisplay?, _ json: inout RowWriter
-    ) {
-        // Not said to the vendor: what can be switched off is, and the newest models, of which nothing else can
-        // be had, refuse the word.
-        guard let thinking, thinking != .disabled else { return }
+    /// The CLI is started with thinking switched off, so that nothing is said of it; what is asked for overrides that.
+    private static func thinking(_ conversation: Conversation, _ json: inout RowWriter) {
+        guard let thinking = conversation.thinking else { return }
         json.key("thinking")
         json.beginObject()
         switch thinking {
-        case .disabled: break
+        case .disabled: json.raw("\"type\":\"disabled\"")
         case .betweenTools: json.raw("\"type\":\"between_tools\"")
         case .adaptive: json.raw("\"type\":\"adaptive\"")
         case .enabled(let budget):
             json.raw("\"type\":\"enabled\"")
             json.member("budget_tokens", budget)
         }
-        switch (thinking, display) {
-        case (.adaptive, .summarized), (.enabled, .summarized): json.raw("\"display\":\"summarized\"")
-        case (.adaptive, .omitted), (.enabled, .omitted): json.raw("\"display\":\"omitted\"")
-        default: break
+        if let display = conversation.thinkingDisplay, conversation.saysDisplay(display) {
+            json.member("display", display.rawValue)
+        }
+        if let binding = conversation.blockBinding, conversation.saysBlockBinding {
+            json.key("block_binding")
+            json.beginObject()
+            json.member("prefix_mismatch_behavior", binding.rawValue)
+            json.endObject()
         }
         json.endObject()
     }
@@ -142,4 +167,18 @@ struct TurnSettings {
         case .jsonObject: return
         }
     }
+}
+
+extension Conversation {
+    /// True where the vendor takes more than the type in `thinking`.
+    private var hasThinkingDetails: Bool {
+        switch thinking {
+        case .adaptive, .enabled: true
+        case .disabled, .betweenTools, nil: false
+        }
+    }
+
+    fileprivate var saysBlockBinding: Bool { hasThinkingDetails && blockBinding != nil }
+
+    fileprivate func saysDisplay(_ display: ThinkingDisplay) -> Bool { hasThinkingDetails && thinkingDisplay == display }
 }

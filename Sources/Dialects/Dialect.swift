@@ -26,7 +26,7 @@ public enum Dialect: Sendable, CaseIterable {
         let root = try RequestBody.parse(body, limits: context.limits)
         return switch self {
         case .anthropic: try AnthropicRequest.decode(root, context: context)
-        case .chatCompletions, .responses: try ChatRequest.decode(root)
+        case .chatCompletions, .responses: try ChatRequest.decode(root, context: context)
         }
     }
 }
@@ -39,6 +39,8 @@ public struct RequestContext: Sendable {
     public var limits: JSONLimits
     /// True where responses are stored unless a request says otherwise.
     public var storesResponses = false
+    /// What the request's `anthropic-beta` field switches on; other dialects do not look at it.
+    public var betas: Set<VendorBeta> = []
 
     /// The context of a request for an answer, unless said otherwise.
     public init(countsTokens: Bool = false, limits: JSONLimits = JSONLimits()) {

@@ -157,11 +157,18 @@ extension Conversation {
         case .oneOfTwo:
             settleSamplingBesideThinking()
             if sampling.temperature != nil, sampling.topP != nil { dropTopP() }
+            keepTopPAlone(traits)
         case .fixed, .fixedWithTopP:
             dropTemperature()
             if traits.sampling == .fixed || sampling.topP?.number != 0.99 { dropTopP() }
             dropTopK()
         }
+    }
+
+    /// Says that there is to be no thinking where the CLI would else send a temperature beside `top_p`.
+    public mutating func keepTopPAlone(_ traits: ModelTraits) {
+        guard traits.sampling == .oneOfTwo, sampling.topP != nil, sampling.temperature == nil, thinking == nil else { return }
+        thinking = .disabled
     }
 
     /// Gives up the sampling parameters that the vendor refuses together with thinking.

@@ -22,6 +22,11 @@ public struct Conversation: Sendable {
     public var thinking: Thinking?
     /// Whether thinking is shown; nil where the client left it to the vendor.
     public var thinkingDisplay: ThinkingDisplay?
+    /// What becomes of earlier thinking that stands behind another history than it was made for; nil leaves it to the
+    /// vendor. Said where thinking is adaptive or has a budget.
+    public var blockBinding: BlockBinding?
+    /// True when the client is to be told what the vendor has left out of its messages (Messages).
+    public var wantsTransformations = false
     /// True when sealed thinking is to be returned for later turns (Responses,
     /// `reasoning.encrypted_content`).
     public var wantsSealedThinking = false
@@ -29,8 +34,6 @@ public struct Conversation: Sendable {
     public var isStored = false
     /// How hard to think; nil when nothing was asked.
     public var effort: Effort?
-    /// What becomes of replayed thinking that the vendor cannot take back; nil where it decides.
-    public var blockBinding: BlockBinding?
     /// What the client sees of the thinking.
     public var thinkingShown = ThinkingShown.asThinking
     /// The names of the request's fields that asked for it.
@@ -172,21 +175,21 @@ public enum Thinking: Sendable, Equatable {
     case enabled(budgetTokens: Int)
 }
 
-/// Whether the client wants to read what the model thinks.
-public enum ThinkingDisplay: Sendable, Equatable {
+/// Whether the client wants to read what the model thinks, in the vendor's words.
+public enum ThinkingDisplay: String, Sendable, Equatable {
     case summarized
     /// Blocks come with their signature and without their text.
     case omitted
-    /// What the model writes between two calls of tools, and nothing else.
-    case updates
-    case highlights
+    /// Short notes meanwhile; takes ``VendorBeta/thinkingDisplayUpdates``, and so do highlights.
+    case updates, highlights
 }
 
-/// What becomes of a replayed thinking block behind a conversation that is not the one it was made in.
-public enum BlockBinding: Sendable, Equatable {
+/// What the vendor does with a thinking block that is bound to another history than it is sent with, in its words.
+public enum BlockBinding: String, Sendable, Equatable {
     /// The request is refused.
     case error
-    case dropBlock
+    /// It and all later ones are left out.
+    case dropBlock = "drop_block"
 }
 
 /// What a client is shown of what the model thinks.

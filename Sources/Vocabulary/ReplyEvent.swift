@@ -34,12 +34,15 @@ public struct ReplyStart: Sendable, Equatable {
     public var model: String
     /// What is known of the usage so far; output counts are not final.
     public var usage: Usage
+    /// What the vendor says it has left out of the messages: its `input_transformations` array.
+    public var inputTransformations: JSONFragment?
 
     /// A beginning.
-    public init(id: String, model: String, usage: Usage) {
+    public init(id: String, model: String, usage: Usage, inputTransformations: JSONFragment? = nil) {
         self.id = id
         self.model = model
         self.usage = usage
+        self.inputTransformations = inputTransformations
     }
 }
 

@@ -54,6 +54,21 @@ struct CLIEventTests {
         #expect(try isIgnored(line))
     }
 
+    @Test("what the vendor has left out of a request comes with the message's beginning, as an array or not at all")
+    func transformations() throws {
+        for (value, expected) in [(#"[{"type":"thinking_dropped"}]"#, true), ("[]", true), ("null", false), ("7", false)] {
+            let line =
+                #"{"type":"stream_event","event":{"type":"message_start","message":{"id":"msg_1","model":"m","#
+                + #""input_transformations":\#(value)}}}"#
+            guard case .messageStart(_, _, _, let told) = try read(line) else {
+                Issue.record("\(value)")
+                continue
+            }
+            let bytes = told.map { Array(line.utf8)[$0.start..<$0.end] }
+            #expect(bytes.map { String(decoding: $0, as: UTF8.self) } == (expected ? value : nil))
+        }
+    }
+
     @Test("the type may come last")
     func typeLast() throws {
         let line = "{\"event\":{\"delta\":{\"text\":\"a\\nb\"},\"index\":3,\"type\":\"content_block_delta\"},\"type\":\"stream_event\"}"

@@ -107,7 +107,6 @@ struct InvocationTests {
         let first = try directories.take()
         let second = try directories.take()
         #expect([first.slot, second.slot] == [0, 1])
-        touch(first.working + "/left")
         unsafe mkdir(first.configuration + "/a", 0o700)
         touch(first.configuration + "/a/b")
         touch(first.path + "/.claude.json")
@@ -115,7 +114,7 @@ struct InvocationTests {
         unsafe symlink(state + "/precious", first.temporary)
         directories.release(first)
         #expect(try directories.take() == first)
-        for path in ["/work/left", "/config/a", "/.claude.json"] {
+        for path in ["/config/a", "/.claude.json"] {
             #expect(unsafe access(first.path + path, F_OK) != 0)
         }
         #expect(unsafe access(state + "/precious/file", F_OK) == 0)

@@ -163,7 +163,6 @@ struct TurnPlanTests {
         conversation.sampling.maxTokens = 7
         conversation.sampling.temperature = JSONFragment("0.50")
         conversation.sampling.stopSequences = ["\n\n"]
-        conversation.thinking = .disabled
         #expect(try TurnSettings(conversation, model: "m").extraBody.firstRange(of: Array("thinking".utf8)) == nil)
         conversation.thinking = .enabled(budgetTokens: 1024)
         conversation.outputFormat = .jsonSchema(JSONFragment("{\"type\":\"object\"}"))
@@ -179,7 +178,9 @@ struct TurnPlanTests {
     @Test(
         "thinking reaches the extra body as it was asked for",
         arguments: [
+            (.disabled, .summarized, #"{"type":"disabled"}"#),
             (.betweenTools, .omitted, #"{"type":"between_tools"}"#),
+            (.adaptive, .updates, #"{"type":"adaptive","display":"updates"}"#),
             (.adaptive, .summarized, #"{"type":"adaptive","display":"summarized"}"#),
             (.enabled(budgetTokens: 2000), .omitted, #"{"type":"enabled","budget_tokens":2000,"display":"omitted"}"#),
         ] as [(Thinking, ThinkingDisplay?, String)])

@@ -139,7 +139,7 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         ),
         .init(
             .anthropic,
-            #"{"model":"m","max_tokens":0}"#,
+            #"{"model":"m","max_tokens":-1}"#,
             "max_tokens: must be between 1 and 2147483647",
             "max_tokens"
         ),

@@ -200,6 +200,25 @@ import Vocabulary
         #expect(streamed.contains(#""stop_sequence":null,"stop_details":{"type":"refusal","category":"x"}}"#))
     }
 
+    @Test("what the vendor has left out of the messages is told to those who asked for it, as it stands")
+    func transformations() throws {
+        let told = JSONFragment(#"[{"type":"thinking_dropped","path":"messages.1.content.0","reason":"r"}]"#)
+        var start = ReplyStart(id: "msg_9", model: "m", usage: Usage())
+        var conversation = Conversation(model: "m")
+        func shown() throws -> (JSONFragment?, Bool) {
+            let events: [ReplyEvent] = [.started(start), .finished(ReplyEnd(reason: .endTurn, usage: Usage()))]
+            let streamed = stream(.anthropic, conversation, events)
+            let first = streamed.split(separator: "\n").first { $0.contains("message_start\"") } ?? ""
+            let isStreamed = first.contains(#","input_transformations":"# + String(decoding: told.bytes, as: UTF8.self) + "}}")
+            return (try body(.anthropic, conversation, events)["input_transformations"]?.fragment, isStreamed)
+        }
+        #expect(try shown() == (nil, false))
+        start.inputTransformations = told
+        #expect(try shown() == (nil, false), "nobody asked")
+        conversation.wantsTransformations = true
+        #expect(try shown() == (told, true))
+    }
+
     @Test("signs of life come at any time but after the end", arguments: Dialect.allCases)
     func keepAlive(dialect: Dialect) {
         var stream = ReplyStream(

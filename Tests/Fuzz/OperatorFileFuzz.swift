@@ -1,4 +1,4 @@
-// modules: Vocabulary HTTP:FieldName,Octets ClaudeCLI:MCPServer,Redaction,CLIFeatures
+// modules: Vocabulary HTTP:FieldName,Octets ClaudeCLI:MCPServer,Redaction,CLIFeatures,ModelNames
 // files: Sources/Gateway/MCP/MCPFile.swift Sources/Gateway/SelfTest/SelfTestRecord.swift Sources/Gateway/Keys/APIKey.swift Sources/Gateway/Keys/APIKeyFile.swift Sources/Gateway/Keys/KeyOptions.swift Sources/Gateway/Keys/SecretFile.swift Sources/Gateway/Configuration/AssignmentLine.swift Sources/Gateway/Configuration/CLIEnvironmentFile.swift Sources/Gateway/Configuration/CLIEnvironmentWarnings.swift Sources/Gateway/Configuration/Suggestion.swift Sources/Gateway/Configuration/ConfigurationFaults.swift Sources/Gateway/Configuration/DecimalText.swift
 //
 // The files that the gateway reads at its start. What must hold for any input: no trap, faults of one line that repeat
@@ -61,9 +61,10 @@ private func registry(_ content: [UInt8]) {
 }
 
 private func selfTest(_ content: [UInt8]) {
-    guard let missing = SelfTestRecord.decode(content, for: "claude 1") else { return }
-    let again = SelfTestRecord.encode(missing: missing, of: "claude 1")
-    precondition(SelfTestRecord.decode(again, for: "claude 1") == missing, "what is kept is what is recalled")
+    guard let record = SelfTestRecord.decode(content, for: "claude 1") else { return }
+    precondition(record.modelNames.resolved.count <= 64, "what is kept is bounded")
+    let again = record.encode(for: "claude 1")
+    precondition(SelfTestRecord.decode(again, for: "claude 1") == record, "what is kept is what is recalled")
 }
 
 private func keys(_ content: [UInt8], allowsWeakKeys: Bool) {

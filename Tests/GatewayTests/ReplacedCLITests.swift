@@ -154,6 +154,21 @@ struct CarriedCLITests {
         let on = try #require(off.carried(from: settings("/a", .off), to: settings("/a", .auto)))
         #expect(on.file == nil)
     }
+
+    @Test("one that is told other names of models is tried again, by turns and not by the reload")
+    func renamed() throws {
+        let program = try ProgramOnDisk()
+        let file = try program.write("one")
+        let cli = TriedCLI(file: file, version: "1", selfTest: SelfTestReport(.tested(missing: [])), naming: ["A=1"])
+        let same = settings("/a", .auto)
+        #expect(try #require(cli.carried(from: same, to: same, naming: ["A=1"])).file == file)
+        for naming: [String]? in [["A=2"], [], nil] {
+            let told = try #require(cli.carried(from: same, to: same, naming: naming))
+            #expect(told.file == nil && told.naming == naming && told.modelNames.isEmpty && told.version == "1")
+        }
+        let off = try #require(cli.carried(from: same, to: settings("/a", .off), naming: ["A=2"]))
+        #expect(off.file == file && off.naming == ["A=2"])
+    }
 }
 
 @Suite("Turns wait for a CLI that was replaced", .serialized)

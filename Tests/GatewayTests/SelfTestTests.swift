@@ -12,20 +12,28 @@ import Vocabulary
 struct SelfTestMemoryTests {
     private let identity = CLIIdentity(text: "claude 1.2.3\npath /usr/bin/claude")
 
+    private let names = {
+        var names = ModelNames()
+        names.note("sonnet", means: "claude-sonnet-5-5")
+        names.note("opus[1m]", means: "us.anthropic.x[1m]")
+        return names
+    }()
+
     private func report(_ missing: CLIFeature...) -> SelfTestReport { SelfTestReport(.tested(missing: Set(missing))) }
 
     @Test("what is kept is what is recalled, for the same CLI only")
     func roundTrip() {
         for missing: Set<CLIFeature> in [[], [.history, .tools], [.plainMentions]] {
-            let bytes = SelfTestRecord.encode(missing: missing, of: identity.text)
-            #expect(SelfTestRecord.decode(bytes, for: identity.text) == missing)
+            let bytes = SelfTestRecord(missing: missing, modelNames: names).encode(for: identity.text)
+            let record = SelfTestRecord.decode(bytes, for: identity.text)
+            #expect(record == SelfTestRecord(missing: missing, modelNames: names))
             #expect(SelfTestRecord.decode(bytes, for: "claude 1.2.4") == nil)
         }
     }
 
     @Test("a file that is cut short or changed anywhere says nothing")
     func spoilt() {
-        let bytes = SelfTestRecord.encode(missing: [.history], of: identity.text)
+        let bytes = SelfTestRecord(missing: [.history]).encode(for: identity.text)
         for count in 0..<bytes.count - 1 {
             #expect(SelfTestRecord.decode(Array(bytes[..<count]), for: identity.text) == nil)
         }
@@ -40,11 +48,12 @@ struct SelfTestMemoryTests {
 
     @Test("a feature that is unknown, missing or told twice spoils the file")
     func features() throws {
-        let text = String(decoding: SelfTestRecord.encode(missing: [], of: identity.text), as: UTF8.self)
+        let text = String(decoding: SelfTestRecord(missing: [], modelNames: names).encode(for: identity.text), as: UTF8.self)
         for (old, new) in [
             ("\"tools\":\"works\",", ""), ("\"tools\":\"works\"", "\"tools\":\"works\",\"tools\":\"missing\""),
             ("\"tools\":\"works\"", "\"tools\":\"works\",\"wings\":\"works\""), ("\"tools\":\"works\"", "\"tools\":true"),
-            ("\"format\":1", "\"format\":2"),
+            ("\"format\":2", "\"format\":1"), ("\"models\":", "\"model\":"), ("claude-sonnet-5-5", "claude sonnet"),
+            ("\"sonnet\":", "\"opus[1m]\":"), ("\"claude-sonnet-5-5\"", "true"),
         ] {
             let parts = text.split(separator: old, maxSplits: 1)
             try #require(parts.count == 2)
@@ -70,6 +79,33 @@ struct SelfTestMemoryTests {
         #expect(unsafe stat(memory.path, &status) == 0 && status.st_mode & 0o777 == 0o600)
         unsafe chmod(memory.path, 0o666)
         #expect(memory.recall(identity) == nil, "others could have written it")
+    }
+
+    @Test("what the CLI's names of models stand for is remembered, and a CLI that did not tell in time is asked again")
+    func models() throws {
+        let scratch = try Scratch()
+        let memory = SelfTestMemory(state: scratch.path)
+        var told = report()
+        told.modelNames = nil
+        #expect(!memory.keep(told, of: identity))
+        told.modelNames = names
+        #expect(memory.keep(told, of: identity))
+        let report = try #require(memory.recall(identity))
+        let cli = TriedCLI(file: nil, version: "1", selfTest: report)
+        #expect(cli.resolvedModel(of: "sonnet") == "claude-sonnet-5-5" && cli.resolvedModel(of: "claude-opus-4-1") == nil)
+        #expect(cli.modelNames.count == 2 && TriedCLI(file: nil, version: "1", selfTest: .off).modelNames.isEmpty)
+    }
+
+    @Test("a CLI that is told other names of models is tried again before it serves")
+    func naming() throws {
+        let scratch = try Scratch()
+        try scratch.write("claude", "one")
+        let file = try #require(ProgramFile(path: scratch.path(of: "claude")))
+        let first = CLIIdentity(file, version: "1", naming: ["ANTHROPIC_DEFAULT_OPUS_MODEL=a"])
+        #expect(CLIIdentity(file, version: "1", naming: ["ANTHROPIC_DEFAULT_OPUS_MODEL=a"]) == first)
+        for other: [String]? in [[], nil, ["ANTHROPIC_DEFAULT_OPUS_MODEL=b"]] {
+            #expect(CLIIdentity(file, version: "1", naming: other) != first)
+        }
     }
 
     @Test("another file in the CLI's place is another CLI")

@@ -27,6 +27,16 @@ struct TurnPreferencesTests {
         #expect(try read([("x-mcp-servers", "a,b"), ("x-mcp-servers", "c")]).mcpServers == ["a", "b", "c"])
     }
 
+    @Test("betas are read from all fields, and those that mean nothing here are passed over")
+    func betas() throws {
+        let found = try read([
+            ("anthropic-beta", "x-2025-01-01, thinking-binding-controls-2026-08-01"), ("anthropic-beta", ""),
+            ("anthropic-beta", "thinking-display-updates-2026-08-18,thinking-binding-controls-2026-08-01"),
+        ])
+        #expect(found.betas == [.thinkingBindingControls, .thinkingDisplayUpdates])
+        #expect(try read([("anthropic-beta", "thinking-binding-controls-2026-08-010")]).betas.isEmpty)
+    }
+
     @Test("what is not given, or empty, asks for nothing; the key may preset the client")
     func absent() throws {
         let found = try read([("x-effort", ""), ("x-mcp-servers", " , ")])

@@ -4,6 +4,7 @@ import Vocabulary
 struct AnthropicBody: ReplyCollector {
     private let identity: ReplyIdentity
     private let omitsThinkingText: Bool
+    private let wantsTransformations: Bool
     private var start: ReplyStart?
     private var end: ReplyEnd?
     /// The finished blocks.
@@ -17,6 +18,7 @@ struct AnthropicBody: ReplyCollector {
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         self.identity = identity
         omitsThinkingText = conversation.thinkingDisplay == .omitted
+        wantsTransformations = conversation.wantsTransformations
         content = JSONWriter()
     }
 
@@ -41,7 +43,8 @@ struct AnthropicBody: ReplyCollector {
         var writer = JSONWriter()
         AnthropicMessage.begin(&writer, start, identity)
         if !content.bytes.isEmpty { writer.fragment(JSONFragment(validated: content.bytes[...])) }
-        AnthropicMessage.end(&writer, end, end.usage)
+        let transformations = wantsTransformations ? start.inputTransformations : nil
+        AnthropicMessage.end(&writer, end, end.usage, transformations: transformations)
         return writer.bytes
     }
 

@@ -18,12 +18,23 @@ enum AnthropicMessage {
     }
 
     /// The message from behind the last block; `end` is nil in a stream's first event.
-    static func end(_ writer: inout JSONWriter, _ end: ReplyEnd?, _ usage: Usage) {
+    ///
+    /// What the vendor has left out of the request it says as it stands, nil where the client has not asked for it.
+    static func end(
+        _ writer: inout JSONWriter,
+        _ end: ReplyEnd?,
+        _ usage: Usage,
+        transformations: JSONFragment? = nil
+    ) {
         writer.endArray()
         stop(&writer, end)
         if end?.stopDetails == nil { writer.raw("\"stop_details\":null") }
         writer.key("usage")
         self.usage(&writer, usage)
+        if let transformations {
+            writer.key("input_transformations")
+            writer.fragment(transformations)
+        }
         writer.endObject()
     }
 

@@ -10,7 +10,7 @@ enum AnthropicRequest {
         var changes = ToolChanges()
         try messages(root, &changes, into: &conversation)
         try AnthropicTools.decode(root, changes, into: &conversation)
-        try thinking(root, into: &conversation)
+        try thinking(root, context, into: &conversation)
         try output(root, into: &conversation)
         if let metadata = root.optional("metadata") {
             conversation.metadata = try metadata.expect(.object).fragment
@@ -37,6 +37,10 @@ enum AnthropicRequest {
         _ context: RequestContext
     ) throws(Refusal) {
         if !context.countsTokens { _ = try root.required("max_tokens") }
+        if let limit = root.optional("max_tokens"), limit.double == 0 {
+            // The vendor takes it in requests that are not streamed, and the CLI streams all of its own.
+            throw limit.invalid("0, which only warms the prompt cache, is not supported here; ask for at least one token")
+        }
         conversation.sampling.maxTokens = try RequestFields.limit(root, "max_tokens")
         conversation.sampling.temperature =
             try RequestFields.number(root, "temperature", in: 0...1)?.fragment
@@ -123,25 +127,59 @@ enum AnthropicRequest {
     /// The vendor's own words about thinking, which its Chat Completions endpoint takes too.
     static func thinking(
         _ root: JSONValue,
+        _ context: RequestContext,
         into conversation: inout Conversation
     ) throws(Refusal) {
+        conversation.wantsTransformations = context.betas.contains(.thinkingBindingControls)
         guard let thinking = try root.optional("thinking")?.expect(.object) else { return }
         conversation.fields.thinking = "thinking"
-        let type = try thinking.required("type")
-        switch try RequestFields.word(type, of: ["enabled", "disabled", "adaptive", "between_tools"]) {
+        let type = try RequestFields.word(
+            try thinking.required("type"), of: ["enabled", "disabled", "adaptive", "between_tools"])
+        switch type {
         case "enabled":
             let budget = try thinking.required("budget_tokens").requireInteger(in: 1024...Int(Int32.max))
             conversation.thinking = .enabled(budgetTokens: budget)
-        case "disabled": conversation.thinking = .disabled
-        case "between_tools": conversation.thinking = .betweenTools
-        default: conversation.thinking = .adaptive
+        case "disabled":
+            conversation.thinking = .disabled
+            return try refuse(["budget_tokens", "display", "block_binding"], of: thinking, type)
+        case "between_tools":
+            conversation.thinking = .betweenTools
+            return try refuse(["budget_tokens", "display", "block_binding"], of: thinking, type)
+        default:
+            conversation.thinking = .adaptive
+            try refuse(["budget_tokens"], of: thinking, type)
         }
+        if !context.betas.contains(.thinkingBindingControls) { try refuse(["block_binding"], of: thinking, type) }
+        conversation.blockBinding = try binding(thinking, type)
         guard let display = thinking.optional("display") else { return }
+        let showsUpdates = context.betas.contains(.thinkingDisplayUpdates)
         switch try display.requireString() {
         case "omitted": conversation.thinkingDisplay = .omitted
         case "summarized": conversation.thinkingDisplay = .summarized
+        case "updates" where showsUpdates: conversation.thinkingDisplay = .updates
+        case "highlights" where showsUpdates: conversation.thinkingDisplay = .highlights
         default: conversation.ignore("thinking.display")
         }
+    }
+
+    /// What the vendor does not take beside this type of thinking is refused in its words.
+    private static func refuse(
+        _ fields: [StaticString],
+        of thinking: JSONValue,
+        _ type: String
+    ) throws(Refusal) {
+        guard let field = fields.first(where: { thinking.optional($0) != nil }) else { return }
+        let path = "thinking.\(type).\(field)"
+        throw Refusal(.invalidRequest, "\(path): Extra inputs are not permitted", param: path)
+    }
+
+    private static func binding(_ thinking: JSONValue, _ type: String) throws(Refusal) -> BlockBinding? {
+        let binding = try thinking.optional("block_binding")?.expect(.object)
+        guard let behavior = binding?.optional("prefix_mismatch_behavior") else { return nil }
+        guard let known = BlockBinding(rawValue: try behavior.requireString()) else {
+            throw behavior.invalid("must be one of: error, drop_block")
+        }
+        return known
     }
 
     /// The format has two spellings: `output_config.format`, and `output_format` of the earlier beta.

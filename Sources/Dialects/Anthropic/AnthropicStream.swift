@@ -4,6 +4,7 @@ import Vocabulary
 struct AnthropicStream: ReplyEncoder {
     private let identity: ReplyIdentity
     private let omitsThinkingText: Bool
+    private let wantsTransformations: Bool
     /// The index of the open or last shown block.
     private var index = -1
     private var isOpen = false
@@ -13,6 +14,7 @@ struct AnthropicStream: ReplyEncoder {
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         self.identity = identity
         omitsThinkingText = conversation.thinkingDisplay == .omitted
+        wantsTransformations = conversation.wantsTransformations
         deltaHead.reserveCapacity(160)
     }
 
@@ -65,7 +67,8 @@ struct AnthropicStream: ReplyEncoder {
         out.append("event: message_start\ndata: {\"type\":\"message_start\",\"message\":")
         var writer = JSONWriter()
         AnthropicMessage.begin(&writer, start, identity)
-        AnthropicMessage.end(&writer, nil, start.usage)
+        let transformations = wantsTransformations ? start.inputTransformations : nil
+        AnthropicMessage.end(&writer, nil, start.usage, transformations: transformations)
         out.append(contentsOf: writer.bytes)
         out.append("}\n\n")
         out.append(ServerSentEvent.ping)

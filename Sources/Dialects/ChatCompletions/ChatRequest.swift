@@ -2,7 +2,7 @@ import Vocabulary
 
 /// Decodes `POST /v1/chat/completions`.
 enum ChatRequest {
-    static func decode(_ root: JSONValue) throws(Refusal) -> Conversation {
+    static func decode(_ root: JSONValue, context: RequestContext) throws(Refusal) -> Conversation {
         var conversation = Conversation(model: try RequestFields.model(root))
         try refuse(root)
         let list = try root.required("messages").expect(.array)
@@ -10,7 +10,7 @@ enum ChatRequest {
         try RequestFields.sample(root, into: &conversation)
         try limits(root, into: &conversation)
         try tools(root, into: &conversation)
-        try thinking(root, into: &conversation)
+        try thinking(root, context, into: &conversation)
         try format(root, into: &conversation)
         conversation.streams = try RequestFields.flag(root, "stream")
         if let options = try root.optional("stream_options")?.expect(.object) {
@@ -45,7 +45,11 @@ enum ChatRequest {
     }
 
     /// Three ways of asking for thinking: OpenAI's effort, OpenRouter's object, and the vendor's own, which says most.
-    private static func thinking(_ root: JSONValue, into conversation: inout Conversation) throws(Refusal) {
+    private static func thinking(
+        _ root: JSONValue,
+        _ context: RequestContext,
+        into conversation: inout Conversation
+    ) throws(Refusal) {
         if let reasoning = try root.optional("reasoning")?.expect(.object) {
             try Self.reasoning(reasoning, into: &conversation)
         }
@@ -53,7 +57,7 @@ enum ChatRequest {
             try RequestFields.effort(effort, named: "reasoning_effort", into: &conversation)
         }
         guard root.optional("thinking") != nil else { return }
-        try AnthropicRequest.thinking(root, into: &conversation)
+        try AnthropicRequest.thinking(root, context, into: &conversation)
         let thinks = conversation.thinking == .adaptive || conversation.thinking == .betweenTools
         if thinks, conversation.thinkingDisplay == nil { conversation.thinkingDisplay = .summarized }
     }

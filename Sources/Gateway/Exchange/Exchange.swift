@@ -95,9 +95,10 @@ struct Exchange {
 
     private mutating func decode(_ body: consuming [UInt8]) async throws(TurnFailure) -> Conversation {
         let limits = context.snapshot.configuration.limits
-        let request = RequestContext(
+        var request = RequestContext(
             countsTokens: turn.countsTokens,
             limits: JSONLimits(depth: limits.maxJSONDepth, values: limits.maxJSONValues))
+        request.betas = turn.preferences.betas
         let conversation = try await keeper.conversation(body, request)
         record.model = String(conversation.model.prefix(128))
         do throws(Refusal) { model = try context.snapshot.models.resolve(conversation.model) } catch {
@@ -116,7 +117,8 @@ struct Exchange {
             let features = context.snapshot.cli.features
             let defaults = TurnDefaults(
                 preferences: turn.preferences, models: context.snapshot.configuration.models, dialect: turn.dialect,
-                traits: ModelTraits.of(model), canThink: features.has(.parameters))
+                traits: ModelTraits.of(model, resolved: context.snapshot.cli.modelNames),
+                canThink: features.has(.parameters))
             do throws(Refusal) { try defaults.complete(&conversation) } catch { throw .refusal(error) }
             conversation.ignored += features.lost(of: conversation, in: turn.dialect)
             if let process = try start(conversation) { return (conversation, process) }
@@ -142,6 +144,7 @@ struct Exchange {
         if let fault = context.snapshot.cli.selfTest.turnFault { throw .fault(fault) }
         let plan: TurnPlan
         let features = context.snapshot.cli.features
+        let betas = context.snapshot.supply.invocation.betas
         do throws(Refusal) {
             let servers = try context.snapshot.servers.activate(
                 metadata: conversation.metadata, fieldNames: turn.preferences.mcpServers,
@@ -149,10 +152,12 @@ struct Exchange {
             record.servers = servers.servers.map(\.name)
             plan =
                 turn.countsTokens
-                ? try TurnPlan(counting: conversation, model: model, servers: servers, features: features)
+                ? try TurnPlan(
+                    counting: conversation, model: model, servers: servers, features: features, operatorBetas: betas)
                 : try TurnPlan(
                     answering: conversation, model: model, servers: servers, features: features,
-                    cacheLifetime: context.snapshot.supply.invocation.cacheLifetime)
+                    cacheLifetime: context.snapshot.supply.invocation.cacheLifetime,
+                    operatorBetas: betas)
         } catch {
             throw .refusal(error)
         }

@@ -4,6 +4,8 @@ import HTTP
 extension FieldName {
     /// Anthropic's name for the request's identifier.
     static let requestID: FieldName = "request-id"
+    /// What of the Messages API a client switches on.
+    static let anthropicBeta: FieldName = "anthropic-beta"
     /// Tells nginx in front to pass events on as they come.
     static let accelBuffering: FieldName = "x-accel-buffering"
     /// The parameters that were set and could not be honoured.

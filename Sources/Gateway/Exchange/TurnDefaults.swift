@@ -44,6 +44,7 @@ struct TurnDefaults {
             if conversation.thinkingDisplay == .updates { conversation.thinkingDisplay = nil }
         }
         if conversation.fields.effort != "output_config.effort" { conversation.fitEffort(traits) }
+        conversation.keepTopPAlone(traits)
         conversation.settleReplayedThinking(traits)
     }
 

@@ -9,6 +9,8 @@ struct TurnPreferences: Sendable {
     var mcpServers: [String] = []
     /// The client whose peculiarities are to be smoothed out.
     var client: KeyOptions.Client?
+    /// What `anthropic-beta` names, as far as it matters here.
+    var betas: Set<VendorBeta> = []
 
     /// Reads the fields; `options` are those of the caller's key, which the request may narrow or repeat.
     init(_ fields: Fields, options: KeyOptions) throws(Refusal) {
@@ -28,6 +30,16 @@ struct TurnPreferences: Sendable {
         for value in fields.values(of: .mcpServers) {
             mcpServers += MCPRegistry.split(String(decoding: value, as: UTF8.self))
         }
+        betas = Self.betas(fields)
+    }
+
+    /// Names that mean nothing here are passed over: the vendor hears of none but those that a turn needs.
+    private static func betas(_ fields: Fields) -> Set<VendorBeta> {
+        var betas: Set<VendorBeta> = []
+        for value in fields.values(of: .anthropicBeta) {
+            betas.formUnion(MCPRegistry.split(String(decoding: value, as: UTF8.self)).compactMap(VendorBeta.init))
+        }
+        return betas
     }
 
     private static func word(_ name: FieldName, of fields: Fields) -> String? {

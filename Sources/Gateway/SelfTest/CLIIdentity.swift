@@ -6,10 +6,11 @@ struct CLIIdentity: Sendable, Equatable {
     /// The lines by which it is known; equal lines are the same CLI, used in the same way.
     let text: String
 
-    /// The identity of a program that says it is `version`.
-    init(_ file: ProgramFile, version: String) {
-        text = (["claude \(version)"] + file.lines + ["portcullis \(Program.version)", "use \(Self.use)"])
-            .joined(separator: "\n")
+    /// The identity of a program that says it is `version`, and is told of models what `naming` says.
+    init(_ file: ProgramFile, version: String, naming: [String]? = []) {
+        let names = naming.map { Self.fingerprint(Array($0.joined(separator: "\n").utf8)) } ?? "elsewhere"
+        let use = ["portcullis \(Program.version)", "use \(Self.use)", "models \(names)"]
+        text = (["claude \(version)"] + file.lines + use).joined(separator: "\n")
     }
 
     init(text: String) { self.text = text }

@@ -18,7 +18,9 @@ enum SelfTest {
     private static let runs = Atomic(0)
 
     /// Tries the CLI at `path`; its processes live in a private directory below `state`. Call on `loop`.
-    static func run(path: String, state: String, on loop: EventLoop) async -> SelfTestReport {
+    ///
+    /// It is also asked what its names of models stand for, where `naming` is not nil: under those variables.
+    static func run(path: String, state: String, naming: [String]? = [], on loop: EventLoop) async -> SelfTestReport {
         TurnDirectories.removeLeftovers("self-test-", in: state)
         let number = runs.add(1, ordering: .relaxed).newValue
         let directory = "\(state)/self-test-\(getpid())-\(number)"
@@ -26,10 +28,15 @@ enum SelfTest {
         let wakeup = Wakeup()
         do {
             let bench = SelfTestBench(
-                path: path, directories: try TurnDirectories(state: directory), loop: loop, wakeup: wakeup,
+                path: path, directories: try TurnDirectories(state: directory, sharesWorking: false), loop: loop, wakeup: wakeup,
                 upstream: try LoopbackUpstream(on: loop, waking: wakeup))
             defer { bench.upstream.close() }
-            return await run(bench)
+            var report = await run(bench)
+            if let naming, case .tested = report.outcome {
+                report.modelNames = await ModelQuestion.ask(
+                    path: path, variables: naming, in: bench.directories, limits: bench.limits.turn, on: loop)
+            }
+            return report
         } catch {
             let reason = (error as? Fault)?.detail ?? (error as? SystemError)?.description ?? "no reason given"
             var report = SelfTestReport(.untested("it could not be set up: \(reason)"))

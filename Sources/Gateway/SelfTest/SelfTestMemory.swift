@@ -11,9 +11,10 @@ struct SelfTestMemory: Sendable {
     /// The result for this very CLI; nil where there is none, or none that can be read.
     func recall(_ identity: CLIIdentity) -> SelfTestReport? {
         guard let content = try? SecretFile.read(path, .secret, maximumBytes: Self.maxBytes) else { return nil }
-        guard let missing = SelfTestRecord.decode(content.copy, for: identity.text) else { return nil }
-        var report = SelfTestReport(.tested(missing: missing))
+        guard let record = SelfTestRecord.decode(content.copy, for: identity.text) else { return nil }
+        var report = SelfTestReport(.tested(missing: record.missing))
         report.isRemembered = true
+        report.modelNames = record.modelNames
         return report
     }
 
@@ -21,8 +22,10 @@ struct SelfTestMemory: Sendable {
     /// next start.
     @discardableResult
     func keep(_ report: SelfTestReport, of identity: CLIIdentity) -> Bool {
-        guard report.isFinal, case .tested(let missing) = report.outcome else { return false }
-        let bytes = SelfTestRecord.encode(missing: missing, of: identity.text)
+        guard report.isFinal, case .tested(let missing) = report.outcome, let names = report.modelNames else {
+            return false
+        }
+        let bytes = SelfTestRecord(missing: missing, modelNames: names).encode(for: identity.text)
         let fresh = path + ".new"
         _ = unsafe unlink(fresh)
         let descriptor = unsafe open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)

@@ -17,6 +17,8 @@ struct SelfTestReport: Sendable, Equatable {
     var isRemembered = false
     /// False when a part of the test ran out of time: it is not remembered, and tried again.
     var isFinal = true
+    /// What the CLI's names of models stand for; nil when it did not tell in time.
+    var modelNames: ModelNames? = ModelNames()
 
     init(_ outcome: Outcome) { self.outcome = outcome }
 

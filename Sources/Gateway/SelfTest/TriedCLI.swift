@@ -12,19 +12,31 @@ struct TriedCLI: Sendable {
     let features: CLIFeatures
     /// The value of `x-portcullis-degraded`.
     let degraded: String?
+    /// The operator's variables under which it told what its names of models stand for (`Invocation.modelVariables`).
+    let naming: [String]?
 
-    init(file: ProgramFile?, version: String, selfTest: SelfTestReport) {
+    init(file: ProgramFile?, version: String, selfTest: SelfTestReport, naming: [String]? = []) {
         self.file = file
+        self.naming = naming
         self.version = version
         self.selfTest = selfTest
         features = selfTest.features
         degraded = selfTest.degradedField
     }
 
+    /// What the CLI's names of models stand for; empty where it did not tell, or was not asked.
+    var modelNames: [String: String] { selfTest.modelNames?.resolved ?? [:] }
+
+    /// The full name of the model that the CLI calls so; nil where that is not known, as of full names.
+    func resolvedModel(of name: String) -> String? { modelNames[name] }
+
     /// What holds of it after a reload; nil when another program is named, of which nothing is known.
-    func carried(from old: CLISettings, to new: CLISettings) -> TriedCLI? {
+    ///
+    /// `naming` is what the operator's variables say of the names of models from now on.
+    func carried(from old: CLISettings, to new: CLISettings, naming: [String]? = []) -> TriedCLI? {
         guard old.path == new.path else { return nil }
-        if new.selfTest == .off { return TriedCLI(file: file, version: version, selfTest: .off) }
-        return old.selfTest == .off ? TriedCLI(file: nil, version: version, selfTest: .off) : self
+        if new.selfTest == .off { return TriedCLI(file: file, version: version, selfTest: .off, naming: naming) }
+        guard old.selfTest == .off || naming != self.naming else { return self }
+        return TriedCLI(file: nil, version: version, selfTest: .off, naming: naming)
     }
 }

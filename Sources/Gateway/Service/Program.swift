@@ -118,10 +118,10 @@ private actor Checker {
     func ask(_ loaded: SnapshotLoader.Loaded) async {
         do throws(ConfigurationFaults) {
             let version = try await SnapshotLoader.version(of: loaded, on: loop)
-            var configuration = loaded.configuration
+            var insistent = loaded
             // Whoever asks wants the CLI tried now; what comes of it is remembered for the next start.
-            if configuration.cli.selfTest == .auto { configuration.cli.selfTest = .always }
-            let selfTest = await SnapshotLoader.selfTest(of: configuration, version: version, on: loop)
+            if insistent.configuration.cli.selfTest == .auto { insistent.configuration.cli.selfTest = .always }
+            let selfTest = await SnapshotLoader.selfTest(of: insistent, version: version, on: loop)
             let login = await SnapshotLoader.login(of: loaded, version: version, on: loop)
             unsafe result = .success((version, selfTest, login))
         } catch {

@@ -42,9 +42,10 @@ extension Service {
             let fresh = try await SnapshotLoader.trial(of: loaded, on: loop)
             schedule.end(at: loop.now)
             // One that was replaced during its trial, or that a reload has turned from, is looked at anew.
-            guard fresh.file == file, file?.isUnchanged == true, let settings = self.loaded?.configuration.cli,
-                settings.path == loaded.configuration.cli.path,
-                settings.selfTest == loaded.configuration.cli.selfTest
+            guard fresh.file == file, file?.isUnchanged == true, let newest = self.loaded,
+                newest.configuration.cli.path == loaded.configuration.cli.path,
+                newest.configuration.cli.selfTest == loaded.configuration.cli.selfTest,
+                SnapshotLoader.naming(of: newest) == fresh.naming
             else { return }
             site.replace(cli: fresh)
             tell(fresh, after: old)

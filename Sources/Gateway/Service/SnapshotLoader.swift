@@ -68,7 +68,7 @@ struct SnapshotLoader {
         of loaded: Loaded, directories: TurnDirectories, on loop: EventLoop, after old: Snapshot? = nil
     ) async throws(ConfigurationFaults) -> Snapshot {
         let settings = loaded.configuration.cli
-        let known = old.flatMap { $0.cli.carried(from: $0.configuration.cli, to: settings) }
+        let known = old.flatMap { $0.cli.carried(from: $0.configuration.cli, to: settings, naming: naming(of: loaded)) }
         let cli = if let known { known } else { try await trial(of: loaded, on: loop) }
         let supply = CLISupply(invocation(of: loaded), limits: limits(of: loaded), directories: directories)
         return Snapshot(
@@ -81,24 +81,29 @@ struct SnapshotLoader {
         // Looked at first: one that is replaced from here on is another one.
         let file = ProgramFile(path: loaded.configuration.cli.path)
         let version = try await version(of: loaded, on: loop)
-        let report = await selfTest(of: loaded.configuration, version: version, on: loop)
-        return TriedCLI(file: file, version: version, selfTest: report)
+        let report = await selfTest(of: loaded, version: version, on: loop)
+        return TriedCLI(file: file, version: version, selfTest: report, naming: naming(of: loaded))
     }
 
     /// Tries the CLI, or remembers what an earlier trial of the same one came to.
     static func selfTest(
-        of configuration: Configuration, version: String, on loop: EventLoop
+        of loaded: Loaded, version: String, on loop: EventLoop
     ) async -> SelfTestReport {
+        let configuration = loaded.configuration
         let (mode, path, state) = (configuration.cli.selfTest, configuration.cli.path, configuration.stateDirectory)
         guard mode != .off else { return .off }
         let memory = SelfTestMemory(state: state)
         let file = ProgramFile(path: path)
-        let identity = file.map { CLIIdentity($0, version: version) }
+        let naming = naming(of: loaded)
+        let identity = file.map { CLIIdentity($0, version: version, naming: naming) }
         if mode == .auto, let identity, let report = memory.recall(identity) { return report }
-        let report = await SelfTest.run(path: path, state: state, on: loop)
+        let report = await SelfTest.run(path: path, state: state, naming: naming, on: loop)
         if let identity, let file, file.isUnchanged { memory.keep(report, of: identity) }
         return report
     }
+
+    /// The variables by which the operator changes what the CLI's names of models stand for.
+    static func naming(of loaded: Loaded) -> [String]? { invocation(of: loaded).modelVariables }
 
     /// What the CLI says of itself; nothing but `--version` is asked of it.
     static func version(of loaded: Loaded, on loop: EventLoop) async throws(ConfigurationFaults) -> String {
