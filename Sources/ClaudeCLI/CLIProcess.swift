@@ -111,7 +111,7 @@ public final class CLIProcess {
     public func begin(_ plan: TurnPlan) {
         portions = plan.portions.reversed()
         tools = plan.tools
-        translator = CallTranslator(plan.tools.names)
+        translator = CallTranslator(plan.tools.names, demanding: plan.demandedCall)
         if !plan.servers.isEmpty {
             servers = plan.servers
             relief = plan.relief
@@ -302,6 +302,7 @@ public final class CLIProcess {
         let action = assembler.take(event, of: line, now: WallClock.unixSeconds) {
             if translator.isIdle { take($0, line) } else { translator.pass($0, of: line, to: take) }
         }
+        if assembler.calls.hasCalled { translator.noteServerCall() }
         noteQuota()
         switch action {
         case .kill: kill()

@@ -1,6 +1,7 @@
 import Vocabulary
 
-/// Gives the model's calls back their client's names on the way to the client.
+/// Gives the model's calls back their client's names on the way to the client, and sees to it that a call that was
+/// demanded comes.
 ///
 /// Arguments stream on as they come, but for those calls whose arguments have other names: theirs are gathered
 /// and handed over in one piece when the call is complete.
@@ -9,15 +10,30 @@ struct CallTranslator {
     /// The open call whose arguments are gathered.
     private var open: ToolAlias?
     private var arguments: [UInt8] = []
+    private var reader: DemandedCallReader?
 
-    /// A translator between these names.
-    init(_ names: ToolNames = ToolNames()) { self.names = names }
+    /// A translator between these names, of an answer of which this call is demanded.
+    init(_ names: ToolNames = ToolNames(), demanding call: DemandedCall? = nil) {
+        self.names = names
+        reader = call.map { DemandedCallReader($0) }
+    }
 
     /// True when every event passes as it is.
-    var isIdle: Bool { names.isEmpty }
+    var isIdle: Bool { names.isEmpty && reader == nil }
 
-    /// Hands an event over under the client's names.
+    /// Notes that the CLI has called a tool of a registered server.
+    mutating func noteServerCall() { reader?.noteServerCall() }
+
+    /// Hands an event over under the client's names, when its time has come.
     mutating func pass(
+        _ event: ReplyEvent, of line: Span<UInt8>, to take: (ReplyEvent, Span<UInt8>) -> Void
+    ) {
+        guard var reader = reader.take() else { return translate(event, of: line, to: take) }
+        reader.pass(event, of: line) { translate($0, of: $1, to: take) }
+        self.reader = reader
+    }
+
+    private mutating func translate(
         _ event: ReplyEvent, of line: Span<UInt8>, to take: (ReplyEvent, Span<UInt8>) -> Void
     ) {
         switch event {

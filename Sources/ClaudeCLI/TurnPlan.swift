@@ -22,6 +22,8 @@ public struct TurnPlan: Sendable {
     let counts: Bool
     /// The client's tools, by which the answer's calls are translated.
     let tools: ClientTools
+    /// The call that the answer must hold, in the names that the model sees; nil when it need hold none.
+    let demandedCall: DemandedCall?
     /// The registered servers whose tools the CLI calls itself.
     let servers: ActiveServers
     /// The row that lifts a forced tool call once a server's tool was called, or the model could never end.
@@ -48,11 +50,13 @@ public struct TurnPlan: Sendable {
     }
 
     private init(
-        _ conversation: Conversation, model: String, servers: ActiveServers, counts: Bool,
+        _ asked: Conversation, model: String, servers: ActiveServers, counts: Bool,
         _ features: CLIFeatures, _ cacheLifetime: CacheLifetime, _ operatorBetas: String
     ) throws(Refusal) {
         self.counts = counts
         self.servers = servers
+        let conversation = asked.demanding(servers, features)
+        demandedCall = counts ? nil : conversation.demandedCall
         try features.check(conversation, counts: counts)
         try servers.check(conversation.tools)
         var settings = try TurnSettings(
@@ -63,6 +67,9 @@ public struct TurnPlan: Sendable {
         guard counts || turns.last?.role == .user else { throw Self.prefill }
         var messages = tools.names.outward(turns)
         if !features.has(.history) { messages = try TaggedHistory.flatten(messages) }
+        if let note = demandedCall?.note(allowingSeveral: conversation.allowsParallelToolCalls) {
+            messages[messages.count - 1].blocks.append(.text(note))
+        }
         var rows = RowWriter()
         Self.initialize(conversation, settings.tools, &rows)
         settings.write(to: &rows)

@@ -14,6 +14,8 @@ public struct Conversation: Sendable {
     public var toolAliases: [ToolAlias] = []
     /// Which tools the model may or must call.
     public var toolChoice: ToolChoice = .auto
+    /// A call that must come although `toolChoice` cannot say so to the model; nil when none must.
+    public var demandedCall: DemandedCall?
     /// False when at most one tool may be called at a time.
     public var allowsParallelToolCalls = true
     /// How to sample, and where to stop.

@@ -141,8 +141,79 @@ import Vocabulary
 
     @Test("a choice of exactly one is a choice of any, and values are no schemas")
     func choices() throws {
-        let text = #"{"type":"object","properties":{"v":{"oneOf":[{"const":{"minimum":1}},{"enum":[{"minLength":2}]}]}},"additionalProperties":false}"#
-        let any = #"{"type":"object","properties":{"v":{"anyOf":[{"const":{"minimum":1}},{"enum":[{"minLength":2}]}]}},"additionalProperties":false}"#
+        let text = #"{"type":"object","properties":{"v":{"oneOf":[{"const":1},{"enum":["minLength"],"default":{"minimum":1}}]}},"additionalProperties":false}"#
+        let any = #"{"type":"object","properties":{"v":{"anyOf":[{"const":1},{"enum":["minLength"],"default":{"minimum":1}}]}},"additionalProperties":false}"#
         #expect(try schema(.responses, text) == (any, []))
+    }
+
+    private static func many(_ count: Int, _ schema: String) -> String {
+        let properties = (0..<count).map { #""p\#($0)":\#(schema)"# }.joined(separator: ",")
+        return #"{"type":"object","properties":{\#(properties)},"additionalProperties":false}"#
+    }
+
+    /// Schemas that the vendor would answer with a 400 of its own.
+    static let beyond = [
+        many(25, #"{"type":"string"}"#),
+        many(17, #"{"type":["string","null"]}"#),
+        many(17, #"{"oneOf":[{"type":"string"},{"type":"null"}]}"#),
+        ##"{"type":"object","properties":{"a":{"$ref":"#"}},"additionalProperties":false}"##,
+        ##"{"type":"object","properties":{"a":{"$ref":"#/$defs/A"}},"$defs":{"A":{"type":"array","items":{"$ref":"#/$defs/B"}},"B":{"$ref":"#/$defs/A"}},"additionalProperties":false}"##,
+        #"{"type":"object","properties":{"a":{"$ref":"other.json"}},"additionalProperties":false}"#,
+        #"{"type":"object","properties":{"a":{"not":{"type":"string"}}},"additionalProperties":false}"#,
+        #"{"type":"object","properties":{"a":{"type":"array","prefixItems":[{"type":"string"}]}},"additionalProperties":false}"#,
+        #"{"type":"object","properties":{},"patternProperties":{"^x":{"type":"string"}},"additionalProperties":false}"#,
+        #"{"type":"object","properties":{"a":{"enum":[{"x":1}]}},"additionalProperties":false}"#,
+        ##"{"allOf":[{"$ref":"#/$defs/A"}],"$defs":{"A":{"type":"object","properties":{}}}}"##,
+        #"{"type":"object","properties":{"a":{"anyOf":[{"type":"string"}],"oneOf":[{"type":"string"}]}},"additionalProperties":false}"#,
+    ]
+
+    @Test("a schema beyond the grammar or its limits is asked for in the prompt", arguments: both, beyond)
+    func beyondGrammar(dialect: Dialect, text: String) throws {
+        let user = #"[{"role":"user","content":"x"}]"#
+        let loose = try decode(dialect, user, format(dialect, text))
+        #expect(loose.outputFormat == .jsonObject && loose.ignored == [])
+        #expect(loose.system.map(\.string) == ["Your answer must match this JSON Schema:\n\(text)"])
+        let strict = try decode(dialect, user, format(dialect, text, #","strict":true"#))
+        #expect(strict.outputFormat == .jsonObject)
+        #expect(strict.ignored == [dialect == .responses ? "text.format.strict" : "response_format.json_schema.strict"])
+    }
+
+    @Test("a schema up to the limits goes to the vendor")
+    func withinLimits() throws {
+        for text in [Self.many(24, #"{"type":"string"}"#), Self.many(16, #"{"type":["string","null"]}"#)] {
+            #expect(try schema(.chatCompletions, text) == (text, []))
+        }
+    }
+
+    @Test("what a definition holds counts wherever it is referred to, and a long chain ends")
+    func definitions() throws {
+        let nine = #"{"type":"object","properties":{"a":{"type":"null"},"b":{"type":"null"},"c":{"type":"null"},"d":{"type":"null"},"e":{"type":"null"},"f":{"type":"null"},"g":{"type":"null"},"h":{"type":"null"},"i":{"type":"null"}},"additionalProperties":false}"#
+        func text(_ uses: Int) -> String {
+            let items = (0..<uses).map { ##""p\##($0)":{"$ref":"#/$defs/N"}"## }
+            let names = (0..<uses).map { #""p\#($0)""# }.joined(separator: ",")
+            return #"{"type":"object","properties":{\#(items.joined(separator: ","))},"required":[\#(names)],"$defs":{"N":\#(nine)},"additionalProperties":false}"#
+        }
+        #expect(try schema(.chatCompletions, text(2)) == (text(2), []))
+        let user = #"[{"role":"user","content":"x"}]"#
+        #expect(try decode(.chatCompletions, user, format(.chatCompletions, text(3))).outputFormat == .jsonObject)
+        // Each doubles the next: counted one by one, they would never end.
+        let doubling = (0..<40).map { ##""d\##($0)":{"anyOf":[{"$ref":"#/$defs/d\##($0 + 1)"},{"$ref":"#/$defs/d\##($0 + 1)"}]}"## }
+        let chain = (0..<20_000).map { ##""d\##($0)":{"$ref":"#/$defs/d\##($0 + 1)"}"## }
+        for definitions in [doubling + [#""d40":{"type":"null"}"#], chain + [#""d20000":{"type":"null"}"#]] {
+            let text = ##"{"type":"object","properties":{"a":{"$ref":"#/$defs/d0"}},"$defs":{\##(definitions.joined(separator: ","))},"additionalProperties":false}"##
+            #expect(try decode(.chatCompletions, user, format(.chatCompletions, text)).outputFormat == .jsonObject)
+        }
+    }
+
+    @Test(
+        "a pattern that the grammar does not take is told in the description",
+        arguments: [
+            (#"^[a-z]{2,3}(?:-\\d+)?\\.$"#, true), ("(?=a)b", false), ("(?<!a)b", false), ("(?<n>a)", false),
+            (#"\\bword"#, false), (#"(a)\\1"#, false), (#"\\p{L}"#, false), ("a{1000}", false),
+        ])
+    func patterns(pattern: String, isTaken: Bool) throws {
+        let text = #"{"type":"object","properties":{"s":{"type":"string","pattern":"\#(pattern)"}},"additionalProperties":false}"#
+        let (sent, ignored) = try schema(.chatCompletions, text)
+        #expect((sent == text) == isTaken && ignored == (isTaken ? [] : ["schema.pattern"]))
     }
 }

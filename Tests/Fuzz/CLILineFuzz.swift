@@ -1,8 +1,8 @@
 // modules: Vocabulary
-// files: Sources/ClaudeCLI/LineSplitter.swift Sources/ClaudeCLI/CLIEvent.swift Sources/ClaudeCLI/CLIEventReader.swift Sources/ClaudeCLI/CLIEventReader+Lines.swift Sources/ClaudeCLI/CLILineFields.swift Sources/ClaudeCLI/DeltaLine.swift Sources/ClaudeCLI/Quota.swift Sources/ClaudeCLI/RFC3339.swift Sources/ClaudeCLI/ReplyAssembler.swift Sources/ClaudeCLI/ServerCalls.swift Sources/ClaudeCLI/MCPServer.swift Sources/ClaudeCLI/FailureMap.swift Sources/ClaudeCLI/LoginRemedy.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/CLILimits.swift
+// files: Sources/ClaudeCLI/LineSplitter.swift Sources/ClaudeCLI/CLIEvent.swift Sources/ClaudeCLI/CLIEventReader.swift Sources/ClaudeCLI/CLIEventReader+Lines.swift Sources/ClaudeCLI/CLILineFields.swift Sources/ClaudeCLI/DeltaLine.swift Sources/ClaudeCLI/Quota.swift Sources/ClaudeCLI/RFC3339.swift Sources/ClaudeCLI/ReplyAssembler.swift Sources/ClaudeCLI/ServerCalls.swift Sources/ClaudeCLI/MCPServer.swift Sources/ClaudeCLI/FailureMap.swift Sources/ClaudeCLI/LoginRemedy.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/CLILimits.swift Sources/ClaudeCLI/DemandedCallReader.swift Sources/ClaudeCLI/HeldEvents.swift
 //
 // The CLI's output, split, read and assembled. What must hold for any input: no trap, no unbounded buffer, slices
-// within their line, blocks in order, and at most one end with nothing after it.
+// within their line, blocks in order, and at most one end with nothing after it; so too where a call is demanded.
 import Vocabulary
 
 @_cdecl("LLVMFuzzerTestOneInput")
@@ -18,6 +18,8 @@ public func fuzzCLILines(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let servers = input[0] & 1 == 0 ? ActiveServers.none : ActiveServers([server], maxRounds: 2)
     var assembler = ReplyAssembler(limits: limits, servers: servers)
     var order = ReplyOrder()
+    var demandedOrder = ReplyOrder()
+    var reader = DemandedCallReader(demand(among: input[0] & 2 == 0 ? ["f"] : ["f", "get_weather"]), mostHeldBytes: 4096)
     var rest = input.dropFirst()
     while !rest.isEmpty {
         unsafe splitter.receive { buffer in
@@ -30,12 +32,21 @@ public func fuzzCLILines(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
             try splitter.forEachLine { line in
                 guard let event = try? CLIEventReader.read(line) else { return true }
                 checkShortWay(line)
-                _ = assembler.take(event, of: line, now: 1_800_000_000) { order.check($0, line) }
+                _ = assembler.take(event, of: line, now: 1_800_000_000) {
+                    order.check($0, line)
+                    reader.pass($0, of: line) { demandedOrder.check($0, $1) }
+                }
                 return true
             }
         } catch { return 0 }
     }
     return 0
+}
+
+private func demand(among names: [JSONText]) -> DemandedCall {
+    var demand = DemandedCall(names: names, isNamed: true)
+    demand.forms = names.map { DemandedCall.Form(name: $0, arguments: JSONFragment("{}")) }
+    return demand
 }
 
 /// What the short way for deltas accepts, the reader proper understands in the same way.

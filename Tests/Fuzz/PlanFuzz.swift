@@ -1,5 +1,5 @@
 // modules: Vocabulary Dialects
-// files: Sources/ClaudeCLI/TurnPlan.swift Sources/ClaudeCLI/MessageList.swift Sources/ClaudeCLI/TurnSettings.swift Sources/ClaudeCLI/ClientTools.swift Sources/ClaudeCLI/RowWriter.swift Sources/ClaudeCLI/CLIFeatures.swift Sources/ClaudeCLI/TaggedHistory.swift Sources/ClaudeCLI/MCPServer.swift Sources/ClaudeCLI/ActiveServers+Rows.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/ToolNames.swift Sources/ClaudeCLI/ToolSchema.swift Sources/ClaudeCLI/CacheLifetime.swift
+// files: Sources/ClaudeCLI/TurnPlan.swift Sources/ClaudeCLI/MessageList.swift Sources/ClaudeCLI/TurnSettings.swift Sources/ClaudeCLI/ClientTools.swift Sources/ClaudeCLI/RowWriter.swift Sources/ClaudeCLI/CLIFeatures.swift Sources/ClaudeCLI/TaggedHistory.swift Sources/ClaudeCLI/MCPServer.swift Sources/ClaudeCLI/ActiveServers+Rows.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/ToolNames.swift Sources/ClaudeCLI/ToolSchema.swift Sources/ClaudeCLI/CacheLifetime.swift Sources/ClaudeCLI/DemandedCall+Plan.swift
 //
 // A request's body, decoded and planned. What must hold for any input: every row for the CLI is one JSON object on
 // one line, since a line end out of place would make the CLI read a row that nobody wrote.
@@ -7,7 +7,7 @@ import Dialects
 import Vocabulary
 
 /// The first byte chooses the dialect, whether tokens are counted, and whether the CLI lacks something; the rest is the
-/// body.
+/// body. Where it is of even length, the model is one that cannot be forced to call a tool.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzPlans(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     let bytes = unsafe Array(UnsafeBufferPointer(start: data, count: size))
@@ -17,7 +17,11 @@ public func fuzzPlans(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     let features = choice & 0x40 == 0 ? CLIFeatures.all : CLIFeatures(missing: [.history, .parameters])
     do throws(Refusal) {
         let body = Array(bytes.dropFirst())
-        let conversation = try dialect.decode(body, context: RequestContext(countsTokens: counts))
+        var conversation = try dialect.decode(body, context: RequestContext(countsTokens: counts))
+        if body.count.isMultiple(of: 2), dialect != .anthropic { conversation.demandCall() }
+        if case .jsonSchema(let schema) = conversation.outputFormat {
+            precondition((try? JSONDocument(parsing: Array(schema.bytes))) != nil, "a format is JSON")
+        }
         let plan =
             counts
             ? try TurnPlan(counting: conversation, model: "sonnet", features: features)

@@ -27,10 +27,7 @@ struct TurnDefaults {
         if isMessages {
             completeMessages(&conversation, isOwnWish: speaksOfThinking)
         } else {
-            guard conversation.fit(traits) == .no else {
-                throw Refusal(
-                    .invalidRequest, "tool_choice: this model cannot be made to call a tool", param: "tool_choice")
-            }
+            if conversation.fit(traits) == .yes { conversation.demandCall() }
             showThinking(of: &conversation)
         }
         if preferences.client == .openclaw { OpenClaw.adapt(&conversation) }
