@@ -8,16 +8,15 @@ import Vocabulary
 enum GrammarSchema {
     /// Asks for answers by the schema in `described`, which also says whether it is `strict`.
     ///
-    /// What is beyond the grammar or its limits is asked for in the prompt; that a strict schema is then nobody's to
-    /// enforce is named as ignored. An object of unknown properties, which closed could only be empty, is left to the
-    /// vendor where the schema is strict: OpenAI refuses it there too.
+    /// What is beyond the grammar or its limits, as an object of unknown properties, which closed could only be empty, is
+    /// asked for in the prompt; that a strict schema is then nobody's to enforce is named as ignored.
     static func ask(_ described: JSONValue, in conversation: inout Conversation) throws(Refusal) {
         let schema = try described.required("schema").expect(.object)
         let isStrict = described.optional("strict")?.bool == true
         let fit = GrammarFit(schema)
         var rewriting = GrammarRewriting()
         if fit.isWithinLimits { rewriting.schema(schema) }
-        if !fit.isWithinLimits || (rewriting.isOpen && !isStrict) {
+        if !fit.isWithinLimits || rewriting.isOpen {
             if isStrict { conversation.ignore(described.path + ".strict") }
             let text = String(decoding: schema.fragment.bytes, as: UTF8.self)
             conversation.system.append(JSONText("Your answer must match this JSON Schema:\n" + text))

@@ -1,10 +1,17 @@
 import Vocabulary
 
-/// Who speaks last. OpenAI answers a conversation whatever its last message is, and programs rely on that: a
+/// Who speaks first and last. OpenAI answers a conversation whatever its last message is, and programs rely on that: a
 /// question that is put as an instruction alone, or an answer that is to be followed by another, as where an agent's
 /// last words are to be put in a schema. The vendor answers the user only, and takes an assistant's last message for
 /// the beginning of its answer.
 extension Conversation {
+    /// Lets the user speak first, for OpenAI's dialects: chat apps begin with a greeting of the assistant's, and the
+    /// vendor's pages disagree about whether it may stand there.
+    mutating func giveUserFirstWord() {
+        guard turns.first?.role == .assistant else { return }
+        turns.insert(Turn(.system, [.text("The assistant speaks first.")]), at: 0)
+    }
+
     /// Lets the user speak last, for OpenAI's dialects.
     mutating func giveUserLastWord() {
         while let last = turns.last, last.role == .assistant, last.blocks.allSatisfy(\.isEmptyText) {

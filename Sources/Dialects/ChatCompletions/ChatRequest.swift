@@ -21,6 +21,7 @@ enum ChatRequest {
         }
         ignore(root, in: &conversation)
         conversation.giveUserLastWord()
+        conversation.giveUserFirstWord()
         try conversation.settle(field: "messages")
         return conversation
     }

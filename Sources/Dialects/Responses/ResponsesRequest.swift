@@ -36,6 +36,7 @@ enum ResponsesRequest {
         try storage(root, context, into: &conversation)
         conversation.echo = try ResponsesEcho.members(root, &conversation)
         if !context.countsTokens { conversation.giveUserLastWord() }
+        conversation.giveUserFirstWord()
         try conversation.settle(field: "input", countsTokens: context.countsTokens)
         return conversation
     }

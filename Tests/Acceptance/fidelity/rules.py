@@ -330,9 +330,6 @@ def settled(system, rows, given, wanted, config):
             joined[-1][1] = sorted(both, key=lambda each: each["type"] != "tool_result")
         else:
             joined.append([role, list(content)])
-    # Thinking is off unless asked for; the newest models cannot do without it and refuse to be told so.
-    if wanted.get("thinking") == {"type": "disabled"}:
-        del wanted["thinking"]
     if not given or wanted.get("tool_choice") == {"type": "auto"}:
         wanted.pop("tool_choice", None)
     system = "\n\n".join(whole(each) for each in system if each)
