@@ -38,7 +38,8 @@ struct TurnDefaults {
             conversation.fitThinking(traits)
             conversation.settleSamplingBesideThinking()
             conversation.thinkingShown = .asThinking
-            if conversation.thinkingDisplay == .updates { conversation.thinkingDisplay = nil }
+            // What is said between two calls comes in the vendor's own form.
+            if conversation.thinkingDisplay == .updates { (conversation.thinking, conversation.thinkingDisplay) = (nil, nil) }
         }
         if conversation.fields.effort != "output_config.effort" { conversation.fitEffort(traits) }
         conversation.keepTopPAlone(traits)

@@ -4,6 +4,9 @@ from fidelity.samples import ANSWER_SCHEMA, DEEP_SCHEMA, GIF, LONG_TEXT, ODD_TEX
 WEATHER = {"type": "function", "function": {"name": "get_weather", "description": "Weather", "parameters": SCHEMA}}
 TIME = {"type": "function", "function": {"name": "get_time"}}
 
+# A model that takes a forced call.
+FORCEABLE = "haiku"
+
 
 def ask(messages, model="sonnet", **fields):
     if isinstance(messages, str):
@@ -126,18 +129,20 @@ CASES = {
         "Hi", tools=[{"type": "function", "function": {"name": "deep", "parameters": DEEP_SCHEMA, "strict": True}}]),
     "tool choice auto": ask("Hi", tools=[WEATHER], tool_choice="auto"),
     "tool choice none": ask("Hi", tools=[WEATHER], tool_choice="none"),
-    "tool choice required": ask("Hi", tools=[WEATHER], tool_choice="required"),
-    "tool choice by name": ask("Hi", tools=[WEATHER, TIME], tool_choice=named("get_time")),
+    "tool choice required": ask("Hi", tools=[WEATHER], model=FORCEABLE, tool_choice="required"),
+    "tool choice by name": ask("Hi", tools=[WEATHER, TIME], model=FORCEABLE, tool_choice=named("get_time")),
     "one call at most": ask("Hi", tools=[WEATHER], parallel_tool_calls=False),
-    "one forced call": ask("Hi", tools=[WEATHER], tool_choice="required", parallel_tool_calls=False),
+    "one forced call": ask("Hi", tools=[WEATHER], model=FORCEABLE, tool_choice="required", parallel_tool_calls=False),
     "allowed tools": ask("Hi", tools=[WEATHER, TIME], tool_choice=allowed("auto", "get_time")),
-    "allowed tools, required": ask("Hi", tools=[WEATHER, TIME], tool_choice=allowed("required", "get_time")),
+    "allowed tools, required": ask("Hi", tools=[WEATHER, TIME], model=FORCEABLE, tool_choice=allowed("required", "get_time")),
     "history of a tool that is not allowed": ask(
-        ROUND, tools=[WEATHER, TIME], tool_choice=allowed("required", "get_time")),
+        ROUND, tools=[WEATHER, TIME], model=FORCEABLE, tool_choice=allowed("required", "get_time")),
     # Sampling and limits
     "no limit": ask("Hi"),
     "max_tokens": ask("Hi", max_tokens=77),
     "max_completion_tokens": ask("Hi", max_completion_tokens=78, max_tokens=77),
+    "sampling of an older model": ask("Hi", model="claude-sonnet-4-5", temperature=0.25, top_p=0.9),
+    "top_p of an older model": ask("Hi", model="claude-opus-4-6", top_p=0.9),
     "sampling": ask("Hi", temperature=0.25, top_p=0.9),
     "temperature 2": ask("Hi", temperature=2),
     "stop as text": ask("Hi", stop="END"),
@@ -150,7 +155,7 @@ CASES = {
     # Effort
     **{f"effort {effort}": ask("Hi", reasoning_effort=effort) for effort in ("none", "minimal", "low", "max")},
     "effort with temperature": ask("Hi", reasoning_effort="medium", temperature=0.2, top_p=0.5),
-    "effort and a forced tool": ask("Hi", reasoning_effort="high", tools=[WEATHER], tool_choice="required"),
+    "effort and a forced tool": ask("Hi", reasoning_effort="high", tools=[WEATHER], model=FORCEABLE, tool_choice="required"),
     "effort on opus": ask("Hi", model="opus", reasoning_effort="xhigh"),
     "effort on haiku": ask("Hi", model="haiku", reasoning_effort="low"),
     "effort on opus 4.6": ask("Hi", model="claude-opus-4-6", reasoning_effort="low"),
@@ -161,5 +166,5 @@ CASES = {
     "format of any object": ask([say("system", "Be brief."), user("json")], response_format={"type": "json_object"}),
     "format by schema": ask("Hi", response_format=schema_format(strict=True)),
     "format by schema with tools": ask("Hi", response_format=schema_format(), tools=[WEATHER]),
-    "format and a forced tool": ask("Hi", response_format=schema_format(), tools=[TIME], tool_choice=named("get_time")),
+    "format and a forced tool": ask("Hi", response_format=schema_format(), tools=[TIME], model=FORCEABLE, tool_choice=named("get_time")),
 }

@@ -175,7 +175,7 @@ CASES = {
     "thinking adaptive, shown": ask("Hi", thinking={"type": "adaptive", "display": "summarized"}),
     "thinking adaptive, omitted": ask("Hi", thinking={"type": "adaptive", "display": "omitted"}),
     "thinking by budget": ask("Hi", **BUDGETED),
-    "thinking disabled": ask("Hi", thinking={"type": "disabled"}),
+    "thinking disabled": ask("Hi", model="haiku", thinking={"type": "disabled"}),
     "thinking between tools": ask("Hi", thinking={"type": "between_tools"}, tools=[WEATHER]),
     "effort and adaptive": ask("Hi", thinking={"type": "adaptive"}, output_config={"effort": "high"}),
     # The answer's shape

@@ -7,6 +7,9 @@ OLDER = "claude-sonnet-4-5"
 WEATHER = {"type": "function", "name": "get_weather", "description": "Weather", "parameters": SCHEMA, "strict": True}
 TIME = {"type": "function", "name": "get_time", "parameters": None}
 
+# A model that takes a forced call.
+FORCEABLE = "haiku"
+
 
 def ask(items, model="sonnet", **fields):
     return {"model": model, "input": items, "store": False, **fields}
@@ -123,11 +126,13 @@ CASES = {
     "tools of another vendor": ask("Hi", tools=[WEATHER, {"type": "web_search"}]),
     "tool choice auto": ask("Hi", tools=[WEATHER], tool_choice="auto"),
     "tool choice none": ask("Hi", tools=[WEATHER], tool_choice="none"),
-    "tool choice required": ask("Hi", tools=[WEATHER], tool_choice="required"),
-    "tool choice by name": ask("Hi", tools=[WEATHER, TIME], tool_choice={"type": "function", "name": "get_time"}),
-    "allowed tools": ask("Hi", tools=[WEATHER, TIME], tool_choice=allowed("required", "get_time")),
+    "tool choice required": ask("Hi", tools=[WEATHER], model=FORCEABLE, tool_choice="required"),
+    "tool choice by name": ask("Hi", tools=[WEATHER, TIME], model=FORCEABLE, tool_choice={"type": "function", "name": "get_time"}),
+    "allowed tools": ask("Hi", tools=[WEATHER, TIME], model=FORCEABLE, tool_choice=allowed("required", "get_time")),
     "one call at most": ask("Hi", tools=[WEATHER], parallel_tool_calls=False),
     # Sampling and limits
+    "sampling of an older model": ask("Hi", model="claude-sonnet-4-5", temperature=0.25, top_p=0.9),
+    "top_p of an older model": ask("Hi", model="claude-opus-4-6", top_p=0.9),
     "sampling": ask("Hi", temperature=0.5, top_p=0.9, max_output_tokens=55, service_tier="default"),
     "no limit": ask("Hi", user="u", metadata={"a": "b"}),
     # Effort
@@ -135,11 +140,11 @@ CASES = {
     "effort none": ask("Hi", reasoning={"effort": "none"}),
     "summary": ask("Hi", reasoning={"summary": "auto"}),
     "effort with summary and temperature": ask("Hi", reasoning={"effort": "low", "summary": "detailed"}, temperature=0),
-    "effort and a forced tool": ask("Hi", reasoning={"effort": "low"}, tools=[WEATHER], tool_choice="required"),
+    "effort and a forced tool": ask("Hi", reasoning={"effort": "low"}, tools=[WEATHER], model=FORCEABLE, tool_choice="required"),
     "effort on sonnet 4.5": ask("Hi", model="claude-sonnet-4-5", reasoning={"effort": "medium"}),
     # The answer's shape
     "format text": shaped({"type": "text"}),
     "format of any object": shaped({"type": "json_object"}, instructions="Be brief."),
     "format by schema": shaped(SCHEMA_FORMAT),
-    "format and a forced tool": shaped(SCHEMA_FORMAT, tools=[TIME], tool_choice={"type": "function", "name": "get_time"}),
+    "format and a forced tool": shaped(SCHEMA_FORMAT, tools=[TIME], model=FORCEABLE, tool_choice={"type": "function", "name": "get_time"}),
 }

@@ -20,6 +20,8 @@ OWN_FIELDS = {"model", "messages", "system", "tools", "stream", "metadata"}
 # The fewest tokens of thinking that a vendor takes.
 LEAST_BUDGET = 1024
 WITHOUT_EFFORT = ("sonnet-4-5", "haiku-4-5")
+# The word by which a model is told not to think; others do not think unasked, or cannot but think.
+OFF = {"sonnet": "between_tools", "haiku": "disabled"}
 PARAMETERS = {
     "max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "service_tier", "thinking", "tool_choice",
     "output_config",
@@ -47,6 +49,8 @@ def anthropic(request):
     config = dict(request.get("output_config") or {})
     if request.get("output_format"):
         config["format"] = request["output_format"]
+    if "thinking" not in wanted and "effort" not in config:
+        not_thinking(request["model"], wanted)
     return settled(system, rows, tools(request.get("tools"), "input_schema"), wanted, config)
 
 
@@ -82,7 +86,7 @@ def chat(request):
         choice = {**named, "allowed": [tool["function"]["name"] for tool in named.get("tools", [])]}
     config = openai_effort(request.get("reasoning_effort"), wanted, request)
     answer_format(request.get("response_format"), "json_schema", config, system)
-    return settled(system, rows, *openai_tools(functions, choice, request, wanted), config)
+    return settled(system, spoken_to(rows), *openai_tools(functions, choice, request, wanted), config)
 
 
 def responses(request):
@@ -118,7 +122,7 @@ def responses(request):
     asked = request.get("reasoning") or {}
     config = openai_effort(asked.get("effort"), wanted, request, summary=asked.get("summary"))
     answer_format((request.get("text") or {}).get("format"), None, config, system)
-    return settled(system, rows, *openai_tools(functions, choice, request, wanted), config)
+    return settled(system, spoken_to(rows), *openai_tools(functions, choice, request, wanted), config)
 
 
 # Pieces of the rules
@@ -266,29 +270,45 @@ def openai_tools(functions, choice, request, wanted):
     return given, wanted
 
 
+def takes_sampling(model):
+    return "-4-5" in model or "-4-6" in model
+
+
+def not_thinking(model, wanted):
+    """How a model is told not to think; a lone `top_p` is kept from the temperature that the CLI would add to it."""
+    wanted.pop("thinking", None)
+    is_alone = takes_sampling(model) and "top_p" in wanted and "temperature" not in wanted
+    if model in OFF or is_alone:
+        wanted["thinking"] = {"type": OFF.get(model, "disabled")}
+
+
 def openai_sampling(request):
-    wanted = {key: request[key] for key in ("temperature", "top_p") if key in request}
-    if wanted.get("temperature", 0) > 1:
-        wanted["temperature"] = 1
+    """What the model takes; of a temperature and a `top_p` the temperature stays."""
+    kept = ("temperature", "top_p") if takes_sampling(request["model"]) else ()
+    wanted = {key: request[key] for key in kept if key in request}
+    if "temperature" in wanted:
+        wanted.pop("top_p", None)
+        wanted["temperature"] = min(wanted["temperature"], 1)
     if request.get("service_tier") == "default":
         wanted["service_tier"] = "standard_only"
     return wanted
 
 
 def openai_effort(effort, wanted, request, summary=None):
-    """Asking for an effort or a summary asks for thinking, unless a tool is forced, which excludes it."""
+    """Asking for an effort or a summary asks for thinking, unless a tool is forced on a model that refuses both."""
     config = {}
+    model = request["model"]
     if effort and effort != "none":
         config["effort"] = "low" if effort == "minimal" else effort
     choice = request.get("tool_choice", "auto")
     is_free = choice in ("auto", "none") or (isinstance(choice, dict) and choice.get("mode") == "auto")
-    if effort == "none" or ((effort or summary) and not is_free):
-        wanted["thinking"] = {"type": "disabled"}
-    elif effort or summary:
+    if effort == "none" or not (effort or summary) or not is_free:
+        not_thinking(model, wanted)
+    else:
         limit = wanted.get("max_tokens") or request.get("max_tokens")
         budget = budget_of(request["model"], config.get("effort"), limit)
         if budget is not None and budget < LEAST_BUDGET:
-            wanted["thinking"] = {"type": "disabled"}
+            not_thinking(model, wanted)
             return {} if any(name in request["model"] for name in WITHOUT_EFFORT) else config
         kind = {"type": "enabled", "budget_tokens": budget} if budget else {"type": "adaptive"}
         wanted["thinking"] = {**kind, "display": "summarized"}
@@ -315,6 +335,13 @@ def answer_format(given, wrapped, config, system):
     else:
         schema = given[wrapped]["schema"] if wrapped else given["schema"]
         config["format"] = {"type": "json_schema", "schema": schema}
+
+
+def spoken_to(rows):
+    """OpenAI's clients may have the assistant speak first; the vendor's pages disagree about that."""
+    if rows and rows[0][0] == "assistant":
+        return [("user", [instruction("The assistant speaks first.")]), *rows]
+    return rows
 
 
 def settled(system, rows, given, wanted, config):
