@@ -27,13 +27,13 @@ def test_the_model_calls_a_servers_tool_and_one_answer_comes_of_it(mcp_site, ups
     assert response.status_code == 200, response.text
     message = response.json()
     assert texts(message) == ROUND
-    assert [block["type"] for block in message["content"]] == ["text", "text"]
+    assert [block["type"] for block in message["content"]] == ["text", "thinking", "text"]
     assert message["stop_reason"] == "end_turn"
     first, second = upstream.turns(nonce)
     assert f"mcp__{server}__lookup" in tool_names(first)
     assert "lookup found the moon" in json.dumps(tool_results(second))
     usage = message["usage"]
-    assert usage["input_tokens"] == 22 and usage["output_tokens"] == 2 + 3 + 2 * upstream.think_tokens
+    assert usage["input_tokens"] == 22 and usage["output_tokens"] == 2 + 3 + upstream.think_tokens
     assert usage["cache_creation_input_tokens"] == 10 and usage["cache_read_input_tokens"] == 14
     line = f"id={response.headers['request-id']} "
     logged = eventually(lambda: [each for each in mcp_site.gateway.log().splitlines() if line in each], "the log line")
@@ -47,11 +47,12 @@ def test_a_messages_stream_shows_no_trace_of_the_calls(mcp_site, nonce):
     assert [each["type"] for each in found if each["type"] != "ping"] == [
         "message_start",
         *(["content_block_start"] + ["content_block_delta"] * 2 + ["content_block_stop"]),
+        *(["content_block_start"] + ["content_block_delta"] + ["content_block_stop"]),
         *(["content_block_start"] + ["content_block_delta"] * 3 + ["content_block_stop"]),
         "message_delta",
         "message_stop",
     ]
-    assert [each["index"] for each in found if "index" in each] == [0] * 4 + [1] * 5
+    assert [each["index"] for each in found if "index" in each] == [0] * 4 + [1] * 3 + [2] * 5
     assert "tool_use" not in response.text and "mcp__" not in response.text
     assert found[-2]["delta"]["stop_reason"] == "end_turn"
 

@@ -325,11 +325,11 @@ def test_without_whole_tools_requests_with_tools_are_refused(crippled, upstream,
 def test_without_parameters_they_are_named_or_refused(crippled, upstream, nonce):
     gateway = crippled(NO_PARAMETERS)
     lacks(gateway, "parameters")
-    response = gateway.ask_message(nonce, temperature=0.5, stop_sequences=["x"])
+    response = gateway.ask_message(nonce, "claude-sonnet-4-5", temperature=0.5, stop_sequences=["x"])
     assert response.status_code == 200
     assert response.headers["x-portcullis-ignored"] == "max_tokens, temperature, stop_sequences"
     is_said(response, "parameters")
-    assert "temperature" not in upstream.only_turn(nonce).body
+    assert upstream.only_turn(nonce).body["temperature"] == 1, "the CLI's own"
     response = gateway.ask_chat("Hello", max_completion_tokens=5, stop="x")
     assert response.headers["x-portcullis-ignored"] == "max_completion_tokens, stop"
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}

@@ -54,7 +54,7 @@ def test_what_lies_where_turns_start_is_gone_before_the_next(own_gateway, upstre
 
 
 def betas(turn):
-    return [name for name in turn.headers["anthropic-beta"].split(",") if name in (BOUND, UPDATED, "x-2020-01-01")]
+    return [name for name in turn.headers["anthropic-beta"].split(",") if name in (BOUND, UPDATED, "context-1m-2025-08-07")]
 
 
 @pytest.mark.parametrize("login", ["CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY"])
@@ -69,7 +69,7 @@ def test_a_binding_reaches_the_vendor_with_its_beta(make_gateway, upstream, nonc
                 [BOUND, UPDATED],
             ),
             ({"type": "adaptive", "display": "highlights"}, UPDATED, [UPDATED]),
-            ({"type": "adaptive"}, "x-2020-01-01", []),
+            ({"type": "adaptive"}, "context-1m-2025-08-07", []),
         ]
     ):
         body = {"model": "sonnet", "max_tokens": 500, "messages": user(f"{nonce}{number}"), "thinking": thinking}
@@ -80,7 +80,7 @@ def test_a_binding_reaches_the_vendor_with_its_beta(make_gateway, upstream, nonc
 
 
 def test_the_operators_own_betas_stay(make_gateway, upstream, cli_env, nonce):
-    gateway = make_gateway(cli_env={**cli_env, "ANTHROPIC_BETAS": "x-2020-01-01"}).ready()
+    gateway = make_gateway(cli_env={**cli_env, "ANTHROPIC_BETAS": "context-1m-2025-08-07"}).ready()
     for number, header in enumerate(["", BOUND]):
         answer = gateway.post(
             "/v1/messages",
@@ -88,7 +88,7 @@ def test_the_operators_own_betas_stay(make_gateway, upstream, cli_env, nonce):
             {"anthropic-beta": header} if header else {},
         )
         assert answer.status_code == 200, answer.text
-        assert betas(upstream.only_turn(f"{nonce}{number}")) == ["x-2020-01-01"] + ([BOUND] if header else [])
+        assert betas(upstream.only_turn(f"{nonce}{number}")) == ["context-1m-2025-08-07"] + ([BOUND] if header else [])
 
 
 @pytest.mark.parametrize("streams", [False, True])

@@ -22,6 +22,7 @@ struct TurnDefaults {
         if isMessages { try traits.check(conversation) }
         let speaksOfThinking = conversation.thinking != nil || conversation.effort != nil
         applyHeader(to: &conversation)
+        let asksForThinking = conversation.thinking != nil && conversation.thinking != .disabled
         if conversation.effort == nil { conversation.effort = models.defaultEffort }
         if models.enablesThinking, canThink { conversation.thinkByDefault(traits) }
         if isMessages {
@@ -30,6 +31,8 @@ struct TurnDefaults {
             if conversation.fit(traits) == .yes { conversation.demandCall() }
             showThinking(of: &conversation)
         }
+        // What nobody asked for is not worth a refusal.
+        if !canThink, !asksForThinking { conversation.thinking = nil }
         if preferences.client == .openclaw { OpenClaw.adapt(&conversation) }
     }
 
