@@ -141,3 +141,18 @@ def test_a_tool_loop_goes_on_with_the_thinking_sent_back(gateway, upstream, nonc
                 ]},
             ]
     assert len(upstream.turns(nonce)) == 2
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-5-5", "claude-opus-5-5", "claude-opus-4-8"])
+@pytest.mark.parametrize("streams", [False, True], ids=["whole", "streamed"])
+def test_what_is_said_between_two_calls_is_text_of_the_answer(gateway, nonce, model, streams):
+    """Newer models send it as thinking; a client that asked for none reads it where older models say it."""
+    messages = user(f"{nonce}\nprogress:1:weather")
+    client = gateway.openai()
+    if streams:
+        with client.chat.completions.stream(model=model, messages=messages, tools=[FUNCTION]) as stream:
+            message = stream.get_final_completion().choices[0].message
+    else:
+        message = client.chat.completions.create(model=model, messages=messages, tools=[FUNCTION]).choices[0].message
+    assert [each.function.name for each in message.tool_calls] == ["weather"]
+    assert "round 1." in message.content and not hasattr(message, "reasoning_content")
