@@ -12,7 +12,7 @@ extension Conversation {
         var result = self
         let isOwnFormat = !demanded.forms.isEmpty
         demanded.names = demanded.names.map(names.outward)
-        if !features.has(.parameters) || (!servers.isEmpty && !demanded.isNamed) {
+        if !features.has(.parameters) || !servers.isEmpty {
             demanded.forms = []
         } else {
             demanded.forms = demanded.forms.map {

@@ -27,6 +27,11 @@ extension Conversation {
             let wanted = Set(demanded.names.map(\.string))
             demanded.describe(tools.filter { wanted.contains($0.name.string) })
             outputFormat = demanded.format
+            // Where the call may come as text, a text to stop at could cut it.
+            if outputFormat != nil, !sampling.stopSequences.isEmpty {
+                sampling.stopSequences = []
+                ignore("stop")
+            }
         }
         demandedCall = demanded
     }

@@ -8,10 +8,10 @@ struct ProgressNotes: Sendable {
     /// True where clients get all text in one piece.
     private let isJoined: Bool
     private var open = Block.other
-    /// True when a note is over and no other text has come.
-    private var isSeparate = false
+    /// The text that is over, as long as nothing else has come behind it.
+    private var before = Block.other
 
-    private enum Block { case other, silentNote, note }
+    private enum Block { case other, silentNote, note, text }
 
     /// Notes of an answer to `conversation`; nil where they are not to be text.
     init?(_ conversation: Conversation, _ dialect: Dialect) {
@@ -29,31 +29,31 @@ struct ProgressNotes: Sendable {
         case .thinking(let slice):
             guard slice.count > 0 else { return }
             if open == .silentNote {
-                open = .note
-                begin(line, take)
+                begin(.note, line, take)
             }
             take(.text(slice), line)
         case .signature: if open == .other { take(event, line) }
-        case .blockStarted(.text):
-            open = .other
-            begin(line, take)
+        case .blockStarted(.text): begin(.text, line, take)
         case .blockStarted:
-            (open, isSeparate) = (.other, false)
+            (open, before) = (.other, .other)
             take(event, line)
         case .blockStopped:
-            if open != .silentNote { take(event, line) }
-            if open == .note { isSeparate = true }
+            if open != .silentNote {
+                take(event, line)
+                before = open
+            }
             open = .other
         default: take(event, line)
         }
     }
 
-    /// Begins a text block, set off from a note before it.
-    private mutating func begin(_ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void) {
+    /// Begins a text block, set off from a note before it, or from a text before a note.
+    private mutating func begin(
+        _ block: Block, _ line: Span<UInt8>, _ take: (ReplyEvent, Span<UInt8>) -> Void
+    ) {
+        open = block
         take(.blockStarted(.text), line)
-        guard isSeparate else { return }
-        isSeparate = false
-        guard isJoined else { return }
+        guard isJoined, before == .note || (before == .text && block == .note) else { return }
         let gap = Array("\\n\\n".utf8)
         take(.text(JSONSlice(start: 0, end: gap.count, hasEscapes: true)), gap.span)
     }

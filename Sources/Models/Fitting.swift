@@ -6,11 +6,13 @@ public import Vocabulary
 /// the model does not take is left out, put into other words that say the same, or named as ignored.
 extension Conversation {
     /// Fits everything; a forced call that the model refuses is left to the caller, who is told so by the result.
-    public mutating func fit(_ traits: ModelTraits) -> NeedsDemand {
-        fitThinking(traits)
+    ///
+    /// `hasServers` says that the model can call tools that are not the client's.
+    public mutating func fit(_ traits: ModelTraits, hasServers: Bool = false) -> NeedsDemand {
+        fitLimit(traits)
+        fitThinking(traits, hasServers: hasServers)
         fitEffort(traits)
         fitSampling(traits)
-        fitLimit(traits)
         settleReplayedThinking(traits)
         return toolChoice.forcesCall && traits.forcedCalls == .refused ? .yes : .no
     }
@@ -32,23 +34,21 @@ extension Conversation {
     // MARK: - Thinking
 
     /// Puts the wish to think, or not to, into the model's own words.
-    public mutating func fitThinking(_ traits: ModelTraits) {
+    public mutating func fitThinking(_ traits: ModelTraits, hasServers: Bool = false) {
+        let hasTools = hasServers || !tools.isEmpty
         switch thinking {
-        case nil, .disabled: stopThinking(traits)
+        case nil, .disabled: stopThinking(traits, hasTools)
         case .betweenTools where traits.words.contains(.betweenTools): break
         case .betweenTools:
             ignoreThinking()
-            stopThinking(traits)
+            stopThinking(traits, hasTools)
         case .adaptive, .enabled:
-            if isExcluded(wish(traits), by: traits) {
-                ignoreThinking()
-                stopThinking(traits)
-            } else if let word = wish(traits) {
+            if let word = wish(traits), !isExcluded(word, by: traits) {
                 if case .enabled(let asked) = thinking, word != thinking { noteBudget(asked, became: word) }
                 thinking = word
             } else {
                 ignoreThinking()
-                stopThinking(traits)
+                stopThinking(traits, hasTools)
             }
         }
     }
@@ -56,9 +56,9 @@ extension Conversation {
     /// The word by which the model is made to think; nil where there is none, or no room for it.
     private func wish(_ traits: ModelTraits) -> Thinking? {
         if case .enabled(let budget) = thinking, traits.words.contains(.enabled) {
-            let room = (sampling.maxTokens ?? .max) - 1
-            return min(budget, room) < Self.leastBudget || resumesWithoutThinking
-                ? nil : .enabled(budgetTokens: min(budget, room))
+            // A budget up to the limit would leave nothing for the answer.
+            let fitting = budget < limit ? budget : limit / 2
+            return fitting < Self.leastBudget || resumesWithoutThinking ? nil : .enabled(budgetTokens: fitting)
         }
         if traits.words.contains(.adaptive) { return .adaptive }
         guard traits.words.contains(.enabled), !resumesWithoutThinking else { return nil }
@@ -68,7 +68,7 @@ extension Conversation {
     /// True when the vendor refuses this way of thinking together with a forced call.
     ///
     /// The call wins: it is what a client cannot do without.
-    private func isExcluded(_ word: Thinking?, by traits: ModelTraits) -> Bool {
+    private func isExcluded(_ word: Thinking, by traits: ModelTraits) -> Bool {
         guard toolChoice.forcesCall else { return false }
         if case .enabled = word { return true }
         return traits.forcedCalls == .withoutThinking
@@ -77,12 +77,13 @@ extension Conversation {
     /// A model without budgets gets the effort that comes next to one.
     private mutating func noteBudget(_ asked: Int, became word: Thinking) {
         ignore((fields.thinking ?? "thinking") + (fields.thinking == "thinking" ? ".budget_tokens" : ""))
-        guard word == .adaptive, effort == nil else { return }
+        // What the body says wins over a header field, and both over a setting.
+        guard word == .adaptive, fields.effort == nil || fields.effort == "x-effort" else { return }
         effort = Self.budgets.last { $0.tokens <= asked }?.effort ?? .low
     }
 
     /// Has the model not think, in its own word, or as little as it can where there is none.
-    private mutating func stopThinking(_ traits: ModelTraits) {
+    private mutating func stopThinking(_ traits: ModelTraits, _ hasTools: Bool) {
         let wasAsked = thinking == .disabled
         switch traits.thinkingOff {
         // Of other vendors' models nothing is known: they are told what was asked.
@@ -94,7 +95,7 @@ extension Conversation {
             if effort == nil || (wasAsked && fields.effort == nil) { effort = .low }
         }
         thinkingShown = .hidden
-        guard !tools.isEmpty, traits.thinksUnasked else { return }
+        guard hasTools, traits.thinksUnasked else { return }
         // What these models say between two calls comes as thinking; who has not asked for that gets it as text.
         if thinking == .betweenTools {
             thinkingShown = .asText
@@ -110,12 +111,14 @@ extension Conversation {
     /// True when tool results answer a call whose thinking did not come back, which models that think with a
     /// budget refuse; OpenAI's dialects have no place for it.
     private var resumesWithoutThinking: Bool {
-        guard let last = turns.last(where: { $0.role != .system }), last.role == .user,
-            last.blocks.contains(where: \.isToolResult),
-            let call = turns.last(where: { $0.role == .assistant })
+        guard let call = turns.lastIndex(where: { $0.role == .assistant }),
+            turns[call...].dropFirst().contains(where: { $0.blocks.contains(where: \.isToolResult) })
         else { return false }
-        return call.blocks.first?.isThinking != true
+        return turns[call].blocks.first?.isThinking != true
     }
+
+    /// The most tokens of the answer; what the CLI lets older models say where the client names none.
+    private var limit: Int { sampling.maxTokens ?? 32_000 }
 
     /// The least that a vendor takes as a budget.
     private static let leastBudget = 1024
@@ -129,7 +132,7 @@ extension Conversation {
     private var budget: Int? {
         let effort = effort ?? .high
         let wanted = Self.budgets.first { $0.effort >= effort }?.tokens ?? 31_999
-        let budget = min(wanted, (sampling.maxTokens ?? 32_000) / 2)
+        let budget = min(wanted, limit / 2)
         return budget < Self.leastBudget ? nil : budget
     }
 
@@ -143,8 +146,8 @@ extension Conversation {
             known = known.map { min($0, .high) }
         }
         effort = known
-        // A budget says the same in the words of an older model.
-        let isSaid = if case .enabled = thinking { known == nil } else { false }
+        // A budget that was made of it says the same in the words of an older model.
+        let isSaid = if case .enabled = thinking { known == nil && fields.thinking == fields.effort } else { false }
         if known != asked, !isSaid, let name = fields.effort { ignore(name) }
     }
 

@@ -107,8 +107,14 @@ extension ModelTraits {
     /// its family, or of the family's youngest; one of an unknown family those of the strictest. What is no name of the
     /// vendor's is another vendor's model, of which nothing is known: it gets what is asked.
     public static func of(_ name: String, resolved: [String: String] = [:]) -> ModelTraits {
+        var traits = lookUp(name, resolved)
+        if name.hasSuffix("[1m]") { traits.contextTokens = 1_000_000 }
+        return traits
+    }
+
+    private static func lookUp(_ name: String, _ resolved: [String: String]) -> ModelTraits {
         if let alias = Alias(bare(name)) {
-            if let full = resolved[name] ?? resolved[bare(name)], Alias(bare(full)) == nil { return of(full) }
+            if let full = resolved[name] ?? resolved[bare(name)], Alias(bare(full)) == nil { return lookUp(full, [:]) }
             return relative(ModelVersion(alias.family, .max, 0))
         }
         guard let version = ModelVersion(name: name) else { return foreign(name) }

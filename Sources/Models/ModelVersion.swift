@@ -37,11 +37,11 @@ public struct ModelVersion: Sendable, Equatable {
 
     private static func end(of prefix: String, in name: String) -> String.Index? {
         var rest = name[...]
-        while !rest.isEmpty {
+        while true {
             if rest.lowercased().hasPrefix(prefix) { return rest.index(rest.startIndex, offsetBy: prefix.count) }
-            rest = rest.dropFirst()
+            guard let separator = rest.firstIndex(where: { ".:/".contains($0) }) else { return nil }
+            rest = rest[rest.index(after: separator)...]
         }
-        return nil
     }
 
     /// True when this one came out before the other.

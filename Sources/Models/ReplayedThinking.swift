@@ -14,6 +14,8 @@ extension Conversation {
         case .disabled, .betweenTools:
             for index in turns.indices { turns[index].blocks.removeAll(where: \.isThinking) }
             turns.removeAll { $0.blocks.isEmpty }
+            // Who is to be told what was dropped will not hear of these by the vendor.
+            if wantsTransformations { ignore("messages.thinking") }
         case nil, .adaptive, .enabled:
             if blockBinding == .error { ignore("thinking.block_binding.prefix_mismatch_behavior") }
             blockBinding = .dropBlock

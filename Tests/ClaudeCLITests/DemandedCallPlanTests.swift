@@ -82,7 +82,7 @@ struct DemandedCallPlanTests {
         #expect(poor.demandedCall?.reading == nil && lines(poor).last?.hasSuffix(note) == true)
         var named = conversation()
         named.demandedCall?.isNamed = true
-        #expect(try TurnPlan(answering: named, model: "m", servers: servers).demandedCall?.reading == .arguments(of: "read"))
+        #expect(try TurnPlan(answering: named, model: "m", servers: servers).demandedCall?.reading == nil)
     }
 
     @Test("a format of the client's own stays its own")

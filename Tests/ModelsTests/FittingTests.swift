@@ -145,6 +145,18 @@ struct FittingTests {
         #expect(thinking("sonnet", []) == .adaptive)
     }
 
+    @Test("a word of the user's behind the results changes nothing about that")
+    func resumedWithAWord() {
+        var conversation = Conversation(model: "m")
+        conversation.thinking = .adaptive
+        conversation.turns = [
+            Turn(.user, [.text("q")]), Turn(.assistant, [.toolUse(id: "a", name: "f", input: JSONFragment("{}"))]),
+            Turn(.user, [.toolResult(id: "a", content: [], isError: false)]), Turn(.user, [.text("and?")]),
+        ]
+        _ = conversation.fit(ModelTraits.of("claude-haiku-4-5"))
+        #expect(conversation.thinking == nil)
+    }
+
     @Test("the operator's default gives way to what the model takes otherwise")
     func byDefault() throws {
         func thinks(_ model: String, _ members: String, _ dialect: Dialect = .chatCompletions) throws -> Bool {
@@ -159,6 +171,31 @@ struct FittingTests {
         #expect(try thinks("sonnet", #""temperature":0"#))
         #expect(try !thinks("sonnet", #""reasoning_effort":"none""#))
         #expect(try !thinks("haiku", Self.tool))
+    }
+
+    @Test("a budget leaves room for the answer, also where a limit is lowered or is the CLI's own")
+    func room() throws {
+        func budget(_ model: String, _ members: String) throws -> Thinking? { try fitted(model, members).thinking }
+        let large = #""thinking":{"type":"enabled","budget_tokens":80000}"#
+        #expect(try budget("claude-haiku-4-5", large) == .enabled(budgetTokens: 16_000))
+        #expect(try budget("claude-haiku-4-5", large + #","max_tokens":100000"#) == .enabled(budgetTokens: 32_000))
+        #expect(
+            try budget("claude-opus-4-1", #""reasoning_effort":"max","max_tokens":64000"#) == .enabled(budgetTokens: 16_000))
+    }
+
+    @Test("an effort beside a budget of the client's own is named where the model knows none")
+    func effortBesideBudget() throws {
+        let both = try fitted(
+            "claude-sonnet-4-5", #""reasoning_effort":"high","thinking":{"type":"enabled","budget_tokens":2000}"#)
+        #expect(both.thinking == .enabled(budgetTokens: 2000) && both.effort == nil)
+        #expect(both.ignored == ["reasoning_effort"])
+    }
+
+    @Test("with tools of registered servers alone notes are text too")
+    func servers() throws {
+        var conversation = try decode("")
+        _ = conversation.fit(ModelTraits.of("opus"), hasServers: true)
+        #expect(conversation.thinkingShown == .asText && conversation.thinkingDisplay == .updates)
     }
 
     // MARK: - Forced calls

@@ -12,6 +12,7 @@ enum AnthropicRequest {
         try AnthropicTools.decode(root, changes, into: &conversation)
         try thinking(root, context, into: &conversation)
         try output(root, into: &conversation)
+        if conversation.effort != nil { conversation.fields.effort = "output_config.effort" }
         if let metadata = root.optional("metadata") {
             conversation.metadata = try metadata.expect(.object).fragment
         }
@@ -192,7 +193,6 @@ enum AnthropicRequest {
             let general = try effort(config)
             // What an instruction says of this turn is already there, and wins.
             conversation.effort = conversation.effort ?? general
-            if conversation.effort != nil { conversation.fields.effort = "output_config.effort" }
             if config.optional("task_budget") != nil { conversation.ignore("output_config.task_budget") }
         }
         guard let format = try (config?.optional("format") ?? root.optional("output_format"))?.expect(.object)

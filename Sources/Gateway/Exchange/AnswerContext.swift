@@ -120,7 +120,11 @@ struct AnswerContext {
 
     /// `GET /v1/models`.
     func models() -> Response {
-        logged("/models", json(status: 200, ModelList.list(snapshot.models.entries.map(ModelEntry.init))))
+        logged("/models", json(status: 200, ModelList.list(snapshot.models.entries.map(shown))))
+    }
+
+    private func shown(_ entry: ModelCatalog.Entry) -> ModelEntry {
+        ModelEntry(entry, resolved: snapshot.cli.modelNames)
     }
 
     /// `GET /v1/models/{id}`.
@@ -129,7 +133,7 @@ struct AnswerContext {
             throw Refusal(
                 .modelNotFound, "There is no model of this name.", param: "model", code: "model_not_found")
         }
-        return logged("/models/{id}", json(status: 200, ModelList.entry(ModelEntry(entry))))
+        return logged("/models/{id}", json(status: 200, ModelList.entry(shown(entry))))
     }
 
     /// The answer to OPTIONS, above all to a browser's question before a request (Fetch Standard, CORS preflight).
@@ -183,10 +187,10 @@ struct AnswerContext {
 }
 
 extension ModelEntry {
-    /// A model of the catalog as the list shows it.
-    init(_ entry: ModelCatalog.Entry) {
+    /// A model of the catalog as the list shows it; `resolved` tells what the CLI's names stand for.
+    init(_ entry: ModelCatalog.Entry, resolved: [String: String]) {
         self.init(id: entry.id, displayName: entry.displayName, created: entry.created)
-        let traits = ModelTraits.of(entry.target)
+        let traits = ModelTraits.of(entry.target, resolved: resolved)
         guard traits.version.family != nil else { return }
         (contextTokens, maxOutputTokens) = (traits.contextTokens, traits.maxOutputTokens)
     }

@@ -115,13 +115,14 @@ struct Exchange {
         while true {
             var conversation = asked
             let features = context.snapshot.cli.features
+            let servers = try activeServers(conversation)
             let defaults = TurnDefaults(
                 preferences: turn.preferences, models: context.snapshot.configuration.models, dialect: turn.dialect,
                 traits: ModelTraits.of(model, resolved: context.snapshot.cli.modelNames),
-                canThink: features.has(.parameters))
+                canThink: features.has(.parameters), hasServers: !servers.servers.isEmpty)
             do throws(Refusal) { try defaults.complete(&conversation) } catch { throw .refusal(error) }
             conversation.ignored += features.lost(of: conversation, in: turn.dialect)
-            if let process = try start(conversation) { return (conversation, process) }
+            if let process = try start(conversation, servers) { return (conversation, process) }
             do throws(Fault) { try await awaitTrial() } catch { throw .fault(error) }
         }
     }
@@ -138,18 +139,29 @@ struct Exchange {
         }
     }
 
+    /// The registered servers that the request switches on.
+    private mutating func activeServers(_ conversation: Conversation) throws(TurnFailure) -> ActiveServers {
+        do throws(Refusal) {
+            let servers = try context.snapshot.servers.activate(
+                metadata: conversation.metadata, fieldNames: turn.preferences.mcpServers,
+                options: turn.principal.options)
+            record.servers = servers.servers.map(\.name)
+            return servers
+        } catch {
+            throw .refusal(error)
+        }
+    }
+
     /// Nil when another program stands in the CLI's place than the one that was tried.
-    private mutating func start(_ conversation: Conversation) throws(TurnFailure) -> CLIProcess? {
+    private mutating func start(
+        _ conversation: Conversation, _ servers: ActiveServers
+    ) throws(TurnFailure) -> CLIProcess? {
         guard let file = context.snapshot.cli.file, context.snapshot.isCLIUnchanged else { return nil }
         if let fault = context.snapshot.cli.selfTest.turnFault { throw .fault(fault) }
         let plan: TurnPlan
         let features = context.snapshot.cli.features
         let betas = context.snapshot.supply.invocation.betas
         do throws(Refusal) {
-            let servers = try context.snapshot.servers.activate(
-                metadata: conversation.metadata, fieldNames: turn.preferences.mcpServers,
-                options: turn.principal.options)
-            record.servers = servers.servers.map(\.name)
             plan =
                 turn.countsTokens
                 ? try TurnPlan(

@@ -13,6 +13,8 @@ struct TurnDefaults {
     let traits: ModelTraits
     /// False for a CLI that would not pass the wish on: nobody asked for what the operator presets.
     let canThink: Bool
+    /// True when registered MCP servers are switched on.
+    let hasServers: Bool
 
     /// Completes a conversation; refuses, in the vendor's words, what the vendor would.
     ///
@@ -20,15 +22,17 @@ struct TurnDefaults {
     func complete(_ conversation: inout Conversation) throws(Refusal) {
         let isMessages = dialect == .anthropic
         if isMessages { try traits.check(conversation) }
-        let speaksOfThinking = conversation.thinking != nil || conversation.effort != nil
+        let (saysThinking, saysEffort) = (conversation.thinking != nil, conversation.effort != nil)
         applyHeader(to: &conversation)
         let asksForThinking = conversation.thinking != nil && conversation.thinking != .disabled
         if conversation.effort == nil { conversation.effort = models.defaultEffort }
         if models.enablesThinking, canThink { conversation.thinkByDefault(traits) }
         if isMessages {
-            completeMessages(&conversation, isOwnWish: speaksOfThinking)
+            // An effort that the body names leaves thinking to the vendor.
+            let isOwnWish = saysThinking || (saysEffort && conversation.thinking == nil)
+            completeMessages(&conversation, isOwnWish: isOwnWish)
         } else {
-            if conversation.fit(traits) == .yes { conversation.demandCall() }
+            if conversation.fit(traits, hasServers: hasServers) == .yes { conversation.demandCall() }
             showThinking(of: &conversation)
         }
         // What nobody asked for is not worth a refusal.
@@ -38,7 +42,7 @@ struct TurnDefaults {
 
     private func completeMessages(_ conversation: inout Conversation, isOwnWish: Bool) {
         if !isOwnWish {
-            conversation.fitThinking(traits)
+            conversation.fitThinking(traits, hasServers: hasServers)
             conversation.settleSamplingBesideThinking()
             conversation.thinkingShown = .asThinking
             // What is said between two calls comes in the vendor's own form.
