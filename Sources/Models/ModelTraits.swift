@@ -79,7 +79,7 @@ public struct ModelTraits: Sendable, Equatable {
     public var maxOutputTokens = 128_000
     /// The tokens of the context window.
     public var contextTokens = 1_000_000
-    /// False where these are the rules of a relative, since nothing is known of the model itself.
+    /// False where these are the rules of a relative, or of what an alias stands for: nothing is certain of the model.
     public var isKnown = true
 
     init(_ id: String, _ displayName: String, _ change: (inout ModelTraits) -> Void = { _ in }) {
@@ -114,8 +114,13 @@ extension ModelTraits {
 
     private static func lookUp(_ name: String, _ resolved: [String: String]) -> ModelTraits {
         if let alias = Alias(bare(name)) {
-            if let full = resolved[name] ?? resolved[bare(name)], Alias(bare(full)) == nil { return lookUp(full, [:]) }
-            return relative(ModelVersion(alias.family, .max, 0))
+            guard let full = resolved[name] ?? resolved[bare(name)], Alias(bare(full)) == nil else {
+                return relative(ModelVersion(alias.family, .max, 0))
+            }
+            // What an alias stands for is the CLI's matter until it asks.
+            var traits = lookUp(full, [:])
+            traits.isKnown = false
+            return traits
         }
         guard let version = ModelVersion(name: name) else { return foreign(name) }
         if let exact = known.first(where: { $0.version == version }) { return exact }

@@ -163,7 +163,7 @@ import Vocabulary
             let done = lines.filter { $0.contains("\"type\":\"response.output_item.done\"") }
             #expect(done.count == (block == .text ? 2 : 1))
             #expect(done.dropFirst().allSatisfy { $0.contains("\"status\":\"incomplete\"") })
-            #expect(lines.count { $0.contains("\"type\":\"response.output_text.done\"") } == 1)
+            #expect(lines.count { $0.contains("\"type\":\"response.output_text.done\"") } == (block == .text ? 2 : 1))
             #expect(!lines.contains { $0.contains("arguments.done") || $0.contains("summary_text.done") })
             #expect(lines.last?.contains("\"type\":\"response.failed\"") == true)
         }

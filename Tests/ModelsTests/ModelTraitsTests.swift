@@ -37,7 +37,7 @@ struct ModelTraitsTests {
     func aliases() {
         let resolved = ["sonnet": "claude-sonnet-4-6", "opus": "glm-5", "haiku": "haiku"]
         #expect(ModelTraits.of("sonnet[1m]", resolved: resolved).id == "claude-sonnet-4-6")
-        #expect(ModelTraits.of("sonnet", resolved: resolved).isKnown)
+        #expect(!ModelTraits.of("sonnet", resolved: resolved).isKnown, "nothing is refused early for it")
         #expect(ModelTraits.of("opus", resolved: resolved).version.family == nil)
         #expect(ModelTraits.of("haiku", resolved: resolved).id == "claude-haiku-5-5")
     }

@@ -196,11 +196,13 @@ struct ResponsesStream: ReplyEncoder {
         out.append("}\n\n")
     }
 
-    /// A torn message is told as what it is, and its text not as final. Of a torn call nothing more is said, since
+    /// A torn message is told as what it is, with the text that came of it. Of a torn call nothing more is said, since
     /// clients run a call whose item is done whatever its status; and torn thinking has no status that could tell.
     private mutating func endTornItem(_ out: inout [UInt8]) {
         isClosing = false
-        if output.open == .message { sayItemDone(isWhole: false, &out) } else { output.leaveOut() }
+        guard output.open == .message else { return output.leaveOut() }
+        endText(&out)
+        sayItemDone(isWhole: false, &out)
     }
 
     private mutating func endText(_ out: inout [UInt8]) {
