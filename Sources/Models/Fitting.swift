@@ -5,20 +5,21 @@ public import Vocabulary
 /// OpenAI's clients cannot know what the vendor's models refuse, nor can a header field or a setting of the gateway. What
 /// the model does not take is left out, put into other words that say the same, or named as ignored.
 extension Conversation {
-    /// Fits everything; a forced call that the model refuses is left to the caller, who is told so by the result.
+    /// Fits everything but a forced call that the model refuses, ``needsDemand(_:)``.
     ///
     /// `hasServers` says that the model can call tools that are not the client's.
-    public mutating func fit(_ traits: ModelTraits, hasServers: Bool = false) -> NeedsDemand {
+    public mutating func fit(_ traits: ModelTraits, hasServers: Bool = false) {
         fitLimit(traits)
         fitThinking(traits, hasServers: hasServers)
         fitEffort(traits)
         fitSampling(traits)
         settleReplayedThinking(traits)
-        return toolChoice.forcesCall && traits.forcedCalls == .refused ? .yes : .no
     }
 
-    /// Whether a forced call has to be demanded in other words than by `tool_choice`.
-    public enum NeedsDemand: Sendable { case yes, no }
+    /// True when a forced call has to be demanded in other words than by `tool_choice`.
+    public func needsDemand(_ traits: ModelTraits) -> Bool {
+        toolChoice.forcesCall && traits.forcedCalls == .refused
+    }
 
     /// Lets the model think where the operator wants that and the request holds nothing that excludes it.
     ///

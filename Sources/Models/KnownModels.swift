@@ -7,7 +7,7 @@ extension ModelTraits {
     /// page says so, the CLI's catalogue does not: it does); whether a temperature of 1 is refused where others are (it
     /// was measured to pass); whether opus-4-5 knows an effort (the pages say so).
     static let known: [ModelTraits] = [
-        ModelTraits("claude-fable-5-2", "Claude Fable 5.2") { $0.isOf5dot5() },
+        strictest,
         ModelTraits("claude-fable-5-1", "Claude Fable 5.1") { $0.isOf5dot5() },
         ModelTraits("claude-fable-5", "Claude Fable 5") { $0.tellsUpdates = true },
         ModelTraits("claude-mythos-5-2", "Claude Mythos 5.2") { $0.isOf5dot5() },

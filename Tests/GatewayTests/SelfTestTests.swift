@@ -92,7 +92,7 @@ struct SelfTestMemoryTests {
         #expect(memory.keep(told, of: identity))
         let report = try #require(memory.recall(identity))
         let cli = TriedCLI(file: nil, version: "1", selfTest: report)
-        #expect(cli.resolvedModel(of: "sonnet") == "claude-sonnet-5-5" && cli.resolvedModel(of: "claude-opus-4-1") == nil)
+        #expect(cli.modelNames["sonnet"] == "claude-sonnet-5-5" && cli.modelNames["claude-opus-4-1"] == nil)
         #expect(cli.modelNames.count == 2 && TriedCLI(file: nil, version: "1", selfTest: .off).modelNames.isEmpty)
     }
 

@@ -15,7 +15,7 @@ struct FittingTests {
 
     private func fitted(_ model: String, _ members: String) throws -> Conversation {
         var conversation = try decode(members)
-        _ = conversation.fit(ModelTraits.of(model))
+        conversation.fit(ModelTraits.of(model))
         return conversation
     }
 
@@ -137,7 +137,7 @@ struct FittingTests {
                 Turn(.assistant, blocks + [.toolUse(id: "a", name: "f", input: JSONFragment("{}"))]),
                 Turn(.user, [.toolResult(id: "a", content: [], isError: false)]),
             ]
-            _ = conversation.fit(ModelTraits.of(model))
+            conversation.fit(ModelTraits.of(model))
             return conversation.thinking
         }
         #expect(thinking("claude-haiku-4-5", []) == nil)
@@ -153,7 +153,7 @@ struct FittingTests {
             Turn(.user, [.text("q")]), Turn(.assistant, [.toolUse(id: "a", name: "f", input: JSONFragment("{}"))]),
             Turn(.user, [.toolResult(id: "a", content: [], isError: false)]), Turn(.user, [.text("and?")]),
         ]
-        _ = conversation.fit(ModelTraits.of("claude-haiku-4-5"))
+        conversation.fit(ModelTraits.of("claude-haiku-4-5"))
         #expect(conversation.thinking == nil)
     }
 
@@ -194,7 +194,7 @@ struct FittingTests {
     @Test("with tools of registered servers alone notes are text too")
     func servers() throws {
         var conversation = try decode("")
-        _ = conversation.fit(ModelTraits.of("opus"), hasServers: true)
+        conversation.fit(ModelTraits.of("opus"), hasServers: true)
         #expect(conversation.thinkingShown == .asText && conversation.thinkingDisplay == .updates)
     }
 
@@ -202,15 +202,16 @@ struct FittingTests {
 
     @Test("a forced call wins over thinking where the vendor refuses both together, and is demanded where it refuses it")
     func forced() throws {
-        func result(_ model: String) throws -> (Conversation.NeedsDemand, Thinking?, [String]) {
+        func result(_ model: String) throws -> (Bool, Thinking?, [String]) {
             var conversation = try decode(#""reasoning_effort":"low",\#(Self.tool)"#)
-            let demand = conversation.fit(ModelTraits.of(model))
-            return (demand, conversation.thinking, conversation.ignored)
+            let traits = ModelTraits.of(model)
+            conversation.fit(traits)
+            return (conversation.needsDemand(traits), conversation.thinking, conversation.ignored)
         }
-        #expect(try result("claude-haiku-4-5") == (.no, nil, ["reasoning_effort"]))
-        #expect(try result("haiku") == (.no, .disabled, ["reasoning_effort"]))
-        #expect(try result("claude-opus-4-8") == (.no, .adaptive, []))
-        #expect(try result("sonnet") == (.yes, .adaptive, []))
+        #expect(try result("claude-haiku-4-5") == (false, nil, ["reasoning_effort"]))
+        #expect(try result("haiku") == (false, .disabled, ["reasoning_effort"]))
+        #expect(try result("claude-opus-4-8") == (false, .adaptive, []))
+        #expect(try result("sonnet") == (true, .adaptive, []))
     }
 
     // MARK: - Replayed thinking

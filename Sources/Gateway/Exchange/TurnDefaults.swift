@@ -32,7 +32,8 @@ struct TurnDefaults {
             let isOwnWish = saysThinking || (saysEffort && conversation.thinking == nil)
             completeMessages(&conversation, isOwnWish: isOwnWish)
         } else {
-            if conversation.fit(traits, hasServers: hasServers) == .yes { conversation.demandCall() }
+            conversation.fit(traits, hasServers: hasServers)
+            if conversation.needsDemand(traits) { conversation.demandCall() }
             showThinking(of: &conversation)
         }
         // What nobody asked for is not worth a refusal.

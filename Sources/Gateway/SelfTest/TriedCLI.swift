@@ -27,9 +27,6 @@ struct TriedCLI: Sendable {
     /// What the CLI's names of models stand for; empty where it did not tell, or was not asked.
     var modelNames: [String: String] { selfTest.modelNames?.resolved ?? [:] }
 
-    /// The full name of the model that the CLI calls so; nil where that is not known, as of full names.
-    func resolvedModel(of name: String) -> String? { modelNames[name] }
-
     /// What holds of it after a reload; nil when another program is named, of which nothing is known.
     ///
     /// `naming` is what the operator's variables say of the names of models from now on.
