@@ -4,14 +4,14 @@ public import Vocabulary
 public struct ReplyBody: Sendable {
     private var collector: any ReplyCollector
     private var isComplete = false
-    private var notes: ProgressNotes?
+    private var filters: ReplyFilters?
 
     /// When the answer was complete, in Unix seconds, where the caller sets it before `finish` (Responses).
     public var completedAt: Int?
 
     /// A body that answers `conversation`.
     public init(dialect: Dialect, conversation: Conversation, identity: ReplyIdentity) {
-        notes = ProgressNotes(conversation, dialect)
+        filters = ReplyFilters(conversation, dialect)
         collector =
             switch dialect {
             case .anthropic: AnthropicBody(conversation, identity)
@@ -27,8 +27,8 @@ public struct ReplyBody: Sendable {
     public mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) {
         guard !isComplete else { return }
         if case .finished = event { isComplete = true }
-        guard notes != nil else { return collector.take(event, of: line) }
-        notes?.pass(event, of: line) { collector.take($0, of: $1) }
+        guard filters != nil else { return collector.take(event, of: line) }
+        filters?.pass(event, of: line) { collector.take($0, of: $1) }
     }
 
     /// The body, or nil as long as `.finished` has not come.

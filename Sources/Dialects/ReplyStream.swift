@@ -28,7 +28,7 @@ public struct ReplyStream: Sendable {
     /// The end of an answer that is not stored yet.
     private var held: ReplyEnd?
     private let dialect: Dialect
-    private var notes: ProgressNotes?
+    private var filters: ReplyFilters?
 
     /// When the answer was complete, in Unix seconds, where the caller sets it before the last event
     /// (Responses).
@@ -40,7 +40,7 @@ public struct ReplyStream: Sendable {
     /// A stream that answers `conversation`.
     public init(dialect: Dialect, conversation: Conversation, identity: ReplyIdentity) {
         self.dialect = dialect
-        notes = ProgressNotes(conversation, dialect)
+        filters = ReplyFilters(conversation, dialect)
         encoder =
             switch dialect {
             case .anthropic: AnthropicStream(conversation, identity)
@@ -67,8 +67,8 @@ public struct ReplyStream: Sendable {
         case .failed: isComplete = true
         default: break
         }
-        guard notes != nil else { return encoder.encode(event, of: line, into: &out) }
-        notes?.pass(event, of: line) { encoder.encode($0, of: $1, into: &out) }
+        guard filters != nil else { return encoder.encode(event, of: line, into: &out) }
+        filters?.pass(event, of: line) { encoder.encode($0, of: $1, into: &out) }
     }
 
     /// What must be stored before the stream may end; nil as long as it has not finished, and when nothing is stored.

@@ -116,26 +116,6 @@ public enum Block: Sendable, Equatable {
     }
 }
 
-/// A tool that the client runs itself.
-public struct Tool: Sendable, Equatable {
-    /// Its name, as the model sees it.
-    public var name: JSONText
-    /// What it does.
-    public var description: JSONText?
-    /// The JSON Schema of its arguments, unchanged.
-    public var schema: JSONFragment
-    /// Where in the request it is described, where that is not its place in the list.
-    public var path: String?
-
-    /// A tool.
-    public init(name: JSONText, description: JSONText?, schema: JSONFragment, path: String? = nil) {
-        self.name = name
-        self.description = description
-        self.schema = schema
-        self.path = path
-    }
-}
-
 /// Which tools the model may or must call.
 public enum ToolChoice: Sendable, Equatable {
     case auto, none, any
