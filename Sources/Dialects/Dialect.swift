@@ -39,6 +39,10 @@ public struct RequestContext: Sendable {
     public var limits: JSONLimits
     /// True where responses are stored unless a request says otherwise.
     public var storesResponses = false
+    /// True when Codex asks.
+    public var isCodex = false
+    /// Seals summaries under the caller's key; nil where none can be made and none understood.
+    public var summaries: (any SummarySeal)?
     /// What the request's `anthropic-beta` field switches on; other dialects do not look at it.
     public var betas: Set<VendorBeta> = []
 

@@ -36,6 +36,15 @@ public struct ErrorReply: Sendable {
         )
     }
 
+    /// A limit in the words of one client, which would wait in silence if it were told how long.
+    init(limitBody: [UInt8], resetsAt: Int?) {
+        status = FailureKind.rateLimited.status
+        fields = [("content-type", "application/json"), ("x-should-retry", "false")]
+        self.resetsAt = resetsAt
+        retryAfterSeconds = nil
+        body = limitBody
+    }
+
     private init(
         _ error: ErrorObject,
         _ dialect: Dialect,

@@ -9,6 +9,8 @@ public struct ReplyIdentity: Sendable {
     public var suffix: String
     /// When the answer began, in Unix seconds.
     public var created: Int
+    /// Seals a summary that is asked for instead of an answer (Responses).
+    public var summaries: (any SummarySeal)?
 
     /// The identity of one answer.
     public init(requestID: String, suffix: String, created: Int) {

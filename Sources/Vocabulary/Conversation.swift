@@ -32,6 +32,10 @@ public struct Conversation: Sendable {
     /// True when sealed thinking is to be returned for later turns (Responses,
     /// `reasoning.encrypted_content`).
     public var wantsSealedThinking = false
+    /// True when not an answer is wanted but a summary of the conversation to go on with (Responses).
+    public var isCompaction = false
+    /// True when Codex asks, which takes some ends of an answer for a reason to ask again.
+    public var isCodex = false
     /// True when the answer is stored before the client has all of it (Responses).
     public var isStored = false
     /// How hard to think; nil when nothing was asked.

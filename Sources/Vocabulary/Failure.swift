@@ -74,6 +74,8 @@ public struct Fault: Error, Sendable, Equatable {
     public var shouldRetry: Bool?
     /// When a usage limit ends, in Unix seconds.
     public var resetsAt: Int?
+    /// True where this gateway itself asks to come back in a moment: it is busy, or being stopped.
+    public var isMomentary = false
     /// What is wrong with the login of the CLI, where that is the cause.
     public var login: LoginTrouble?
 

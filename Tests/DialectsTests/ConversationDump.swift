@@ -26,6 +26,11 @@ func dump(_ conversation: Conversation) -> [UInt8] {
         writer.optional(tool.description) { $0.string($1) }
         writer.key("schema")
         writer.fragment(tool.schema)
+        if tool.form != .function { writer.member("form", "\(tool.form)") }
+        if let name = tool.clientName {
+            writer.member("clientName", name.name)
+            if let namespace = name.namespace { writer.member("namespace", namespace) }
+        }
         writer.endObject()
     }
     dumpSettings(conversation, &writer)

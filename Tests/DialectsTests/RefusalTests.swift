@@ -477,8 +477,20 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         .init(
             .responses,
             #"{"model":"m","input":[{"type":"computer_call"}]}"#,
-            "input[0].type: must be one of: message, function_call, function_call_output, reasoning, item_reference",
-            "input[0].type"
+            "input: at least one user message is required",
+            "input"
+        ),
+        .init(
+            .responses,
+            r(#""tools":[{"type":"namespace","name":"n","tools":[{"type":"frobnicate","name":"f"}]}]"#),
+            "tools[0].tools[0].type: must be one of: function, custom",
+            "tools[0].tools[0].type"
+        ),
+        .init(
+            .responses,
+            r(#""tools":[{"type":"computer_use_preview"}]"#),
+            "tools[0].type: is not supported; the client's own tools are function, custom, namespace and tool_search",
+            "tools[0].type"
         ),
         .init(
             .responses,

@@ -231,7 +231,7 @@ struct APIKeyFileTests {
             ("a:0123456789hush-hush-1 hush", "keys:1: key a is followed by something that is not name=value"),
             ("a:0123456789hush-hush-1 mcp=", "keys:1: key a is followed by something that is not name=value"),
             ("a:0123456789hush-hush-1 hush=hush", "keys:1: key a has an option that is none of client, mcp"),
-            ("a:0123456789hush-hush-1 client=hush", "keys:1: key a has a client that is none of openclaw"),
+            ("a:0123456789hush-hush-1 client=hush", "keys:1: key a has a client that is none of openclaw, codex"),
         ])
     func wrong(text: String, fault: String) {
         #expect(faults(text) == [fault])

@@ -20,11 +20,12 @@ struct ResponsesBody: ReplyCollector {
             if isClosing { endItem(isWhole: true) }
             _ = output.begin(block)
         case .text(let slice), .thinking(let slice), .toolInput(let slice):
-            output.text.append(slice, of: line)
+            if !output.takeSummary(slice, of: line) { output.text.append(slice, of: line) }
         case .signature(let slice): output.signature.append(slice, of: line)
         case .blockStopped: isClosing = output.open != nil
         case .finished(let end):
             if isClosing { endItem(isWhole: !end.reason.cutsOff) }
+            if output.beginSummary() { _ = output.finishItem(isWhole: true) }
             self.end = end
         case .citation, .failed: break
         }
@@ -32,6 +33,7 @@ struct ResponsesBody: ReplyCollector {
 
     private mutating func endItem(isWhole: Bool) {
         isClosing = false
+        if output.open == .freeText, !isWhole { return output.leaveOut() }
         if output.open == .call, output.text.isEmpty { output.text.append("{}") }
         _ = output.finishItem(isWhole: isWhole)
     }
@@ -42,10 +44,11 @@ struct ResponsesBody: ReplyCollector {
 
     func finish(completedAt: Int?) -> [UInt8]? {
         guard let end else { return nil }
+        if case .failed = output.status(end) { return nil }
         var body: [UInt8] = []
         object.append(
             to: &body,
-            ResponsesObject.status(end),
+            output.status(end),
             items: output.items,
             completedAt: completedAt
         )

@@ -92,10 +92,31 @@ public struct StoredReply: Sendable {
 enum ItemID {
     static func response(suffix: String) -> String { "resp_" + suffix }
 
+    private static let prefixes: Set<Substring> = [
+        "msg", "rs", "fc", "fco", "ctc", "ctco", "tsc", "tso", "at", "cmp", "it",
+    ]
+
+    /// What the id of an item of the request begins with.
+    static func prefix(ofType type: JSONText) -> StaticString {
+        switch type.string {
+        case "message": "msg"
+        case "reasoning": "rs"
+        case "function_call": "fc"
+        case "function_call_output": "fco"
+        case "custom_tool_call": "ctc"
+        case "custom_tool_call_output": "ctco"
+        case "tool_search_call": "tsc"
+        case "tool_search_output": "tso"
+        case "additional_tools": "at"
+        case "compaction": "cmp"
+        default: "it"
+        }
+    }
+
     /// The response in which an item stands; nil for ids that are not of this gateway.
     static func response(of item: String) -> String? {
         let parts = item.split(separator: "_", omittingEmptySubsequences: false)
-        guard parts.count == 3, ["msg", "rs", "fc", "fco"].contains(parts[0]), !parts[1].isEmpty else { return nil }
+        guard parts.count == 3, prefixes.contains(parts[0]), !parts[1].isEmpty else { return nil }
         return response(suffix: String(parts[1]))
     }
 

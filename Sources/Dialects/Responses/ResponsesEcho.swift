@@ -10,7 +10,8 @@ enum ResponsesEcho {
     ) throws(Refusal) -> [(key: JSONText, value: JSONFragment)] {
         let none = JSONFragment("null")
         var members: [Member] = [
-            ("instructions", fragment(root, "instructions", none)),
+            // Codex reads neither of the two, and each of its streams would hold them three times.
+            ("instructions", conversation.isCodex ? none : fragment(root, "instructions", none)),
             ("max_output_tokens", try integer(root, "max_output_tokens") ?? none),
             ("max_tool_calls", try integer(root, "max_tool_calls") ?? none),
             ("parallel_tool_calls", fragment(root, "parallel_tool_calls", JSONFragment("true"))),
@@ -23,7 +24,7 @@ enum ResponsesEcho {
             ("temperature", fragment(root, "temperature", JSONFragment("1.0"))),
             ("text", try text(root)),
             ("tool_choice", fragment(root, "tool_choice", JSONFragment("\"auto\""))),
-            ("tools", try tools(root)),
+            ("tools", conversation.isCodex ? JSONFragment("[]") : try tools(root)),
             ("top_logprobs", try integer(root, "top_logprobs") ?? JSONFragment("0")),
             ("top_p", fragment(root, "top_p", JSONFragment("1.0"))),
             ("truncation", try truncation(root, &conversation)),

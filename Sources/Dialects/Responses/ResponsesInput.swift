@@ -1,15 +1,29 @@
 import Vocabulary
 
 /// Decodes the input of a response: a string or items, among them whole output items of earlier answers.
-enum ResponsesInput {
+///
+/// A history may hold items of another provider's answers, and whoever keeps them sends them again with every request:
+/// what means nothing here is left out and named, never refused.
+struct ResponsesInput {
+    /// The request's tools; items bring more of them.
+    var tools = ResponsesTools()
+    private let summaries: (any SummarySeal)?
+    private var turns = ResponsesTurns()
+    private var foreign = ForeignItems()
+
+    init(_ summaries: (any SummarySeal)?) { self.summaries = summaries }
+
     /// The turns of the stored items and the input; instructions before the first of them go to the system prompt.
-    static func decode(
+    mutating func decode(
         _ input: JSONValue,
         _ stored: ItemLookup,
         into conversation: inout Conversation
     ) throws(Refusal) -> [Turn] {
-        var turns = Turns()
-        for item in stored.history { try decode(item: item, &turns, &conversation) }
+        // What a summary took the place of has been said already.
+        let start = stored.history.lastIndex { $0["type"]?.text?.matches("compaction") == true } ?? 0
+        for item in stored.history[start...] { foreign.note(item) }
+        for item in input.elements { foreign.note(item) }
+        for item in stored.history[start...] { try decode(item: item, &conversation) }
         if let text = input.text {
             turns.append(.user, [.text(text)])
             return turns.list
@@ -18,84 +32,81 @@ enum ResponsesInput {
         var isEmpty = true
         for item in input.elements {
             isEmpty = false
+            // Only what stands at the end is asked for: earlier requests that were stored end so too.
+            conversation.isCompaction = item["type"]?.text?.matches("compaction_trigger") == true
             let item = try item.isReference ? stored.item(for: item) : item
-            try decode(item: item.expect(.object), &turns, &conversation)
+            try decode(item: item.expect(.object), &conversation)
         }
         if isEmpty { throw input.invalid("at least one item is required") }
         return turns.list
     }
 
-    /// Turns under construction: a model's message, its thinking and its calls are items of their own here
-    /// and one message for the model; so are the results of parallel calls.
-    private struct Turns {
-        var list: [Turn] = []
-        private var endsInResults = false
-
-        mutating func assistant(_ blocks: [Block]) {
-            if list.last?.role == .assistant {
-                list[list.count - 1].blocks += blocks
-            } else {
-                list.append(Turn(.assistant, blocks))
-            }
-            endsInResults = false
-        }
-
-        mutating func result(_ block: Block) {
-            if endsInResults {
-                list[list.count - 1].blocks.append(block)
-            } else {
-                list.append(Turn(.user, [block]))
-            }
-            endsInResults = true
-        }
-
-        mutating func append(_ role: Turn.Role, _ blocks: [Block]) {
-            list.append(Turn(role, blocks))
-            endsInResults = false
-        }
-    }
-
-    private static func decode(
-        item: JSONValue,
-        _ turns: inout Turns,
-        _ conversation: inout Conversation
-    ) throws(Refusal) {
+    private mutating func decode(item: JSONValue, _ conversation: inout Conversation) throws(Refusal) {
         let type = try item.optional("type")?.requireString() ?? "message"
         switch type {
-        case "message": try message(item, &turns, &conversation)
+        case "message": try message(item, &conversation)
         case "function_call":
             let arguments = try item.optional("arguments")?.requireText() ?? "{}"
-            turns.assistant([
-                .toolUse(
-                    id: try item.required("call_id").requireText(),
-                    name: try item.required("name").requireText(),
-                    input: Fragments.arguments(arguments)
-                )
-            ])
-        case "function_call_output":
-            let id = try item.required("call_id").requireText()
-            let content = try blocks(item.required("output"))
-            turns.result(.toolResult(id: id, content: content, isError: false))
-        case "reasoning": try reasoning(item, &turns, &conversation)
-        default:
-            throw try item.required("type").invalid(
-                "must be one of: message, function_call, function_call_output, reasoning, item_reference"
-            )
+            try call(item, input: Fragments.arguments(arguments))
+        case "custom_tool_call":
+            try call(item, input: CustomTool.arguments(item.optional("input")?.requireText() ?? ""))
+        case "function_call_output", "custom_tool_call_output":
+            let content = try ResponsesContent.blocks(item.required("output"), &conversation)
+            turns.result(.toolResult(id: try item.required("call_id").requireText(), content: content, isError: false))
+        case "tool_search_call", "tool_search_output", "additional_tools": try more(item, type, &conversation)
+        case "reasoning": try reasoning(item, &conversation)
+        case "compaction_trigger": break
+        case "compaction", "compaction_summary", "context_compaction": summary(item, type, &conversation)
+        default: foreign.decode(item, type, into: &turns, &conversation)
         }
     }
 
-    private static func message(
-        _ item: JSONValue,
-        _ turns: inout Turns,
-        _ conversation: inout Conversation
+    private mutating func call(_ item: JSONValue, input: JSONFragment) throws(Refusal) {
+        let name = NamespacedName(
+            try item.required("name").requireText(), in: try item.optional("namespace")?.requireText())
+        turns.assistant([
+            .toolUse(id: try item.required("call_id").requireText(), name: tools.name(of: name), input: input)
+        ])
+    }
+
+    /// Items that bring more tools, alone or as what a search has found.
+    private mutating func more(
+        _ item: JSONValue, _ type: String, _ conversation: inout Conversation
     ) throws(Refusal) {
+        // A search that the vendor ran has no caller who waits for its result.
+        let id = try item.optional("call_id")?.requireText()
+        if type == "tool_search_call" {
+            guard let id else { return conversation.ignore("input.\(type)") }
+            let arguments = item.optional("arguments")
+            let input = arguments?.text.map(Fragments.arguments) ?? arguments?.fragment ?? JSONFragment("{}")
+            return turns.assistant([.toolUse(id: id, name: tools.searchName, input: input)])
+        }
+        let added = try RequestFields.list(item, "tools")
+        try tools.add(added, later: true, into: &conversation)
+        guard type == "tool_search_output", let id else { return }
+        let found = tools.names(of: added).map(\.string)
+        let text =
+            found.isEmpty
+            ? "No tool was found." : "These tools were found and can be called from now on: \(found.joined(separator: ", "))"
+        turns.result(.toolResult(id: id, content: [.text(JSONText(text))], isError: false))
+    }
+
+    /// A summary takes the place of what it was made of; one that was sealed elsewhere cannot be read.
+    private mutating func summary(_ item: JSONValue, _ type: String, _ conversation: inout Conversation) {
+        guard let sealed = item.optional("encrypted_content")?.text, let text = summaries?.open(sealed.string) else {
+            return conversation.ignore("input.\(type)")
+        }
+        turns.append(.user, [Compaction.block(text)])
+    }
+
+    private mutating func message(_ item: JSONValue, _ conversation: inout Conversation) throws(Refusal) {
         let role = try item.required("role")
-        let blocks = try blocks(item.required("content"))
+        let blocks = try ResponsesContent.blocks(item.required("content"), &conversation)
         switch try RequestFields.word(role, of: ["user", "assistant", "system", "developer"]) {
         case "user": turns.append(.user, blocks)
         case "assistant": turns.assistant(blocks)
         default:
-            let texts = try texts(of: blocks, item)
+            let texts = try Self.texts(of: blocks, item)
             if turns.list.isEmpty {
                 conversation.system += texts
             } else if !texts.isEmpty {
@@ -115,47 +126,8 @@ enum ResponsesInput {
         return texts
     }
 
-    private static func blocks(_ content: JSONValue) throws(Refusal) -> [Block] {
-        if let text = content.text { return text.isEmpty ? [] : [.text(text)] }
-        guard content.kind == .array else { throw content.wrongType("string or array") }
-        var blocks: [Block] = []
-        for part in content.elements { blocks.append(try block(part)) }
-        return blocks
-    }
-
-    private static func block(_ part: JSONValue) throws(Refusal) -> Block {
-        let type = try part.expect(.object).required("type")
-        switch try type.requireString() {
-        case "input_text", "output_text", "text", "summary_text":
-            return .text(try part.required("text").requireText())
-        case "refusal": return .text(try part.required("refusal").requireText())
-        case "input_image":
-            if let id = part.optional("file_id") { throw notKept(id, "image_url") }
-            return try Attachment.image(url: part.required("image_url"))
-        case "input_file": return try file(part)
-        case "input_audio": throw type.invalid("audio input is not supported; send its transcript as text")
-        default:
-            throw type.invalid("must be one of: input_text, input_image, input_file, output_text, refusal")
-        }
-    }
-
-    private static func file(_ part: JSONValue) throws(Refusal) -> Block {
-        if let id = part.optional("file_id") { throw notKept(id, "file_data or file_url") }
-        let name = try part.optional("filename")?.requireText()
-        if let url = part.optional("file_url") { return try Attachment.file(url: url, name: name) }
-        return try Attachment.file(data: part.required("file_data"), name: name)
-    }
-
-    private static func notKept(_ id: JSONValue, _ instead: String) -> Refusal {
-        id.invalid("files are not kept here; send the content in \(instead)")
-    }
-
     /// Thinking can be sent back only with the vendor's seal; a summary without one is left out and named.
-    private static func reasoning(
-        _ item: JSONValue,
-        _ turns: inout Turns,
-        _ conversation: inout Conversation
-    ) throws(Refusal) {
+    private mutating func reasoning(_ item: JSONValue, _ conversation: inout Conversation) throws(Refusal) {
         var summary: [JSONText] = []
         for part in try RequestFields.list(item, "summary") {
             summary.append(try part.expect(.object).required("text").requireText())

@@ -23,12 +23,16 @@ struct ResponsesObject: Sendable {
     let identity: ReplyIdentity
     /// The request's own values, as members.
     private let echo: [UInt8]
+    private let isCodex: Bool
     /// The model that answers; until it is known the one that was asked for.
     var model: String
+    /// True once the model has begun to answer.
+    var hasBegun = false
 
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         self.identity = identity
         model = conversation.model
+        isCodex = conversation.isCodex
         var writer = JSONWriter()
         for (key, value) in conversation.echo {
             writer.member(key, value)
@@ -94,6 +98,10 @@ struct ResponsesObject: Sendable {
 
     private func error(_ writer: inout JSONWriter, _ fault: Fault) {
         writer.object { writer in
+            if isCodex {
+                writer.member("code", literal: Codex.code(of: fault, hasBegun: hasBegun))
+                return writer.member("message", Codex.message(of: fault))
+            }
             writer.key("code")
             switch fault.kind {
             case .rateLimited: writer.string(literal: "rate_limit_exceeded")

@@ -3,11 +3,17 @@ import Vocabulary
 /// Builds the output items of a response, one at a time.
 struct ResponsesOutput: Sendable {
     /// What kind of item is open.
-    enum Kind: Sendable { case message, reasoning, sealed, call }
+    enum Kind: Sendable { case message, reasoning, sealed, call, freeText, toolSearch, compaction }
 
     private let suffix: String
     private let showsThinking: Bool
     private let wantsSealed: Bool
+    private let forms: ToolForms
+    /// Seals the summary that is asked for instead of an answer; nil when an answer is.
+    private let summaries: (any SummarySeal)?
+    private let isCompaction: Bool
+    private let isCodex: Bool
+    private var summary = EscapedText()
     /// What is stored of the finished items; nil when nothing is.
     private(set) var kept: [UInt8]?
     private var keptCount = 0
@@ -24,19 +30,29 @@ struct ResponsesOutput: Sendable {
     /// What lets the open item's thinking be sent back.
     var signature = EscapedText()
     private(set) var callID: JSONText = ""
+    /// The open call's tool by its client's name.
     private(set) var name: JSONText = ""
+    private var namespace: JSONText?
 
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         suffix = identity.suffix
         showsThinking = conversation.thinkingShown == .asThinking
         wantsSealed = conversation.wantsSealedThinking
         kept = conversation.isStored ? [] : nil
+        forms = ToolForms(conversation.tools)
+        isCompaction = conversation.isCompaction
+        isCodex = conversation.isCodex && conversation.streams
+        summaries = identity.summaries
     }
 
     /// Opens the item for a block and returns its kind; nil where the block is not shown.
     mutating func begin(_ block: ReplyBlock) -> Kind? {
         text.removeAll()
         signature.removeAll()
+        if isCompaction {
+            gathersSummary = block == .text
+            return nil
+        }
         switch block {
         case .text: open = .message
         case .thinking: open = showsThinking ? .reasoning : nil
@@ -45,13 +61,58 @@ struct ResponsesOutput: Sendable {
             signature.append(contentsOf: data)
             if open == nil, kept != nil { keepHidden(data) }
         case .toolUse(let id, let name):
-            open = .call
-            (callID, self.name) = (id, name)
+            callID = id
+            open = call(of: name)
         case .other: open = nil
         }
         if let open { setID(open) }
         return open
     }
+
+    private mutating func call(of name: JSONText) -> Kind {
+        let tool = forms[name]
+        self.name = tool?.clientName?.name ?? name
+        namespace = tool?.clientName?.namespace
+        return switch tool?.form {
+        case .freeText: .freeText
+        case .toolSearch: .toolSearch
+        case .function, nil: .call
+        }
+    }
+
+    // MARK: - Summaries
+
+    private var gathersSummary = false
+
+    /// Takes more of a summary; false where an answer is given.
+    mutating func takeSummary(_ slice: JSONSlice, of line: Span<UInt8>) -> Bool {
+        if isCompaction, gathersSummary { summary.append(slice, of: line) }
+        return isCompaction
+    }
+
+    /// Opens the item that holds the summary, where one has come; false when there is none.
+    mutating func beginSummary() -> Bool {
+        let text = summary.text.string
+        guard isCompaction, text.contains(where: { !$0.isWhitespace }), let sealed = summaries?.seal(text) else {
+            return false
+        }
+        summary.removeAll()
+        self.text.removeAll()
+        self.text.append(contentsOf: JSONText(sealed))
+        open = .compaction
+        setID(.compaction)
+        return true
+    }
+
+    /// How the response ends: a summary is all that was asked for, however the answer ended.
+    func status(_ end: ReplyEnd) -> ResponsesObject.Status {
+        if isCodex, let fault = Codex.failure(end), !isCompaction || count == 0 { return .failed(fault) }
+        guard isCompaction else { return ResponsesObject.status(end) }
+        if count > 0 { return .completed(end.usage) }
+        return .failed(Fault(.badGateway, "The model gave no summary of the conversation."))
+    }
+
+    // MARK: - Items
 
     private mutating func setID(_ kind: Kind) {
         id.removeAll(keepingCapacity: true)
@@ -59,6 +120,9 @@ struct ResponsesOutput: Sendable {
         case .message: id.append("msg_")
         case .reasoning, .sealed: id.append("rs_")
         case .call: id.append("fc_")
+        case .freeText: id.append("ctc_")
+        case .toolSearch: id.append("tsc_")
+        case .compaction: id.append("cmp_")
         }
         id += suffix.utf8
         id.append("_")
@@ -70,7 +134,9 @@ struct ResponsesOutput: Sendable {
         switch open {
         case .message: appendMessage(status: "in_progress", to: &out) { _ in }
         case .reasoning, .sealed: appendReasoning(isComplete: false, to: &out)
-        case .call: appendCall(status: "in_progress", arguments: "", to: &out)
+        case .call, .freeText: appendCall(status: "in_progress", arguments: "", to: &out)
+        case .toolSearch: appendSearch(status: "in_progress", JSONFragment("{}"), to: &out)
+        case .compaction: appendCompaction(to: &out)
         case nil: break
         }
     }
@@ -105,7 +171,9 @@ struct ResponsesOutput: Sendable {
         switch open {
         case .message: appendMessage(status: status, to: &item) { appendPart(to: &$0) }
         case .reasoning, .sealed: appendReasoning(isComplete: true, to: &item)
-        case .call: appendCall(status: status, arguments: text.text, to: &item)
+        case .call, .freeText: appendCall(status: status, arguments: text.text, to: &item)
+        case .toolSearch: appendSearch(status: status, Fragments.arguments(text.text), to: &item)
+        case .compaction: appendCompaction(to: &item)
         case nil: break
         }
         swap(&item, &items)
@@ -168,36 +236,40 @@ struct ResponsesOutput: Sendable {
     private func appendCall(status: StaticString, arguments: JSONText, to out: inout [UInt8]) {
         out.append("{\"id\":\"")
         out += id
-        out.append("\",\"type\":\"function_call\",\"status\":\"")
+        out.append(open == .freeText ? "\",\"type\":\"custom_tool_call\"" : "\",\"type\":\"function_call\"")
+        out.append(",\"status\":\"")
         out.append(status)
         out.append("\",\"call_id\":\"")
         out += callID.escaped
+        if let namespace {
+            out.append("\",\"namespace\":\"")
+            out += namespace.escaped
+        }
         out.append("\",\"name\":\"")
         out += name.escaped
-        out.append("\",\"arguments\":\"")
+        out.append(open == .freeText ? "\",\"input\":\"" : "\",\"arguments\":\"")
         out += arguments.escaped
         out.append("\"}")
     }
-}
 
-/// How thinking travels in `encrypted_content`: what the vendor sealed, behind a mark of ours, so that a
-/// later request's items can be told from another vendor's.
-enum SealedThinking {
-    static let signaturePrefix: StaticString = "thinking:"
-    static let redactedPrefix: StaticString = "redacted:"
-
-    /// The thinking block of a reasoning item; nil for what is not ours and so could not be verified.
-    static func block(sealed: JSONText, summary: JSONText) -> Block? {
-        if let signature = strip(signaturePrefix, from: sealed) {
-            return .thinking(summary, signature: signature)
-        }
-        if let data = strip(redactedPrefix, from: sealed) { return .redactedThinking(data) }
-        return nil
+    /// A search's arguments are an object, not the text of one.
+    private func appendSearch(status: StaticString, _ arguments: JSONFragment, to out: inout [UInt8]) {
+        out.append("{\"id\":\"")
+        out += id
+        out.append("\",\"type\":\"tool_search_call\",\"execution\":\"client\",\"status\":\"")
+        out.append(status)
+        out.append("\",\"call_id\":\"")
+        out += callID.escaped
+        out.append("\",\"arguments\":")
+        out += arguments.bytes
+        out.append("}")
     }
 
-    private static func strip(_ prefix: StaticString, from text: JSONText) -> JSONText? {
-        let mark = prefix.description.utf8
-        guard text.escaped.starts(with: mark) else { return nil }
-        return JSONText(escaped: text.escaped.dropFirst(mark.count), hasEscapes: text.hasEscapes)
+    private func appendCompaction(to out: inout [UInt8]) {
+        out.append("{\"id\":\"")
+        out += id
+        out.append("\",\"type\":\"compaction\",\"encrypted_content\":\"")
+        out += text.bytes
+        out.append("\"}")
     }
 }

@@ -13,11 +13,10 @@ enum ResponsesRequest {
             let text = try instructions.requireText()
             if !text.isEmpty { conversation.system = [text] }
         }
-        conversation.turns = try ResponsesInput.decode(root.required("input"), stored, into: &conversation)
+        try items(root, context, stored, into: &conversation)
         try RequestFields.sample(root, into: &conversation)
         conversation.sampling.maxTokens = try RequestFields.limit(root, "max_output_tokens")
         conversation.fields.limit = "max_output_tokens"
-        try tools(root, into: &conversation)
         try reasoning(root, into: &conversation)
         try format(root, into: &conversation)
         for (index, item) in try RequestFields.list(root, "include").enumerated() {
@@ -65,39 +64,23 @@ enum ResponsesRequest {
         if asked == true, !context.storesResponses { conversation.ignore("store") }
     }
 
-    /// Tools that the vendor of this dialect would run by itself cannot be had here; they are left out and
-    /// named.
-    private static func tools(
-        _ root: JSONValue,
+    /// The tools and what was said: items of the conversation bring tools as well, and name those of the request.
+    private static func items(
+        _ root: JSONValue, _ context: RequestContext, _ stored: ItemLookup,
         into conversation: inout Conversation
     ) throws(Refusal) {
-        for (index, tool) in try RequestFields.list(root, "tools").enumerated() {
-            let type = try tool.expect(.object).required("type").requireText()
-            if type.matches("function") {
-                conversation.tools.append(try FunctionTool.decode(tool, at: "tools[\(index)]", into: &conversation))
-            } else {
-                conversation.ignore("tools[\(index)]")
-            }
-        }
+        conversation.isCodex = context.isCodex
         conversation.allowsParallelToolCalls =
             try root.optional("parallel_tool_calls")?.requireBool() ?? true
+        var input = ResponsesInput(context.summaries)
+        try input.tools.add(RequestFields.list(root, "tools"), into: &conversation)
+        conversation.turns = try input.decode(root.required("input"), stored, into: &conversation)
+        conversation.tools = input.tools.list
+        conversation.system += input.tools.notes
         if let choice = root.optional("tool_choice") {
-            conversation.toolChoice = try toolChoice(choice)
+            conversation.toolChoice = try input.tools.choice(choice)
         }
-    }
-
-    private static func toolChoice(_ choice: JSONValue) throws(Refusal) -> ToolChoice {
-        if choice.kind == .string { return try FunctionTool.mode(choice) }
-        let type = try choice.expect(.object).required("type")
-        switch try RequestFields.word(type, of: ["function", "allowed_tools"]) {
-        case "function": return .named(try choice.required("name").requireText())
-        default:
-            var names: [JSONText] = []
-            for tool in try choice.required("tools").expect(.array).elements {
-                names.append(try tool.expect(.object).required("name").requireText())
-            }
-            return .allowed(names, isRequired: try FunctionTool.isRequired(choice.required("mode")))
-        }
+        if conversation.isCompaction { Compaction.ask(of: &conversation) }
     }
 
     /// Asking for an effort or for a summary both ask for thinking.
@@ -125,7 +108,7 @@ enum ResponsesRequest {
         {
             conversation.ignore("text.verbosity")
         }
-        guard let format = try text.optional("format")?.expect(.object) else { return }
+        guard !conversation.isCompaction, let format = try text.optional("format")?.expect(.object) else { return }
         let type = try format.required("type")
         switch try RequestFields.word(type, of: ["text", "json_object", "json_schema"]) {
         case "json_object": conversation.outputFormat = .jsonObject

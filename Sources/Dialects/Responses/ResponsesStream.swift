@@ -15,7 +15,10 @@ struct ResponsesStream: ReplyEncoder {
     private var deltaHead: [UInt8] = []
     private var deltaTail: StaticString = ""
 
+    private let isCodex: Bool
+
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
+        isCodex = conversation.isCodex
         object = ResponsesObject(conversation, identity)
         output = ResponsesOutput(conversation, identity)
         deltaHead.reserveCapacity(160)
@@ -23,7 +26,8 @@ struct ResponsesStream: ReplyEncoder {
 
     mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8]) {
         switch event {
-        case .text(let slice), .toolInput(let slice): delta(slice, of: line, into: &out)
+        case .text(let slice), .toolInput(let slice):
+            if !output.takeSummary(slice, of: line) { delta(slice, of: line, into: &out) }
         case .thinking(let slice):
             guard output.open == .reasoning, slice.count > 0 else { return }
             if !hasPart { beginPart(&out) }
@@ -31,6 +35,7 @@ struct ResponsesStream: ReplyEncoder {
         case .signature(let slice): output.signature.append(slice, of: line)
         case .started(let start):
             object.model = start.model
+            object.hasBegun = true
             begin(&out)
         case .blockStarted(let block):
             if isClosing { endItem(isWhole: true, &out) }
@@ -38,7 +43,7 @@ struct ResponsesStream: ReplyEncoder {
         case .blockStopped: isClosing = output.open != nil
         case .finished(let end):
             settle(end, into: &out)
-            finish(ResponsesObject.status(end), &out)
+            finish(output.status(end), &out)
         case .failed(let fault):
             endTornItem(&out)
             finish(.failed(fault), &out)
@@ -50,12 +55,15 @@ struct ResponsesStream: ReplyEncoder {
 
     mutating func settle(_ end: ReplyEnd, into out: inout [UInt8]) {
         if isClosing { endItem(isWhole: !end.reason.cutsOff, &out) }
+        guard output.beginSummary() else { return }
+        sayItemAdded(&out)
+        sayItemDone(isWhole: true, &out)
     }
 
     func keepsake(_ end: ReplyEnd) -> StoredReply? {
         guard let kept = output.kept else { return nil }
         var answer: [UInt8] = []
-        object.append(to: &answer, ResponsesObject.status(end), items: output.items, completedAt: completedAt)
+        object.append(to: &answer, output.status(end), items: output.items, completedAt: completedAt)
         return StoredReply(suffix: object.identity.suffix, output: kept, answer: answer)
     }
 
@@ -107,14 +115,18 @@ struct ResponsesStream: ReplyEncoder {
     private mutating func beginItem(_ block: ReplyBlock, _ out: inout [UInt8]) {
         hasPart = false
         guard let kind = output.begin(block) else { return }
+        sayItemAdded(&out)
+        prepareDelta(kind)
+        if kind == .message { beginPart(&out) }
+    }
+
+    private mutating func sayItemAdded(_ out: inout [UInt8]) {
         beginEvent("response.output_item.added", &out)
         out.append(",\"output_index\":")
         out.append(decimal: output.count)
         out.append(",\"item\":")
         output.appendEmptyItem(to: &out)
         out.append("}\n\n")
-        prepareDelta(kind)
-        if kind == .message { beginPart(&out) }
     }
 
     private mutating func prepareDelta(_ kind: ResponsesOutput.Kind) {
@@ -131,6 +143,8 @@ struct ResponsesStream: ReplyEncoder {
             Self.appendOpening("response.reasoning_summary_text.delta", &deltaOpening)
             deltaHead.append(",\"summary_index\":0")
         case .call: Self.appendOpening("response.function_call_arguments.delta", &deltaOpening)
+        case .freeText: Self.appendOpening("response.custom_tool_call_input.delta", &deltaOpening)
+        case .toolSearch, .compaction: return
         }
         deltaHead.append(",\"delta\":\"")
     }
@@ -145,8 +159,9 @@ struct ResponsesStream: ReplyEncoder {
 
     @inline(__always)
     private mutating func delta(_ slice: JSONSlice, of line: Span<UInt8>, into out: inout [UInt8]) {
-        guard output.open != nil, slice.count > 0 else { return }
+        guard let kind = output.open, slice.count > 0 else { return }
         output.text.append(slice, of: line)
+        if kind == .toolSearch { return }
         beginDelta(&out)
         out.append(copying: line.extracting(slice.start..<slice.end))
         out.append(deltaTail)
@@ -181,6 +196,11 @@ struct ResponsesStream: ReplyEncoder {
         case .message: endText(&out)
         case .reasoning, .sealed: if hasPart { endSummary(&out) }
         case .call: endCall(&out)
+        case .freeText:
+            // Its client would run the part of a text that came.
+            guard isWhole else { return output.leaveOut() }
+            endFreeText(&out)
+        case .toolSearch, .compaction: break
         case nil: return
         }
         sayItemDone(isWhole: isWhole, &out)
@@ -200,7 +220,8 @@ struct ResponsesStream: ReplyEncoder {
     /// clients run a call whose item is done whatever its status; and torn thinking has no status that could tell.
     private mutating func endTornItem(_ out: inout [UInt8]) {
         isClosing = false
-        guard output.open == .message else { return output.leaveOut() }
+        // Codex keeps the torn text in its history and asks again.
+        guard output.open == .message, !isCodex else { return output.leaveOut() }
         endText(&out)
         sayItemDone(isWhole: false, &out)
     }
@@ -216,6 +237,14 @@ struct ResponsesStream: ReplyEncoder {
         out.append(",\"content_index\":0,\"part\":")
         output.appendPart(to: &out)
         out.append("}\n\n")
+    }
+
+    private mutating func endFreeText(_ out: inout [UInt8]) {
+        beginEvent("response.custom_tool_call_input.done", &out)
+        place(&out)
+        out.append(",\"input\":\"")
+        out += output.text.bytes
+        out.append("\"}\n\n")
     }
 
     private mutating func endSummary(_ out: inout [UInt8]) {

@@ -29,15 +29,13 @@ struct StoredItemWriter {
     private func item(_ writer: inout JSONWriter, _ item: JSONValue, _ index: Int) {
         let type = item.optional("type")?.text
         guard let type, !type.matches("message") else { return message(&writer, item, index) }
-        let prefix: StaticString =
-            type.matches("function_call") ? "fc" : type.matches("function_call_output") ? "fco" : "rs"
-        id(&writer, item, prefix, index)
+        id(&writer, item, ItemID.prefix(ofType: type), index)
         for (key, value) in item.members where !key.matches("id") {
             writer.member(key, value.fragment)
         }
         if type.matches("reasoning") {
             if item["summary"] == nil { writer.raw("\"summary\":[]") }
-        } else if item["status"] == nil {
+        } else if item["status"] == nil, item["call_id"] != nil {
             writer.raw("\"status\":\"completed\"")
         }
         if type.matches("function_call"), item["arguments"] == nil { writer.raw("\"arguments\":\"{}\"") }

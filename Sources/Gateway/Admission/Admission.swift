@@ -181,8 +181,10 @@ struct Permit: ~Copyable {
 extension Fault {
     /// Too many turns at once.
     static func busy(retryAfterSeconds: Int) -> Fault {
-        Fault(
+        var fault = Fault(
             .overloaded, "The gateway is busy; try again in \(retryAfterSeconds) seconds.",
             detail: "no permit", retryAfterSeconds: retryAfterSeconds)
+        fault.isMomentary = true
+        return fault
     }
 }

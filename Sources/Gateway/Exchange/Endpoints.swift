@@ -13,6 +13,8 @@ struct TurnRequest {
     /// True when the tokens are to be counted rather than the model asked.
     let countsTokens: Bool
     let preferences: TurnPreferences
+    /// Seals summaries for the caller alone.
+    let summaries: SummarySealer?
 }
 
 /// A request about a stored response whose caller is known.
@@ -166,7 +168,8 @@ enum Endpoints {
                     .turn(
                         TurnRequest(
                             context: context, path: row.template, principal: principal, dialect: dialect,
-                            countsTokens: countsTokens, preferences: preferences)))
+                            countsTokens: countsTokens, preferences: preferences,
+                            summaries: context.snapshot.keys.sealer(for: principal))))
             }
         } catch {
             if error.kind == .methodNotAllowed { recognize(request, &context) }

@@ -17,6 +17,8 @@ struct Exchange {
     private var keeper: ResponseKeeper
 
     private var context: AnswerContext
+    /// False once a request has been read that wants its answer whole.
+    private var streams = true
     /// What the CLI is given as the model's name.
     private var model = ""
 
@@ -99,8 +101,11 @@ struct Exchange {
             countsTokens: turn.countsTokens,
             limits: JSONLimits(depth: limits.maxJSONDepth, values: limits.maxJSONValues))
         request.betas = turn.preferences.betas
+        request.isCodex = turn.preferences.client == .codex
+        request.summaries = turn.summaries
         let conversation = try await keeper.conversation(body, request)
         record.model = String(conversation.model.prefix(128))
+        streams = conversation.streams
         do throws(Refusal) { model = try context.snapshot.models.resolve(conversation.model) } catch {
             throw .refusal(error)
         }
@@ -324,8 +329,10 @@ struct Exchange {
     }
 
     private var identity: ReplyIdentity {
-        ReplyIdentity(
+        var identity = ReplyIdentity(
             requestID: context.requestID, suffix: connection.state.newIdentifier(), created: WallClock.unixSeconds)
+        identity.summaries = turn.summaries
+        return identity
     }
 
     private var pingInterval: Milliseconds { .seconds(context.snapshot.configuration.pingSeconds) }
@@ -356,6 +363,7 @@ struct Exchange {
     }
 
     private mutating func fail(_ failure: TurnFailure, _ answer: consuming ResponseWriter) async {
+        if isCodex, let fault = failure.asFault { return await failForCodex(fault, answer) }
         guard let reply = failure.reply(in: turn.dialect, requestID: context.requestID, &record) else {
             answer.abandon()
             return leave(Outcome())
@@ -366,12 +374,49 @@ struct Exchange {
     }
 }
 
+extension Exchange {
+    /// True for a stream that Codex waits for; it asks for nothing else.
+    private var isCodex: Bool {
+        turn.dialect == .responses && !turn.countsTokens && turn.preferences.client == .codex && streams
+    }
+
+    /// Tells Codex of a failure in such a way that it does not ask the same again.
+    private mutating func failForCodex(_ fault: Fault, _ answer: consuming ResponseWriter) async {
+        record.fault = fault.logged
+        if let reply = Codex.limitReply(fault) {
+            record.status = reply.status
+            record.bytesOut = reply.body.count
+            return await answer.respond(context.error(reply))
+        }
+        var conversation = Conversation(model: record.model ?? "")
+        (conversation.isCodex, conversation.streams) = (true, true)
+        var encoder = ReplyStream(dialect: .responses, conversation: conversation, identity: identity)
+        var buffer: [UInt8] = []
+        let noLine: [UInt8] = []
+        encoder.encode(.failed(fault), of: noLine.span, into: &buffer)
+        record.status = 200
+        var writer = answer.stream(context.stream(adding: []))
+        let isTaken = await writer.send(&buffer)
+        record.bytesOut = writer.sentBytes
+        if isTaken { await writer.finish() }
+    }
+}
+
 /// Why a turn ended without an answer.
 enum TurnFailure: Error {
     case refusal(Refusal)
     case fault(Fault)
     /// Nobody is left to be told.
     case gone
+
+    /// What went wrong, whoever's fault it is; nil when nobody is left to be told.
+    var asFault: Fault? {
+        switch self {
+        case .refusal(let refusal): Fault(refusal.kind, refusal.message)
+        case .fault(let fault): fault
+        case .gone: nil
+        }
+    }
 
     /// What the client is told, noted in the log's record; nil when it has gone.
     func reply(in dialect: Dialect, requestID: String, _ record: inout AuditRecord) -> ErrorReply? {
@@ -393,9 +438,11 @@ extension Fault {
 
     /// The service is being stopped.
     static var goingDown: Fault {
-        Fault(
+        var fault = Fault(
             .unavailable, "The gateway is being stopped; try again in a moment.", detail: "stopping",
             retryAfterSeconds: 5)
+        fault.isMomentary = true
+        return fault
     }
 
     /// The CLI ended its answer without finishing it.

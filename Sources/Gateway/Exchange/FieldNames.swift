@@ -6,6 +6,9 @@ extension FieldName {
     static let requestID: FieldName = "request-id"
     /// What of the Messages API a client switches on.
     static let anthropicBeta: FieldName = "anthropic-beta"
+    /// The program that asks, as Codex and its kin say it.
+    static let originator: FieldName = "originator"
+    static let userAgent: FieldName = "user-agent"
     /// Tells nginx in front to pass events on as they come.
     static let accelBuffering: FieldName = "x-accel-buffering"
     /// The parameters that were set and could not be honoured.

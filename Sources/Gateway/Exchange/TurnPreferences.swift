@@ -27,6 +27,7 @@ struct TurnPreferences: Sendable {
             }
             client = known
         }
+        if client == nil, Self.isCodex(fields) { client = .codex }
         for value in fields.values(of: .mcpServers) {
             mcpServers += MCPRegistry.split(String(decoding: value, as: UTF8.self))
         }
@@ -40,6 +41,14 @@ struct TurnPreferences: Sendable {
             betas.formUnion(MCPRegistry.split(String(decoding: value, as: UTF8.self)).compactMap(VendorBeta.init))
         }
         return betas
+    }
+
+    /// Codex says who it is in two fields, in several spellings: `codex_exec`, `codex-tui`, `Codex Desktop`.
+    private static func isCodex(_ fields: Fields) -> Bool {
+        [FieldName.originator, .userAgent].contains { name in
+            guard let value = fields[name] else { return false }
+            return String(decoding: value.prefix(5), as: UTF8.self).lowercased() == "codex"
+        }
     }
 
     private static func word(_ name: FieldName, of fields: Fields) -> String? {

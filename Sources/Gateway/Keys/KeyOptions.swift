@@ -1,7 +1,7 @@
 /// What an operator grants or presets for one key, written behind it in the key file.
 struct KeyOptions: Sendable, Hashable {
     /// The clients whose peculiarities the gateway can smooth out.
-    enum Client: String, Sendable, CaseIterable { case openclaw }
+    enum Client: String, Sendable, CaseIterable { case openclaw, codex }
 
     /// The client that uses this key; nil when it is any.
     var client: Client?

@@ -27,6 +27,7 @@ struct KeyRing: Sendable {
     private let options: [KeyOptions]
     private let digests: [UInt8]
     private let hash: KeyedHash
+    private let sealers: [SummarySealer?]
     private let isRequired: Bool
 
     /// A ring of these keys; without `isRequired` callers without a key are let in too.
@@ -37,14 +38,17 @@ struct KeyRing: Sendable {
         }
         hash = KeyedHash(key: pepper)
         var digests: [UInt8] = []
+        var sealers: [SummarySealer?] = []
         for key in keys {
             let secret = Array(key.secret.utf8)
             // Without a digest the key opens nothing, but the places of the others stay what they are.
+            sealers.append(SummarySealer(secret: secret))
             digests += hash.digest(of: secret.span) ?? pepper
         }
         self.names = keys.map(\.name)
         options = keys.map(\.options)
         self.digests = digests
+        self.sealers = sealers
         self.isRequired = isRequired
     }
 
@@ -73,6 +77,11 @@ struct KeyRing: Sendable {
     /// The caller without a key; nil when keys are required.
     func anonymous() -> Principal? {
         isRequired ? nil : Principal(keyID: "anonymous", index: -1)
+    }
+
+    /// What seals and opens summaries for a caller of this ring; callers without a key are one.
+    func sealer(for principal: Principal) -> SummarySealer? {
+        sealers.indices.contains(principal.index) ? sealers[principal.index] : SummarySealer(secret: [])
     }
 
     /// The place of a digest, counted from 1; 0 when it is not there.

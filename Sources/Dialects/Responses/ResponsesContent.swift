@@ -1,0 +1,47 @@
+import Vocabulary
+
+/// Decodes the content of a Responses item.
+enum ResponsesContent {
+    /// The blocks of content that is a string or a list of parts.
+    static func blocks(_ content: JSONValue, _ conversation: inout Conversation) throws(Refusal) -> [Block] {
+        if let text = content.text { return text.isEmpty ? [] : [.text(text)] }
+        guard content.kind == .array else { throw content.wrongType("string or array") }
+        var blocks: [Block] = []
+        for part in content.elements {
+            // What only the vendor of this dialect could decrypt.
+            if part["type"]?.text?.matches("encrypted_content") == true {
+                conversation.ignore("input.encrypted_content")
+            } else {
+                blocks.append(try block(part))
+            }
+        }
+        return blocks
+    }
+
+    private static func block(_ part: JSONValue) throws(Refusal) -> Block {
+        let type = try part.expect(.object).required("type")
+        switch try type.requireString() {
+        case "input_text", "output_text", "text", "summary_text":
+            return .text(try part.required("text").requireText())
+        case "refusal": return .text(try part.required("refusal").requireText())
+        case "input_image":
+            if let id = part.optional("file_id") { throw notKept(id, "image_url") }
+            return try Attachment.image(url: part.required("image_url"))
+        case "input_file": return try file(part)
+        case "input_audio": throw type.invalid("audio input is not supported; send its transcript as text")
+        default:
+            throw type.invalid("must be one of: input_text, input_image, input_file, output_text, refusal")
+        }
+    }
+
+    private static func file(_ part: JSONValue) throws(Refusal) -> Block {
+        if let id = part.optional("file_id") { throw notKept(id, "file_data or file_url") }
+        let name = try part.optional("filename")?.requireText()
+        if let url = part.optional("file_url") { return try Attachment.file(url: url, name: name) }
+        return try Attachment.file(data: part.required("file_data"), name: name)
+    }
+
+    private static func notKept(_ id: JSONValue, _ instead: String) -> Refusal {
+        id.invalid("files are not kept here; send the content in \(instead)")
+    }
+}
