@@ -1,4 +1,4 @@
-import Vocabulary
+public import Vocabulary
 
 /// A model as clients see it in the list.
 public struct ModelEntry: Sendable {
@@ -12,6 +12,8 @@ public struct ModelEntry: Sendable {
     public var contextTokens: Int?
     /// The most tokens of an answer; nil where that is not known.
     public var maxOutputTokens: Int?
+    /// The efforts that it knows, least first.
+    public var efforts: [Effort] = []
 
     /// An entry of the list.
     public init(id: String, displayName: String, created: Int) {
@@ -24,8 +26,8 @@ public struct ModelEntry: Sendable {
 /// The answers of `GET /v1/models` and `/v1/models/{id}`, in the one shape that satisfies both vendors'
 /// clients.
 public enum ModelList {
-    /// The whole list; it has no further pages.
-    public static func list(_ models: [ModelEntry]) -> [UInt8] {
+    /// The whole list; it has no further pages. Codex finds its catalogue beside it.
+    public static func list(_ models: [ModelEntry], withCodexCatalog isForCodex: Bool = false) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
         writer.raw("\"object\":\"list\"")
@@ -38,6 +40,7 @@ public enum ModelList {
         if let first = models.first { writer.string(first.id) } else { writer.null() }
         writer.key("last_id")
         if let last = models.last { writer.string(last.id) } else { writer.null() }
+        if isForCodex { CodexCatalog.write(models, to: &writer) }
         writer.endObject()
         return writer.bytes
     }

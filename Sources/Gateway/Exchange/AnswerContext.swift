@@ -118,9 +118,12 @@ struct AnswerContext {
         return logged("/", json(status: 200, body.bytes))
     }
 
-    /// `GET /v1/models`.
-    func models() -> Response {
-        logged("/models", json(status: 200, ModelList.list(snapshot.models.entries.map(shown))))
+    /// `GET /v1/models`; Codex, which names its version in the query, wants a catalogue.
+    func models(_ request: Request) -> Response {
+        let query = QueryParameters.parse(request.query ?? [])
+        let isForCodex = query.contains { $0.name == "client_version" }
+        let models = snapshot.models.entries.map(shown)
+        return logged("/models", json(status: 200, ModelList.list(models, withCodexCatalog: isForCodex)))
     }
 
     private func shown(_ entry: ModelCatalog.Entry) -> ModelEntry {
@@ -193,5 +196,6 @@ extension ModelEntry {
         let traits = ModelTraits.of(entry.target, resolved: resolved)
         guard traits.version.family != nil else { return }
         (contextTokens, maxOutputTokens) = (traits.contextTokens, traits.maxOutputTokens)
+        efforts = traits.efforts
     }
 }

@@ -148,7 +148,7 @@ enum Endpoints {
                 return .answer(context.health())
             case .models:
                 try identify(request, &context)
-                return .answer(context.models())
+                return .answer(context.models(request))
             case .model:
                 try identify(request, &context)
                 // Names of models may hold what a path may not, such as `[`.
@@ -163,6 +163,7 @@ enum Endpoints {
             case .turn(let dialect, let countsTokens):
                 let principal = try identify(request, &context)
                 try checkBody(request, context.snapshot)
+                context.quota?.tellsCodex = dialect == .responses
                 let preferences = try TurnPreferences(request.fields, options: principal.options)
                 return .work(
                     .turn(

@@ -95,6 +95,8 @@ struct QuotaView {
     let book: QuotaBook
     /// The family of models that the answer is about; nil when it is about none.
     var family: ModelFamily?
+    /// True where Codex may be the one who reads the answer.
+    var tellsCodex = false
 
     init(_ book: QuotaBook) { self.book = book }
 
@@ -120,5 +122,6 @@ struct QuotaView {
     func append(to fields: inout ResponseFields) {
         guard book.isKnown, let own = book.fields(for: family, now: WallClock.unixSeconds) else { return }
         fields.append(contentsOf: own)
+        if tellsCodex { CodexQuotaFields.append(book.state(now: WallClock.unixSeconds), to: &fields) }
     }
 }
