@@ -43,10 +43,14 @@ def claude_code(claude, tmp_path):
     return run
 
 
-def turns(gateway):
-    """The status of every answer to a question that the gateway's log tells of."""
-    lines = [line for line in gateway.log().splitlines() if "event=request" in line and "path=/messages " in line]
-    return [int(re.search(r" status=(\d+)", line)[1]) for line in lines]
+def answers(gateway, count):
+    """The status of every answer to a question; there are at least so many."""
+
+    def told():
+        lines = [line for line in gateway.log().splitlines() if "event=request" in line and "path=/messages " in line]
+        return [int(re.search(r" status=(\d+)", line)[1]) for line in lines] if len(lines) >= count else None
+
+    return eventually(told, f"{count} questions are logged")
 
 
 def limit_events(lines):
@@ -59,7 +63,7 @@ def test_it_asks_and_runs_its_own_tool(claude_code, own_gateway, upstream, nonce
     lines, _ = claude_code(own_gateway, f"{nonce}\ncall:Bash:{command}", "--allowedTools", "Bash")
     assert (lines[-1]["is_error"], lines[-1]["result"]) == (False, "Hello from upstream.")
     assert (tmp_path / "made").read_text() == f"made-{nonce}\n"
-    assert turns(own_gateway) == [200, 200] and len(upstream.turns(nonce)) == 2
+    assert answers(own_gateway, 2) == [200, 200] and len(upstream.turns(nonce)) == 2
 
 
 def test_it_warns_of_the_accounts_limit(claude_code, own_gateway):
@@ -76,29 +80,38 @@ def test_it_warns_of_the_accounts_limit(claude_code, own_gateway):
 def test_it_tells_a_reached_limit_once_and_asks_no_more(claude_code, own_gateway, known):
     if known:
         own_gateway.ask_message("account:rejected-5h")
-        eventually(lambda: turns(own_gateway), "the log tells of it")
     lines, took = claude_code(own_gateway, "account:rejected-5h")
-    assert turns(own_gateway) == [429] * (2 if known else 1) and took < 20
+    requests = 2 if known else 1
+    assert answers(own_gateway, requests) == [429] * requests and took < 20
     result = lines[-1]
     assert result["is_error"] and result["result"].startswith("You've hit your 5-hour limit · resets ")
     assert [each["status"] for each in limit_events(lines)] == ["rejected"]
 
 
+def test_it_sleeps_through_a_limit_that_ends_in_seconds(claude_code, own_gateway):
+    own_gateway.ask_message("limit:8")
+    lines, _ = claude_code(own_gateway, "say:at last")
+    assert (lines[-1]["is_error"], lines[-1]["result"]) == (False, "at last")
+    told = answers(own_gateway, 3)
+    assert told[:2] == [429, 429] and told[-1] == 200
+
+
 def test_a_wrong_key_costs_one_request(claude_code, own_gateway):
     """Without x-should-retry it asks eleven times, for three minutes."""
     lines, took = claude_code(own_gateway, "Hello", key="a-key-that-was-mistyped")
-    assert turns(own_gateway) == [401] and took < 20
+    assert answers(own_gateway, 1) == [401] and took < 20
     assert lines[-1]["is_error"] and "401" in lines[-1]["result"]
     assert lines[-1]["duration_ms"] < 2000
 
 
-# It makes sure of a model that does not exist.
+# At 400 it tries without its betas, at 404 it makes sure of the model.
 FINAL = {
-    "no-credit": [402], "status:403": [403], "status:404": [404, 404], "status:413": [413], "status:429:100": [429],
+    "status:400": [400, 400], "too-long": [400], "status:401": [503], "no-credit": [402], "status:403": [403],
+    "status:404": [404, 404], "status:413": [413], "status:429:100": [429],
 }
 
 
 @pytest.mark.parametrize("failure", FINAL)
 def test_what_cannot_change_is_not_asked_again(claude_code, own_gateway, failure):
     lines, _ = claude_code(own_gateway, failure)
-    assert turns(own_gateway) == FINAL[failure] and lines[-1]["is_error"]
+    assert answers(own_gateway, len(FINAL[failure])) == FINAL[failure] and lines[-1]["is_error"]
