@@ -116,7 +116,7 @@ struct FailureEvidence {
         case 413: Fault(.tooLarge, "The request is too large for the model's provider (at most 32 MB).")
         case 429: rateLimited(now)
         case 400..<500: Fault(.invalidRequest, vendorText)
-        case 503: Fault(.unavailable, "The model's provider is unavailable.", retryAfterSeconds: retryDelay)
+        case 503: .outage(.unavailable, wait: lastDelay)
         case 502: Fault(.badGateway, "The model's provider answered with status 502.")
         case 529: overloaded
         default: Fault(.internalError, "The model's provider had an internal error (status \(status)).")
@@ -124,41 +124,23 @@ struct FailureEvidence {
     }
 
     private func rateLimited(_ now: Int) -> Fault {
-        if reason == "usage_limit_reached", let reset = quota?.resetsAt {
-            let wait = max(1, reset - now)
-            return Fault(
-                .rateLimited, "The usage limit of this gateway's account is reached.",
-                retryAfterSeconds: wait, shouldRetry: wait > 60 ? false : nil, resetsAt: reset)
-        }
         if reason == "usage_limit_reached" {
-            return Fault(
-                .rateLimited, "The usage limit of this gateway's account is reached.",
-                retryAfterSeconds: Self.longWaitSeconds, shouldRetry: false)
+            return .usageLimit(quota?.claim, end: quota?.resetsAt, now: now)
         }
         // The CLI repeats a 429 as long as the wait asked for is short. Where it gives up at once the vendor
         // asked for a long one, whose length it does not print.
-        if retries == 0, maxRetries > 0 {
-            return Fault(
-                .rateLimited, "The model's provider limits the requests of this gateway's account.",
-                retryAfterSeconds: Self.longWaitSeconds, shouldRetry: false)
-        }
-        return Fault(
-            .rateLimited, "The model's provider is limiting requests for a moment.",
-            retryAfterSeconds: retryDelay)
+        return .rateLimit(wait: retries == 0 && maxRetries > 0 ? nil : lastDelay)
     }
 
-    /// What is told where the wait is long and its length is not known.
-    private static let longWaitSeconds = 300
-
     /// The last wait the CLI announced, in whole seconds, at least one.
-    private var retryDelay: Int { max(1, (lastDelayMilliseconds + 500) / 1000) }
+    private var lastDelay: Int { min(max(1, (lastDelayMilliseconds + 500) / 1000), Waiting.longestLimitSeconds) }
 
     private var noCredit: Fault {
         Fault(.paymentRequired, "The account behind this gateway has no credit left.", shouldRetry: false)
     }
 
     private var overloaded: Fault {
-        Fault(.overloaded, "The model's provider is overloaded.", retryAfterSeconds: retryDelay)
+        .outage(.overloaded, wait: lastDelay)
     }
 
     private var connectionFailed: Fault {

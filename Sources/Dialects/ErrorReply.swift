@@ -54,8 +54,9 @@ public struct ErrorReply: Sendable {
         shouldRetry: Bool? = nil
     ) {
         var fields: [(name: StaticString, value: String)] = [("content-type", "application/json")]
+        let shouldRetry = shouldRetry ?? Self.shouldRetry(error.kind, wait: retryAfterSeconds)
         resetsAt = error.resetsAt
-        self.retryAfterSeconds = retryAfterSeconds ?? Self.patience(error.kind, shouldRetry)
+        self.retryAfterSeconds = Self.retryAfter(error.kind, shouldRetry, wait: retryAfterSeconds)
         if let seconds = self.retryAfterSeconds { fields.append(("retry-after", String(seconds))) }
         if let shouldRetry { fields.append(("x-should-retry", shouldRetry ? "true" : "false")) }
         if let allow { fields.append(("allow", allow)) }
@@ -70,12 +71,40 @@ public struct ErrorReply: Sendable {
         }
     }
 
-    /// Seconds that we ask a client to wait when nobody told us any: enough that retries do not come at once, and
-    /// longer where trying again by itself is of no use.
-    private static func patience(_ kind: FailureKind, _ shouldRetry: Bool?) -> Int? {
-        switch kind {
+    /// Whether a client shall ask again by itself; nil leaves it to its own rules.
+    ///
+    /// SDKs ask again at 408, 409, 429 and from 500 on, Claude Code at 401 too, and sleep `retry-after` before it.
+    private static func shouldRetry(_ kind: FailureKind, wait: Int?) -> Bool? {
+        if let wait, !Waiting.isSlept(wait) { return false }
+        return kind.mayPass ? nil : false
+    }
+
+    /// Seconds that we ask a client to wait.
+    ///
+    /// Where nobody told us any: enough that retries do not come at once, and longer where trying again by itself is of
+    /// no use. Clients that do not read `x-should-retry`, as LiteLLM's router, sleep up to a minute, so a wait that
+    /// shall not be slept is longer than that.
+    private static func retryAfter(_ kind: FailureKind, _ shouldRetry: Bool?, wait: Int?) -> Int? {
+        if let wait { return shouldRetry == false ? max(wait, 61) : wait }
+        return switch kind {
         case .rateLimited, .unavailable, .overloaded: shouldRetry == false ? 300 : 2
         default: nil
+        }
+    }
+}
+
+extension FailureKind {
+    /// Whether the same request may be answered when it is asked once more.
+    fileprivate var mayPass: Bool {
+        switch self {
+        case .invalidRequest, .unauthenticated, .paymentRequired, .forbidden, .notFound, .modelNotFound,
+            .methodNotAllowed, .tooLarge, .targetTooLong, .unsupportedMediaType, .expectationFailed, .headersTooLarge,
+            .notImplemented:
+            false
+        // Over another connection a misdirected request reaches its server (RFC 9110 §15.5.20).
+        case .misdirected, .requestTimeout, .conflict, .rateLimited, .internalError, .badGateway, .unavailable,
+            .gatewayTimeout, .overloaded:
+            true
         }
     }
 }

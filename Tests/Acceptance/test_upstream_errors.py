@@ -16,14 +16,14 @@ streaming = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stre
 # the client shall retry; the most requests that the upstream may get for one of the client's (more than one where the
 # CLI tries again).
 FAILURES = {
-    "status:400": ((400, "invalid_request_error"), (400, "invalid_request_error", None), None, 1),
+    "status:400": ((400, "invalid_request_error"), (400, "invalid_request_error", None), False, 1),
     "status:401": ((503, "api_error"), (503, "server_error", None), False, 3),
     "status:402": ((402, "billing_error"), (402, "insufficient_quota", "insufficient_quota"), False, 1),
-    "status:403": ((403, "permission_error"), (403, "permission_error", None), None, 1),
-    "status:404": ((404, "not_found_error"), (404, "invalid_request_error", "model_not_found"), None, 2),
+    "status:403": ((403, "permission_error"), (403, "permission_error", None), False, 1),
+    "status:404": ((404, "not_found_error"), (404, "invalid_request_error", "model_not_found"), False, 2),
     "status:408": ((504, "timeout_error"), (504, "server_error", None), None, 3),
     "status:409": ((409, "conflict_error"), (409, "invalid_request_error", None), None, 3),
-    "status:413": ((413, "request_too_large"), (413, "invalid_request_error", None), None, 1),
+    "status:413": ((413, "request_too_large"), (413, "invalid_request_error", None), False, 1),
     "status:429": ((429, "rate_limit_error"), (429, "rate_limit_error", "rate_limit_exceeded"), None, 3),
     "status:429:100": ((429, "rate_limit_error"), (429, "rate_limit_error", "rate_limit_exceeded"), False, 1),
     "status:500": ((500, "api_error"), (500, "server_error", None), None, 3),

@@ -177,7 +177,8 @@ struct CLIEventTests {
 
             """
         let trace = CLITrace.of(Array(line.utf8), chunk: .max)
-        #expect(trace.first?.hasPrefix("failed 529 The model's provider is overloaded. retry-after=30") == true)
+        let told = "failed 529 The model's provider is overloaded and asks to wait for 30 seconds. retry-after=30"
+        #expect(trace.first?.hasPrefix(told + " should-retry=false") == true)
         #expect(trace.last == "(kill)")
     }
 

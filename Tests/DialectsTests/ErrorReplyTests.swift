@@ -119,6 +119,52 @@ import Vocabulary
         #expect(field(method, "retry-after") == nil)
     }
 
+    @Test(
+        "what asking again cannot change says so, in every dialect and whoever's fault it was",
+        arguments: [
+            FailureKind.invalidRequest, .unauthenticated, .paymentRequired, .forbidden, .notFound, .modelNotFound,
+            .methodNotAllowed, .tooLarge, .targetTooLong, .unsupportedMediaType, .expectationFailed, .headersTooLarge,
+            .notImplemented,
+        ])
+    func final(kind: FailureKind) {
+        for dialect in Dialect.allCases {
+            for reply in [
+                ErrorReply(Refusal(kind, "No."), dialect: dialect, requestID: "r"),
+                ErrorReply(Fault(kind, "No."), dialect: dialect, requestID: "r"),
+            ] {
+                #expect(field(reply, "x-should-retry") == "false" && field(reply, "retry-after") == nil)
+            }
+        }
+    }
+
+    @Test(
+        "what may pass is left to the client's own rules",
+        arguments: [
+            FailureKind.misdirected, .requestTimeout, .conflict, .rateLimited, .internalError, .badGateway,
+            .unavailable, .gatewayTimeout, .overloaded,
+        ])
+    func passing(kind: FailureKind) {
+        for dialect in Dialect.allCases {
+            let reply = ErrorReply(Fault(kind, "Later."), dialect: dialect, requestID: "r")
+            #expect(field(reply, "x-should-retry") == nil)
+            let told = ErrorReply(Fault(kind, "Never.", shouldRetry: false), dialect: dialect, requestID: "r")
+            #expect(field(told, "x-should-retry") == "false")
+        }
+    }
+
+    @Test(
+        "a wait is slept or refused, and one that is refused is longer than anybody sleeps",
+        arguments: [(1, "1", nil), (20, "20", nil), (21, "61", "false"), (60, "61", "false"), (7200, "7200", "false")])
+    func waits(seconds: Int, retryAfter: String, shouldRetry: String?) {
+        for kind in [FailureKind.rateLimited, .unavailable, .overloaded] {
+            for dialect in Dialect.allCases {
+                let fault = Fault(kind, "Later.", retryAfterSeconds: seconds)
+                let reply = ErrorReply(fault, dialect: dialect, requestID: "r")
+                #expect(field(reply, "retry-after") == retryAfter && field(reply, "x-should-retry") == shouldRetry)
+            }
+        }
+    }
+
     @Test("a fault's detail is for the log alone", arguments: Dialect.allCases)
     func detail(dialect: Dialect) {
         let reply = ErrorReply(

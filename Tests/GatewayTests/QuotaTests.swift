@@ -225,7 +225,7 @@ struct QuotaBookTests {
         #expect(book.refusal(for: .sonnet, overage: .allow, now: now)?.resetsAt == soon)
     }
 
-    @Test("a refusal tells when to come back, and to retry only after a short wait", arguments: [(now, false), (soon - 30, nil)])
+    @Test("a refusal tells when to come back, and to retry only after a short wait", arguments: [(now, false), (soon - 21, false), (soon - 20, nil)])
     func refusal(moment: Int, retries: Bool?) throws {
         let book = QuotaBook()
         book.note([try quota(rejected)], model: "sonnet", observedAt: self.moment, now: now)
@@ -233,6 +233,7 @@ struct QuotaBookTests {
         #expect(fault.kind == .rateLimited)
         #expect(fault.retryAfterSeconds == soon - moment)
         #expect(fault.shouldRetry == retries)
+        #expect(fault.message.hasPrefix("The 5-hour usage limit of this gateway's account is reached. It ends "))
     }
 
     @Test("fields are made anew when a window ends")

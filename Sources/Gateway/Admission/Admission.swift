@@ -127,10 +127,11 @@ final class Admission: Sendable {
 }
 
 extension Admission.State {
-    /// How long until a place is likely to be free, in whole seconds from 1 to 60.
+    /// How long until a place is likely to be free, in whole seconds from 1 to what a client may sleep through: beyond
+    /// that it is a guess.
     fileprivate var delaySeconds: Int {
         let turns = Double(waitingCount + 1) / Double(max(1, limits.running))
-        return min(60, max(1, Int((turns * averageMilliseconds / 1000).rounded(.up))))
+        return min(Waiting.longestSleepSeconds, max(1, Int((turns * averageMilliseconds / 1000).rounded(.up))))
     }
 
     fileprivate mutating func enqueue(_ ticket: Admission.Ticket, for key: Int) {
@@ -182,7 +183,7 @@ extension Fault {
     /// Too many turns at once.
     static func busy(retryAfterSeconds: Int) -> Fault {
         var fault = Fault(
-            .overloaded, "The gateway is busy; try again in \(retryAfterSeconds) seconds.",
+            .overloaded, "The gateway is busy; try again in \(Waiting.length(retryAfterSeconds)).",
             detail: "no permit", retryAfterSeconds: retryAfterSeconds)
         fault.isMomentary = true
         return fault

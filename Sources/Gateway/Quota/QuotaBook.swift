@@ -69,14 +69,9 @@ final class QuotaBook: Sendable {
             $0.state.rejection(for: family, refusingPaid: overage == .refuse, now: now)
         }
         guard let rejection else { return nil }
-        let wait = rejection.until - now
-        let text =
-            rejection.isPaid
-            ? "The usage limit of this gateway's account is reached, and paid usage is not allowed here."
-            : "The usage limit of this gateway's account is reached."
-        return Fault(
-            .rateLimited, text, detail: "known before: \(rejection.claim)", retryAfterSeconds: wait,
-            shouldRetry: wait > 60 ? false : nil, resetsAt: rejection.until)
+        return .usageLimit(
+            rejection.claim, end: rejection.until, isPaid: rejection.isPaid,
+            detail: "known before: \(rejection.claim)", now: now)
     }
 
     private func current(_ pages: inout Pages, _ now: Int) {

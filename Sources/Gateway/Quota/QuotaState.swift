@@ -58,7 +58,8 @@ struct QuotaState: Equatable, Sendable {
             Rejection(
                 claim: name,
                 family: Self.concernsOneFamily(name) ? ModelFamily.named(in: name) ?? family : nil,
-                until: min(until, observedAt + Self.longestSeconds), isPaid: quota.usesOverage))
+                // A mistaken time must not stop the service.
+                until: min(until, observedAt + Waiting.longestLimitSeconds), isPaid: quota.usesOverage))
     }
 
     /// Takes away what has ended; when a limit ends nothing is known of how the next begins.
@@ -131,8 +132,6 @@ struct QuotaState: Equatable, Sendable {
     static let overageName = "overage"
     private static let maxWindows = 32
     private static let cautionSeconds = 300
-    /// No limit lasts longer than a month: a time beyond it is a mistake, which must not stop the service.
-    private static let longestSeconds = 31 * 86_400
 }
 
 extension Quota.Window {

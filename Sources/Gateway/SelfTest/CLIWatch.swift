@@ -60,7 +60,7 @@ final class CLIWatch: Sendable {
         }
         if let failure {
             let seconds = (failure.until.since(now).count + 999) / 1000
-            throw .replacedCLI(failure.reason, retryAfterSeconds: min(30, max(1, seconds)))
+            throw .replacedCLI(failure.reason, retryAfterSeconds: min(Waiting.longestSleepSeconds, max(1, seconds)))
         }
         service?.signal()
         return ticket

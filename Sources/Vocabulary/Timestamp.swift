@@ -1,13 +1,27 @@
-/// Points in time as the dialects spell them.
-enum Timestamp {
+/// Points in time as the dialects spell them, and as people read them.
+public enum Timestamp {
     /// Unix seconds as RFC 3339 in UTC, `2026-11-20T00:00:00Z`.
-    static func rfc3339(_ seconds: Int) -> String {
+    public static func rfc3339(_ seconds: Int) -> String {
         let (day, second) = seconds.quotientAndRemainder(floorDividingBy: 86_400)
         let (year, month, dayOfMonth) = civil(day)
         let clock = [second / 3600, second / 60 % 60, second % 60].map { digits($0, 2) }
         return "\(digits(year, 4))-\(digits(month, 2))-\(digits(dayOfMonth, 2))T"
             + clock.joined(separator: ":") + "Z"
     }
+
+    /// Unix seconds in plain words, `14:20 UTC on 28 November 2026`; seconds are told where they are not zero.
+    public static func words(_ seconds: Int) -> String {
+        let (day, second) = seconds.quotientAndRemainder(floorDividingBy: 86_400)
+        let (year, month, dayOfMonth) = civil(day)
+        var clock = "\(digits(second / 3600, 2)):\(digits(second / 60 % 60, 2))"
+        if second % 60 != 0 { clock += ":" + digits(second % 60, 2) }
+        return "\(clock) UTC on \(dayOfMonth) \(months[month - 1]) \(year)"
+    }
+
+    private static let months = [
+        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "December",
+    ]
 
     /// The date of a day counted from 1970-01-01 in the Gregorian calendar.
     ///
