@@ -482,18 +482,6 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         ),
         .init(
             .responses,
-            r(#""tools":[{"type":"namespace","name":"n","tools":[{"type":"frobnicate","name":"f"}]}]"#),
-            "tools[0].tools[0].type: must be one of: function, custom",
-            "tools[0].tools[0].type"
-        ),
-        .init(
-            .responses,
-            r(#""tools":[{"type":"computer_use_preview"}]"#),
-            "tools[0].type: is not supported; the client's own tools are function, custom, namespace and tool_search",
-            "tools[0].type"
-        ),
-        .init(
-            .responses,
             r(#""previous_response_id":"resp_x""#),
             "Previous response with id 'resp_x' not found.",
             "previous_response_id",
