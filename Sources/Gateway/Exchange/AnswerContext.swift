@@ -102,6 +102,27 @@ struct AnswerContext {
         return response
     }
 
+    /// `/api/hello`: where Claude Code warms its connection up before it asks.
+    func hello() -> Response {
+        let response = json(status: 200, Array("{}".utf8))
+        var record = record(path: "/api/hello")
+        record.isMonitoring = true
+        finish(&record, response)
+        return response
+    }
+
+    /// A WebSocket was asked for where there is none: Codex goes on over HTTP at once when it hears this status, and
+    /// tries on for seconds at any other (RFC 9110 §15.5.22; the encoder adds the `upgrade` field).
+    func webSocketRefusal(path: String) -> Response {
+        let refusal = Refusal(.invalidRequest, "There are no WebSockets here; POST to this address instead.")
+        let reply = ErrorReply(refusal, dialect: .responses, requestID: requestID)
+        let response = json(status: 426, reply.body)
+        var record = record(path: path)
+        record.isMonitoring = true
+        finish(&record, response)
+        return response
+    }
+
     /// `GET /`: what this is.
     func information() -> Response {
         var body = JSONWriter()
