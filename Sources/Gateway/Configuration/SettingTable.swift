@@ -29,8 +29,9 @@ extension Setting {
             "PING_SECONDS", .general, .whole(1...600, "seconds", \.pingSeconds),
             "How long a stream may be silent before a ping or comment is sent."),
         Setting(
-            "CORS_ORIGIN", .general, .origin,
-            "The one origin whose web pages may ask; `*` is any, `none` turns CORS off.",
+            "CORS_ORIGIN", .general, .origins,
+            "The origins whose web pages may ask, those of apps as `app://obsidian.md` too; `*` is any, `none` turns "
+                + "CORS off.",
             fallback: "`*`; `none` with REQUIRE_AUTH=false"),
     ]
 

@@ -19,6 +19,8 @@ struct AnswerContext {
     private let method: Method?
     /// What a browser's `origin` gets; nil when there is none, and then nothing of CORS is sent.
     private let allowedOrigin: String?
+    /// True when another origin would have been told something else.
+    private let dependsOnOrigin: Bool
 
     init(_ request: Request, over connection: Connection) {
         self.connection = connection
@@ -26,7 +28,8 @@ struct AnswerContext {
         requestID = connection.state.newIdentifier("req_")
         started = connection.loop.now
         method = request.method
-        allowedOrigin = request.fields[.origin] == nil ? nil : snapshot.configuration.corsOrigin
+        allowedOrigin = request.fields.string(of: .origin).flatMap(snapshot.configuration.cors.allowed)
+        dependsOnOrigin = snapshot.configuration.cors.dependsOnOrigin
     }
 
     /// The context of what could not be read as a request.
@@ -37,6 +40,7 @@ struct AnswerContext {
         started = connection.loop.now
         method = nil
         allowedOrigin = nil
+        dependsOnOrigin = snapshot.configuration.cors.dependsOnOrigin
     }
 
     /// A record with what is known before anything has been done.
@@ -168,6 +172,10 @@ struct AnswerContext {
             let asked = request.fields.string(of: .accessControlRequestHeaders)
             fields.append(.accessControlAllowHeaders, asked ?? Self.usualFields)
             fields.append(.accessControlMaxAge, "86400")
+            // Older Chromium asks so before a page reaches into a private network.
+            if request.fields.string(of: .accessControlRequestPrivateNetwork) == "true" {
+                fields.append(.accessControlAllowPrivateNetwork, "true")
+            }
         }
         return Response(status: 204, fields: fields)
     }
@@ -192,10 +200,10 @@ struct AnswerContext {
         fields.append(.xRequestID, requestID, isUnique: true)
         quota?.append(to: &fields)
         if let degraded = snapshot.cli.degraded { fields.append(.degraded, degraded) }
+        if dependsOnOrigin { fields.append(.vary, "origin") }
         guard let allowedOrigin else { return }
         fields.append(.accessControlAllowOrigin, allowedOrigin)
         fields.append(.accessControlExposeHeaders, Self.exposedFields)
-        if allowedOrigin != "*" { fields.append(.vary, "origin") }
     }
 
     private static let methods = "GET, HEAD, POST, DELETE, OPTIONS"
