@@ -105,7 +105,7 @@ extension Setting {
     private static let models: [Setting] = [
         Setting(
             "DEFAULT_MODEL", .models, .text("MODEL", \.models.defaultModel, check: Checks.model),
-            "The model of requests that ask for `default`; listed first.", fallback: "none"),
+            "The model of requests that name none or ask for `default`; listed first.", fallback: "none"),
         Setting(
             "DEFAULT_EFFORT", .models, .effort,
             "The effort of requests that name none.", fallback: "the model's own"),
