@@ -1,8 +1,11 @@
 """Model names go through as given, prefixes are stripped, strangers are refused."""
+import json
+
 import openai
 import pytest
 
-from harness import anthropic_error, openai_error, user
+from harness import DIALECTS, Gateway, anthropic_error, openai_error, request_body, user
+from wire import Wire
 
 
 @pytest.mark.core
@@ -66,3 +69,52 @@ def test_a_model_with_a_prefix_in_its_name_is_found(gateway):
     name = next(iter(client.models.list())).id
     completion = client.chat.completions.create(model="openai/" + name, messages=user("Hello"))
     assert completion.choices[0].message.content == "Hello from upstream."
+
+
+@pytest.fixture(scope="module")
+def defaulted(portcullis, claude, cli_env, keys, tmp_path_factory):
+    """A gateway whose operator has chosen a model for those who name none."""
+    folder = tmp_path_factory.mktemp("default-model")
+    with Gateway(portcullis, folder, keys, claude, cli_env, env={"DEFAULT_MODEL": "claude-haiku-4-5-20251001"}) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize("named", [{}, {"model": None}, {"model": ""}], ids=["missing", "null", "empty"])
+@pytest.mark.parametrize("streams", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_who_names_no_model_gets_the_default_one_and_is_told_so(defaulted, upstream, nonce, dialect, streams, named):
+    body = {**request_body(dialect, nonce), **named, "stream": streams}
+    if not named:
+        del body["model"]
+    response = defaulted.post(DIALECTS[dialect], body)
+    response.raise_for_status()
+    assert upstream.only_turn(nonce).body["model"] == "claude-haiku-4-5-20251001"
+    assert response.text.count('"model":"claude-haiku-4-5-20251001"') >= 1
+    assert response.text.count('"model":') == response.text.count('"model":"claude-haiku-4-5-20251001"')
+
+
+@pytest.mark.parametrize("path", ["/v1/messages/count_tokens", "/v1/responses/input_tokens"])
+def test_tokens_are_counted_for_the_default_model_too(defaulted, gateway, path):
+    body = {"input": "Hello"} if "responses" in path else {"messages": user("Hello")}
+    assert defaulted.post(path, body).json()["input_tokens"] > 0
+    refused = gateway.post(path, body)
+    assert refused.status_code == 400 and "model: Field required" in refused.text
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_without_a_default_a_model_is_required(gateway, dialect):
+    body = request_body(dialect, "Hello")
+    del body["model"]
+    refused = gateway.post(DIALECTS[dialect], body)
+    assert refused.status_code == 400 and refused.json()["error"]["message"] == "model: Field required"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_byte_order_mark_and_fields_without_a_value_are_passed_over(gateway, dialect):
+    text = b"\xef\xbb\xbf" + json.dumps(request_body(dialect, "say:marked")).encode()
+    empty = [f"content-length: {len(text)}", "Content-Type: ", "Content-Encoding: "]
+    head = ["POST " + DIALECTS[dialect] + " HTTP/1.1", "Host: localhost", f"x-api-key: {gateway.key}", *empty]
+    with Wire(gateway) as wire:
+        wire.send("\r\n".join(head).encode() + b"\r\n\r\n" + text)
+        status, _, answer = wire.response()
+    assert status == 200 and b"marked" in answer

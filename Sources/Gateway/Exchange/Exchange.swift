@@ -99,6 +99,7 @@ struct Exchange {
             countsTokens: turn.countsTokens,
             limits: JSONLimits(depth: limits.maxJSONDepth, values: limits.maxJSONValues))
         request.betas = turn.preferences.betas
+        request.defaultModel = context.snapshot.models.defaultModel
         let conversation = try await keeper.conversation(body, request)
         record.model = String(conversation.model.prefix(128))
         do throws(Refusal) { model = try context.snapshot.models.resolve(conversation.model) } catch {
