@@ -118,3 +118,29 @@ def test_a_byte_order_mark_and_fields_without_a_value_are_passed_over(gateway, d
         wire.send("\r\n".join(head).encode() + b"\r\n\r\n" + text)
         status, _, answer = wire.response()
     assert status == 200 and b"marked" in answer
+
+
+def test_the_list_tells_limits_in_every_spelling_that_apps_read(gateway):
+    with gateway.http(headers={"authorization": f"Bearer {gateway.key}"}) as http:
+        listed = http.get("/v1/models").json()["data"]
+        one = http.get("/v1/models/claude-haiku-4-5").json()
+    assert len(listed) > 5
+    for model in listed:
+        assert model["name"] == model["display_name"]
+        if context := model.get("max_input_tokens"):
+            assert model["context_length"] == model["top_provider"]["context_length"] == context
+            assert model["top_provider"]["max_completion_tokens"] == model["max_tokens"]
+            assert model["architecture"]["input_modalities"][:2] == ["text", "image"]
+            assert {"tools", "max_tokens"} < set(model["supported_parameters"])
+        else:
+            assert not {"context_length", "top_provider", "architecture", "supported_parameters"} & set(model)
+    assert (one["context_length"], one["max_tokens"]) == (200_000, 64_000)
+    assert "temperature" in one["supported_parameters"]
+    youngest = next(model for model in listed if model["id"] == "claude-opus-5-5")
+    assert "temperature" not in youngest["supported_parameters"] and youngest["context_length"] == 1_000_000
+
+
+def test_the_sdks_read_the_limits_from_the_typed_list(gateway):
+    for model in gateway.anthropic().models.list():
+        assert model.max_input_tokens is None or model.max_input_tokens >= 200_000
+    assert gateway.openai().models.retrieve("sonnet").model_dump()["name"] == "Claude Sonnet (latest)"

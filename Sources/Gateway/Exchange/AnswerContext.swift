@@ -222,5 +222,14 @@ extension ModelEntry {
         let traits = ModelTraits.of(entry.target, resolved: resolved)
         guard traits.version.family != nil else { return }
         (contextTokens, maxOutputTokens) = (traits.contextTokens, traits.maxOutputTokens)
+        inputs = traits.readsFiles ? ["image", "file"] : ["image"]
+        parameters = Self.parameters(of: traits)
+    }
+
+    private static func parameters(of traits: ModelTraits) -> [String] {
+        var words = ["max_tokens", "stop", "tools", "tool_choice", "response_format", "structured_outputs"]
+        if !traits.words.isDisjoint(with: [.adaptive, .enabled]) { words += ["reasoning", "reasoning_effort"] }
+        if traits.sampling == .free || traits.sampling == .oneOfTwo { words += ["temperature", "top_p"] }
+        return words
     }
 }
