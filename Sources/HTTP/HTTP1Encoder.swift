@@ -77,6 +77,9 @@ public enum HTTP1Encoder {
         return conditions.isHead ? .none : isChunked ? .chunked : .untilClose
     }
 
+    /// What may stand around a piece: a chunk's size and its two line ends.
+    public static let pieceFrameBytes = 12
+
     /// Appends one piece of a streamed body; nothing when it is empty, as an empty chunk would end the body.
     public static func appendPiece(_ bytes: Span<UInt8>, as form: BodyForm, to output: inout [UInt8]) {
         guard form != .none, !bytes.isEmpty else { return }

@@ -62,7 +62,7 @@ enum CORSPolicy: Sendable, Equatable {
     private static func endOfHost(_ text: Substring) -> Substring.Index? {
         if text.first == "[" {
             guard let close = text.firstIndex(of: "]"),
-                text[..<close].dropFirst().utf8.allSatisfy({ isLetterOrDigit($0) || ":.".utf8.contains($0) })
+                text[..<close].dropFirst().utf8.allSatisfy({ "0123456789abcdef:.".utf8.contains($0) })
             else { return nil }
             return text.index(after: close)
         }
