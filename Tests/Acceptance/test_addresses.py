@@ -1,5 +1,7 @@
 """Addresses as apps make them out of a base URL, and endpoints that others have."""
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -181,3 +183,17 @@ def test_what_claude_code_asks_by_itself_is_answered_and_makes_no_noise(own_gate
         assert requested(wire, get("/v1/responses", "Connection: upgrade", "Upgrade: websocket"))[0] == 426
     new = own_gateway.log().removeprefix(before)
     assert new.count("event=request") == 1 and "status=401" in new
+
+
+def test_claude_code_warms_its_connection_up_without_a_warning(make_gateway, claude, tmp_path):
+    gateway = make_gateway(flags=["--log-level", "debug"]).ready()
+    env = {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", "ANTHROPIC_BASE_URL": gateway.url,
+        "ANTHROPIC_API_KEY": gateway.key, "NODE_EXTRA_CA_CERTS": str(gateway.ca),
+    }
+    arguments = [claude, "-p", "--model", "sonnet"]
+    done = subprocess.run(arguments, input="say:warm", env=env, cwd=tmp_path, capture_output=True, text=True, timeout=90)
+    assert done.stdout.strip() == "warm", done.stderr
+    asked = [line for line in gateway.log().splitlines() if "path=/api/hello" in line]
+    assert len(asked) == 1 and "level=debug" in asked[0] and "status=200" in asked[0]
+    assert "level=warning" not in gateway.log()
