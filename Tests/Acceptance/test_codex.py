@@ -59,7 +59,7 @@ def test_a_tool_of_an_mcp_server_runs(start, upstream):
     newest = upstream.recorded()[-1]
     assert "lookup found Oslo" in results(newest)[0]
     # The history has the name that the model was offered.
-    [used] = [b for b in newest.body["messages"][-2]["content"] if b["type"] == "tool_use"]
+    [used] = [b for b in newest.body["messages"][-2]["content"] if isinstance(b, dict) and b["type"] == "tool_use"]
     assert used["name"] == "mcp__cities__lookup"
 
 
@@ -198,5 +198,5 @@ def test_a_history_of_every_kind_of_item_is_answered(aliased, upstream, nonce):
         "input.context_compaction", "input.configuration_update", "input.invented_tomorrow",
     }
     [entry] = [each for each in upstream.recorded() if each.mentions(nonce)]
-    names = [b["name"] for m in entry.body["messages"] for b in m["content"] if b["type"] == "tool_use"]
+    names = [b["name"] for m in entry.body["messages"] for b in m["content"] if isinstance(b, dict) and b["type"] == "tool_use"]
     assert names == ["local_shell", "apply_patch", "tool_search"]

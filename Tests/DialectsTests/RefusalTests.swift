@@ -48,7 +48,8 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
             ("{\"a\":1,}", "The request body is not valid JSON: unexpected input at byte 7."),
             ("nan", "The request body is not valid JSON: unexpected input at byte 1."),
             ("{} x", "The request body is not valid JSON: unexpected input at byte 3."),
-            ("\u{FEFF}{}", "The request body is not valid JSON: unexpected input at byte 0."),
+            ("\u{FEFF}[]", "The request body must be a JSON object."),
+            ("{\u{FEFF}}", "The request body is not valid JSON: unexpected input at byte 1."),
         ]
     )
     func notAnObject(dialect: Dialect, body: (String, String)) {
