@@ -43,6 +43,8 @@ public struct RequestContext: Sendable {
     public var isCodex = false
     /// Seals summaries under the caller's key; nil where none can be made and none understood.
     public var summaries: (any SummarySeal)?
+    /// The model of requests that name none; nil refuses them.
+    public var defaultModel: String?
     /// What the request's `anthropic-beta` field switches on; other dialects do not look at it.
     public var betas: Set<VendorBeta> = []
 
@@ -55,7 +57,8 @@ public struct RequestContext: Sendable {
 
 /// The step from bytes to a JSON object, the same in every dialect.
 enum RequestBody {
-    static func parse(_ body: [UInt8], limits: JSONLimits) throws(Refusal) -> JSONValue {
+    static func parse(_ sent: [UInt8], limits: JSONLimits) throws(Refusal) -> JSONValue {
+        let body = withoutByteOrderMark(sent)
         guard !body.isEmpty else { throw Refusal(.invalidRequest, "The request has no body.") }
         let document: JSONDocument
         do throws(JSONError) {
@@ -67,6 +70,13 @@ enum RequestBody {
             throw Refusal(.invalidRequest, "The request body must be a JSON object.")
         }
         return document.root
+    }
+
+    /// RFC 8259 §8.1: a mark may be passed over. Blanks in its place, so that offsets are those of the body as sent.
+    private static func withoutByteOrderMark(_ body: [UInt8]) -> [UInt8] {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        guard body.starts(with: mark) else { return body }
+        return body.count == mark.count ? [] : mark.map { _ in 0x20 } + body.dropFirst(mark.count)
     }
 
     private static func describe(_ error: JSONError, _ limits: JSONLimits) -> String {

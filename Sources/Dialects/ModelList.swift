@@ -14,6 +14,10 @@ public struct ModelEntry: Sendable {
     public var maxOutputTokens: Int?
     /// The efforts that it knows, least first.
     public var efforts: [Effort] = []
+    /// What it reads beside text, in OpenRouter's words; nil where that is not known.
+    public var inputs: [String]?
+    /// The parameters of chat completions that have an effect on it, in OpenRouter's words; nil where that is not known.
+    public var parameters: [String]?
 
     /// An entry of the list.
     public init(id: String, displayName: String, created: Int) {
@@ -25,6 +29,9 @@ public struct ModelEntry: Sendable {
 
 /// The answers of `GET /v1/models` and `/v1/models/{id}`, in the one shape that satisfies both vendors'
 /// clients.
+///
+/// Apps read the same thing by many names: people's name is `display_name` at Anthropic and `name` at OpenRouter, whose
+/// spelling Open WebUI, LibreChat and others follow.
 public enum ModelList {
     /// The whole list; it has no further pages. Codex finds its catalogue beside it.
     public static func list(_ models: [ModelEntry], withCodexCatalog isForCodex: Bool = false) -> [UInt8] {
@@ -58,11 +65,40 @@ public enum ModelList {
         writer.raw("\"object\":\"model\",\"type\":\"model\",\"owned_by\":\"anthropic\"")
         writer.member("created", model.created)
         writer.member("display_name", model.displayName)
+        writer.member("name", model.displayName)
         writer.member("created_at", Timestamp.rfc3339(model.created))
         writer.raw("\"lifecycle\":\"active\"")
         if let tokens = model.contextTokens { writer.member("max_input_tokens", tokens) }
         if let tokens = model.maxOutputTokens { writer.member("max_tokens", tokens) }
+        writeAsOpenRouter(model, to: &writer)
         writer.endObject()
+    }
+
+    private static func writeAsOpenRouter(_ model: ModelEntry, to writer: inout JSONWriter) {
+        if let context = model.contextTokens {
+            writer.member("context_length", context)
+            writer.key("top_provider")
+            writer.beginObject()
+            writer.member("context_length", context)
+            if let tokens = model.maxOutputTokens { writer.member("max_completion_tokens", tokens) }
+            writer.endObject()
+        }
+        if let inputs = model.inputs {
+            writer.key("architecture")
+            writer.beginObject()
+            writer.member("modality", (["text"] + inputs).joined(separator: "+") + "->text")
+            list("input_modalities", ["text"] + inputs, to: &writer)
+            list("output_modalities", ["text"], to: &writer)
+            writer.endObject()
+        }
+        if let parameters = model.parameters { list("supported_parameters", parameters, to: &writer) }
+    }
+
+    private static func list(_ name: StaticString, _ words: [String], to writer: inout JSONWriter) {
+        writer.key(name)
+        writer.beginArray()
+        for word in words { writer.string(word) }
+        writer.endArray()
     }
 }
 

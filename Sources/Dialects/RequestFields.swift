@@ -2,8 +2,10 @@ import Vocabulary
 
 /// Fields that more than one dialect has.
 enum RequestFields {
-    /// The model's name.
-    static func model(_ root: JSONValue) throws(Refusal) -> String {
+    /// The model's name; where none is named the default one's, if there is such.
+    static func model(_ root: JSONValue, _ context: RequestContext) throws(Refusal) -> String {
+        let named = root.optional("model")
+        if let model = context.defaultModel, named == nil || named?.text?.isEmpty == true { return model }
         let value = try root.required("model")
         let name = try value.requireString()
         guard !name.isEmpty else { throw value.invalid("must not be empty") }

@@ -52,7 +52,8 @@ public enum HTTP1Encoder {
             appendDecimal(response.body.count, to: &output)
             output.append(literal: "\r\n")
         }
-        appendEnd(under: conditions, closing: !conditions.keepAlive, to: &output)
+        appendEnd(
+            under: conditions, closing: !conditions.keepAlive, isUpgradeRequired: response.status == 426, to: &output)
         if !bodyless, !conditions.isHead { output.append(span: response.body.span) }
     }
 
@@ -75,6 +76,9 @@ public enum HTTP1Encoder {
         appendEnd(under: conditions, closing: !conditions.keepAlive || !ends, to: &output)
         return conditions.isHead ? .none : isChunked ? .chunked : .untilClose
     }
+
+    /// What may stand around a piece: a chunk's size and its two line ends.
+    public static let pieceFrameBytes = 12
 
     /// Appends one piece of a streamed body; nothing when it is empty, as an empty chunk would end the body.
     public static func appendPiece(_ bytes: Span<UInt8>, as form: BodyForm, to output: inout [UInt8]) {
@@ -118,8 +122,14 @@ public enum HTTP1Encoder {
         output.append(span: response.fields.lines.span)
     }
 
-    private static func appendEnd(under conditions: Conditions, closing: Bool, to output: inout [UInt8]) {
-        if closing {
+    private static func appendEnd(
+        under conditions: Conditions, closing: Bool, isUpgradeRequired: Bool = false, to output: inout [UInt8]
+    ) {
+        // RFC 9110 §15.5.22: the protocols that are spoken here must be named, and §7.8: `connection` names the field.
+        if isUpgradeRequired {
+            output.append(literal: "upgrade: HTTP/1.1\r\n")
+            output.append(literal: closing ? "connection: close, upgrade\r\n\r\n" : "connection: upgrade\r\n\r\n")
+        } else if closing {
             output.append(literal: "connection: close\r\n\r\n")
         } else if conditions.version == .http10 {
             output.append(literal: "connection: keep-alive\r\n\r\n")
@@ -168,6 +178,7 @@ public enum HTTP1Encoder {
         case 417: "HTTP/1.1 417 Expectation Failed\r\n"
         case 421: "HTTP/1.1 421 Misdirected Request\r\n"
         case 422: "HTTP/1.1 422 Unprocessable Content\r\n"
+        case 426: "HTTP/1.1 426 Upgrade Required\r\n"
         case 429: "HTTP/1.1 429 Too Many Requests\r\n"
         case 431: "HTTP/1.1 431 Request Header Fields Too Large\r\n"
         case 500: "HTTP/1.1 500 Internal Server Error\r\n"

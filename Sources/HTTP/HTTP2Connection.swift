@@ -23,6 +23,8 @@ import CNGHTTP2
     private var milliseconds = 0
     private var isTerminated = false
     private var lastStream: Int32 = 0
+    /// A frame that had no place in the last output.
+    private var heldFrame: [UInt8] = []
     /// Streams that ended before the client had ended its side: frames that it had sent by then may still come.
     private var endedEarly: [Int32] = []
 
@@ -63,12 +65,18 @@ import CNGHTTP2
         return arrived
     }
 
-    /// Appends frames to send until `output` holds about `bytes` or there are no more.
+    /// Appends whole frames to send until the next would make `output` longer than `bytes`, or there are no more.
     public func collectOutput(into output: inout [UInt8], upTo bytes: Int) {
+        output += heldFrame
+        heldFrame.removeAll()
         while output.count < bytes {
             var piece: UnsafePointer<UInt8>?
             let count = unsafe nghttp2_session_mem_send(session, &piece)
             guard count > 0 else { return }
+            if !output.isEmpty, output.count + count > bytes {
+                unsafe heldFrame.append(contentsOf: UnsafeBufferPointer(start: piece, count: count))
+                return
+            }
             unsafe output.append(contentsOf: UnsafeBufferPointer(start: piece, count: count))
         }
     }

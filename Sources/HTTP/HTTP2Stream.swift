@@ -25,6 +25,8 @@ public final class HTTP2Stream {
     var output: [UInt8] = []
     var outputStart = 0
     var isFinished = false
+    /// True when the body is a stream of events, which are not to be torn.
+    private var hasEvents = false
     var isDeferred = false
     var discarded = 0
     /// Held until the stream is closed; a weak reference would cost a side table for every request.
@@ -56,6 +58,7 @@ public final class HTTP2Stream {
 
     /// Sends the head of a streamed response; follow with `write` and `finish`.
     public func respondStreaming(_ response: Response, date: [UInt8]) {
+        hasEvents = response.fields[.contentType]?.starts(with: "text/event-stream".utf8) == true
         connection?.submit(response, date: date, length: nil, hasBody: true, on: self)
     }
 
@@ -96,10 +99,17 @@ public final class HTTP2Stream {
         received = []
     }
 
+    /// What fills a TLS record together with the frame's head.
+    private static let frameBytes = 16_384 - 9
+
     /// Copies output into a DATA frame's buffer; returns how much.
     func moveOutput(to buffer: UnsafeMutableRawBufferPointer) -> Int {
         let before = pendingBytes
-        let count = min(buffer.count, before)
+        var count = min(buffer.count, Self.frameBytes, before)
+        if hasEvents, count < before {
+            // Only an event that is longer than a frame, or than the window that is left, has to be torn.
+            count = EventCuts.lastEnd(in: output.span, from: outputStart, fitting: count) ?? count
+        }
         let start = outputStart
         unsafe output.withUnsafeBytes { source in
             unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[start..<(start + count)]))

@@ -89,6 +89,9 @@ public struct ModelTraits: Sendable, Equatable {
         change(&self)
     }
 
+    /// True when it reads PDF files; all of the vendor's models see images.
+    public var readsFiles: Bool { !version.isOlder(than: ModelVersion(version.family, 4, 0)) }
+
     /// How it is told not to think.
     public var thinkingOff: ThinkingOff {
         if !thinksUnasked { return .unsaid }

@@ -82,6 +82,8 @@ FAULTS = {
     "an address that is none": replace("--listen", "nowhere"),
     "a port that is none": replace("--listen", "127.0.0.1:70000"),
     "a number that is none": add("--max-body-bytes", "many"),
+    "an origin beside all of them": add("--cors-origin", "*,https://a.example,https://b.example"),
+    "the origin that anybody can have": add("--cors-origin", "https://a.example,null"),
     "an option that is none": add("--no-such-option=1"),
     "a host that is none": replace("--listen", "portcullis.invalid:8443"),
     "a time that is no whole number of seconds": add("--drain-seconds", "1500ms"),

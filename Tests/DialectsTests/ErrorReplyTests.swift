@@ -183,11 +183,28 @@ import Vocabulary
         ])
         #expect(
             String(decoding: list, as: UTF8.self)
-                == #"{"object":"list","data":[{"id":"sonnet","object":"model","type":"model","owned_by":"anthropic","created":951782400,"display_name":"Sonnet","created_at":"2000-02-29T00:00:00Z","lifecycle":"active"},{"id":"opus","object":"model","type":"model","owned_by":"anthropic","created":1795000000,"display_name":"Opus","created_at":"2026-11-18T11:06:40Z","lifecycle":"active"}],"has_more":false,"first_id":"sonnet","last_id":"opus"}"#
+                == #"{"object":"list","data":[{"id":"sonnet","object":"model","type":"model","owned_by":"anthropic","created":951782400,"display_name":"Sonnet","name":"Sonnet","created_at":"2000-02-29T00:00:00Z","lifecycle":"active"},{"id":"opus","object":"model","type":"model","owned_by":"anthropic","created":1795000000,"display_name":"Opus","name":"Opus","created_at":"2026-11-18T11:06:40Z","lifecycle":"active"}],"has_more":false,"first_id":"sonnet","last_id":"opus"}"#
         )
         #expect(String(decoding: ModelList.list([]), as: UTF8.self).contains("\"first_id\":null"))
         let entry = ModelList.entry(ModelEntry(id: "a\"b", displayName: "A", created: 0))
         #expect(String(decoding: entry, as: UTF8.self).contains(#""id":"a\"b""#))
+    }
+
+    @Test("what is known of a model is told in every spelling that apps read, and nothing else")
+    func modelLimits() {
+        var model = ModelEntry(id: "m", displayName: "M", created: 0)
+        let bare = String(decoding: ModelList.entry(model), as: UTF8.self)
+        for name in ["max_", "context_length", "top_provider", "architecture", "supported_parameters"] {
+            #expect(!bare.contains(name))
+        }
+        (model.contextTokens, model.maxOutputTokens) = (200_000, 64_000)
+        (model.inputs, model.parameters) = (["image"], ["tools"])
+        let end =
+            #""max_input_tokens":200000,"max_tokens":64000,"context_length":200000,"#
+            + #""top_provider":{"context_length":200000,"max_completion_tokens":64000},"#
+            + #""architecture":{"modality":"text+image->text","input_modalities":["text","image"],"#
+            + #""output_modalities":["text"]},"supported_parameters":["tools"]}"#
+        #expect(String(decoding: ModelList.entry(model), as: UTF8.self).hasSuffix(end))
     }
 
     @Test("token counts")

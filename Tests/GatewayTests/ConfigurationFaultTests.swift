@@ -85,7 +85,7 @@ struct ConfigurationFaultTests {
             (["--model-aliases", "a=opus,a=haiku"], "--model-aliases: 'a' is given twice"),
             (
                 ["--cors-origin", "https://a/b"],
-                "--cors-origin: 'https://a/b' is not '*', 'none' or an origin as https://example.com"
+                "--cors-origin: an origin has no path; write 'https://a'"
             ),
             (
                 ["--claude-path", "/nowhere/claude"],

@@ -16,7 +16,7 @@ struct ConfigurationTests {
         #expect(configuration.cli.maxRetries == 2)
         #expect(configuration.tls.minimumVersion == .tls12)
         #expect(configuration.keys.isRequired && !configuration.isPlaintext)
-        #expect(configuration.corsOrigin == "*")
+        #expect(configuration.cors == .everybody)
     }
 
     @Test("a flag wins over the environment, the environment over the file, the file over the default")
@@ -181,11 +181,11 @@ struct ConfigurationTests {
 
     @Test("without keys no web page may ask unless the operator says so")
     func corsWithoutKeys() throws {
-        #expect(try load(environment: ["REQUIRE_AUTH": "false"]).corsOrigin == nil)
+        #expect(try load(environment: ["REQUIRE_AUTH": "false"]).cors == .nobody)
         #expect(
-            try load(["--require-auth=false", "--cors-origin", "https://a.example"]).corsOrigin
-                == "https://a.example")
-        #expect(try load(["--cors-origin", "none"]).corsOrigin == nil)
+            try load(["--require-auth=false", "--cors-origin", "https://a.example"]).cors
+                == .origins(["https://a.example"]))
+        #expect(try load(["--cors-origin", "none"]).cors == .nobody)
     }
 
     @Test("every setting can be given by flag, variable and file line, bare and prefixed, and each way says so in its faults")

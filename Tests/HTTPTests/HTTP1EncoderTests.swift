@@ -28,6 +28,14 @@ struct HTTP1EncoderTests {
         return Response(status: 200, fields: fields, body: Array("{}".utf8))
     }
 
+    @Test("a refused upgrade names the protocol that is spoken, and the connection goes on unless it is to end")
+    func upgradeRequired() throws {
+        let refusal = Response(status: 426, body: Array("{}".utf8))
+        let head = "HTTP/1.1 426 Upgrade Required\r\n\(dateLine)content-length: 2\r\nupgrade: HTTP/1.1\r\n"
+        #expect(encoded(refusal, try conditions()) == head + "connection: upgrade\r\n\r\n{}")
+        #expect(encoded(refusal, try conditions(keepAlive: false)) == head + "connection: close, upgrade\r\n\r\n{}")
+    }
+
     @Test("a whole response carries its length and the date")
     func whole() throws {
         let fields = "content-type: application/json\r\nretry-after: 120\r\ncontent-length: 2\r\n"

@@ -4,7 +4,7 @@ import Vocabulary
 enum AnthropicRequest {
     static func decode(_ root: JSONValue, context: RequestContext) throws(Refusal) -> Conversation {
         try refuseThread(root)
-        var conversation = Conversation(model: try RequestFields.model(root))
+        var conversation = Conversation(model: try RequestFields.model(root, context))
         try limits(root, into: &conversation, context)
         if let system = root.optional("system") { conversation.system = try systemTexts(system) }
         var changes = ToolChanges()

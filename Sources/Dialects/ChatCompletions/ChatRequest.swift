@@ -3,7 +3,7 @@ import Vocabulary
 /// Decodes `POST /v1/chat/completions`.
 enum ChatRequest {
     static func decode(_ root: JSONValue, context: RequestContext) throws(Refusal) -> Conversation {
-        var conversation = Conversation(model: try RequestFields.model(root))
+        var conversation = Conversation(model: try RequestFields.model(root, context))
         try refuse(root)
         let list = try root.required("messages").expect(.array)
         conversation.turns = try ChatMessages.decode(list, into: &conversation)

@@ -7,7 +7,7 @@ enum ResponsesRequest {
         context: RequestContext,
         stored: ItemLookup
     ) throws(Refusal) -> Conversation {
-        var conversation = Conversation(model: try RequestFields.model(root))
+        var conversation = Conversation(model: try RequestFields.model(root, context))
         try refuse(root)
         if let instructions = root.optional("instructions") {
             let text = try instructions.requireText()

@@ -35,8 +35,8 @@ struct Configuration: Sendable, Equatable {
     var drainSeconds = 75
     /// How long a stream may be silent before a ping is sent, in seconds.
     var pingSeconds = 15
-    /// The value of `access-control-allow-origin`; nil sends none.
-    var corsOrigin: String? = "*"
+    /// Whose web pages may ask.
+    var cors = CORSPolicy.everybody
     /// What the operator should be warned of, though it stops nothing: one line each, without secrets.
     var warnings: [String] = []
 

@@ -129,7 +129,7 @@ private struct ConfigurationLoader {
         configuration.keys.allowsWeakKeys = configuration.isLocalOnly
         // Without keys any web page that the operator visits could spend his login.
         if !configuration.keys.isRequired, sources.given["CORS_ORIGIN"] == nil {
-            configuration.corsOrigin = nil
+            configuration.cors = .nobody
         }
         findCLI()
         deriveTurns()

@@ -75,22 +75,11 @@ extension Setting.Reader {
         }
     }
 
-    /// `*`, `none` or an origin (RFC 6454 §6.2).
-    static var origin: Self {
-        Self(syntax: "* | none | ORIGIN", fallback: "*") { (configuration, text) throws(ValueProblem) in
-            guard text != "none" else {
-                configuration.corsOrigin = nil
-                return
-            }
-            let host = text.hasPrefix("https://") ? text.dropFirst(8) : text.dropFirst(7)
-            let isOrigin =
-                (text.hasPrefix("https://") || text.hasPrefix("http://")) && !host.isEmpty
-                && host.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }
-            guard text == "*" || isOrigin else {
-                throw ValueProblem("\(quoted(text)) is not '*', 'none' or an origin as https://example.com")
-            }
-            configuration.corsOrigin = text
-        }
+    /// `*`, `none` or origins.
+    static var origins: Self {
+        Self(
+            syntax: "* | none | ORIGIN,…", fallback: "*", isList: true, clear: { $0.cors = .origins([]) }
+        ) { (configuration, text) throws(ValueProblem) in try configuration.cors.add(text) }
     }
 }
 

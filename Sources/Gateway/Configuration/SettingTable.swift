@@ -29,8 +29,9 @@ extension Setting {
             "PING_SECONDS", .general, .whole(1...600, "seconds", \.pingSeconds),
             "How long a stream may be silent before a ping or comment is sent."),
         Setting(
-            "CORS_ORIGIN", .general, .origin,
-            "The one origin whose web pages may ask; `*` is any, `none` turns CORS off.",
+            "CORS_ORIGIN", .general, .origins,
+            "The origins whose web pages may ask, those of apps as `app://obsidian.md` too; `*` is any, `none` turns "
+                + "CORS off.",
             fallback: "`*`; `none` with REQUIRE_AUTH=false"),
     ]
 
@@ -104,7 +105,7 @@ extension Setting {
     private static let models: [Setting] = [
         Setting(
             "DEFAULT_MODEL", .models, .text("MODEL", \.models.defaultModel, check: Checks.model),
-            "The model of requests that ask for `default`; listed first.", fallback: "none"),
+            "The model of requests that name none or ask for `default`; listed first.", fallback: "none"),
         Setting(
             "DEFAULT_EFFORT", .models, .effort,
             "The effort of requests that name none.", fallback: "the model's own"),

@@ -175,8 +175,9 @@ final class Connection {
     /// Ends our side.
     func finishWriting() { transport.finishWriting() }
 
-    /// The largest TLS record; a read that returns less has met the end of what was there.
-    private static let recordBytes = 16 << 10
+    /// The largest TLS record; a read that returns less has met the end of what was there, and a write of no more
+    /// reaches the peer in one piece.
+    static let recordBytes = 16 << 10
     private static let lingerSeconds = 5
     private static let lingerBytes = 128 << 20
 

@@ -239,7 +239,19 @@ private final class HTTP1Channel: ResponseChannel {
     }
 
     func send(_ bytes: inout [UInt8]) async -> Bool {
-        HTTP1Encoder.appendPiece(bytes.span, as: form, to: &connection.output)
+        var start = 0
+        while start < bytes.count {
+            // A record each, with whole events in it: clients there are that take what they read at once for such.
+            let room = Connection.recordBytes - HTTP1Encoder.pieceFrameBytes
+            let count = EventCuts.length(of: bytes.span, from: start, fitting: room)
+            if !connection.output.isEmpty, count > room - connection.output.count {
+                guard await connection.flush() else { return false }
+            }
+            HTTP1Encoder.appendPiece(
+                bytes.span.extracting(start..<(start + count)), as: form, to: &connection.output)
+            start += count
+            guard await connection.flush() else { return false }
+        }
         bytes.removeAll(keepingCapacity: true)
         return await connection.flush()
     }

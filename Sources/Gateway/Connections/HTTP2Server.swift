@@ -95,7 +95,7 @@ final class HTTP2Server {
 
     private func sendAll() async -> Bool {
         while true {
-            http2.collectOutput(into: &connection.output, upTo: 15 << 10)
+            http2.collectOutput(into: &connection.output, upTo: Connection.recordBytes)
             if connection.output.isEmpty { return true }
             guard await connection.flush() else { return false }
         }

@@ -65,7 +65,8 @@ final class LoopState {
         if !health.tells(uptime, load.running, load.waiting, generation, login) {
             health = HealthAnswer(
                 uptime: uptime, running: load.running, waiting: load.waiting, cli: site.snapshot.cli, login: login,
-                problems: site.problems.current, generation: generation)
+                problems: site.problems.current, generation: generation,
+                dependsOnOrigin: site.snapshot.configuration.cors.dependsOnOrigin)
         }
     }
 

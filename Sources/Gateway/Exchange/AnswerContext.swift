@@ -19,6 +19,8 @@ struct AnswerContext {
     private let method: Method?
     /// What a browser's `origin` gets; nil when there is none, and then nothing of CORS is sent.
     private let allowedOrigin: String?
+    /// True when another origin would have been told something else.
+    private let dependsOnOrigin: Bool
 
     init(_ request: Request, over connection: Connection) {
         self.connection = connection
@@ -26,7 +28,8 @@ struct AnswerContext {
         requestID = connection.state.newIdentifier("req_")
         started = connection.loop.now
         method = request.method
-        allowedOrigin = request.fields[.origin] == nil ? nil : snapshot.configuration.corsOrigin
+        allowedOrigin = request.fields.string(of: .origin).flatMap(snapshot.configuration.cors.allowed)
+        dependsOnOrigin = snapshot.configuration.cors.dependsOnOrigin
     }
 
     /// The context of what could not be read as a request.
@@ -37,6 +40,7 @@ struct AnswerContext {
         started = connection.loop.now
         method = nil
         allowedOrigin = nil
+        dependsOnOrigin = snapshot.configuration.cors.dependsOnOrigin
     }
 
     /// A record with what is known before anything has been done.
@@ -102,6 +106,27 @@ struct AnswerContext {
         return response
     }
 
+    /// `/api/hello`: where Claude Code warms its connection up before it asks.
+    func hello() -> Response {
+        let response = json(status: 200, Array("{}".utf8))
+        var record = record(path: "/api/hello")
+        record.isMonitoring = true
+        finish(&record, response)
+        return response
+    }
+
+    /// A WebSocket was asked for where there is none: Codex goes on over HTTP at once when it hears this status, and
+    /// tries on for seconds at any other (RFC 9110 §15.5.22; the encoder adds the `upgrade` field).
+    func webSocketRefusal(path: String) -> Response {
+        let refusal = Refusal(.invalidRequest, "There are no WebSockets here; POST to this address instead.")
+        let reply = ErrorReply(refusal, dialect: .responses, requestID: requestID)
+        let response = json(status: 426, reply.body)
+        var record = record(path: path)
+        record.isMonitoring = true
+        finish(&record, response)
+        return response
+    }
+
     /// `GET /`: what this is.
     func information() -> Response {
         var body = JSONWriter()
@@ -150,6 +175,10 @@ struct AnswerContext {
             let asked = request.fields.string(of: .accessControlRequestHeaders)
             fields.append(.accessControlAllowHeaders, asked ?? Self.usualFields)
             fields.append(.accessControlMaxAge, "86400")
+            // Older Chromium asks so before a page reaches into a private network.
+            if request.fields.string(of: .accessControlRequestPrivateNetwork) == "true" {
+                fields.append(.accessControlAllowPrivateNetwork, "true")
+            }
         }
         return Response(status: 204, fields: fields)
     }
@@ -174,10 +203,10 @@ struct AnswerContext {
         fields.append(.xRequestID, requestID, isUnique: true)
         quota?.append(to: &fields)
         if let degraded = snapshot.cli.degraded { fields.append(.degraded, degraded) }
+        if dependsOnOrigin { fields.append(.vary, "origin") }
         guard let allowedOrigin else { return }
         fields.append(.accessControlAllowOrigin, allowedOrigin)
         fields.append(.accessControlExposeHeaders, Self.exposedFields)
-        if allowedOrigin != "*" { fields.append(.vary, "origin") }
     }
 
     private static let methods = "GET, HEAD, POST, DELETE, OPTIONS"
@@ -197,5 +226,14 @@ extension ModelEntry {
         guard traits.version.family != nil else { return }
         (contextTokens, maxOutputTokens) = (traits.contextTokens, traits.maxOutputTokens)
         efforts = traits.efforts
+        inputs = traits.readsFiles ? ["image", "file"] : ["image"]
+        parameters = Self.parameters(of: traits)
+    }
+
+    private static func parameters(of traits: ModelTraits) -> [String] {
+        var words = ["max_tokens", "stop", "tools", "tool_choice", "response_format", "structured_outputs"]
+        if !traits.words.isDisjoint(with: [.adaptive, .enabled]) { words += ["reasoning", "reasoning_effort"] }
+        if traits.sampling == .free || traits.sampling == .oneOfTwo { words += ["temperature", "top_p"] }
+        return words
     }
 }

@@ -51,8 +51,9 @@ enum Endpoints {
     }
 
     private enum Target: Sendable {
-        case information, health, models, model, quota, stored
+        case information, health, hello, models, model, quota, usage, stored
         case turn(Dialect, countsTokens: Bool = false)
+        case missing(MissingEndpoints.Endpoint)
 
         /// The methods it answers to, for `allow`.
         var methods: String {
@@ -76,35 +77,50 @@ enum Endpoints {
             self.target = target
             self.isPrefix = isPrefix
         }
+
+        init(_ endpoint: MissingEndpoints.Endpoint) { self.init(endpoint.path, .missing(endpoint)) }
+
+        /// True when a plain path leads here.
+        func takes(_ path: ArraySlice<UInt8>) -> Bool {
+            if isPrefix { return path.starts(with: self.path) }
+            if path == self.path[...] { return true }
+            guard case .missing = target else { return false }
+            return path.starts(with: self.path) && path.dropFirst(self.path.count).first == UInt8(ascii: "/")
+        }
     }
 
-    /// Every endpoint; each also stands below `/v1`.
-    private static let rows = [
+    /// Every endpoint, and every one that is missing; each also stands below `/v1`.
+    private static let rows: [Row] = [
         Row("/health", .health),
         Row("/messages", .turn(.anthropic)),
         Row("/chat/completions", .turn(.chatCompletions)),
         Row("/responses", .turn(.responses)),
         Row("/messages/count_tokens", .turn(.anthropic, countsTokens: true)),
         Row("/responses/input_tokens", .turn(.responses, countsTokens: true)),
-        Row("/responses/", .stored, isPrefix: true),
         Row("/models", .models),
         Row("/chat/models", .models),
-        Row("/models/", .model, isPrefix: true),
         Row("/quota", .quota),
+        Row("/api/oauth/usage", .usage),
+        Row("/api/hello", .hello),
         Row("/", .information),
+    ] + MissingEndpoints.all.map { Row($0) } + [
+        Row("/responses/", .stored, isPrefix: true),
+        Row("/models/", .model, isPrefix: true),
     ]
 
     /// Finds out what a request asks for and answers it, unless it needs the CLI.
     static func route(_ request: Request, over connection: Connection) -> Route {
-        let path = withoutVersion(request.path)
+        let path = PlainPath.of(request.path)
         if isPlainHealth(request, path, connection) { return .answer(connection.state.healthResponse(connection.site)) }
         var context = AnswerContext(request, over: connection)
         if request.method == .options { return .answer(context.preflight(request)) }
-        guard let row = rows.first(where: { $0.isPrefix ? path.starts(with: $0.path) : path == $0.path[...] }) else {
+        guard let row = rows.first(where: { $0.takes(path) }) else {
             // Whoever shows a key is no stranger, wherever the path leads.
             recognize(request, &context)
-            let refusal = Refusal(.notFound, "There is nothing at this path.")
-            return .answer(context.refuse(refusal, path: "other", as: dialect(of: path, request)))
+            let meant = endpoint(at: path)
+            let words = dialect(of: meant?.path[...] ?? path, request)
+            let refusal = Refusal.nowhere(request, near: meant?.template)
+            return .answer(context.refuse(refusal, path: "other", as: words))
         }
         return route(request, to: row, path, context)
     }
@@ -136,6 +152,10 @@ enum Endpoints {
         let dialect: Dialect
         if case .turn(let own, _) = row.target { dialect = own } else { dialect = self.dialect(of: path, request) }
         var context = context
+        if asksForWebSocket(request, row.target) {
+            recognize(request, &context)
+            return .answer(context.webSocketRefusal(path: row.template))
+        }
         do throws(Refusal) {
             try checkMethod(request, row.target)
             let rest = path.dropFirst(row.path.count)
@@ -146,6 +166,11 @@ enum Endpoints {
             case .health:
                 recognize(request, &context)
                 return .answer(context.health())
+            case .hello: return .answer(context.hello())
+            case .usage:
+                try identify(request, &context)
+                return .answer(context.usageAnswer())
+            case .missing(let endpoint): throw endpoint.refusal
             case .models:
                 try identify(request, &context)
                 return .answer(context.models(request))
@@ -173,7 +198,7 @@ enum Endpoints {
                             summaries: context.snapshot.keys.sealer(for: principal))))
             }
         } catch {
-            if error.kind == .methodNotAllowed { recognize(request, &context) }
+            if error.kind == .methodNotAllowed || error.kind == .notFound { recognize(request, &context) }
             return .answer(context.refuse(error, path: row.template, as: dialect))
         }
     }
@@ -183,10 +208,11 @@ enum Endpoints {
             switch target {
             case .turn: request.method == .post
             // Which methods there are depends on what follows the id.
-            case .stored: true
+            case .stored, .missing: true
             default: request.method == .get || request.method == .head
             }
         guard !isAllowed else { return }
+        if case .information = target, request.method == .post { throw .bareAddress(request) }
         throw Refusal(.methodNotAllowed, "This path does not answer to this method.", allow: target.methods)
     }
 
@@ -220,22 +246,41 @@ enum Endpoints {
         if case .length(let count) = request.body, count > snapshot.httpLimits.bodyBytes {
             throw Refusal(.tooLarge, "The request body is larger than \(snapshot.httpLimits.bodyBytes) bytes.")
         }
-        if let coding = request.fields[.contentEncoding], !isToken(coding, "identity") {
+        if let coding = request.fields[.contentEncoding], !isBlank(coding), !isToken(coding, "identity") {
             throw Refusal(.unsupportedMediaType, "The request body must not be compressed.")
         }
-        guard let type = request.fields[.contentType] else { return }
+        guard let type = request.fields[.contentType], !isBlank(type) else { return }
         let media = type.prefix { $0 != UInt8(ascii: ";") }
         let isJSON = isToken(media, "application/json") || media.suffix(5).elementsEqual("+json".utf8)
         if !isJSON { throw Refusal(.unsupportedMediaType, "The request body must be application/json.") }
     }
+
+    /// A field without a value says nothing.
+    private static func isBlank(_ bytes: ArraySlice<UInt8>) -> Bool { bytes.allSatisfy { $0 == 0x20 || $0 == 0x09 } }
 
     private static func isToken(_ bytes: ArraySlice<UInt8>, _ text: String) -> Bool {
         let trimmed = bytes.filter { $0 != 0x20 && $0 != 0x09 }
         return trimmed.count == text.utf8.count && zip(trimmed, text.utf8).allSatisfy { $0 | 0x20 == $1 }
     }
 
-    private static func withoutVersion(_ path: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        path.starts(with: "/v1/".utf8) ? path.dropFirst(3) : path
+    /// The endpoint that ends a path which leads nowhere, as in `/api/v1/chat/completions`.
+    private static func endpoint(at path: ArraySlice<UInt8>) -> Row? {
+        rows.filter { row in
+            switch row.target {
+            case .turn, .models: path.suffix(row.path.count) == row.path[...]
+            default: false
+            }
+        }.max { $0.path.count < $1.path.count }
+    }
+
+    /// A question for a WebSocket instead of a request; HTTP/2 has another way to ask it, which is not offered.
+    private static func asksForWebSocket(_ request: Request, _ target: Target) -> Bool {
+        guard case .turn(.responses, countsTokens: false) = target, request.method == .get,
+            request.version == .http11
+        else { return false }
+        return request.fields.values(of: .upgrade).contains { value in
+            value.split(separator: UInt8(ascii: ",")).contains { isToken($0, "websocket") }
+        }
     }
 
     /// In whose words to speak of a path that belongs to both vendors or to none: Anthropic's clients show themselves

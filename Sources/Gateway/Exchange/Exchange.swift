@@ -103,6 +103,7 @@ struct Exchange {
         request.betas = turn.preferences.betas
         request.isCodex = turn.preferences.client == .codex
         request.summaries = turn.summaries
+        request.defaultModel = context.snapshot.models.defaultModel
         let conversation = try await keeper.conversation(body, request)
         record.model = String(conversation.model.prefix(128))
         streams = conversation.streams

@@ -19,6 +19,9 @@ extension FieldName {
     static let effort: FieldName = "x-effort"
     /// The registered MCP servers to switch on.
     static let mcpServers: FieldName = "x-mcp-servers"
+    /// What Chromium asks before a page reaches into a private network, and the answer to it.
+    static let accessControlRequestPrivateNetwork: FieldName = "access-control-request-private-network"
+    static let accessControlAllowPrivateNetwork: FieldName = "access-control-allow-private-network"
     /// The client whose peculiarities are to be smoothed out.
     static let client: FieldName = "x-portcullis-client"
 }

@@ -18,7 +18,7 @@ struct HealthAnswer {
 
     init(
         uptime: Int, running: Int, waiting: Int, cli: TriedCLI, login: LoginState.Word = .unknown,
-        problems: [Problem] = [], generation: Int = 0
+        problems: [Problem] = [], generation: Int = 0, dependsOnOrigin: Bool = false
     ) {
         self.uptime = uptime
         self.running = running
@@ -53,6 +53,7 @@ struct HealthAnswer {
         fields.append(.contentType, "application/json")
         fields.append(.requestID, Self.blankIdentifier, isUnique: true)
         fields.append(.xRequestID, Self.blankIdentifier, isUnique: true)
+        if dependsOnOrigin { fields.append(.vary, "origin") }
         prepared = Response(status: 200, fields: fields, body: body.bytes)
     }
 

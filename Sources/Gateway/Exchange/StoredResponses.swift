@@ -17,7 +17,7 @@ enum StoredCall: Sendable {
         let id = String(decoding: parts.first ?? [], as: UTF8.self)
         let leaf = parts.count > 1 ? String(decoding: parts[1], as: UTF8.self) : ""
         guard !id.isEmpty, parts.count == 1 || (parts.count == 2 && (leaf == "input_items" || leaf == "cancel")) else {
-            throw Refusal(.notFound, "There is nothing at this path.")
+            throw .nowhere(request)
         }
         let isRead = request.method == .get || request.method == .head
         let query = QueryParameters.parse(request.query ?? [])

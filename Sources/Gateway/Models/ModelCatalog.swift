@@ -21,7 +21,8 @@ struct ModelCatalog: Sendable {
     /// What routers put in front of a name.
     static let prefixes = ["claude-code-cli/", "openai/", "anthropic/"]
 
-    private let defaultModel: String?
+    /// The model of requests that name none.
+    let defaultModel: String?
     private let aliases: [ModelAlias]
 
     /// The catalog of a configuration.
