@@ -13,7 +13,7 @@ extension Conversation {
         try checkToolChoice()
         if !countsTokens {
             try checkEnd(field)
-            try checkToolResults(field)
+            try AnsweredCalls.settle(&turns, field: field)
         }
         for index in turns.indices where turns[index].blocks.contains(where: \.isEmptyText) {
             turns[index].blocks.removeAll(where: \.isEmptyText)
@@ -43,44 +43,6 @@ extension Conversation {
                 param: field
             )
         }
-    }
-
-    private func checkToolResults(_ field: String) throws(Refusal) {
-        // How many calls of an id await their results; a list of them would be searched once for each.
-        var open: [String: Int] = [:]
-        var previous = Turn.Role.user
-        for turn in turns where turn.role != .system {
-            if turn.role == .assistant, previous == .user { try refuse(unanswered: open, field) }
-            for block in turn.blocks {
-                switch block {
-                case .toolUse(let id, _, _): open[id.string, default: 0] += 1
-                case .toolResult(let id, _, _):
-                    let id = id.string
-                    guard let count = open[id] else { throw orphan(id, field) }
-                    open[id] = count > 1 ? count - 1 : nil
-                default: break
-                }
-            }
-            previous = turn.role
-        }
-        try refuse(unanswered: open, field)
-    }
-
-    private func refuse(unanswered open: [String: Int], _ field: String) throws(Refusal) {
-        guard let id = open.keys.min() else { return }
-        throw Refusal(
-            .invalidRequest,
-            "\(field): the tool call \(id) is not followed by its result",
-            param: field
-        )
-    }
-
-    private func orphan(_ id: String, _ field: String) -> Refusal {
-        Refusal(
-            .invalidRequest,
-            "\(field): no tool call found for the tool result with id \(id)",
-            param: field
-        )
     }
 
     private func checkToolNames() throws(Refusal) {
