@@ -80,8 +80,8 @@ enum RequestFields {
         let topP = try number(root, "top_p", in: 0...1)
         if topP?.double != 1 { conversation.sampling.topP = topP?.fragment }
         if let value = root.optional("service_tier") {
-            switch try word(value, of: ["auto", "default", "flex", "scale", "priority", "fast"]) {
-            case "auto": break
+            switch try word(value, of: ["auto", "default", "flex", "scale", "priority", "fast", ""]) {
+            case "auto", "": break
             case "default": conversation.sampling.serviceTier = JSONFragment("\"standard_only\"")
             default: conversation.ignore("service_tier")
             }

@@ -396,7 +396,7 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         ),
         .init(
             .chatCompletions,
-            c(#""functions":[]"#),
+            c(#""functions":[{"name":"f"}]"#),
             "functions: is not supported; use tools and tool_choice",
             "functions"
         ),
@@ -426,8 +426,8 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         ),
         .init(
             .chatCompletions,
-            c(#""tools":[{"type":"custom","custom":{"name":"x"}}]"#),
-            "tools[0].type: only tools of type function are supported",
+            c(#""tools":[{"type":"frobnicate","frobnicate":{"name":"x"}}]"#),
+            "tools[0].type: only tools of type function and custom are supported",
             "tools[0].type"
         ),
         .init(
