@@ -6,50 +6,71 @@ import Vocabulary
 /// in two ways. What is there a second time, word for word, is dropped; what contradicts is refused.
 struct AnsweredCalls {
     /// Where a block stands.
-    private struct Place: Comparable {
+    private struct Place: Hashable {
         let turn: Int
         let block: Int
+    }
 
-        static func < (left: Place, right: Place) -> Bool { (left.turn, left.block) < (right.turn, right.block) }
+    private struct OpenCall {
+        let call: Block
+        let place: Place
+        /// How often the model had spoken before.
+        let round: Int
     }
 
     private let field: String
+    private let takesLateResults: Bool
     /// The calls of an id that await their results, oldest first.
-    private var open: [String: [(call: Block, place: Place)]] = [:]
+    private var open: [String: [OpenCall]] = [:]
     /// The last answered call of an id, and its result.
     private var answered: [String: (call: Block, result: Block)] = [:]
-    private var repeated: [Place] = []
+    private var round = 0
+    /// What is to go from its place.
+    private var gone: Set<Place> = []
+    /// Results that came too late, by the turn of their calls.
+    private var late: [Int: [Block]] = [:]
 
     /// Checks `turns`, which are the request's `field`, and drops what they hold twice.
-    static func settle(_ turns: inout [Turn], field: String) throws(Refusal) {
-        var calls = AnsweredCalls(field: field)
+    ///
+    /// With late results (Responses, where items need not be in order) a result may come after the model has spoken
+    /// again; it is put behind its call, where the vendor wants it.
+    static func settle(_ turns: inout [Turn], field: String, takesLateResults: Bool) throws(Refusal) {
+        var calls = AnsweredCalls(field: field, takesLateResults: takesLateResults)
         var previous = Turn.Role.user
         for (index, turn) in turns.enumerated() where turn.role != .system {
-            if turn.role == .assistant, previous == .user { try calls.close() }
+            if turn.role == .assistant, previous == .user { try calls.beginRound() }
             for (position, block) in turn.blocks.enumerated() {
                 try calls.take(block, at: Place(turn: index, block: position))
             }
             previous = turn.role
         }
         try calls.close()
-        for place in calls.repeated.sorted(by: >) { turns[place.turn].blocks.remove(at: place.block) }
+        calls.apply(to: &turns)
     }
 
-    private init(field: String) { self.field = field }
+    private init(field: String, takesLateResults: Bool) {
+        self.field = field
+        self.takesLateResults = takesLateResults
+    }
 
     private mutating func take(_ block: Block, at place: Place) throws(Refusal) {
         switch block {
-        case .toolUse(let id, _, _): open[id.string, default: []].append((block, place))
+        case .toolUse(let id, _, _):
+            open[id.string, default: []].append(OpenCall(call: block, place: place, round: round))
         case .toolResult(let id, _, _):
             let id = id.string
             if var calls = open[id] {
-                answered[id] = (calls.removeFirst().call, block)
+                let first = calls.removeFirst()
                 open[id] = calls.isEmpty ? nil : calls
+                answered[id] = (first.call, block)
+                guard first.round != round else { return }
+                gone.insert(place)
+                late[first.place.turn, default: []].append(block)
             } else if let known = answered[id] {
                 guard known.result == block else {
                     throw refusal("the tool call \(id) is answered already, with another result")
                 }
-                repeated.append(place)
+                gone.insert(place)
             } else {
                 throw refusal("no tool call found for the tool result with id \(id)")
             }
@@ -57,22 +78,38 @@ struct AnsweredCalls {
         }
     }
 
-    /// No call may stay open where the model speaks again, unless it is there a second time.
-    private mutating func close() throws(Refusal) {
-        guard let unanswered = open.filter({ !isRepeated($0.key, $0.value.map(\.call)) }).keys.min() else {
-            for calls in open.values { repeated += calls.map(\.place) }
-            open = [:]
-            return
-        }
-        throw refusal(
-            answered[unanswered] == nil
-                ? "the tool call \(unanswered) is not followed by its result"
-                : "the tool call \(unanswered) is answered already, and another of this id is not followed by its result")
+    private mutating func beginRound() throws(Refusal) {
+        if !takesLateResults { try close() }
+        round += 1
     }
 
-    private func isRepeated(_ id: String, _ calls: [Block]) -> Bool {
+    /// No call may stay open, unless it is there a second time.
+    private mutating func close() throws(Refusal) {
+        if let unanswered = open.filter({ !isRepeated($0.key, $0.value) }).keys.min() {
+            throw refusal(
+                answered[unanswered] == nil
+                    ? "the tool call \(unanswered) is not followed by its result"
+                    : "the tool call \(unanswered) is answered already, and another of this id is not followed by its result")
+        }
+        for calls in open.values { gone.formUnion(calls.map(\.place)) }
+        open = [:]
+    }
+
+    private func isRepeated(_ id: String, _ calls: [OpenCall]) -> Bool {
         guard let known = answered[id] else { return false }
-        return calls.allSatisfy { $0 == known.call }
+        return calls.allSatisfy { $0.call == known.call }
+    }
+
+    private func apply(to turns: inout [Turn]) {
+        guard !gone.isEmpty else { return }
+        var kept: [Turn] = []
+        for (index, turn) in turns.enumerated() {
+            var turn = turn
+            turn.blocks = turn.blocks.enumerated().filter { !gone.contains(Place(turn: index, block: $0.offset)) }.map(\.element)
+            kept.append(turn)
+            if let results = late[index] { kept.append(Turn(.user, results)) }
+        }
+        turns = kept
     }
 
     private func refusal(_ what: String) -> Refusal {

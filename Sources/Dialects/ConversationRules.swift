@@ -13,10 +13,15 @@ extension Conversation {
         try checkToolChoice()
         if !countsTokens {
             try checkEnd(field)
-            try AnsweredCalls.settle(&turns, field: field)
+            // Only what Responses calls its input is a list of items, in whatever order.
+            let isItems = field == "input"
+            try AnsweredCalls.settle(&turns, field: field, takesLateResults: isItems)
+            turns.removeAll { $0.blocks.isEmpty }
+            if isItems { giveUserLastWord() }
+            try checkEnd(field)
         }
-        for index in turns.indices where turns[index].blocks.contains(where: \.isEmptyText) {
-            turns[index].blocks.removeAll(where: \.isEmptyText)
+        for index in turns.indices where turns[index].blocks.contains(where: \.holdsEmptyText) {
+            turns[index].blocks = turns[index].blocks.compactMap(\.withoutEmptyText)
         }
         turns.removeAll { $0.blocks.isEmpty }
         system.removeAll { $0.isEmpty }
@@ -93,6 +98,18 @@ extension Block {
     /// True for a text of no character at all, which the vendor does not take.
     var isEmptyText: Bool {
         if case .text(let text) = self { text.isEmpty } else { false }
+    }
+
+    /// True for such a text and for a tool's result with one in it.
+    fileprivate var holdsEmptyText: Bool {
+        guard case .toolResult(_, let content, _) = self else { return isEmptyText }
+        return content.contains(where: \.isEmptyText)
+    }
+
+    /// What is left without them.
+    fileprivate var withoutEmptyText: Block? {
+        guard case .toolResult(let id, let content, let isError) = self else { return isEmptyText ? nil : self }
+        return .toolResult(id: id, content: content.filter { !$0.isEmptyText }, isError: isError)
     }
 
     /// False for text of nothing but white space, to which the CLI would not answer.

@@ -21,9 +21,10 @@ enum FunctionTool {
         )
     }
 
-    /// A tool choice that is a word.
+    /// A tool choice that is a word; no word leaves it to the model.
     static func mode(_ choice: JSONValue) throws(Refusal) -> ToolChoice {
-        switch try RequestFields.word(choice, of: ["auto", "none", "required"]) {
+        if choice.text?.isEmpty == true { return .auto }
+        return switch try RequestFields.word(choice, of: ["auto", "none", "required"]) {
         case "none": .none
         case "required": .any
         default: .auto

@@ -83,6 +83,24 @@ import Vocabulary
         #expect(try steps(decode(dialect, anew)).count == 6)
     }
 
+    @Test("a result that comes after the model has spoken again goes behind its call, in Responses only")
+    func lateResult() throws {
+        let items = #"""
+            [{"role":"user","content":"go"},{"role":"assistant","content":"I look."},{"type":"function_call","call_id":"a","name":"f","arguments":"{}"},
+             {"role":"user","content":"go"},{"role":"assistant","content":"I look."},{"type":"function_call_output","call_id":"a","output":"r"}]
+            """#
+        let turns = try Dialect.responses.decode(Array(#"{"model":"m","input":\#(items)}"#.utf8)).turns
+        #expect(turns.map(\.role) == [.user, .assistant, .user, .user, .assistant, .system])
+        #expect(turns[2].blocks == [.toolResult(id: "a", content: [.text("r")], isError: false)])
+        #expect(turns[3].blocks == [.text("go")] && turns[5].blocks == [.text("Continue.")])
+        let call = #"{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]}"#
+        let chat = #"[{"role":"user","content":"go"},\#(call),{"role":"user","content":"go"},{"role":"assistant","content":"I look."},{"role":"tool","tool_call_id":"a","content":"r"}]"#
+        let refusal = #expect(throws: Refusal.self) {
+            try Dialect.chatCompletions.decode(Array(#"{"model":"m","messages":\#(chat)}"#.utf8))
+        }
+        #expect(refusal?.message == "messages: the tool call a is not followed by its result")
+    }
+
     @Test("a result without a call and a call without a result are still refused", arguments: Dialect.allCases)
     func orphans(dialect: Dialect) {
         let list = dialect == .responses ? "input" : "messages"

@@ -80,9 +80,11 @@ enum ChatMessages {
     /// A call of a function or of a free-text tool.
     private static func call(_ call: JSONValue) throws(Refusal) -> Block {
         let id = try call.required("id").requireText()
-        let type = call.optional("type")
+        // Some clients put no type together from the pieces of a stream, and some leave the inner object out.
+        let type = call.optional("type").flatMap { $0.text?.isEmpty == true ? nil : $0 }
+        let isFlat = call.optional("name") != nil
         if let type, try type.requireText().matches("custom") {
-            let custom = try call.required("custom").expect(.object)
+            let custom = isFlat && call.optional("custom") == nil ? call : try call.required("custom").expect(.object)
             return .toolUse(
                 id: id,
                 name: try custom.required("name").requireText(),
@@ -92,7 +94,7 @@ enum ChatMessages {
         if let type, try !type.requireText().matches("function") {
             throw type.invalid("only calls of type function and custom are supported")
         }
-        let function = try call.required("function").expect(.object)
+        let function = isFlat && call.optional("function") == nil ? call : try call.required("function").expect(.object)
         return .toolUse(
             id: id,
             name: try function.required("name").requireText(),

@@ -70,13 +70,20 @@ enum ChatRequest {
         if let reasoning = try root.optional("reasoning")?.expect(.object) {
             try Self.reasoning(reasoning, into: &conversation)
         }
-        if let effort = root.optional("reasoning_effort"), effort.text?.isEmpty != true {
+        if let effort = root.optional("reasoning_effort") {
             try RequestFields.effort(effort, named: "reasoning_effort", into: &conversation)
         }
-        guard root.optional("thinking") != nil else { return }
+        guard let thinking = root.optional("thinking") else { return }
+        if asksPlainly(thinking) { return RequestFields.think(askedBy: "thinking", in: &conversation) }
         try AnthropicRequest.thinking(root, context, into: &conversation)
         let thinks = conversation.thinking == .adaptive || conversation.thinking == .betweenTools
         if thinks, conversation.thinkingDisplay == nil { conversation.thinkingDisplay = .summarized }
+    }
+
+    /// True for the words of other vendors' models, which need no budget.
+    private static func asksPlainly(_ thinking: JSONValue) -> Bool {
+        guard let type = thinking.optional("type")?.text else { return false }
+        return type.matches("auto") || (type.matches("enabled") && thinking.optional("budget_tokens") == nil)
     }
 
     private static func reasoning(
@@ -126,12 +133,18 @@ enum ChatRequest {
         _ root: JSONValue,
         into conversation: inout Conversation
     ) throws(Refusal) {
-        guard let format = try root.optional("response_format")?.expect(.object) else { return }
+        guard let value = root.optional("response_format"), value.text?.isEmpty != true else { return }
+        let format = try value.expect(.object)
         let type = try format.required("type")
         switch try RequestFields.word(type, of: ["text", "json_object", "json_schema"]) {
-        case "json_object": conversation.outputFormat = .jsonObject
+        case "json_object":
+            // Other servers of this dialect take a schema here.
+            guard format.optional("schema") != nil else { return conversation.outputFormat = .jsonObject }
+            try GrammarSchema.ask(format, in: &conversation)
         case "json_schema":
-            try GrammarSchema.ask(format.required("json_schema").expect(.object), in: &conversation)
+            // Without an object of its own it is as in Responses.
+            let isFlat = format.optional("json_schema") == nil && format.optional("schema") != nil
+            try GrammarSchema.ask(isFlat ? format : format.required("json_schema").expect(.object), in: &conversation)
         default: break
         }
     }

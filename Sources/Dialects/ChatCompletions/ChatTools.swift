@@ -16,7 +16,7 @@ enum ChatTools {
         }
         conversation.allowsParallelToolCalls =
             try root.optional("parallel_tool_calls")?.requireBool() ?? true
-        guard let choice = root.optional("tool_choice"), choice.text?.isEmpty != true else { return }
+        guard let choice = root.optional("tool_choice") else { return }
         conversation.toolChoice = try toolChoice(choice, in: &conversation)
     }
 
@@ -33,7 +33,8 @@ enum ChatTools {
             guard try type.requireText().matches("custom") else { throw unknown(type) }
             return try CustomTool.decode(custom.expect(.object), at: path + ".custom")
         }
-        guard let type = tool.optional("type") else {
+        // Programs that keep their settings in structures write no type as an empty one.
+        guard let type = tool.optional("type"), type.text?.isEmpty != true else {
             guard tool.optional("input_schema") != nil || tool.optional("parameters") != nil else {
                 throw try missing("type", of: tool)
             }
@@ -57,7 +58,7 @@ enum ChatTools {
     }
 
     private static func requireFunction(_ tool: JSONValue) throws(Refusal) {
-        guard let type = tool.optional("type") else { return }
+        guard let type = tool.optional("type"), type.text?.isEmpty != true else { return }
         guard try type.requireText().matches("function") else { throw unknown(type) }
     }
 
