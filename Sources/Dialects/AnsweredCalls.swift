@@ -20,8 +20,8 @@ struct AnsweredCalls {
 
     private let field: String
     private let takesLateResults: Bool
-    /// The calls of an id that await their results, oldest first.
-    private var open: [String: [OpenCall]] = [:]
+    /// The calls of an id that await their results, oldest first; slices, from whose front much can be taken.
+    private var open: [String: ArraySlice<OpenCall>] = [:]
     /// The last answered call of an id, and its result.
     private var answered: [String: (call: Block, result: Block)] = [:]
     private var round = 0
@@ -59,9 +59,8 @@ struct AnsweredCalls {
             open[id.string, default: []].append(OpenCall(call: block, place: place, round: round))
         case .toolResult(let id, _, _):
             let id = id.string
-            if var calls = open[id] {
-                let first = calls.removeFirst()
-                open[id] = calls.isEmpty ? nil : calls
+            if let first = open[id]?.popFirst() {
+                if open[id]?.isEmpty == true { open[id] = nil }
                 answered[id] = (first.call, block)
                 guard first.round != round else { return }
                 gone.insert(place)
@@ -95,9 +94,34 @@ struct AnsweredCalls {
         open = [:]
     }
 
-    private func isRepeated(_ id: String, _ calls: [OpenCall]) -> Bool {
+    private func isRepeated(_ id: String, _ calls: ArraySlice<OpenCall>) -> Bool {
         guard let known = answered[id] else { return false }
-        return calls.allSatisfy { $0.call == known.call }
+        return calls.allSatisfy { Self.isSame($0.call, known.call) }
+    }
+
+    /// Arguments written as an object and as a string differ in their white space.
+    private static func isSame(_ left: Block, _ right: Block) -> Bool {
+        guard case .toolUse(_, let name, let input) = left, case .toolUse(_, let otherName, let otherInput) = right else {
+            return false
+        }
+        return name == otherName && (input == otherInput || compact(input) == compact(otherInput))
+    }
+
+    /// A JSON text without white space between its tokens.
+    private static func compact(_ json: JSONFragment) -> [UInt8] {
+        var isInText = false
+        var isEscaped = false
+        return json.bytes.filter { byte in
+            if !isInText, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { return false }
+            if isEscaped {
+                isEscaped = false
+            } else if byte == UInt8(ascii: "\\") {
+                isEscaped = true
+            } else if byte == UInt8(ascii: "\"") {
+                isInText.toggle()
+            }
+            return true
+        }
     }
 
     private func apply(to turns: inout [Turn]) {

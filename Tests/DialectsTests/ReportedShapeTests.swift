@@ -69,9 +69,9 @@ import Vocabulary
 
     @Test("a call that is written twice, as a part and as a call, is one")
     func twoSpellings() throws {
-        let assistant = #"{"role":"assistant","content":[{"type":"tool_use","id":"c","name":"f","input":{}}],"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}"#
+        let assistant = #"{"role":"assistant","content":[{"type":"tool_use","id":"c","name":"f","input":{"a b":"c \" d"}}],"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a b\": \"c \\\" d\"}"}}]}"#
         let turns = try decode(#""messages":[\#(Self.user),\#(assistant),{"role":"tool","tool_call_id":"c","content":"r"}]"#).turns
-        #expect(turns[1].blocks == [.toolUse(id: "c", name: "f", input: JSONFragment("{}"))])
+        #expect(turns[1].blocks == [.toolUse(id: "c", name: "f", input: JSONFragment(#"{"a b":"c \" d"}"#))])
     }
 
     @Test("a schema is understood wherever a product puts it", arguments: [
