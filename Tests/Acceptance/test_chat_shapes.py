@@ -227,17 +227,17 @@ def test_the_cache_counts_stand_where_agents_look_for_them(gateway, nonce):
 
 
 def test_results_that_a_client_repeats_reach_the_model_once(own_gateway, upstream, nonce):
-    """As Semantic Kernel's agent does it: all results of the run beside the newest response's id."""
+    """As Semantic Kernel's agent does it: all it knows of the run beside the newest response's id, without the calls."""
     client = own_gateway.openai()
     tools = [{"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}]
-    reply = client.responses.create(model="sonnet", input=f"{nonce}\ncall:look:{{}}", tools=tools)
-    results = []
-    for number, marker in enumerate(["call:look:{}", "say:Done."]):
+    items = user(f"{nonce}\nagain:2:look")
+    reply = client.responses.create(model="sonnet", input=items, tools=tools)
+    for number in range(2):
         [made] = [item for item in reply.output if item.type == "function_call"]
-        results.append({"type": "function_call_output", "call_id": made.call_id, "output": f"{number}"})
-        note = {"role": "user", "content": marker}
-        reply = client.responses.create(
-            model="sonnet", previous_response_id=reply.id, input=[*results, note], tools=tools
-        )
-    assert reply.output_text == "Done."
-    assert [block["type"] for block in blocks_of(upstream.turns(nonce)[-1])].count("tool_result") == 2
+        items.append({"role": "assistant", "content": [{"type": "output_text", "text": reply.output_text}]})
+        items.append({"type": "function_call_output", "call_id": made.call_id, "output": f"{number}"})
+        reply = client.responses.create(model="sonnet", previous_response_id=reply.id, input=items, tools=tools)
+    assert reply.output_text == "Hello from upstream."
+    found = blocks_of(upstream.turns(nonce)[-1])
+    pairs = [block["type"] for block in found if block["type"].startswith("tool_")]
+    assert pairs == ["tool_use", "tool_result"] * 2
