@@ -85,10 +85,11 @@ struct AnsweredCalls {
     /// No call may stay open, unless it is there a second time.
     private mutating func close() throws(Refusal) {
         if let unanswered = open.filter({ !isRepeated($0.key, $0.value) }).keys.min() {
+            guard answered[unanswered] != nil else {
+                throw refusal("the tool call \(unanswered) is not followed by its result")
+            }
             throw refusal(
-                answered[unanswered] == nil
-                    ? "the tool call \(unanswered) is not followed by its result"
-                    : "the tool call \(unanswered) is answered already, and another of this id is not followed by its result")
+                "the tool call \(unanswered) is answered already, and another of this id is not followed by its result")
         }
         for calls in open.values { gone.formUnion(calls.map(\.place)) }
         open = [:]
@@ -128,9 +129,8 @@ struct AnsweredCalls {
         guard !gone.isEmpty else { return }
         var kept: [Turn] = []
         for (index, turn) in turns.enumerated() {
-            var turn = turn
-            turn.blocks = turn.blocks.enumerated().filter { !gone.contains(Place(turn: index, block: $0.offset)) }.map(\.element)
-            kept.append(turn)
+            let blocks = turn.blocks.enumerated().filter { !gone.contains(Place(turn: index, block: $0.offset)) }
+            kept.append(Turn(turn.role, blocks.map(\.element)))
             if let results = late[index] { kept.append(Turn(.user, results)) }
         }
         turns = kept
