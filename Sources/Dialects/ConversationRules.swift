@@ -13,10 +13,15 @@ extension Conversation {
         try checkToolChoice()
         if !countsTokens {
             try checkEnd(field)
-            try checkToolResults(field)
+            // Only what Responses calls its input is a list of items, in whatever order.
+            let isItems = field == "input"
+            try AnsweredCalls.settle(&turns, field: field, takesLateResults: isItems)
+            turns.removeAll { $0.blocks.isEmpty }
+            if isItems { giveUserLastWord() }
+            try checkEnd(field)
         }
-        for index in turns.indices where turns[index].blocks.contains(where: \.isEmptyText) {
-            turns[index].blocks.removeAll(where: \.isEmptyText)
+        for index in turns.indices where turns[index].blocks.contains(where: \.holdsEmptyText) {
+            turns[index].blocks = turns[index].blocks.compactMap(\.withoutEmptyText)
         }
         turns.removeAll { $0.blocks.isEmpty }
         system.removeAll { $0.isEmpty }
@@ -43,44 +48,6 @@ extension Conversation {
                 param: field
             )
         }
-    }
-
-    private func checkToolResults(_ field: String) throws(Refusal) {
-        // How many calls of an id await their results; a list of them would be searched once for each.
-        var open: [String: Int] = [:]
-        var previous = Turn.Role.user
-        for turn in turns where turn.role != .system {
-            if turn.role == .assistant, previous == .user { try refuse(unanswered: open, field) }
-            for block in turn.blocks {
-                switch block {
-                case .toolUse(let id, _, _): open[id.string, default: 0] += 1
-                case .toolResult(let id, _, _):
-                    let id = id.string
-                    guard let count = open[id] else { throw orphan(id, field) }
-                    open[id] = count > 1 ? count - 1 : nil
-                default: break
-                }
-            }
-            previous = turn.role
-        }
-        try refuse(unanswered: open, field)
-    }
-
-    private func refuse(unanswered open: [String: Int], _ field: String) throws(Refusal) {
-        guard let id = open.keys.min() else { return }
-        throw Refusal(
-            .invalidRequest,
-            "\(field): the tool call \(id) is not followed by its result",
-            param: field
-        )
-    }
-
-    private func orphan(_ id: String, _ field: String) -> Refusal {
-        Refusal(
-            .invalidRequest,
-            "\(field): no tool call found for the tool result with id \(id)",
-            param: field
-        )
     }
 
     private func checkToolNames() throws(Refusal) {
@@ -131,6 +98,18 @@ extension Block {
     /// True for a text of no character at all, which the vendor does not take.
     var isEmptyText: Bool {
         if case .text(let text) = self { text.isEmpty } else { false }
+    }
+
+    /// True for such a text and for a tool's result with one in it.
+    fileprivate var holdsEmptyText: Bool {
+        guard case .toolResult(_, let content, _) = self else { return isEmptyText }
+        return content.contains(where: \.isEmptyText)
+    }
+
+    /// What is left without them.
+    fileprivate var withoutEmptyText: Block? {
+        guard case .toolResult(let id, let content, let isError) = self else { return isEmptyText ? nil : self }
+        return .toolResult(id: id, content: content.filter { !$0.isEmptyText }, isError: isError)
     }
 
     /// False for text of nothing but white space, to which the CLI would not answer.

@@ -8,7 +8,9 @@ extension Conversation {
     /// Lets the user speak first, for OpenAI's dialects: chat apps begin with a greeting of the assistant's, and the
     /// vendor's pages disagree about whether it may stand there.
     mutating func giveUserFirstWord() {
-        guard turns.first?.role == .assistant else { return }
+        // Messages that say nothing do not reach the vendor.
+        let first = turns.first { !$0.blocks.allSatisfy(\.isEmptyText) }
+        guard first?.role == .assistant else { return }
         turns.insert(Turn(.system, [.text("The assistant speaks first.")]), at: 0)
     }
 

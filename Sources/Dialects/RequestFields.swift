@@ -81,17 +81,18 @@ enum RequestFields {
         // 1 is what holds anyway; programs send it beside a temperature, and newer models take one of the two only.
         let topP = try number(root, "top_p", in: 0...1)
         if topP?.double != 1 { conversation.sampling.topP = topP?.fragment }
-        if let value = root.optional("service_tier") {
-            switch try word(value, of: ["auto", "default", "flex", "scale", "priority", "fast"]) {
+        if let value = root.optional("service_tier"), value.text?.isEmpty != true {
+            switch try word(value, of: ["auto", "default", "flex", "scale", "priority", "fast", "standard_only"]) {
             case "auto": break
-            case "default": conversation.sampling.serviceTier = JSONFragment("\"standard_only\"")
+            case "default", "standard_only": conversation.sampling.serviceTier = JSONFragment("\"standard_only\"")
             default: conversation.ignore("service_tier")
             }
         }
     }
 
-    /// OpenAI's words for effort, in the field `name`; all but `none` also ask for thinking.
+    /// OpenAI's words for effort, in the field `name`; all but `none` also ask for thinking. No word asks for nothing.
     static func effort(_ value: JSONValue, named name: String, into conversation: inout Conversation) throws(Refusal) {
+        if value.text?.isEmpty == true { return }
         let wish = try choice(value, of: ReasoningEffort.self)
         (conversation.fields.effort, conversation.effort) = (name, wish.effort)
         if wish == .none {

@@ -1,11 +1,12 @@
-/// Tools that the vendor of OpenAI's dialects would run by itself.
-enum VendorTools {
-    /// True for the types of such tools, whatever the date behind their names.
-    static func isVendorRun(_ type: String) -> Bool {
-        types.contains(type) || type.hasPrefix("web_search_")
-    }
+import Vocabulary
 
-    private static let types: Set<String> = [
-        "web_search", "file_search", "code_interpreter", "image_generation", "mcp", "programmatic_tool_calling",
-    ]
+/// Tools that OpenAI itself would run; they cannot be had here.
+enum VendorTools {
+    /// True for the type of such a tool, dated or not; what a client runs itself, and whatever is unknown, is none.
+    static func isVendorRun(_ type: JSONText) -> Bool {
+        let names: [StaticString] = [
+            "web_search", "file_search", "code_interpreter", "image_generation", "mcp", "programmatic_tool_calling",
+        ]
+        return names.contains { type.matches($0) } || type.string.hasPrefix("web_search_")
+    }
 }

@@ -102,13 +102,18 @@ public final class HTTP2Stream {
     /// What fills a TLS record together with the frame's head.
     private static let frameBytes = 16_384 - 9
 
+    private func wholeEvents(fitting count: Int) -> Int? {
+        let bytes = output
+        return EventCuts.lastEnd(in: bytes.span, from: outputStart, fitting: count)
+    }
+
     /// Copies output into a DATA frame's buffer; returns how much.
     func moveOutput(to buffer: UnsafeMutableRawBufferPointer) -> Int {
         let before = pendingBytes
         var count = min(buffer.count, Self.frameBytes, before)
         if hasEvents, count < before {
             // Only an event that is longer than a frame, or than the window that is left, has to be torn.
-            count = EventCuts.lastEnd(in: output.span, from: outputStart, fitting: count) ?? count
+            count = wholeEvents(fitting: count) ?? count
         }
         let start = outputStart
         unsafe output.withUnsafeBytes { source in

@@ -26,6 +26,27 @@ struct LargeRequestTests {
         #expect(try Dialect.chatCompletions.decode(Array(body.utf8)).turns.map(\.blocks.count) == [1, 5_000, 5_000])
     }
 
+    @Test("calls of one id find their results, and results that come again are dropped")
+    func equalIDs() throws {
+        let calls = Array(repeating: #"{"id":"c","type":"function","function":{"name":"t","arguments":"{}"}}"#, count: 3_500)
+        let results = Array(repeating: #"{"role":"tool","tool_call_id":"c","content":"r"}"#, count: 7_000)
+        let body = #"""
+            {"model":"m","messages":[{"role":"user","content":"a"},
+            {"role":"assistant","tool_calls":[\#(calls.joined(separator: ","))]},\#(results.joined(separator: ","))]}
+            """#
+        #expect(try Dialect.chatCompletions.decode(Array(body.utf8)).turns.map(\.blocks.count) == [1, 3_500, 3_500])
+    }
+
+    @Test("results that come late find their calls")
+    func lateResults() throws {
+        let rounds = (0..<4_000).map { #"{"type":"function_call","call_id":"c\#($0)","name":"t"},{"role":"user","content":"a"}"# }
+        let results = (0..<4_000).reversed().map { #"{"type":"function_call_output","call_id":"c\#($0)","output":"r"}"# }
+        let body = #"{"model":"m","input":[{"role":"user","content":"a"},\#((rounds + results).joined(separator: ","))]}"#
+        let turns = try Dialect.responses.decode(Array(body.utf8)).turns
+        // The last call's result is in its place, behind what the user says.
+        #expect(turns.count == 3 * 3_999 + 4 && turns[2].blocks.first?.isToolResult == true)
+    }
+
     @Test("allowed tools find their definitions in any order")
     func allowed() throws {
         let names = (0..<6_000).map { "t\($0)" }

@@ -397,7 +397,7 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         ),
         .init(
             .chatCompletions,
-            c(#""functions":[]"#),
+            c(#""functions":[{"name":"f"}]"#),
             "functions: is not supported; use tools and tool_choice",
             "functions"
         ),
@@ -427,8 +427,8 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         ),
         .init(
             .chatCompletions,
-            c(#""tools":[{"type":"custom","custom":{"name":"x"}}]"#),
-            "tools[0].type: only tools of type function are supported",
+            c(#""tools":[{"type":"frobnicate","frobnicate":{"name":"x"}}]"#),
+            "tools[0].type: only tools of type function and custom are supported",
             "tools[0].type"
         ),
         .init(
@@ -509,7 +509,7 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         .init(
             .responses,
             r(#""reasoning":{"summary":"long"}"#),
-            "reasoning.summary: must be one of: auto, concise, detailed",
+            "reasoning.summary: must be one of: auto, concise, detailed, none",
             "reasoning.summary"
         ),
     ]

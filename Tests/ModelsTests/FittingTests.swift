@@ -9,7 +9,8 @@ struct FittingTests {
 
     private func decode(_ members: String, dialect: Dialect = .chatCompletions) throws -> Conversation {
         let messages = #""messages":[{"role":"user","content":"q"}]"#
-        let body = #"{"model":"m","input":"q",\#(messages)\#(members.isEmpty ? "" : ",")\#(members)}"#
+        let question = dialect == .responses ? #""input":"q""# : messages
+        let body = #"{"model":"m",\#(question)\#(members.isEmpty ? "" : ",")\#(members)}"#
         return try dialect.decode(Array(body.utf8))
     }
 

@@ -46,7 +46,8 @@ enum AnthropicBlocks {
         return .other(Fragments.withoutCacheMarks(value))
     }
 
-    private static func source(_ value: JSONValue) throws(Refusal) -> JSONFragment {
+    /// The source of an image or a document.
+    static func source(_ value: JSONValue) throws(Refusal) -> JSONFragment {
         let source = try value.required("source").expect(.object)
         let type = try source.required("type").requireText()
         if type.matches("base64") {

@@ -4,6 +4,7 @@ import Vocabulary
 struct ChatBody: ReplyCollector {
     private let identity: ReplyIdentity
     private let showsThinking: Bool
+    private let forms: ToolForms
     private var start: ReplyStart?
     private var end: ReplyEnd?
     private var text = EscapedText()
@@ -16,6 +17,7 @@ struct ChatBody: ReplyCollector {
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         self.identity = identity
         showsThinking = conversation.thinkingShown == .asThinking
+        forms = ToolForms(conversation.tools)
     }
 
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) {
@@ -37,14 +39,15 @@ struct ChatBody: ReplyCollector {
 
     private mutating func call(_ id: JSONText, _ name: JSONText) {
         callCount += 1
-        if arguments.isEmpty { arguments.append("{}") }
+        let isCustom = forms[name]?.form == .freeText
+        if arguments.isEmpty, !isCustom { arguments.append("{}") }
         calls.beginObject()
         calls.member("id", id)
-        calls.raw("\"type\":\"function\"")
-        calls.key("function")
+        calls.member("type", literal: isCustom ? "custom" : "function")
+        calls.key(isCustom ? "custom" : "function")
         calls.beginObject()
         calls.member("name", name)
-        calls.member("arguments", arguments.text)
+        calls.member(isCustom ? "input" : "arguments", arguments.text)
         calls.endObject()
         calls.endObject()
     }

@@ -23,11 +23,16 @@ enum ChatMessages {
                 isTool = false
                 try instruct(message, &turns, &conversation)
             case "user":
-                isTool = false
-                turns.append(Turn(.user, try user(message.required("content"))))
+                let (results, rest) = try ChatParts.userAndResults(message.optional("content"))
+                isTool = !results.isEmpty && rest.isEmpty
+                if previousIsTool, !results.isEmpty {
+                    turns[turns.count - 1].blocks += results + rest
+                } else {
+                    turns.append(Turn(.user, results + rest))
+                }
             case "assistant":
                 isTool = false
-                turns.append(Turn(.assistant, try assistant(message, &functions)))
+                turns.append(Turn(.assistant, try assistant(message, &functions, &conversation)))
             default:
                 isTool = true
                 let result = role == "tool" ? try toolResult(message) : try functions.result(message)
@@ -38,7 +43,9 @@ enum ChatMessages {
                     turns.append(Turn(.user, [result]))
                 }
             }
-            if role != "function", message.optional("name") != nil { conversation.ignore("messages.name") }
+            if role != "function", let name = message.optional("name"), name.text?.isEmpty != true {
+                conversation.ignore("messages.name")
+            }
             previousIsTool = isTool
         }
         guard count > 0 else { throw list.invalid("at least one message is required") }
@@ -50,7 +57,7 @@ enum ChatMessages {
         _ turns: inout [Turn],
         _ conversation: inout Conversation
     ) throws(Refusal) {
-        let texts = try texts(message.required("content"))
+        let texts = try ChatParts.texts(message.optional("content"))
         if turns.isEmpty {
             conversation.system += texts
         } else if !texts.isEmpty {
@@ -58,80 +65,41 @@ enum ChatMessages {
         }
     }
 
-    /// Content that is a string or parts of text.
-    private static func texts(_ content: JSONValue) throws(Refusal) -> [JSONText] {
-        if let text = content.text { return text.isEmpty ? [] : [text] }
-        guard content.kind == .array else { throw content.wrongType("string or array") }
-        var texts: [JSONText] = []
-        for part in content.elements {
-            let type = try part.expect(.object).required("type")
-            let name = try type.requireText()
-            if name.matches("text") || name.matches("input_text") || name.matches("output_text") {
-                texts.append(try part.required("text").requireText())
-            } else if name.matches("refusal") {
-                texts.append(try part.required("refusal").requireText())
-            } else {
-                throw type.invalid("only text parts are supported here")
-            }
-        }
-        return texts
-    }
-
-    fileprivate static func user(_ content: JSONValue) throws(Refusal) -> [Block] {
-        if let text = content.text { return text.isEmpty ? [] : [.text(text)] }
-        guard content.kind == .array else { throw content.wrongType("string or array") }
-        var blocks: [Block] = []
-        for part in content.elements { blocks.append(try userPart(part)) }
-        return blocks
-    }
-
-    private static func userPart(_ part: JSONValue) throws(Refusal) -> Block {
-        let type = try part.expect(.object).required("type")
-        switch try type.requireString() {
-        case "text", "input_text", "output_text": return .text(try part.required("text").requireText())
-        case "image_url":
-            let image = try part.required("image_url")
-            let url = image.kind == .object ? try image.required("url") : image
-            return try Attachment.image(url: url)
-        case "file": return try file(part.required("file").expect(.object))
-        case "refusal": return .text(try part.required("refusal").requireText())
-        case "input_audio": throw type.invalid("audio input is not supported; send its transcript as text")
-        default: throw type.invalid("must be one of: text, image_url, file")
-        }
-    }
-
-    private static func file(_ file: JSONValue) throws(Refusal) -> Block {
-        if let id = file.optional("file_id") {
-            throw id.invalid("files are not kept here; send the content in file_data")
-        }
-        let name = try file.optional("filename")?.requireText()
-        return try Attachment.file(data: file.required("file_data"), name: name)
-    }
-
     private static func assistant(
-        _ message: JSONValue, _ functions: inout FunctionCalls
+        _ message: JSONValue, _ functions: inout FunctionCalls, _ conversation: inout Conversation
     ) throws(Refusal) -> [Block] {
-        var blocks: [Block] = []
-        if let content = message.optional("content") { blocks = try texts(content).map(Block.text) }
+        var blocks = try ChatParts.assistant(message.optional("content"), into: &conversation)
         if let refusal = message.optional("refusal") { blocks.append(.text(try refusal.requireText())) }
         if let call = message.optional("function_call") {
             blocks.append(try functions.call(call.expect(.object)))
         }
-        for call in try RequestFields.list(message, "tool_calls") {
-            let type = try call.expect(.object).optional("type")
-            if let type, try !type.requireText().matches("function") {
-                throw type.invalid("only calls of type function are supported")
-            }
-            let function = try call.required("function").expect(.object)
-            blocks.append(
-                .toolUse(
-                    id: try call.required("id").requireText(),
-                    name: try function.required("name").requireText(),
-                    input: try arguments(function)
-                )
+        for call in try RequestFields.list(message, "tool_calls") { blocks.append(try self.call(call.expect(.object))) }
+        return blocks
+    }
+
+    /// A call of a function or of a free-text tool.
+    private static func call(_ call: JSONValue) throws(Refusal) -> Block {
+        let id = try call.required("id").requireText()
+        // Some clients put no type together from the pieces of a stream, and some leave the inner object out.
+        let type = call.optional("type").flatMap { $0.text?.isEmpty == true ? nil : $0 }
+        let isFlat = call.optional("name") != nil
+        if let type, try type.requireText().matches("custom") {
+            let custom = isFlat && call.optional("custom") == nil ? call : try call.required("custom").expect(.object)
+            return .toolUse(
+                id: id,
+                name: try custom.required("name").requireText(),
+                input: CustomTool.arguments(try custom.optional("input")?.requireText() ?? "")
             )
         }
-        return blocks
+        if let type, try !type.requireText().matches("function") {
+            throw type.invalid("only calls of type function and custom are supported")
+        }
+        let function = isFlat && call.optional("function") == nil ? call : try call.required("function").expect(.object)
+        return .toolUse(
+            id: id,
+            name: try function.required("name").requireText(),
+            input: try arguments(function)
+        )
     }
 
     fileprivate static func arguments(_ function: JSONValue) throws(Refusal) -> JSONFragment {
@@ -142,10 +110,7 @@ enum ChatMessages {
 
     private static func toolResult(_ message: JSONValue) throws(Refusal) -> Block {
         let id = try message.required("tool_call_id").requireText()
-        guard let content = message.optional("content") else {
-            return .toolResult(id: id, content: [], isError: false)
-        }
-        return .toolResult(id: id, content: try user(content), isError: false)
+        return .toolResult(id: id, content: try ChatParts.user(message.optional("content")), isError: false)
     }
 }
 
@@ -164,8 +129,7 @@ private struct FunctionCalls {
 
     func result(_ message: JSONValue) throws(Refusal) -> Block {
         _ = try message.required("name").requireText()
-        let content = try message.optional("content").map(ChatMessages.user) ?? []
-        return .toolResult(id: id, content: content, isError: false)
+        return .toolResult(id: id, content: try ChatParts.user(message.optional("content")), isError: false)
     }
 
     private var id: JSONText { JSONText("call_function_\(count)") }

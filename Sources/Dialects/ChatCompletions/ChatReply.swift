@@ -12,6 +12,9 @@ enum ChatReply {
     }
 
     /// The usage object. Prompt tokens are all of them, read from a cache or not.
+    ///
+    /// What the cache did stands in the dialect's own place and, where agents such as Cline and Roo look for it, once
+    /// more under the vendor's own names.
     static func usage(_ writer: inout JSONWriter, _ usage: Usage) {
         writer.key("usage")
         writer.beginObject()
@@ -21,6 +24,7 @@ enum ChatReply {
         writer.key("prompt_tokens_details")
         writer.beginObject()
         writer.member("cached_tokens", usage.cacheReadTokens)
+        writer.member("cache_write_tokens", usage.cacheCreationTokens)
         writer.raw("\"audio_tokens\":0")
         writer.endObject()
         writer.key("completion_tokens_details")
@@ -28,6 +32,8 @@ enum ChatReply {
         writer.member("reasoning_tokens", usage.thinkingTokens)
         writer.raw("\"audio_tokens\":0,\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0")
         writer.endObject()
+        writer.member("cache_creation_input_tokens", usage.cacheCreationTokens)
+        writer.member("cache_read_input_tokens", usage.cacheReadTokens)
         writer.endObject()
     }
 

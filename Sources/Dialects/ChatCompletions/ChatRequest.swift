@@ -3,19 +3,23 @@ import Vocabulary
 /// Decodes `POST /v1/chat/completions`.
 enum ChatRequest {
     static func decode(_ root: JSONValue, context: RequestContext) throws(Refusal) -> Conversation {
+        if root.optional("messages") == nil, root.optional("input") != nil {
+            return try ForeignBody.decode(root, context: context)
+        }
         var conversation = Conversation(model: try RequestFields.model(root, context))
         try refuse(root)
         let list = try root.required("messages").expect(.array)
+        if let input = root.optional("input"), !RequestFields.isHarmless(input) { conversation.ignore("input") }
+        // Anthropic's place for instructions.
+        if let system = root.optional("system") { conversation.system = try AnthropicRequest.systemTexts(system) }
         conversation.turns = try ChatMessages.decode(list, into: &conversation)
         try RequestFields.sample(root, into: &conversation)
         try limits(root, into: &conversation)
-        try tools(root, into: &conversation)
+        try ChatTools.decode(root, into: &conversation)
         try thinking(root, context, into: &conversation)
         try format(root, into: &conversation)
         conversation.streams = try RequestFields.flag(root, "stream")
-        if let options = try root.optional("stream_options")?.expect(.object) {
-            conversation.wantsUsageInStream = try RequestFields.flag(options, "include_usage")
-        }
+        conversation.wantsUsageInStream = try wantsUsageInStream(root)
         if let metadata = root.optional("metadata") {
             conversation.metadata = try metadata.expect(.object).fragment
         }
@@ -26,12 +30,18 @@ enum ChatRequest {
         return conversation
     }
 
+    static func wantsUsageInStream(_ root: JSONValue) throws(Refusal) -> Bool {
+        guard let options = try root.optional("stream_options")?.expect(.object) else { return false }
+        return try RequestFields.flag(options, "include_usage")
+    }
+
     /// What would change the shape of the answer, so that doing without it would not be the same answer.
     private static func refuse(_ root: JSONValue) throws(Refusal) {
         if let n = root.optional("n"), try n.requireInteger(in: 1...128) != 1 {
             throw n.invalid("only one choice for each request is supported")
         }
-        for key: StaticString in ["functions", "function_call"] where root.optional(key) != nil {
+        for key: StaticString in ["functions", "function_call"] {
+            guard let value = root.optional(key), !asksForNothing(value) else { continue }
             throw Refusal(
                 .invalidRequest,
                 "\(key): is not supported; use tools and tool_choice",
@@ -43,6 +53,12 @@ enum ChatRequest {
         where try !modality.requireText().matches("text") {
             throw modality.invalid("only text output is supported")
         }
+    }
+
+    /// True for no functions, and for a choice among none.
+    private static func asksForNothing(_ value: JSONValue) -> Bool {
+        if let word = value.text { return word.isEmpty || word.matches("none") || word.matches("auto") }
+        return value.kind == .array && RequestFields.isHarmless(value)
     }
 
     /// Three ways of asking for thinking: OpenAI's effort, OpenRouter's object, and the vendor's own, which says most.
@@ -57,10 +73,17 @@ enum ChatRequest {
         if let effort = root.optional("reasoning_effort") {
             try RequestFields.effort(effort, named: "reasoning_effort", into: &conversation)
         }
-        guard root.optional("thinking") != nil else { return }
+        guard let thinking = root.optional("thinking") else { return }
+        if asksPlainly(thinking) { return RequestFields.think(askedBy: "thinking", in: &conversation) }
         try AnthropicRequest.thinking(root, context, into: &conversation)
         let thinks = conversation.thinking == .adaptive || conversation.thinking == .betweenTools
         if thinks, conversation.thinkingDisplay == nil { conversation.thinkingDisplay = .summarized }
+    }
+
+    /// True for the words of other vendors' models, which need no budget.
+    private static func asksPlainly(_ thinking: JSONValue) -> Bool {
+        guard let type = thinking.optional("type")?.text else { return false }
+        return type.matches("auto") || (type.matches("enabled") && thinking.optional("budget_tokens") == nil)
     }
 
     private static func reasoning(
@@ -91,58 +114,18 @@ enum ChatRequest {
         } else {
             conversation.sampling.maxTokens = older
         }
-        guard let stop = root.optional("stop") else { return }
-        let stops = stop.kind == .string ? [try stop.requireText()] : try RequestFields.texts(stop)
-        // The vendor takes no stop sequence that is only white space.
-        for text in stops {
-            if text.string.allSatisfy(\.isWhitespace) {
-                conversation.ignore("stop")
-            } else {
-                conversation.sampling.stopSequences.append(text)
+        // The second is Anthropic's name for it.
+        for key: StaticString in ["stop", "stop_sequences"] {
+            guard let stop = root.optional(key) else { continue }
+            let stops = stop.kind == .string ? [try stop.requireText()] : try RequestFields.texts(stop)
+            // The vendor takes no stop sequence that is only white space.
+            for text in stops where !text.isEmpty {
+                if text.string.allSatisfy(\.isWhitespace) {
+                    conversation.ignore(key.description)
+                } else {
+                    conversation.sampling.stopSequences.append(text)
+                }
             }
-        }
-    }
-
-    private static func tools(
-        _ root: JSONValue,
-        into conversation: inout Conversation
-    ) throws(Refusal) {
-        for (index, tool) in try RequestFields.list(root, "tools").enumerated() {
-            try requireFunction(tool)
-            let function = try tool.required("function").expect(.object)
-            conversation.tools.append(
-                try FunctionTool.decode(function, at: "tools[\(index)].function", into: &conversation))
-        }
-        conversation.allowsParallelToolCalls =
-            try root.optional("parallel_tool_calls")?.requireBool() ?? true
-        if let choice = root.optional("tool_choice") {
-            conversation.toolChoice = try toolChoice(choice)
-        }
-    }
-
-    private static func requireFunction(_ tool: JSONValue) throws(Refusal) {
-        let type = try tool.expect(.object).required("type")
-        guard try type.requireText().matches("function") else {
-            throw type.invalid("only tools of type function are supported")
-        }
-    }
-
-    private static func toolChoice(_ choice: JSONValue) throws(Refusal) -> ToolChoice {
-        if choice.kind == .string { return try FunctionTool.mode(choice) }
-        let type = try choice.expect(.object).required("type")
-        switch try RequestFields.word(type, of: ["function", "allowed_tools"]) {
-        case "function":
-            let function = try choice.required("function").expect(.object)
-            return .named(try function.required("name").requireText())
-        default:
-            let allowed = try choice.required("allowed_tools").expect(.object)
-            var names: [JSONText] = []
-            for tool in try allowed.required("tools").expect(.array).elements {
-                try requireFunction(tool)
-                let function = try tool.required("function").expect(.object)
-                names.append(try function.required("name").requireText())
-            }
-            return .allowed(names, isRequired: try FunctionTool.isRequired(allowed.required("mode")))
         }
     }
 
@@ -150,12 +133,18 @@ enum ChatRequest {
         _ root: JSONValue,
         into conversation: inout Conversation
     ) throws(Refusal) {
-        guard let format = try root.optional("response_format")?.expect(.object) else { return }
+        guard let value = root.optional("response_format"), value.text?.isEmpty != true else { return }
+        let format = try value.expect(.object)
         let type = try format.required("type")
         switch try RequestFields.word(type, of: ["text", "json_object", "json_schema"]) {
-        case "json_object": conversation.outputFormat = .jsonObject
+        case "json_object":
+            // Other servers of this dialect take a schema here.
+            guard format.optional("schema") != nil else { return conversation.outputFormat = .jsonObject }
+            try GrammarSchema.ask(format, in: &conversation)
         case "json_schema":
-            try GrammarSchema.ask(format.required("json_schema").expect(.object), in: &conversation)
+            // Without an object of its own it is as in Responses.
+            let isFlat = format.optional("json_schema") == nil && format.optional("schema") != nil
+            try GrammarSchema.ask(isFlat ? format : format.required("json_schema").expect(.object), in: &conversation)
         default: break
         }
     }

@@ -5,6 +5,7 @@ struct ChatStream: ReplyEncoder {
     private let identity: ReplyIdentity
     private let showsThinking: Bool
     private let wantsUsage: Bool
+    private let forms: ToolForms
     /// A chunk up to its delta; and on to the text of a delta of content and of thinking.
     private var head: [UInt8] = []
     private var textHead: [UInt8] = []
@@ -15,7 +16,8 @@ struct ChatStream: ReplyEncoder {
     private let tail: StaticString
     private var open = OpenBlock.hidden
     private var calls = 0
-    private var callHasArguments = false
+    /// True when the open call's arguments need nothing more to be valid.
+    private var callIsComplete = false
     /// Object, id, created and model, for the usage chunk.
     private var usageHead = JSONWriter()
 
@@ -25,6 +27,7 @@ struct ChatStream: ReplyEncoder {
         self.identity = identity
         showsThinking = conversation.thinkingShown == .asThinking
         wantsUsage = conversation.wantsUsageInStream
+        forms = ToolForms(conversation.tools)
         tail =
             wantsUsage
             ? ",\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"
@@ -39,7 +42,7 @@ struct ChatStream: ReplyEncoder {
             if open == .thinking { delta(thinkingHead, slice, "\"}", line, &out) }
         case .toolInput(let slice):
             guard open == .call, slice.count > 0 else { return }
-            callHasArguments = true
+            callIsComplete = true
             delta(callHead, slice, "\"}}]}", line, &out)
         case .started(let start): started(start, &out)
         case .blockStarted(let block): begin(block, &out)
@@ -86,22 +89,30 @@ struct ChatStream: ReplyEncoder {
         case .text: open = .text
         case .thinking: open = showsThinking ? .thinking : .hidden
         case .toolUse(let id, let name):
-            open = .call
-            callHasArguments = false
-            out += head
-            openCall(&out)
-            out.append(",\"id\":\"")
-            out += id.escaped
-            out.append("\",\"type\":\"function\",\"function\":{\"name\":\"")
-            out += name.escaped
-            out.append("\",\"arguments\":\"\"}}]}")
-            out.append(tail)
-            callHead = head
-            openCall(&callHead)
-            callHead.append(",\"function\":{\"arguments\":\"")
-            calls += 1
+            openCall(id, name, &out)
         case .redactedThinking, .other: open = .hidden
         }
+    }
+
+    /// The input of a free-text tool may be empty; arguments may not.
+    private mutating func openCall(_ id: JSONText, _ name: JSONText, _ out: inout [UInt8]) {
+        let isCustom = forms[name]?.form == .freeText
+        open = .call
+        callIsComplete = isCustom
+        out += head
+        openCall(&out)
+        out.append(",\"id\":\"")
+        out += id.escaped
+        out.append(
+            isCustom
+                ? "\",\"type\":\"custom\",\"custom\":{\"name\":\"" : "\",\"type\":\"function\",\"function\":{\"name\":\"")
+        out += name.escaped
+        out.append(isCustom ? "\",\"input\":\"\"}}]}" : "\",\"arguments\":\"\"}}]}")
+        out.append(tail)
+        callHead = head
+        openCall(&callHead)
+        callHead.append(isCustom ? ",\"custom\":{\"input\":\"" : ",\"function\":{\"arguments\":\"")
+        calls += 1
     }
 
     private func openCall(_ out: inout [UInt8]) {
@@ -111,7 +122,7 @@ struct ChatStream: ReplyEncoder {
 
     private mutating func stop(_ out: inout [UInt8]) {
         // A call without arguments still has an object of them, or clients fail to parse "".
-        if open == .call, !callHasArguments {
+        if open == .call, !callIsComplete {
             out += callHead
             out.append("{}\"}}]}")
             out.append(tail)

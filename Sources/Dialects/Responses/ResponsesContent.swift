@@ -2,8 +2,9 @@ import Vocabulary
 
 /// Decodes the content of a Responses item.
 enum ResponsesContent {
-    /// The blocks of content that is a string or a list of parts.
-    static func blocks(_ content: JSONValue, _ conversation: inout Conversation) throws(Refusal) -> [Block] {
+    /// The blocks of content that is a string or a list of parts; none where there is none.
+    static func blocks(_ content: JSONValue?, _ conversation: inout Conversation) throws(Refusal) -> [Block] {
+        guard let content else { return [] }
         if let text = content.text { return text.isEmpty ? [] : [.text(text)] }
         guard content.kind == .array else { throw content.wrongType("string or array") }
         var blocks: [Block] = []

@@ -16,7 +16,8 @@ public struct ResponsesDraft: Sendable {
     public init(_ body: [UInt8], context: RequestContext = RequestContext()) throws(Refusal) {
         self.context = context
         root = try RequestBody.parse(body, limits: context.limits)
-        previousResponseID = try root.optional("previous_response_id")?.requireString()
+        let previous = try root.optional("previous_response_id")?.requireString()
+        previousResponseID = previous?.isEmpty == true ? nil : previous
         let references = Self.references(root)
         hasReferences = !references.isEmpty
         referencedResponses = try Self.responses(of: references)

@@ -51,7 +51,7 @@ struct ResponsesInput {
         case "custom_tool_call":
             try call(item, input: CustomTool.arguments(item.optional("input")?.requireText() ?? ""))
         case "function_call_output", "custom_tool_call_output":
-            let content = try ResponsesContent.blocks(item.required("output"), &conversation)
+            let content = try ResponsesContent.blocks(item.optional("output"), &conversation)
             turns.result(.toolResult(id: try item.required("call_id").requireText(), content: content, isError: false))
         case "tool_search_call", "tool_search_output", "additional_tools": try more(item, type, &conversation)
         case "reasoning": try reasoning(item, &conversation)
@@ -101,7 +101,7 @@ struct ResponsesInput {
 
     private mutating func message(_ item: JSONValue, _ conversation: inout Conversation) throws(Refusal) {
         let role = try item.required("role")
-        let blocks = try ResponsesContent.blocks(item.required("content"), &conversation)
+        let blocks = try ResponsesContent.blocks(item.optional("content"), &conversation)
         switch try RequestFields.word(role, of: ["user", "assistant", "system", "developer"]) {
         case "user": turns.append(.user, blocks)
         case "assistant": turns.assistant(blocks)

@@ -90,8 +90,10 @@ enum ResponsesRequest {
     ) throws(Refusal) {
         guard let reasoning = try root.optional("reasoning")?.expect(.object) else { return }
         if let summary = reasoning.optional("summary") {
-            _ = try RequestFields.word(summary, of: ["auto", "concise", "detailed"])
-            RequestFields.think(askedBy: "reasoning.summary", in: &conversation)
+            // Codex has the word for those who want to read none.
+            if try RequestFields.word(summary, of: ["auto", "concise", "detailed", "none"]) != "none" {
+                RequestFields.think(askedBy: "reasoning.summary", in: &conversation)
+            }
         }
         if let effort = reasoning.optional("effort") {
             try RequestFields.effort(effort, named: "reasoning.effort", into: &conversation)

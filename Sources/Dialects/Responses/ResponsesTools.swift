@@ -24,11 +24,15 @@ struct ResponsesTools {
     ) throws(Refusal) {
         for tool in tools {
             let type = try tool.expect(.object).required("type")
-            switch try type.requireString() {
+            let name = try type.requireText()
+            if VendorTools.isVendorRun(name) {
+                conversation.ignore(tool.path)
+                continue
+            }
+            switch name.string {
             case "namespace": try add(namespace: tool, later, into: &conversation)
             case "tool_search": try add(search: tool, later, into: &conversation)
             case "function", "custom": try add(tool, in: nil, later, into: &conversation)
-            case let name where VendorTools.isVendorRun(name): conversation.ignore(tool.path)
             default:
                 throw type.invalid(
                     "is not supported; the client's own tools are function, custom, namespace and tool_search")
