@@ -3,7 +3,8 @@ import Vocabulary
 /// The calls of tools in a conversation, each with its result.
 ///
 /// Clients repeat themselves: beside a `previous_response_id` some send once more what is stored, and some write one call
-/// in two ways. What is there a second time, word for word, is dropped; what contradicts is refused.
+/// in two ways. A call or a result that is there a second time by itself is dropped, and what contradicts is refused; a
+/// call that comes again with a result of its own is another call.
 struct AnsweredCalls {
     /// Where a block stands.
     private struct Place: Hashable {
@@ -96,16 +97,13 @@ struct AnsweredCalls {
     }
 
     private func isRepeated(_ id: String, _ calls: ArraySlice<OpenCall>) -> Bool {
-        guard let known = answered[id] else { return false }
-        return calls.allSatisfy { Self.isSame($0.call, known.call) }
-    }
-
-    /// Arguments written as an object and as a string differ in their white space.
-    private static func isSame(_ left: Block, _ right: Block) -> Bool {
-        guard case .toolUse(_, let name, let input) = left, case .toolUse(_, let otherName, let otherInput) = right else {
-            return false
+        guard let known = answered[id], case .toolUse(_, let name, let input) = known.call else { return false }
+        // Arguments written as an object and as a string differ in their white space.
+        let arguments = Self.compact(input)
+        return calls.allSatisfy { open in
+            guard case .toolUse(_, let otherName, let otherInput) = open.call else { return false }
+            return name == otherName && arguments == Self.compact(otherInput)
         }
-        return name == otherName && (input == otherInput || compact(input) == compact(otherInput))
     }
 
     /// A JSON text without white space between its tokens.

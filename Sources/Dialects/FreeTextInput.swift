@@ -21,7 +21,8 @@ struct FreeTextInput: Sendable {
             held.append(copying: piece)
             guard state == .opening else { return }
             switch Self.opening(held.span) {
-            case .unfinished: return
+            // It is looked at again with each piece, which nobody may make many of.
+            case .unfinished: if held.count > Self.longestOpening { state = .unknown }
             case .other: state = .unknown
             case .text(let start):
                 state = .inside
@@ -49,6 +50,8 @@ struct FreeTextInput: Sendable {
         }
     }
 
+    private static let longestOpening = 256
+
     // MARK: - The text
 
     private mutating func take(_ byte: UInt8, into out: inout [UInt8]) {
@@ -71,13 +74,14 @@ struct FreeTextInput: Sendable {
     private mutating func endEscape(_ out: inout [UInt8]) {
         let first = escape.count > 6 ? 6 : 0
         let count = escape.count - first
-        if count == 2, !Self.isKnown(escape[first + 1]) {
-            // No escape of JSON: the backslash was meant as itself, and so was the first half before it.
-            let byte = escape[first + 1]
-            escape.removeLast(2)
+        if (count == 2 && !Self.isKnown(escape[first + 1])) || (count > 2 && !Self.isHexDigit(escape[first + count - 1])) {
+            // No escape of JSON: the backslash was meant as itself.
+            let rest = Array(escape[(first + 1)...])
+            escape = Array(escape[..<first])
             flushHalf(&out)
             out.append("\\\\")
-            return take(byte, into: &out)
+            for byte in rest { take(byte, into: &out) }
+            return
         }
         if count == 2, escape[first + 1] != UInt8(ascii: "u") {
             let whole = escape[first...]
@@ -108,6 +112,15 @@ struct FreeTextInput: Sendable {
 
     private static func isKnown(_ byte: UInt8) -> Bool {
         "\"\\/bfnrtu".utf8.contains(byte)
+    }
+
+    private static func isHexDigit(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+            UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
+        default: false
+        }
     }
 
     private static func isFirstHalf(_ escape: ArraySlice<UInt8>) -> Bool { half(escape, "89ab") }

@@ -34,12 +34,17 @@ public struct ReplyBody: Sendable {
     /// The body, or nil as long as `.finished` has not come.
     public func finish() -> [UInt8]? { collector.finish(completedAt: completedAt) }
 
+    /// Why the answer is none although it has finished; nil for a good one.
+    public var fault: Fault? { collector.fault }
+
     /// What must be stored before `body`, which `finish` gave, may be sent; nil when nothing is stored.
     public func keepsake(_ body: [UInt8]) -> StoredReply? { collector.keepsake(body) }
 }
 
 /// One dialect's way to collect a body.
 protocol ReplyCollector: Sendable {
+    /// Why the answer is none although it has finished.
+    var fault: Fault? { get }
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>)
     func finish(completedAt: Int?) -> [UInt8]?
     /// What is stored of the answer.
@@ -47,5 +52,6 @@ protocol ReplyCollector: Sendable {
 }
 
 extension ReplyCollector {
+    var fault: Fault? { nil }
     func keepsake(_ answer: [UInt8]) -> StoredReply? { nil }
 }

@@ -55,6 +55,14 @@ import Testing
         #expect(done?["input"]?.text?.string == "a\nbc")
     }
 
+    @Test("a search that was cut off is not handed to its client, nor for Codex any call")
+    func cutOffSearch() throws {
+        for (name, isCodex) in [("tool_search", false), ("tool_search", true), ("mcp__tiny__add", true)] {
+            let (events, _) = try answer(Self.request, [.call(name, [#"{"q"#]), .end(.maxTokens)], isCodex: isCodex)
+            #expect(!events.contains { $0["type"]?.text?.matches("response.output_item.done") == true })
+        }
+    }
+
     @Test("a custom call that was cut off is not handed to its client", arguments: [true, false])
     func cutOffCall(isCodex: Bool) throws {
         let (events, body) = try answer(
@@ -103,8 +111,9 @@ import Testing
         #expect(conversation.outputFormat == nil)
     }
 
-    @Test("a compaction without a summary has failed") func emptyCompaction() throws {
-        let (events, body) = try answer(Self.compaction, [.text(" \\n"), .end(.endTurn)])
+    @Test("a compaction without a whole summary has failed", arguments: [(" \\n", .endTurn), ("Half a", .maxTokens)] as [(String, StopReason)])
+    func emptyCompaction(text: String, reason: StopReason) throws {
+        let (events, body) = try answer(Self.compaction, [.text(text), .end(reason)])
         #expect(events.last?["type"]?.text?.string == "response.failed")
         #expect(body == nil)
     }
@@ -113,6 +122,56 @@ import Testing
         let conversation = try decode(
             #"{"model":"m","input":[{"role":"user","content":"a"},{"type":"compaction_trigger"},{"role":"user","content":"b"}]}"#)
         #expect(!conversation.isCompaction)
+    }
+
+    @Test("of a stored conversation the newest readable summary takes the place of what came before, but for its tools")
+    func storedSummary() throws {
+        let before = #"{"type":"message","role":"user","content":"I am Bo"},"#
+            + #"{"type":"additional_tools","tools":[{"type":"function","name":"late"}]}"#
+        for (sealed, texts) in [("mine:Bo", ["Bo", "hi"]), ("other:x", ["I am Bo", "hi"])] {
+            let history = before + #",{"type":"compaction","encrypted_content":"\#(sealed)"}"#
+            var context = RequestContext()
+            context.summaries = TestSeal()
+            let draft = try ResponsesDraft(Array(#"{"model":"m","input":"hi","previous_response_id":"resp_1"}"#.utf8), context: context)
+            let conversation = try draft.conversation(with: StoredItems(history: Array(history.utf8)))
+            let said = conversation.turns.flatMap(\.blocks).compactMap { if case .text(let text) = $0 { text.string } else { nil } }
+            #expect(zip(said, texts).allSatisfy { $0.hasSuffix($1) } && said.count == texts.count)
+            #expect(conversation.tools.map(\.name) == ["late"])
+        }
+    }
+
+    @Test("what a search has found never ends a conversation, and the request's own tools stay what they are")
+    func foundTools() throws {
+        let found = #"[{"type":"frobnicate"},{"type":"function"},{"type":"function","name":"f","description":"old"},"#
+            + #"{"type":"namespace","name":"n","description":"said","tools":[{"type":"function","name":"t"}]}]"#
+        let conversation = try decode(
+            #"{"model":"m","tools":[{"type":"function","name":"f","description":"new"}],"input":[{"role":"user","content":"a"},"#
+                + #"{"type":"tool_search_call","call_id":"c","arguments":{}},{"type":"tool_search_output","call_id":"c","tools":\#(found)}]}"#)
+        #expect(conversation.tools.map(\.name) == ["f", "n__t"])
+        #expect(conversation.tools.first?.description == "new")
+        #expect(conversation.ignored == ["input.tools"])
+        #expect(conversation.system.isEmpty)
+        guard case .toolResult(_, let content, _) = conversation.turns.last?.blocks.last, case .text(let text) = content.first
+        else { return #expect(Bool(false), "the search has no result") }
+        #expect(text.string.contains("f, n__t") && text.string.contains("said"))
+    }
+
+    @Test("names that come to the same one are told apart, in whatever order they come", arguments: [
+        #"{"type":"namespace","name":"functions","tools":[{"type":"function","name":"wait"}]},{"type":"function","name":"wait"}"#,
+        #"{"type":"function","name":"wait"},{"type":"namespace","name":"functions","tools":[{"type":"function","name":"wait"}]}"#,
+        #"{"type":"tool_search","execution":"client"},{"type":"function","name":"tool_search"}"#,
+    ])
+    func equalNames(tools: String) throws {
+        let conversation = try decode(#"{"model":"m","input":"a","tools":[\#(tools)]}"#)
+        #expect(Set(conversation.tools.map(\.name.string)).count == 2)
+    }
+
+    @Test("a namespace's name may not be long, since each of its tools repeats it") func longNames() throws {
+        let name = String(repeating: "n", count: 257)
+        let refusal = #expect(throws: Refusal.self) {
+            try decode(#"{"model":"m","input":"a","tools":[{"type":"namespace","name":"\#(name)","tools":[]}]}"#)
+        }
+        #expect(refusal?.param == "tools[0].name")
     }
 
     // MARK: - Ends

@@ -277,4 +277,17 @@ import Vocabulary
         #expect(try decode(#"[\#(Self.user)],"input":"y""#).turns.map(\.blocks) == [[.text("x")]])
         #expect(throws: Refusal.self) { try decode(#"[],"input":"y""#) }
     }
+
+    @Test("a Responses body on the path of chat completions may use the fields of its path")
+    func foreignBodyFields() throws {
+        let body = #"{"model":"m","input":"a","max_tokens":10,"stop":["x"],"response_format":{"type":"json_object"},"#
+            + #""reasoning_effort":"low","previous_response_id":""}"#
+        let conversation = try Dialect.chatCompletions.decode(Array(body.utf8))
+        #expect(conversation.sampling.maxTokens == 10)
+        #expect(conversation.sampling.stopSequences == ["x"])
+        #expect(conversation.outputFormat == .jsonObject)
+        #expect(conversation.effort == .low)
+        let both = #"{"model":"m","input":"a","max_tokens":10,"max_output_tokens":20}"#
+        #expect(try Dialect.chatCompletions.decode(Array(both.utf8)).sampling.maxTokens == 20)
+    }
 }

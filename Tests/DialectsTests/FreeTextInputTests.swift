@@ -31,6 +31,8 @@ import Testing
 
     @Test("What no escape of JSON is stays as it was written", arguments: [
         (#"{"input":"C:\x"}"#, #"C:\x"#),
+        (#"{"input":"C:\users\u12"}"#, #"C:\users\u12"#),
+        (#"{"input":"\ud83d\u12 \ud83d\ude4g"}"#, "\u{FFFD}\\u12 \u{FFFD}\\ude4g"),
         (#"{"input":"\ud83d\x"}"#, "\u{FFFD}\\x"),
         ("{\"input\":\"a\nb\"}", "a\nb"),
     ]) func sloppyTextSurvives(arguments: String, expected: String) {

@@ -59,6 +59,43 @@ struct LargeRequestTests {
         #expect(try Dialect.chatCompletions.decode(Array(body.utf8)).tools.count == 6_000)
     }
 
+    @Test("tools of many namespaces get names of their own, and a choice finds them")
+    func namespaces() throws {
+        // All of them come to the same name for the model.
+        let names = (0..<4_000).map { number in String(String(number, radix: 4).map { [".", ":", "/", " "][$0.wholeNumberValue ?? 0] }) }
+        let tools = names.map { #"{"type":"namespace","name":"n\#($0)","tools":[{"type":"function","name":"t"}]}"# }
+        let choices = names.reversed().map { #"{"type":"namespace","name":"n\#($0)"}"# }
+        let body = #"""
+            {"model":"m","input":"a","tools":[\#(tools.joined(separator: ","))],
+            "tool_choice":{"type":"allowed_tools","mode":"auto","tools":[\#(choices.joined(separator: ","))]}}
+            """#
+        let decoded = try Dialect.responses.decode(Array(body.utf8)).tools
+        #expect(Set(decoded.map(\.name.string)).count == 4_000)
+        #expect(decoded.allSatisfy { $0.name.string.utf8.count <= 64 })
+    }
+
+    @Test("items that bring the same tools again and again, and calls of theirs, are read one by one")
+    func repeatedTools() throws {
+        let added = #"{"type":"additional_tools","tools":[{"type":"namespace","name":"n","tools":[{"type":"custom","name":"t"}]}]}"#
+        let rounds = (0..<2_000).map {
+            added + #",{"type":"custom_tool_call","call_id":"c\#($0)","namespace":"n","name":"t","input":"x"},"#
+                + #"{"type":"custom_tool_call_output","call_id":"c\#($0)","output":"r"}"#
+        }
+        let body = #"{"model":"m","input":[{"role":"user","content":"a"},\#(rounds.joined(separator: ","))]}"#
+        let conversation = try Dialect.responses.decode(Array(body.utf8))
+        #expect(conversation.tools.count == 1 && conversation.turns.count == 4_001)
+    }
+
+    @Test("items of other providers are told apart by their ids")
+    func foreignItems() throws {
+        let items = (0..<4_000).map { #"{"type":"shell_call","call_id":"c\#($0)","action":{}},{"type":"x_call","id":"\#($0)"}"# }
+        let results = (0..<4_000).reversed().map { #"{"type":"shell_call_output","call_id":"c\#($0)","output":"r"}"# }
+        let body = #"{"model":"m","input":[{"role":"user","content":"a"},\#((items + results).joined(separator: ","))]}"#
+        let conversation = try Dialect.responses.decode(Array(body.utf8))
+        #expect(conversation.turns.map(\.blocks.count) == [1, 4_000, 4_000])
+        #expect(conversation.ignored == ["input.x_call"])
+    }
+
     @Test("a schema that says the same thing again and again is rewritten all through")
     func repeatedKeys() throws {
         let branches = Array(repeating: #""oneOf":[{"type":"string"}]"#, count: 15_000).joined(separator: ",")

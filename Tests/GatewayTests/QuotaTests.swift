@@ -144,6 +144,24 @@ struct QuotaStateTests {
 
 @Suite("Usage limits as response fields")
 struct QuotaFieldsTests {
+    @Test("Codex is told the two windows that it has a place for", arguments: [
+        (allowed, ["42", "300", "\(soon)", "11", "10080", "\(late)"]), (paid, ["100", "300", "\(soon)"]), (bare, []),
+        (#"{"status":"allowed","rateLimitType":"five_hour","unifiedWindows":{"five_hour":{"utilization":0.805}}}"#, ["80.5", "300"]),
+    ])
+    func codex(text: String, values: [String]) throws {
+        var fields = ResponseFields()
+        CodexQuotaFields.append(try state(text), to: &fields)
+        let names = ["primary", "secondary"].flatMap { window in
+            ["used-percent", "window-minutes", "reset-at"].map { "x-codex-\(window)-\($0)" }
+        }
+        var told: [String] = []
+        for name in names {
+            let value = try fields[#require(FieldName(parsing: name))]
+            if let value { told.append(String(decoding: value, as: UTF8.self)) }
+        }
+        #expect(told == values)
+    }
+
     private func fields(_ text: String, for family: ModelFamily? = .sonnet) throws -> [String: String] {
         var all: [String: String] = [:]
         for field in QuotaFields.fields(of: try state(text), for: family) {

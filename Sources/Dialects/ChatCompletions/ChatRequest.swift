@@ -104,7 +104,7 @@ enum ChatRequest {
         if try RequestFields.flag(reasoning, "exclude") { conversation.thinkingShown = .hidden }
     }
 
-    private static func limits(
+    static func limits(
         _ root: JSONValue,
         into conversation: inout Conversation
     ) throws(Refusal) {
@@ -129,7 +129,7 @@ enum ChatRequest {
         }
     }
 
-    private static func format(
+    static func format(
         _ root: JSONValue,
         into conversation: inout Conversation
     ) throws(Refusal) {

@@ -6,9 +6,6 @@ public import Vocabulary
 /// outage, six times for a refusal, and without a word until `retry-after` is over. What would come out the same is
 /// therefore told in the stream, in one of the codes that it takes for final (measured with 0.147 and 0.163).
 public enum Codex {
-    /// True where a failure before the stream begins is better told within one; a limit has a status of its own.
-    public static func tellsInStream(_ fault: Fault) -> Bool { !isUsageLimit(fault) }
-
     /// The answer to a reached limit: it shows the time and asks no more. A `retry-after` would have it wait in silence.
     public static func limitReply(_ fault: Fault) -> ErrorReply? {
         guard isUsageLimit(fault) else { return nil }
@@ -45,7 +42,9 @@ public enum Codex {
 
     /// What Codex is told of a failure: of one that passes, when to try again, in the words that it looks for.
     static func message(of fault: Fault) -> String {
-        guard fault.isMomentary, !fault.message.contains("try again in") else { return fault.message }
+        guard fault.isMomentary, !fault.message.contains("try again in \(fault.retryAfterSeconds ?? 2)") else {
+            return fault.message
+        }
         return fault.message + " Please try again in \(fault.retryAfterSeconds ?? 2)s."
     }
 
@@ -68,7 +67,7 @@ public enum Codex {
     }
 
     private static func isContextOverflow(_ fault: Fault) -> Bool {
-        (fault.kind == .invalidRequest || fault.kind == .tooLarge)
-            && fault.message.lowercased().contains("prompt is too long")
+        fault.kind == .tooLarge
+            || (fault.kind == .invalidRequest && fault.message.lowercased().contains("prompt is too long"))
     }
 }

@@ -25,7 +25,7 @@ struct ResponsesBody: ReplyCollector {
         case .blockStopped: isClosing = output.open != nil
         case .finished(let end):
             if isClosing { endItem(isWhole: !end.reason.cutsOff) }
-            if output.beginSummary() { _ = output.finishItem(isWhole: true) }
+            if output.beginSummary(end) { _ = output.finishItem(isWhole: true) }
             self.end = end
         case .citation, .failed: break
         }
@@ -33,9 +33,14 @@ struct ResponsesBody: ReplyCollector {
 
     private mutating func endItem(isWhole: Bool) {
         isClosing = false
-        if output.open == .freeText, !isWhole { return output.leaveOut() }
+        if !isWhole, output.open == .freeText || output.open == .toolSearch { return output.leaveOut() }
         if output.open == .call, output.text.isEmpty { output.text.append("{}") }
         _ = output.finishItem(isWhole: isWhole)
+    }
+
+    var fault: Fault? {
+        guard let end, case .failed(let fault) = output.status(end) else { return nil }
+        return fault
     }
 
     func keepsake(_ answer: [UInt8]) -> StoredReply? {
@@ -43,8 +48,7 @@ struct ResponsesBody: ReplyCollector {
     }
 
     func finish(completedAt: Int?) -> [UInt8]? {
-        guard let end else { return nil }
-        if case .failed = output.status(end) { return nil }
+        guard let end, fault == nil else { return nil }
         var body: [UInt8] = []
         object.append(
             to: &body,

@@ -140,11 +140,15 @@ extension JSONValue {
 struct ItemLookup: Sendable {
     /// The items of the conversation that is continued.
     let history: [JSONValue]
-    private let others: [JSONValue]
+    private let named: [String: JSONValue]
 
     init(_ stored: StoredItems, _ limits: JSONLimits) throws(Refusal) {
         history = try Self.parse(stored.history, limits)
-        others = try Self.parse(stored.others, limits)
+        var named: [String: JSONValue] = [:]
+        for item in try Self.parse(stored.others, limits) + history {
+            if let id = item["id"]?.text { named[id.string] = item }
+        }
+        self.named = named
     }
 
     private static func parse(_ items: [UInt8], _ limits: JSONLimits) throws(Refusal) -> [JSONValue] {
@@ -166,13 +170,9 @@ struct ItemLookup: Sendable {
         }
     }
 
-    /// The item that a reference names.
+    /// The item that a reference names: of the conversation where it is there, the newest of its id.
     func item(for reference: JSONValue) throws(Refusal) -> JSONValue {
-        let id = try reference.required("id").requireText()
-        let isNamed = { (item: JSONValue) in item["id"]?.text == id }
-        guard let item = history.last(where: isNamed) ?? others.last(where: isNamed) else {
-            throw Self.unknown(reference)
-        }
+        guard let item = named[try reference.required("id").requireString()] else { throw Self.unknown(reference) }
         return item
     }
 

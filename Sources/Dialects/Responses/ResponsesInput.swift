@@ -19,29 +19,50 @@ struct ResponsesInput {
         _ stored: ItemLookup,
         into conversation: inout Conversation
     ) throws(Refusal) -> [Turn] {
-        // What a summary took the place of has been said already.
-        let start = stored.history.lastIndex { $0["type"]?.text?.matches("compaction") == true } ?? 0
+        let start = beginning(of: stored.history)
         for item in stored.history[start...] { foreign.note(item) }
         for item in input.elements { foreign.note(item) }
-        for item in stored.history[start...] { try decode(item: item, &conversation) }
+        for item in stored.history[..<start] { addTools(of: item, &conversation) }
+        for item in stored.history[start...] { try decode(item: item, at: "input", &conversation) }
         if let text = input.text {
             turns.append(.user, [.text(text)])
             return turns.list
         }
         guard input.kind == .array else { throw input.wrongType("string or array") }
-        var isEmpty = true
+        var count = 0
         for item in input.elements {
-            isEmpty = false
+            defer { count += 1 }
             // Only what stands at the end is asked for: earlier requests that were stored end so too.
             conversation.isCompaction = item["type"]?.text?.matches("compaction_trigger") == true
             let item = try item.isReference ? stored.item(for: item) : item
-            try decode(item: item.expect(.object), &conversation)
+            try decode(item: item.expect(.object), at: "input[\(count)]", &conversation)
         }
-        if isEmpty { throw input.invalid("at least one item is required") }
+        if count == 0 { throw input.invalid("at least one item is required") }
         return turns.list
     }
 
-    private mutating func decode(item: JSONValue, _ conversation: inout Conversation) throws(Refusal) {
+    /// Where the history begins: at the newest summary that can be read, since it holds what was said before.
+    private func beginning(of history: [JSONValue]) -> Int {
+        history.lastIndex { item in
+            item["type"]?.text?.matches("compaction") == true && opened(item) != nil
+        } ?? 0
+    }
+
+    private func opened(_ item: JSONValue) -> String? {
+        item.optional("encrypted_content")?.text.flatMap { summaries?.open($0.string) }
+    }
+
+    /// What an item brought is still offered when the item itself has been summed up.
+    private mutating func addTools(of item: JSONValue, _ conversation: inout Conversation) {
+        guard let type = item["type"]?.text, type.matches("additional_tools") || type.matches("tool_search_output") else {
+            return
+        }
+        tools.addFound(item["tools"].map { Array($0.elements) } ?? [], into: &conversation)
+    }
+
+    private mutating func decode(
+        item: JSONValue, at path: String, _ conversation: inout Conversation
+    ) throws(Refusal) {
         let type = try item.optional("type")?.requireString() ?? "message"
         switch type {
         case "message": try message(item, &conversation)
@@ -53,7 +74,9 @@ struct ResponsesInput {
         case "function_call_output", "custom_tool_call_output":
             let content = try ResponsesContent.blocks(item.optional("output"), &conversation)
             turns.result(.toolResult(id: try item.required("call_id").requireText(), content: content, isError: false))
-        case "tool_search_call", "tool_search_output", "additional_tools": try more(item, type, &conversation)
+        case "additional_tools":
+            try tools.add(RequestFields.list(item, "tools"), at: path + ".tools", into: &conversation)
+        case "tool_search_call", "tool_search_output": try search(item, type, &conversation)
         case "reasoning": try reasoning(item, &conversation)
         case "compaction_trigger": break
         case "compaction", "compaction_summary", "context_compaction": summary(item, type, &conversation)
@@ -69,8 +92,8 @@ struct ResponsesInput {
         ])
     }
 
-    /// Items that bring more tools, alone or as what a search has found.
-    private mutating func more(
+    /// A search for tools and what it found.
+    private mutating func search(
         _ item: JSONValue, _ type: String, _ conversation: inout Conversation
     ) throws(Refusal) {
         // A search that the vendor ran has no caller who waits for its result.
@@ -81,19 +104,14 @@ struct ResponsesInput {
             let input = arguments?.text.map(Fragments.arguments) ?? arguments?.fragment ?? JSONFragment("{}")
             return turns.assistant([.toolUse(id: id, name: tools.searchName, input: input)])
         }
-        let added = try RequestFields.list(item, "tools")
-        try tools.add(added, later: true, into: &conversation)
-        guard type == "tool_search_output", let id else { return }
-        let found = tools.names(of: added).map(\.string)
-        let text =
-            found.isEmpty
-            ? "No tool was found." : "These tools were found and can be called from now on: \(found.joined(separator: ", "))"
-        turns.result(.toolResult(id: id, content: [.text(JSONText(text))], isError: false))
+        let found = tools.addFound(try RequestFields.list(item, "tools"), into: &conversation)
+        guard let id else { return }
+        turns.result(.toolResult(id: id, content: [.text(found)], isError: false))
     }
 
     /// A summary takes the place of what it was made of; one that was sealed elsewhere cannot be read.
     private mutating func summary(_ item: JSONValue, _ type: String, _ conversation: inout Conversation) {
-        guard let sealed = item.optional("encrypted_content")?.text, let text = summaries?.open(sealed.string) else {
+        guard let text = opened(item) else {
             return conversation.ignore("input.\(type)")
         }
         turns.append(.user, [Compaction.block(text)])

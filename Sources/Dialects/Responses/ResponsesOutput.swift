@@ -90,12 +90,11 @@ struct ResponsesOutput: Sendable {
         return isCompaction
     }
 
-    /// Opens the item that holds the summary, where one has come; false when there is none.
-    mutating func beginSummary() -> Bool {
-        let text = summary.text.string
-        guard isCompaction, text.contains(where: { !$0.isWhitespace }), let sealed = summaries?.seal(text) else {
-            return false
-        }
+    /// Opens the item that holds the summary, where a whole one has come; false when there is none.
+    mutating func beginSummary(_ end: ReplyEnd) -> Bool {
+        guard isCompaction, !end.reason.cutsOff else { return false }
+        let words = summary.text.string
+        guard words.contains(where: { !$0.isWhitespace }), let sealed = summaries?.seal(words) else { return false }
         summary.removeAll()
         self.text.removeAll()
         self.text.append(contentsOf: JSONText(sealed))
@@ -104,13 +103,15 @@ struct ResponsesOutput: Sendable {
         return true
     }
 
-    /// How the response ends: a summary is all that was asked for, however the answer ended.
+    /// How the response ends; where a summary was asked for and none has come it has failed.
     func status(_ end: ReplyEnd) -> ResponsesObject.Status {
-        if isCodex, let fault = Codex.failure(end), !isCompaction || count == 0 { return .failed(fault) }
-        guard isCompaction else { return ResponsesObject.status(end) }
-        if count > 0 { return .completed(end.usage) }
-        return .failed(Fault(.badGateway, "The model gave no summary of the conversation."))
+        if isCodex, let fault = Codex.failure(end) { return .failed(fault) }
+        if isCompaction, count == 0 { return .failed(Self.noSummary) }
+        return ResponsesObject.status(end)
     }
+
+    private static let noSummary = Fault(
+        .badGateway, "The model gave no whole summary of the conversation.", shouldRetry: false)
 
     // MARK: - Items
 

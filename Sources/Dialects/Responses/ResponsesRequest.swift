@@ -73,7 +73,7 @@ enum ResponsesRequest {
         conversation.allowsParallelToolCalls =
             try root.optional("parallel_tool_calls")?.requireBool() ?? true
         var input = ResponsesInput(context.summaries)
-        try input.tools.add(RequestFields.list(root, "tools"), into: &conversation)
+        try input.tools.addOwn(RequestFields.list(root, "tools"), into: &conversation)
         conversation.turns = try input.decode(root.required("input"), stored, into: &conversation)
         conversation.tools = input.tools.list
         conversation.system += input.tools.notes

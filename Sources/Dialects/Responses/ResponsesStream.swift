@@ -55,7 +55,7 @@ struct ResponsesStream: ReplyEncoder {
 
     mutating func settle(_ end: ReplyEnd, into out: inout [UInt8]) {
         if isClosing { endItem(isWhole: !end.reason.cutsOff, &out) }
-        guard output.beginSummary() else { return }
+        guard output.beginSummary(end) else { return }
         sayItemAdded(&out)
         sayItemDone(isWhole: true, &out)
     }
@@ -195,11 +195,12 @@ struct ResponsesStream: ReplyEncoder {
         switch output.open {
         case .message: endText(&out)
         case .reasoning, .sealed: if hasPart { endSummary(&out) }
+        // Their clients would run the part that came; of a function's arguments it is no JSON, but for Codex the answer
+        // has failed, and what is done stays in its history.
+        case .freeText where !isWhole, .toolSearch where !isWhole: return output.leaveOut()
+        case .call where !isWhole && isCodex: return output.leaveOut()
         case .call: endCall(&out)
-        case .freeText:
-            // Its client would run the part of a text that came.
-            guard isWhole else { return output.leaveOut() }
-            endFreeText(&out)
+        case .freeText: endFreeText(&out)
         case .toolSearch, .compaction: break
         case nil: return
         }

@@ -17,8 +17,8 @@ struct Exchange {
     private var keeper: ResponseKeeper
 
     private var context: AnswerContext
-    /// False once a request has been read that wants its answer whole.
-    private var streams = true
+    /// True for a request that wants a stream; as long as it has not been read, one that takes a stream.
+    private var streams: Bool
     /// What the CLI is given as the model's name.
     private var model = ""
 
@@ -29,6 +29,7 @@ struct Exchange {
         self.connection = connection
         self.channel = channel
         context = turn.context
+        streams = turn.preferences.takesStream
         record = turn.context.record(path: turn.path)
         record.dialect = "\(turn.dialect)"
         keeper = ResponseKeeper(turn, waking: channel.wakeup)
@@ -226,7 +227,8 @@ struct Exchange {
             if let fault = outcome.fault, !isPromised, !outcome.hasBegun, let first = pending.take() {
                 return await fail(.fault(fault), first)
             }
-            if step == .quiet, outcome.fault == nil {
+            if buffer.isEmpty, step != .ended, outcome.fault == nil {
+                // The model may be at work on what is not shown, or not yet.
                 guard sign <= connection.loop.now else { continue }
                 encoder.keepAlive(into: &buffer)
             }
@@ -277,7 +279,7 @@ struct Exchange {
         }
         collector.completedAt = WallClock.unixSeconds
         guard outcome.fault == nil, let body = collector.finish() else {
-            return await fail(.fault(outcome.fault ?? .incomplete), answer)
+            return await fail(.fault(outcome.fault ?? collector.fault ?? .incomplete), answer)
         }
         if let keepsake = collector.keepsake(body), let fault = await keeper.keep(keepsake) {
             return await fail(.fault(fault), answer)
@@ -364,7 +366,10 @@ struct Exchange {
     }
 
     private mutating func fail(_ failure: TurnFailure, _ answer: consuming ResponseWriter) async {
-        if isCodex, let fault = failure.asFault { return await failForCodex(fault, answer) }
+        if isCodex, let fault = failure.asFault {
+            record.fault = failure.logged
+            return await failForCodex(fault, answer)
+        }
         guard let reply = failure.reply(in: turn.dialect, requestID: context.requestID, &record) else {
             answer.abandon()
             return leave(Outcome())
@@ -383,7 +388,6 @@ extension Exchange {
 
     /// Tells Codex of a failure in such a way that it does not ask the same again.
     private mutating func failForCodex(_ fault: Fault, _ answer: consuming ResponseWriter) async {
-        record.fault = fault.logged
         if let reply = Codex.limitReply(fault) {
             record.status = reply.status
             record.bytesOut = reply.body.count
@@ -423,12 +427,21 @@ enum TurnFailure: Error {
     func reply(in dialect: Dialect, requestID: String, _ record: inout AuditRecord) -> ErrorReply? {
         switch self {
         case .refusal(let refusal):
-            record.fault = "\(refusal.kind)\(refusal.param.map { " at \($0)" } ?? "")"
+            record.fault = logged
             return ErrorReply(refusal, dialect: dialect, requestID: requestID)
         case .fault(let fault):
-            record.fault = fault.logged
+            record.fault = logged
             return ErrorReply(fault, dialect: dialect, requestID: requestID)
         case .gone: return nil
+        }
+    }
+
+    /// As the log tells it: of a refusal no words, which may be the client's own.
+    var logged: String? {
+        switch self {
+        case .refusal(let refusal): "\(refusal.kind)\(refusal.param.map { " at \($0)" } ?? "")"
+        case .fault(let fault): fault.logged
+        case .gone: nil
         }
     }
 }

@@ -8,6 +8,7 @@ extension FieldName {
     static let anthropicBeta: FieldName = "anthropic-beta"
     /// The program that asks, as Codex and its kin say it.
     static let originator: FieldName = "originator"
+    static let accept: FieldName = "accept"
     static let userAgent: FieldName = "user-agent"
     /// Tells nginx in front to pass events on as they come.
     static let accelBuffering: FieldName = "x-accel-buffering"

@@ -9,6 +9,8 @@ struct TurnPreferences: Sendable {
     var mcpServers: [String] = []
     /// The client whose peculiarities are to be smoothed out.
     var client: KeyOptions.Client?
+    /// True where `accept` names server-sent events.
+    var takesStream = false
     /// What `anthropic-beta` names, as far as it matters here.
     var betas: Set<VendorBeta> = []
 
@@ -32,6 +34,7 @@ struct TurnPreferences: Sendable {
             mcpServers += MCPRegistry.split(String(decoding: value, as: UTF8.self))
         }
         betas = Self.betas(fields)
+        takesStream = fields.string(of: .accept)?.contains("text/event-stream") == true
     }
 
     /// Names that mean nothing here are passed over: the vendor hears of none but those that a turn needs.

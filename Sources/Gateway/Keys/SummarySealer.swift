@@ -8,7 +8,7 @@ import Dialects
 struct SummarySealer: SummarySeal {
     private let key: [UInt8]
 
-    /// A sealer for who has this key; nil when the library fails.
+    /// A sealer for the caller of this key; nil when the library fails.
     init?(secret: [UInt8]) {
         guard let key = KeyedHash(key: secret).digest(of: Self.purpose.span) else { return nil }
         self.key = key

@@ -6,7 +6,8 @@ enum CodexQuotaFields {
     /// Appends what is known of the two windows that Codex has a place for.
     static func append(_ state: QuotaState, to fields: inout ResponseFields) {
         for (window, place, minutes) in places {
-            guard let known = state.windows.first(where: { $0.name == window }), let used = known.utilization else {
+            guard let known = state.windows.first(where: { $0.name == window }), let used = known.utilization, used.isFinite
+            else {
                 continue
             }
             append("\(place)-used-percent", percent(used), &fields)
