@@ -1,4 +1,5 @@
 """A state directory belongs to one service; `portcullis check` may look at it meanwhile."""
+import contextlib
 import os
 import signal
 import stat
@@ -40,12 +41,19 @@ def test_a_reload_keeps_the_lock(own_gateway):
     assert command(own_gateway, "serve").returncode == 78
 
 
+def open_files(pid):
+    """What a process has open; what it closes meanwhile is left out."""
+    for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            yield os.readlink(f"/proc/{pid}/fd/{descriptor}")
+
+
 def test_the_lock_is_private_and_no_child_has_it(own_gateway):
     lock = own_gateway.folder / "state/lock"
     assert stat.S_IMODE(lock.stat().st_mode) == 0o600
     with own_gateway.streaming("slow:50:20"):
         children = own_gateway.children()
-        held = [os.readlink(f"/proc/{pid}/fd/{fd}") for pid in children for fd in os.listdir(f"/proc/{pid}/fd")]
+        held = [file for pid in children for file in open_files(pid)]
     assert children and str(lock) not in held
 
 
