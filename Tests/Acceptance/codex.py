@@ -24,7 +24,7 @@ def program(version):
 class Codex:
     """One user of Codex who works with a gateway."""
 
-    def __init__(self, version, folder, gateway, model, servers=(), built_in=False, settings=""):
+    def __init__(self, version, folder, gateway, model, servers=(), built_in=False, by_command=False, settings=""):
         self.program, self.gateway, self.model = program(version), gateway, model
         self.home, self.work = folder / "codex", folder / "project"
         self.home.mkdir()
@@ -39,8 +39,11 @@ class Codex:
         if not built_in:
             lines += [
                 "[model_providers.portcullis]", 'name = "Portcullis"', f'base_url = "{gateway.url}/v1"',
-                'env_key = "PORTCULLIS_KEY"', 'wire_api = "responses"',
+                'wire_api = "responses"',
             ]
+            # With a command for its key it also asks which models there are.
+            lines += ["[model_providers.portcullis.auth]", 'command = "/bin/echo"', f'args = ["{gateway.key}"]'] if by_command else [
+                'env_key = "PORTCULLIS_KEY"']
         for name in servers:
             arguments = json.dumps([str(pathlib.Path(__file__).with_name("mcp_servers.py"))])
             lines += [f"[mcp_servers.{name}]", f"command = {json.dumps(sys.executable)}", f"args = {arguments}"]

@@ -108,6 +108,35 @@ def test_a_session_survives_its_compaction(start, upstream, model):
     assert summary in json.dumps(upstream.recorded()[-1].body["messages"])
 
 
+@pytest.mark.parametrize("streams", [True, False], ids=["stream", "whole"])
+@pytest.mark.parametrize("model", ["claude-sonnet-5-5", "claude-opus-5-5", "claude-fable-5-2", "claude-haiku-4-5"])
+def test_every_model_makes_one_summary_and_reads_it(aliased, upstream, nonce, model, streams):
+    tools = [{"type": "function", "name": "f"}, {"type": "custom", "name": "g"}]
+    request = {"model": model, "store": False, "tools": tools, "reasoning": {"effort": "low"}, "include": ["reasoning.encrypted_content"]}
+    began = {"role": "user", "content": nonce}
+    client = aliased.openai()
+    question = {**request, "input": [began, {"type": "compaction_trigger"}]}
+    if streams:
+        events = list(client.responses.create(**question, stream=True))
+        [item] = [event.item for event in events if event.type == "response.output_item.done"]
+        assert events[-1].type == "response.completed"
+    else:
+        [item] = client.responses.create(**question).output
+    assert item.type == "compaction" and nonce not in item.encrypted_content
+    answer = client.responses.create(**request, input=[began, item.to_dict(), {"role": "user", "content": "say:on"}])
+    assert answer.output_text == "on"
+    assert "Hello from upstream." in json.dumps(upstream.recorded()[-1].body["messages"])
+
+
+def test_a_summary_of_another_key_is_left_out(aliased, keys, nonce):
+    [item] = aliased.openai().responses.create(
+        model="haiku", input=[{"role": "user", "content": nonce}, {"type": "compaction_trigger"}]).output
+    answer = aliased.openai(key=keys[1]).responses.with_raw_response.create(
+        model="haiku", input=[item.to_dict(), {"role": "user", "content": "say:on"}])
+    assert answer.headers["x-portcullis-ignored"] == "input.compaction"
+    assert answer.parse().output_text == "on"
+
+
 def test_no_time_is_lost_with_web_sockets(start, aliased):
     turn = start(OLDER, built_in=True).run("say:at once")
     assert turn.texts == ["at once"]
@@ -165,6 +194,12 @@ def test_the_catalogue_takes_the_warning_of_missing_metadata_away(start, aliased
     turn = start("haiku", settings=f"model_catalog_json = {json.dumps(str(catalogue))}").run("say:known")
     assert turn.texts == ["known"]
     assert not turn.items("error"), turn
+
+
+def test_a_codex_that_asks_for_the_models_itself_knows_them(start):
+    turn = start("sonnet", by_command=True).run("say:known")
+    assert turn.texts == ["known"]
+    assert not turn.items("error") and "decode" not in turn.complaints, turn
 
 
 def test_a_history_of_every_kind_of_item_is_answered(aliased, upstream, nonce):

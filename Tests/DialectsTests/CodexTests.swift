@@ -156,6 +156,14 @@ import Testing
         #expect(text.string.contains("f, n__t") && text.string.contains("said"))
     }
 
+    @Test("a part of a tool's answer that cannot be read does not end the conversation") func unreadableParts() throws {
+        let conversation = try decode(
+            #"{"model":"m","input":[{"role":"user","content":"a"},{"type":"function_call","call_id":"c","name":"f"},"#
+                + #"{"type":"function_call_output","call_id":"c","output":[{"type":"input_audio","audio_url":"data:"},{"type":"input_text","text":"b"}]}]}"#)
+        #expect(conversation.ignored == ["input.input_audio"])
+        #expect(conversation.turns.last?.blocks == [.toolResult(id: "c", content: [.text("b")], isError: false)])
+    }
+
     @Test("names that come to the same one are told apart, in whatever order they come", arguments: [
         #"{"type":"namespace","name":"functions","tools":[{"type":"function","name":"wait"}]},{"type":"function","name":"wait"}"#,
         #"{"type":"function","name":"wait"},{"type":"namespace","name":"functions","tools":[{"type":"function","name":"wait"}]}"#,

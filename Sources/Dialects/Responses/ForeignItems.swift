@@ -76,7 +76,7 @@ struct ForeignItems {
     }
 
     /// A type as it can stand in a header field and in a tool's name.
-    private static func shown(_ type: String) -> String {
+    static func shown(_ type: String) -> String {
         let name = type.utf8.prefix(48).map { $0.isNameByte ? $0 : UInt8(ascii: "_") }
         return name.isEmpty ? "_" : String(decoding: name, as: UTF8.self)
     }

@@ -72,7 +72,7 @@ struct ResponsesInput {
         case "custom_tool_call":
             try call(item, input: CustomTool.arguments(item.optional("input")?.requireText() ?? ""))
         case "function_call_output", "custom_tool_call_output":
-            let content = try ResponsesContent.blocks(item.optional("output"), &conversation)
+            let content = try ResponsesContent.result(item.optional("output"), &conversation)
             turns.result(.toolResult(id: try item.required("call_id").requireText(), content: content, isError: false))
         case "additional_tools":
             try tools.add(RequestFields.list(item, "tools"), at: path + ".tools", into: &conversation)
