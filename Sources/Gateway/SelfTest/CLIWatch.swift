@@ -85,8 +85,14 @@ final class CLIWatch: Sendable {
 
     // MARK: - For the service
 
-    /// Names who is woken when a turn has found another program.
-    func attach(_ service: RemoteWakeup) { state.withLock { $0.service = service } }
+    /// Names who is woken when a turn has found another program; at once where one has already.
+    func attach(_ service: RemoteWakeup) {
+        let isWanted = state.withLock { state in
+            state.service = service
+            return state.isTrialWanted || !state.waiting.isEmpty
+        }
+        if isWanted { service.signal() }
+    }
 
     /// Asks for a trial even of a program that has not changed.
     func wantTrial() {
