@@ -6,16 +6,23 @@ enum PlainPath {
     /// The path without doubled slashes, a slash at its end and versions in front; the root is `/`.
     static func of(_ path: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         guard path.first == slash else { return path }
-        var plain = hasDoubledSlash(path) ? collapsed(path) : path
+        var plain = hasDoubledSlash(path.span) ? collapsed(path) : path
         if plain.count > 1, plain.last == slash { plain = plain.dropLast() }
-        while plain.starts(with: version), plain.count == version.count || plain.dropFirst(version.count).first == slash {
-            plain = plain.dropFirst(version.count)
-        }
+        while beginsWithVersion(plain.span) { plain = plain.dropFirst(versionBytes) }
         return plain.isEmpty ? root : plain
     }
 
-    private static func hasDoubledSlash(_ path: ArraySlice<UInt8>) -> Bool {
-        zip(path, path.dropFirst()).contains { $0 == slash && $1 == slash }
+    // By index: it is done for each request, and algorithms over sequences cost more than the rest of it.
+
+    private static func hasDoubledSlash(_ path: Span<UInt8>) -> Bool {
+        for index in 1..<path.count where path[index] == slash && path[index - 1] == slash { return true }
+        return false
+    }
+
+    /// True for `/v1` and for what lies below it.
+    private static func beginsWithVersion(_ path: Span<UInt8>) -> Bool {
+        path.count >= versionBytes && path[0] == slash && path[1] == UInt8(ascii: "v") && path[2] == UInt8(ascii: "1")
+            && (path.count == versionBytes || path[versionBytes] == slash)
     }
 
     private static func collapsed(_ path: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
@@ -26,6 +33,6 @@ enum PlainPath {
     }
 
     private static let slash = UInt8(ascii: "/")
-    private static let version = Array("/v1".utf8)
+    private static let versionBytes = 3
     private static let root = Array("/".utf8)[...]
 }
