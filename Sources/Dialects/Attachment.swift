@@ -43,6 +43,24 @@ enum Attachment {
         return document(link(url), name)
     }
 
+    /// The image of an `input_image` part.
+    static func image(of part: JSONValue) throws(Refusal) -> Block {
+        if let id = part.optional("file_id") { throw notKept(id, "image_url") }
+        return try image(url: part.required("image_url"))
+    }
+
+    /// The file of an `input_file` part, or of what holds the same members.
+    static func file(of part: JSONValue) throws(Refusal) -> Block {
+        if let id = part.optional("file_id") { throw notKept(id, "file_data or file_url") }
+        let name = try part.optional("filename")?.requireText()
+        if let url = part.optional("file_url") { return try file(url: url, name: name) }
+        return try file(data: part.required("file_data"), name: name)
+    }
+
+    private static func notKept(_ id: JSONValue, _ instead: String) -> Refusal {
+        id.invalid("files are not kept here; send the content in \(instead)")
+    }
+
     private static func isLink(_ url: JSONText) -> Bool {
         let scheme = String(decoding: url.escaped.prefix(8), as: UTF8.self).lowercased()
         return scheme.hasPrefix("https:") || scheme.hasPrefix("http:")

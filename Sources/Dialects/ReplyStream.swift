@@ -86,6 +86,9 @@ public struct ReplyStream: Sendable {
         encoder.encode(.finished(end), of: noLine.span, into: &out)
     }
 
+    /// Why the stream has told of a failure although the model's answer has finished; nil for a good end.
+    public var fault: Fault? { encoder.fault }
+
     /// Appends a sign of life that changes nothing; allowed at any time between two events.
     public mutating func keepAlive(into out: inout [UInt8]) {
         guard !isComplete else { return }
@@ -101,6 +104,8 @@ protocol ReplyEncoder: Sendable {
     mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8])
     /// True when the answer must be stored before it may end.
     var isStored: Bool { get }
+    /// Why a finished answer was told as a failure.
+    var fault: Fault? { get }
     /// Appends what waited to know how the answer ends; that it ends is not said yet.
     mutating func settle(_ end: ReplyEnd, into out: inout [UInt8])
     /// What is stored of an answer with that end.
@@ -113,6 +118,7 @@ extension ReplyEncoder {
         set {}
     }
     var isStored: Bool { false }
+    var fault: Fault? { nil }
     mutating func settle(_ end: ReplyEnd, into out: inout [UInt8]) {}
     func keepsake(_ end: ReplyEnd) -> StoredReply? { nil }
 }

@@ -52,8 +52,8 @@ public struct Conversation: Sendable {
     public var wantsUsageInStream = false
     /// The request's `metadata` object; never sent to the vendor.
     public var metadata: JSONFragment?
-    /// Parameters the client set that cannot be honoured, by name: plain ASCII, never a value of the
-    /// client's.
+    /// What the client sent that cannot be honoured, by name: plain ASCII, of the client's values at most the kind of
+    /// an item, short and cleaned.
     public var ignored: [String] = []
     /// Values of the request that its answer repeats, by key (Responses).
     public var echo: [(key: JSONText, value: JSONFragment)] = []

@@ -175,6 +175,16 @@ def test_what_would_come_out_the_same_is_not_asked_again(start, upstream, prompt
     assert len(asked(upstream, seen)) == upstreams
 
 
+def test_the_log_tells_of_a_stream_that_codex_was_told_has_failed(make_gateway):
+    gateway = make_gateway(env=ALIASES).ready()
+    with gateway.http() as http:
+        answer = http.post(
+            "/v1/responses", json={"model": "haiku", "stream": True, "store": False, "input": "stop:refusal"},
+            headers={"authorization": f"Bearer {gateway.key}", "originator": "codex_exec"})
+    assert "response.failed" in answer.text
+    eventually(lambda: 'fault="forbidden, told to the client"' in gateway.log(), "the log tells it")
+
+
 def test_an_unknown_model_is_told_in_one_sentence(start):
     turn = start("gpt-nonsense").run("hi")
     assert turn.errors[-1] == "The model 'gpt-nonsense' does not exist or you do not have access to it.", turn

@@ -360,7 +360,7 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         .init(
             .chatCompletions,
             c(messages: #"[{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]"#),
-            "messages[0].content[0].file.file_id: files are not kept here; send the content in file_data",
+            "messages[0].content[0].file.file_id: files are not kept here; send the content in file_data or file_url",
             "messages[0].content[0].file.file_id"
         ),
         .init(

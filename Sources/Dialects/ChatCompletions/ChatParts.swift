@@ -38,28 +38,16 @@ enum ChatParts {
             let url = image.kind == .object ? try image.required("url") : image
             return try Attachment.image(url: url)
         case "input_image":
-            if let id = part.optional("file_id") { throw notKept(id, "image_url") }
-            return try Attachment.image(url: part.required("image_url"))
+            return try Attachment.image(of: part)
         case "image": return .image(source: try AnthropicBlocks.source(part))
-        case "file": return try file(part.required("file").expect(.object))
-        case "input_file": return try file(part)
+        case "file": return try Attachment.file(of: part.required("file").expect(.object))
+        case "input_file": return try Attachment.file(of: part)
         case "document":
             _ = try AnthropicBlocks.source(part)
             return .document(Fragments.withoutCacheMarks(part))
         case "input_audio": throw type.invalid("audio input is not supported; send its transcript as text")
         default: throw type.invalid("must be one of: text, image_url, file")
         }
-    }
-
-    private static func file(_ file: JSONValue) throws(Refusal) -> Block {
-        if let id = file.optional("file_id") { throw notKept(id, "file_data") }
-        let name = try file.optional("filename")?.requireText()
-        if let url = file.optional("file_url") { return try Attachment.file(url: url, name: name) }
-        return try Attachment.file(data: file.required("file_data"), name: name)
-    }
-
-    private static func notKept(_ id: JSONValue, _ instead: String) -> Refusal {
-        id.invalid("files are not kept here; send the content in \(instead)")
     }
 
     private static func toolResult(_ part: JSONValue) throws(Refusal) -> Block {

@@ -42,23 +42,11 @@ enum ResponsesContent {
             return .text(try part.required("text").requireText())
         case "refusal": return .text(try part.required("refusal").requireText())
         case "input_image":
-            if let id = part.optional("file_id") { throw notKept(id, "image_url") }
-            return try Attachment.image(url: part.required("image_url"))
-        case "input_file": return try file(part)
+            return try Attachment.image(of: part)
+        case "input_file": return try Attachment.file(of: part)
         case "input_audio": throw type.invalid("audio input is not supported; send its transcript as text")
         default:
             throw type.invalid("must be one of: input_text, input_image, input_file, output_text, refusal")
         }
-    }
-
-    private static func file(_ part: JSONValue) throws(Refusal) -> Block {
-        if let id = part.optional("file_id") { throw notKept(id, "file_data or file_url") }
-        let name = try part.optional("filename")?.requireText()
-        if let url = part.optional("file_url") { return try Attachment.file(url: url, name: name) }
-        return try Attachment.file(data: part.required("file_data"), name: name)
-    }
-
-    private static func notKept(_ id: JSONValue, _ instead: String) -> Refusal {
-        id.invalid("files are not kept here; send the content in \(instead)")
     }
 }

@@ -5,6 +5,7 @@ struct ResponsesStream: ReplyEncoder {
     var completedAt: Int?
     private var object: ResponsesObject
     private var output: ResponsesOutput
+    private(set) var fault: Fault?
     private var sequence = 0
     private var hasStarted = false
     private var hasPart = false
@@ -80,7 +81,9 @@ struct ResponsesStream: ReplyEncoder {
         switch status {
         case .completed, .inProgress: event("response.completed", status, &out)
         case .incomplete: event("response.incomplete", status, &out)
-        case .failed: event("response.failed", status, &out)
+        case .failed(let fault):
+            self.fault = fault
+            event("response.failed", status, &out)
         }
     }
 

@@ -257,6 +257,8 @@ struct Exchange {
         }
         record.status = 200
         if outcome.fault == nil { site.login.hearSuccess() }
+        // The model has answered, but not what was asked; its words, which may be in the message, are not for the log.
+        if let fault = encoder.fault, outcome.fault == nil { record.fault = "\(fault.kind), told to the client" }
         if let last = writer.take() { await last.finish() }
     }
 
