@@ -1,5 +1,5 @@
 // modules: Vocabulary Dialects
-// files: Sources/ClaudeCLI/TurnPlan.swift Sources/ClaudeCLI/MessageList.swift Sources/ClaudeCLI/TurnSettings.swift Sources/ClaudeCLI/ClientTools.swift Sources/ClaudeCLI/RowWriter.swift Sources/ClaudeCLI/CLIFeatures.swift Sources/ClaudeCLI/TaggedHistory.swift Sources/ClaudeCLI/MCPServer.swift Sources/ClaudeCLI/ActiveServers+Rows.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/ToolNames.swift Sources/ClaudeCLI/ToolSchema.swift Sources/ClaudeCLI/CacheLifetime.swift Sources/ClaudeCLI/DemandedCall+Plan.swift
+// files: Sources/ClaudeCLI/Plan/TurnPlan.swift Sources/ClaudeCLI/Plan/MessageList.swift Sources/ClaudeCLI/Plan/TurnSettings.swift Sources/ClaudeCLI/Plan/ClientTools.swift Sources/ClaudeCLI/Plan/RowWriter.swift Sources/ClaudeCLI/Plan/CLIFeatures.swift Sources/ClaudeCLI/Plan/TaggedHistory.swift Sources/ClaudeCLI/Plan/MCPServer.swift Sources/ClaudeCLI/Plan/ActiveServers+Rows.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/Plan/ToolNames.swift Sources/ClaudeCLI/Plan/ToolSchema.swift Sources/ClaudeCLI/Plan/CacheLifetime.swift Sources/ClaudeCLI/Plan/DemandedCall+Plan.swift
 //
 // A request's body, decoded and planned. What must hold for any input: every row for the CLI is one JSON object on
 // one line, since a line end out of place would make the CLI read a row that nobody wrote.

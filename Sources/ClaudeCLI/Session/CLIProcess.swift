@@ -433,3 +433,21 @@ public final class CLIProcess {
         alarm.deadline = [totalDeadline, exitDeadline].compactMap { $0 }.reduce(stall, min)
     }
 }
+
+extension ChildProcess {
+    /// The number of the input's descriptor; -1 once closed.
+    var inputNumber: Int32 {
+        switch input {
+        case .some(let input): input.number
+        case .none: -1
+        }
+    }
+
+    /// Writes to the child's input as much as fits now.
+    func write(_ bytes: Span<UInt8>) -> IOResult {
+        switch input {
+        case .some(let input): input.write(bytes)
+        case .none: .end
+        }
+    }
+}
