@@ -1,23 +1,7 @@
 public import Vocabulary
 
-/// Everything that is written to the CLI for one turn, in the order and portions in which it must be written.
-///
-/// The CLI appends assistant rows the moment it reads them but queues user rows, so after each user row of
-/// the history its zero-turn result must be awaited: a portion ends where the CLI has to be waited for.
+/// What one turn asks, in the CLI's terms: whatever process it comes to, new or kept, its rows are made of this.
 public struct TurnPlan: Sendable {
-    /// The id of the `initialize` request.
-    static let initializeID: StaticString = "i"
-    /// The id of the `apply_flag_settings` request.
-    static let settingsID: StaticString = "s"
-    /// The id of the `apply_flag_settings` request that lifts a forced tool call.
-    static let reliefID: StaticString = "r"
-    /// The id of the `get_context_usage` request.
-    static let countID: StaticString = "u"
-
-    /// The rows of each portion, as pieces to be written one after another.
-    private(set) var portions: [[ArraySlice<UInt8>]] = []
-    /// Everything that will be written.
-    public var text: [UInt8] { portions.flatMap { $0.flatMap { $0 } } }
     /// True when the tokens are to be counted rather than the model asked.
     let counts: Bool
     /// The client's tools, by which the answer's calls are translated.
@@ -26,8 +10,21 @@ public struct TurnPlan: Sendable {
     let demandedCall: DemandedCall?
     /// The registered servers whose tools the CLI calls itself.
     let servers: ActiveServers
+    /// The system prompt in its parts, the gateway's own included.
+    let system: [JSONText]
+    let settings: TurnSettings
+    /// The messages under the model's names, users' and assistants'; the last is the question.
+    let messages: [Turn]
+    /// The member that marks the end of the history to be cached.
+    let cacheMark: StaticString?
+
     /// The row that lifts a forced tool call once a server's tool was called, or the model could never end.
-    private(set) var relief: [UInt8]?
+    var relief: [UInt8]? { servers.isEmpty ? nil : settings.relief }
+
+    /// The rows of each portion that is written to a new process, as pieces to be written one after another.
+    var portions: [[ArraySlice<UInt8>]] { script(from: .fresh).portions.map(\.rows) }
+    /// Everything that is written to a new process.
+    public var text: [UInt8] { portions.flatMap { $0.flatMap { $0 } } }
 
     /// Plans the turn that answers a conversation, for a model the CLI knows by `model`.
     ///
@@ -62,7 +59,10 @@ public struct TurnPlan: Sendable {
         var settings = try TurnSettings(
             conversation, model: model, servers: servers, operatorBetas: operatorBetas)
         if !features.has(.parameters) { settings.leaveOutParameters() }
+        self.settings = settings
         tools = settings.tools
+        cacheMark = cacheLifetime.member
+        system = Self.system(of: conversation)
         let turns = MessageList.messages(of: conversation)
         guard counts || turns.last?.role == .user else { throw Self.prefill }
         var messages = tools.names.outward(turns)
@@ -70,33 +70,13 @@ public struct TurnPlan: Sendable {
         if let note = demandedCall?.note(allowingSeveral: conversation.allowsParallelToolCalls) {
             messages[messages.count - 1].blocks.append(.text(note))
         }
-        var rows = RowWriter()
-        Self.initialize(conversation, settings.tools, &rows)
-        settings.write(to: &rows)
-        if !servers.isEmpty {
-            relief = settings.relief
-            servers.write(to: &rows, withClientTools: !settings.tools.isEmpty)
-            // They are waited for before the first message: the model must not be asked without their tools.
-            portions.append(rows.pieces())
-            rows = RowWriter()
-            servers.writeStatus(to: &rows)
-            portions.append(rows.pieces())
-            rows = RowWriter()
-        }
-        for (index, message) in messages.enumerated() {
-            guard message.role == .user else {
-                let mark = index == messages.count - 2 ? cacheLifetime.member : nil
-                try Self.assistant(message.blocks, number: index, mark: mark, &rows)
-                continue
-            }
-            let isLast = index == messages.count - 1
-            try Self.user(message.blocks, number: index, isQuestion: isLast && !counts, &rows)
-            guard !isLast || counts else { break }
-            portions.append(rows.pieces())
-            rows = RowWriter()
-        }
-        if counts { rows.controlRequest("get_context_usage", id: Self.countID) }
-        portions.append(rows.pieces())
+        self.messages = messages
+    }
+
+    private static func system(of conversation: Conversation) -> [JSONText] {
+        let texts = conversation.system.filter { !$0.isEmpty }
+        guard conversation.outputFormat == .jsonObject else { return texts }
+        return texts + ["Answer with one JSON object and nothing else, without a code fence."]
     }
 
     private static var prefill: Refusal {
@@ -105,130 +85,5 @@ public struct TurnPlan: Sendable {
             "messages: the conversation must end with a user message; continuing an assistant message "
                 + "that was begun (prefill) is not supported.",
             param: "messages")
-    }
-
-    // MARK: - Rows
-
-    private static func initialize(
-        _ conversation: Conversation, _ tools: ClientTools, _ rows: inout RowWriter
-    ) {
-        rows.controlRequest("initialize", id: initializeID) { rows in
-            rows.key("systemPrompt")
-            rows.beginArray()
-            for text in conversation.system where !text.isEmpty { rows.string(text) }
-            if conversation.outputFormat == .jsonObject {
-                rows.string(literal: "Answer with one JSON object and nothing else, without a code fence.")
-            }
-            rows.endArray()
-            tools.write(to: &rows)
-        }
-    }
-
-    /// `client_composed` has the text delivered as written: no `@file` is read and no `/command` obeyed.
-    private static func user(
-        _ blocks: [Block], number: Int, isQuestion: Bool, _ rows: inout RowWriter
-    ) throws(Refusal) {
-        rows.beginObject()
-        rows.raw("\"type\":\"user\",\"client_composed\":true")
-        if !isQuestion { rows.raw("\"shouldQuery\":false") }
-        rows.member("uuid", uuid(number))
-        rows.key("message")
-        rows.beginObject()
-        rows.raw("\"role\":\"user\"")
-        rows.key("content")
-        try content(blocks, &rows)
-        rows.endObject()
-        rows.endObject()
-        rows.endRow()
-    }
-
-    /// Without an id of its own and a model, thinking blocks of the row are dropped by the CLI; so they are when the
-    /// model is another than an alias stands for at the moment, which the CLI's own mark for no model is never.
-    ///
-    /// The cache mark has the vendor keep the prefix up to here. The CLI marks the last user message too, but with
-    /// models before 5 puts a text into it that moves on with each request, so that its mark is never met again.
-    private static func assistant(
-        _ blocks: [Block], number: Int, mark: StaticString?, _ rows: inout RowWriter
-    ) throws(Refusal) {
-        rows.beginObject()
-        rows.raw("\"type\":\"assistant\"")
-        rows.key("message")
-        rows.beginObject()
-        rows.member("id", "msg_\(number)")
-        rows.raw("\"type\":\"message\",\"role\":\"assistant\",\"model\":\"<synthetic>\"")
-        rows.key("content")
-        let marked = mark == nil ? nil : blocks.lastIndex(where: \.canBeMarked)
-        rows.beginArray()
-        for (index, block) in blocks.enumerated() {
-            try Self.block(block, mark: index == marked ? mark : nil, &rows)
-        }
-        rows.endArray()
-        rows.raw("\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":0,\"output_tokens\":0}")
-        rows.endObject()
-        rows.endObject()
-        rows.endRow()
-    }
-
-    private static func content(_ blocks: [Block], _ rows: inout RowWriter) throws(Refusal) {
-        rows.beginArray()
-        for block in blocks { try self.block(block, mark: nil, &rows) }
-        rows.endArray()
-    }
-
-    private static func block(
-        _ block: Block, mark: StaticString?, _ rows: inout RowWriter
-    ) throws(Refusal) {
-        switch block {
-        case .document(let whole), .other(let whole):
-            rows.fragment(whole)
-            return
-        default: rows.beginObject()
-        }
-        switch block {
-        case .text(let text):
-            rows.raw("\"type\":\"text\"")
-            rows.member("text", text)
-        case .image(let source):
-            rows.raw("\"type\":\"image\"")
-            rows.member("source", source)
-        case .toolUse(let id, let name, let input):
-            rows.raw("\"type\":\"tool_use\"")
-            rows.member("id", id)
-            rows.member("name", name)
-            rows.member("input", input)
-        case .toolResult(let id, let blocks, let isError):
-            rows.raw("\"type\":\"tool_result\"")
-            rows.member("tool_use_id", id)
-            rows.key("content")
-            try content(blocks, &rows)
-            if isError { rows.raw("\"is_error\":true") }
-        case .thinking(let text, let signature):
-            rows.raw("\"type\":\"thinking\"")
-            rows.member("thinking", text)
-            rows.member("signature", signature)
-        case .redactedThinking(let data):
-            rows.raw("\"type\":\"redacted_thinking\"")
-            rows.member("data", data)
-        case .document, .other: break
-        }
-        if let mark { rows.raw(mark) }
-        rows.endObject()
-    }
-
-    /// A row's name, unique within the turn: a process serves one turn only.
-    private static func uuid(_ number: Int) -> String {
-        let digits = String(number, radix: 16)
-        return "00000000-0000-4000-8000-" + String(repeating: "0", count: max(0, 12 - digits.count)) + digits
-    }
-}
-
-extension Block {
-    /// True for blocks that may bear a cache mark and that the CLI does not drop.
-    fileprivate var canBeMarked: Bool {
-        switch self {
-        case .text(let text): !text.string.allSatisfy(\.isWhitespace)
-        case .toolUse, .toolResult, .image: true
-        case .document, .other, .thinking, .redactedThinking: false
-        }
     }
 }

@@ -4,10 +4,16 @@ import Vocabulary
 enum ControlAnswer {
     /// Nothing: a tool's call stays open until the process is killed.
     case hold
+    /// That a tool is not to be called now: the turn ends with its call, and the next message brings the result.
+    case putOff([UInt8])
     case write([UInt8])
     case fail(Fault)
 
     init(to request: CLIControlRequest, in line: Span<UInt8>) {
+        if let subtype = request.subtype, subtype.matches("hook_callback", in: line) {
+            self = .putOff(Self.deferral(of: request.id.text(in: line)))
+            return
+        }
         guard let subtype = request.subtype, subtype.matches("mcp_message", in: line) else {
             self = .write(Self.refusal(of: request.id.text(in: line)))
             return
@@ -39,6 +45,18 @@ enum ControlAnswer {
         json.bytes.append(contentsOf: ",\"result\":".utf8)
         json.bytes.append(contentsOf: result.bytes)
         json.bytes.append(contentsOf: "}}}}\n".utf8)
+        return json.bytes
+    }
+
+    private static func deferral(of id: JSONText) -> [UInt8] {
+        var json = JSONWriter()
+        json.raw("{\"type\":\"control_response\",\"response\":{\"subtype\":\"success\",\"request_id\":\"")
+        json.bytes.append(contentsOf: id.escaped)
+        json.raw(
+            """
+            ","response":{"hookSpecificOutput":{"hookEventName":"PreToolUse","permissionDecision":"defer"}}}}
+            """)
+        json.bytes.append(0x0A)
         return json.bytes
     }
 

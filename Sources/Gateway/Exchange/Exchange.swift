@@ -54,7 +54,7 @@ struct Exchange {
                 await collect(conversation, process, answer)
             }
             // The client has its answer: whatever the CLI still does is done for nobody, but for its last word.
-            await process.awaitQuota()
+            await process.settle(keeping: false)
             process.kill()
             await process.end()
             context.quota?.note(process, model: model)
@@ -118,7 +118,7 @@ struct Exchange {
     /// the one it gets.
     private mutating func begin(
         _ asked: Conversation
-    ) async throws(TurnFailure) -> (Conversation, CLIProcess) {
+    ) async throws(TurnFailure) -> (Conversation, CLISession) {
         while true {
             var conversation = asked
             let features = context.snapshot.cli.features
@@ -162,7 +162,7 @@ struct Exchange {
     /// Nil when another program stands in the CLI's place than the one that was tried.
     private mutating func start(
         _ conversation: Conversation, _ servers: ActiveServers
-    ) throws(TurnFailure) -> CLIProcess? {
+    ) throws(TurnFailure) -> CLISession? {
         guard let file = context.snapshot.cli.file, context.snapshot.isCLIUnchanged else { return nil }
         if let fault = context.snapshot.cli.selfTest.turnFault { throw .fault(fault) }
         let plan: TurnPlan
@@ -182,10 +182,9 @@ struct Exchange {
         }
         do throws(Fault) {
             if !turn.countsTokens { try context.checkQuota(model: model) }
-            let process = try context.snapshot.supply.obtain(
-                only: file, messages: plan.mostMessages, on: connection.loop, waking: channel.wakeup)
-            process?.begin(plan)
-            return process
+            let supply = context.snapshot.supply
+            guard let process = try supply.start(only: file, messages: plan.mostMessages) else { return nil }
+            return supply.serve(plan, with: process, on: connection.loop, waking: channel.wakeup)
         } catch {
             throw .fault(error)
         }
@@ -196,7 +195,7 @@ struct Exchange {
     /// Streams the answer as it comes. Until its first event nothing is promised, and a failure is a true status; a
     /// model that is silent for long gets the client a sign of life first.
     private mutating func stream(
-        _ conversation: Conversation, _ process: CLIProcess, _ answer: consuming ResponseWriter
+        _ conversation: Conversation, _ process: CLISession, _ answer: consuming ResponseWriter
     ) async {
         var encoder = ReplyStream(dialect: turn.dialect, conversation: conversation, identity: identity)
         var pending: ResponseWriter? = consume answer
@@ -264,7 +263,7 @@ struct Exchange {
 
     /// Gathers the answer and sends it whole.
     private mutating func collect(
-        _ conversation: Conversation, _ process: CLIProcess, _ answer: consuming ResponseWriter
+        _ conversation: Conversation, _ process: CLISession, _ answer: consuming ResponseWriter
     ) async {
         var collector = ReplyBody(dialect: turn.dialect, conversation: conversation, identity: identity)
         var outcome = Outcome()
@@ -294,7 +293,7 @@ struct Exchange {
     }
 
     /// Counts the tokens of a conversation without asking the model.
-    private mutating func count(_ process: CLIProcess, _ answer: consuming ResponseWriter) async {
+    private mutating func count(_ process: CLISession, _ answer: consuming ResponseWriter) async {
         var outcome = Outcome()
         while true {
             let step = await process.step(until: connection.loop.now + .seconds(3600)) { event, _ in
@@ -342,7 +341,7 @@ struct Exchange {
 
     private var pingInterval: Milliseconds { .seconds(context.snapshot.configuration.pingSeconds) }
 
-    private func interruption(_ step: CLIProcess.StepResult) -> Fault? {
+    private func interruption(_ step: CLISession.StepResult) -> Fault? {
         step != .ended && connection.state.phase == .ending ? .goingDown : nil
     }
 

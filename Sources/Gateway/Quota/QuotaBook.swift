@@ -99,7 +99,7 @@ struct QuotaView {
     mutating func concerns(model: String) { family = ModelTraits.family(of: model) }
 
     /// Takes what the CLI has told since it was last asked.
-    mutating func note(_ process: CLIProcess, model: String) {
+    mutating func note(_ process: CLISession, model: String) {
         let (quotas, observedAt) = process.takeQuotas()
         guard let newest = quotas.last else { return }
         book.note(quotas, model: model, observedAt: observedAt, now: WallClock.unixSeconds)
