@@ -36,7 +36,7 @@ public struct ExitStatus: Equatable, Sendable {
 ///
 /// Dropping it kills the whole group and reaps the child: none outlives its owner. Spawn only on threads that live
 /// as long as the process, since the kernel kills the child when the spawning thread ends (PR_SET_PDEATHSIG).
-public struct ChildProcess: ~Copyable {
+public struct ChildProcess: ~Copyable, Sendable {
     /// The child's process id, which is its group's id as well.
     public let pid: Int32
     /// Readable once the child has ended.

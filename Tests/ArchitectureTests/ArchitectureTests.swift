@@ -63,6 +63,27 @@ struct ArchitectureTests {
         }
     }
 
+    /// The folders of each module that has some, the lowest first: a folder names types of itself and of those before it.
+    private static let floors: [String: [String]] = [
+        "ClaudeCLI": ["", "Lines", "Plan", "Reply", "Turn", "Launch", "Session", "Questions", "Supply"]
+    ]
+
+    @Test("within a module too dependencies run downwards only")
+    func floors() {
+        for (module, floors) in Self.floors {
+            let files = sources.filter { $0.module == module }
+            #expect(Set(files.map(\.folder)) == Set(floors), "of \(module)")
+            for (height, floor) in floors.enumerated() {
+                let above = files.filter { floors[(height + 1)...].contains($0.folder) }
+                let foreign = Set(above.flatMap(\.declaredTypes))
+                for line in files.filter({ $0.folder == floor }).flatMap(\.all) {
+                    let named = line.words.filter(foreign.contains)
+                    #expect(named.isEmpty, "\(line)")
+                }
+            }
+        }
+    }
+
     @Test("the package declares what the sources import and nothing more")
     func package() {
         let manifest = SourceTree.contents(SourceTree.root + "/Package.swift")

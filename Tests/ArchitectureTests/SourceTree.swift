@@ -17,6 +17,11 @@ struct Line: CustomStringConvertible {
         return String(comment)
     }
 
+    /// The names and words of the code.
+    var words: [String] {
+        code.split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init)
+    }
+
     var description: String { "\(file.path):\(index + 1): \(text.trimmed)" }
 }
 
@@ -28,6 +33,21 @@ struct SourceFile: Sendable {
 
     /// The folder below `Sources` or `Tests`, which is the module's name.
     var module: String { path.split(separator: "/").dropFirst().first.map(String.init) ?? "" }
+
+    /// The folder within the module; empty for its own.
+    var folder: String { path.split(separator: "/").dropFirst(2).dropLast().first.map(String.init) ?? "" }
+
+    /// The types that the file declares at its top, but for those that only it can name.
+    var declaredTypes: [String] {
+        all.filter { !$0.text.hasPrefix(" ") }.compactMap { line in
+            let words = line.words
+            guard !words.contains("private"), !words.contains("fileprivate"),
+                let place = words.firstIndex(where: ["struct", "class", "enum", "protocol", "actor"].contains),
+                place <= 2, place + 1 < words.count
+            else { return nil }
+            return words[place + 1]
+        }
+    }
 
     var all: [Line] { lines.indices.map { Line(file: self, index: $0) } }
 

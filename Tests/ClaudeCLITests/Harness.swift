@@ -72,15 +72,15 @@ enum Harness {
     static func turn(_ supply: CLISupply, _ conversation: Conversation) async throws -> [String] {
         try await onLoop { loop in
             let wakeup = Wakeup()
-            let process = try supply.obtain(on: loop, waking: wakeup)
-            process.begin(try TurnPlan(answering: conversation, model: conversation.model))
+            let plan = try TurnPlan(answering: conversation, model: conversation.model)
+            let process = supply.serve(plan, with: try supply.start(), on: loop, waking: wakeup)
             let lines = await drain(process, on: loop)
             await process.end()
             return lines
         }
     }
 
-    static func drain(_ process: CLIProcess, on loop: EventLoop) async -> [String] {
+    static func drain(_ process: CLISession, on loop: EventLoop) async -> [String] {
         var lines: [String] = []
         let giveUp = loop.now + Milliseconds.seconds(60)
         while await process.step(until: giveUp, { lines.append(CLITrace.describe($0, $1)) }) != .ended {

@@ -128,11 +128,11 @@ struct LateQuotaTests {
         let supply = try Harness.supply(script: script, limits: limits)
         let conversation = Harness.conversation("hello")
         return try await Harness.onLoop { loop in
-            let process = try supply.obtain(on: loop, waking: Wakeup())
-            process.begin(try TurnPlan(answering: conversation, model: conversation.model))
+            let plan = try TurnPlan(answering: conversation, model: conversation.model)
+            let process = supply.serve(plan, with: try supply.start(), on: loop, waking: Wakeup())
             _ = await Harness.drain(process, on: loop)
             let start = loop.now
-            await process.awaitQuota()
+            await process.settle(keeping: false)
             let waited = Instant.now.microseconds(since: start) / 1000
             process.kill()
             await process.end()

@@ -32,7 +32,7 @@ struct TurnPlanTests {
         #expect(
             rows == [
                 [
-                    #"{"type":"control_request","request_id":"i","request":{"subtype":"initialize","systemPrompt":["Be brief.","Be kind."]}}"#,
+                    #"{"type":"control_request","request_id":"i","request":{"subtype":"initialize","systemPrompt":["Be brief.","Be kind."],"hooks":{"PreToolUse":[{"hookCallbackIds":["p"]}]}}}"#,
                     #"{"type":"control_request","request_id":"s","request":{"subtype":"apply_flag_settings","settings":{"model":"claude-sonnet-5-5","attribution":{"commit":"","pr":""},"effortLevel":"low"}}}"#,
                     #"{"type":"user","client_composed":true,"uuid":"00000000-0000-4000-8000-000000000000","message":{"role":"user","content":[{"type":"text","text":"Hi \"you\""}]}}"#,
                 ]

@@ -1,4 +1,4 @@
-// modules: Vocabulary HTTP:FieldName,Octets ClaudeCLI:MCPServer,Redaction,CLIFeatures,ModelNames
+// modules: Vocabulary HTTP:FieldName,Octets ClaudeCLI:Plan/MCPServer,Redaction,Plan/CLIFeatures,Questions/ModelNames
 // files: Sources/Gateway/MCP/MCPFile.swift Sources/Gateway/SelfTest/SelfTestRecord.swift Sources/Gateway/Keys/APIKey.swift Sources/Gateway/Keys/APIKeyFile.swift Sources/Gateway/Keys/KeyOptions.swift Sources/Gateway/Keys/SecretFile.swift Sources/Gateway/Configuration/AssignmentLine.swift Sources/Gateway/Configuration/CLIEnvironmentFile.swift Sources/Gateway/Configuration/CLIEnvironmentWarnings.swift Sources/Gateway/Configuration/Suggestion.swift Sources/Gateway/Configuration/ConfigurationFaults.swift Sources/Gateway/Configuration/DecimalText.swift
 //
 // The files that the gateway reads at its start. What must hold for any input: no trap, faults of one line that repeat

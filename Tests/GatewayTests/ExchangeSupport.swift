@@ -253,7 +253,7 @@ final class RecordedTurn: RunningTurn {
 
     func step(
         until deadline: Instant, _ take: (ReplyEvent, Span<UInt8>) -> Void
-    ) async -> CLIProcess.StepResult {
+    ) async -> CLISession.StepResult {
         steps += 1
         guard !isOver else { return .ended }
         guard !script.isEmpty else {
@@ -280,7 +280,7 @@ final class RecordedTurn: RunningTurn {
         }
     }
 
-    private func prints(_ bytes: [UInt8], _ take: (ReplyEvent, Span<UInt8>) -> Void) -> CLIProcess.StepResult {
+    private func prints(_ bytes: [UInt8], _ take: (ReplyEvent, Span<UInt8>) -> Void) -> CLISession.StepResult {
         var rest = bytes.span
         while rest.count > 0, !isOver {
             let part = rest.extracting(first: min(rest.count, 32 << 10))
@@ -302,7 +302,7 @@ final class RecordedTurn: RunningTurn {
     }
 
     func takeQuotas() -> (quotas: [Quota], observedAt: Instant) { ([], loop.now) }
-    func awaitQuota() async {}
+    func settle(keeping: Bool) async {}
     func kill() { isKilled = true }
 
     func end() async {

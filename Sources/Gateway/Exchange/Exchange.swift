@@ -197,7 +197,7 @@ struct Exchange {
     /// What becomes of a turn whose client has its answer: whatever the CLI still does is done for nobody, but for its
     /// last word.
     private mutating func finish(_ process: any RunningTurn) async {
-        await process.awaitQuota()
+        await process.settle(keeping: false)
         process.kill()
         await process.end()
         context.quota?.note(process, model: model)

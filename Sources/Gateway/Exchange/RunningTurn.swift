@@ -2,7 +2,7 @@ import ClaudeCLI
 import Platform
 import Vocabulary
 
-/// What an exchange needs of a turn that runs. Confined to its loop; a process is one, a recording another.
+/// What an exchange needs of a turn that runs. Confined to its loop; a session of the CLI is one, a recording another.
 protocol RunningTurn: AnyObject {
     /// The tokens counted, once a turn that counts them has ended well.
     var countedTokens: Int? { get }
@@ -11,15 +11,16 @@ protocol RunningTurn: AnyObject {
     /// that its slices refer to.
     func step(
         until deadline: Instant, _ take: (ReplyEvent, Span<UInt8>) -> Void
-    ) async -> CLIProcess.StepResult
+    ) async -> CLISession.StepResult
     /// What was told of usage limits since it was last asked for, and when the vendor said so.
     func takeQuotas() -> (quotas: [Quota], observedAt: Instant)
-    /// Waits a moment for the word on usage limits that comes behind the answer.
-    func awaitQuota() async
+    /// Waits a moment for what comes behind the answer: the word on usage limits, and that the CLI is ready for another
+    /// turn where its process may be kept.
+    func settle(keeping: Bool) async
     /// Breaks it off: whatever it does now is done for nobody.
     func kill()
     /// Waits until nothing of it is left.
     func end() async
 }
 
-extension CLIProcess: RunningTurn {}
+extension CLISession: RunningTurn {}

@@ -17,9 +17,8 @@ struct FreshProcesses: TurnSupply {
     func begin(
         _ plan: TurnPlan, in snapshot: Snapshot, only file: ProgramFile, on loop: EventLoop, waking wakeup: Wakeup
     ) throws(Fault) -> (any RunningTurn)? {
-        let process = try snapshot.supply.obtain(
-            only: file, messages: plan.mostMessages, on: loop, waking: wakeup)
-        process?.begin(plan)
-        return process
+        let supply = snapshot.supply
+        guard let process = try supply.start(only: file, messages: plan.mostMessages) else { return nil }
+        return supply.serve(plan, with: process, on: loop, waking: wakeup)
     }
 }

@@ -6,7 +6,7 @@ import Vocabulary
 
 /// Tries the installed CLI against an upstream of its own: no login, no network, nothing of the operator's.
 ///
-/// What is tried is what turns use: `Invocation`, `TurnPlan`, `CLIProcess`. A few processes, two at a time, each for
+/// What is tried is what turns use: `Invocation`, `TurnPlan`, `CLISession`. A few processes, two at a time, each for
 /// seconds at most; all of them are gone at the end, with their directories.
 enum SelfTest {
     /// The most a whole test may take.
@@ -159,7 +159,7 @@ final class SelfTestTurn {
     private let bench: SelfTestBench
     private let probe: SelfTestProbe
     private let token: String
-    private var process: CLIProcess?
+    private var process: CLISession?
     private var isAnswered = false
     private let linger: Alarm
 
@@ -229,10 +229,10 @@ final class SelfTestTurn {
             loginDirectory: "/nonexistent")
         let supply = CLISupply(invocation, limits: bench.limits.turn, directories: bench.directories)
         do {
-            let process = try supply.obtain(on: bench.loop, waking: bench.wakeup)
-            self.process = process
+            let process = try supply.start()
             Self.write(probe.canary, to: "\(process.workingDirectory)/\(SelfTestProbe.canaryFile)")
-            process.begin(try probe.plan(workingDirectory: process.workingDirectory))
+            let plan = try probe.plan(workingDirectory: process.workingDirectory)
+            self.process = supply.serve(plan, with: process, on: bench.loop, waking: bench.wakeup)
         } catch {
             answer.fault = error as? Fault ?? Fault(.internalError, "The self-test's turn cannot be planned.")
             process?.kill()

@@ -30,6 +30,9 @@ public struct LineSplitter: ~Copyable {
         get { buffer.span }
     }
 
+    /// True when nothing has been received that was not handed out as a line.
+    var isEmpty: Bool { start == end }
+
     /// Offers the free end of the buffer to `read`, which returns how many bytes it filled.
     ///
     /// Call only after `next()` returned nil: ranges returned before are void afterwards.

@@ -64,6 +64,12 @@ struct RowWriter: JSONWriting {
         endRow()
     }
 
+    /// A row that is whole, with its end.
+    mutating func row(_ whole: [UInt8]) {
+        json.bytes += whole
+        json = JSONWriter(json.bytes)
+    }
+
     /// Ends a row.
     mutating func endRow() {
         json.bytes.append(0x0A)

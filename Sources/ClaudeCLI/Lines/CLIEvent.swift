@@ -105,6 +105,8 @@ struct CLIControlResponse {
     var errors: JSONSlice?
     /// For `mcp_status`: the array of servers, raw.
     var servers: JSONSlice?
+    /// For `rewind_conversation`: true when the conversation is forgotten.
+    var isRewound = false
 }
 
 /// Token counts of one line; nil where it says nothing.

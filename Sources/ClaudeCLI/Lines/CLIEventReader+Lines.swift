@@ -104,6 +104,8 @@ extension CLIEventReader {
                         fields.serverErrors = try json.skip()
                     } else if json.matches(key, "mcpServers"), try json.peek() == .array {
                         fields.servers = try json.skip()
+                    } else if json.matches(key, "rewound"), try json.peek() == .bool {
+                        fields.isRewound = try json.bool()
                     } else {
                         _ = try json.skip()
                     }

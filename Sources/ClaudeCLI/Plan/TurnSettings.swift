@@ -7,11 +7,12 @@ import Vocabulary
 /// it is.
 struct TurnSettings {
     let tools: ClientTools
-    private let model: String
+    let model: String
     private let effort: Effort?
     /// The JSON object of extra parameters; empty when there are none.
     private(set) var extraBody: [UInt8] = []
     private let servers: ActiveServers
+    private let operatorBetas: String
     /// What `ANTHROPIC_BETAS` must hold; empty where the turn needs no beta.
     private var betas = ""
     /// True where the CLI must not add a temperature, as it does while it believes thinking to be switched off.
@@ -24,6 +25,7 @@ struct TurnSettings {
     ) throws(Refusal) {
         self.model = model
         self.servers = servers
+        self.operatorBetas = operatorBetas
         tools = try ClientTools(conversation, areOthersActive: !servers.isEmpty)
         effort = conversation.effort
         extraBody = Self.extraBody(conversation, tools)
@@ -83,6 +85,27 @@ struct TurnSettings {
             servers.writePermissions(to: &rows)
             rows.endObject()
         }
+    }
+
+    /// The row that puts a process under these settings whatever it worked under before.
+    var whole: [UInt8] {
+        var rows = RowWriter()
+        rows.controlRequest("apply_flag_settings", id: TurnPlan.settingsID) { rows in
+            rows.key("settings")
+            rows.beginObject()
+            rows.member("model", model)
+            rows.raw("\"attribution\":{\"commit\":\"\",\"pr\":\"\"}")
+            if let effort { rows.member("effortLevel", effort.rawValue) } else { rows.raw("\"effortLevel\":null") }
+            rows.key("env")
+            rows.beginObject()
+            rows.member("CLAUDE_CODE_EXTRA_BODY", String(decoding: extraBody, as: UTF8.self))
+            rows.member("ANTHROPIC_BETAS", betas.isEmpty ? operatorBetas : betas)
+            rows.raw("\"CLAUDE_CODE_DISABLE_THINKING\":\"")
+            rows.raw(leavesTemperature ? "0\"" : "1\"")
+            rows.endObject()
+            rows.endObject()
+        }
+        return Array(rows.pieces().joined())
     }
 
     private var hasEnvironment: Bool { !extraBody.isEmpty || !betas.isEmpty || leavesTemperature }

@@ -4,8 +4,7 @@ public import Vocabulary
 
 /// Where turns get their CLI processes from.
 ///
-/// Shared by all loops. It starts one process for each turn; a shelf of waiting ones will stand behind the
-/// same method, since a process that has not been initialised yet belongs to nobody.
+/// Shared by all loops; a process itself is confined to the loop of the session that serves with it.
 public final class CLISupply: Sendable {
     /// How the CLI is started.
     public let invocation: Invocation
@@ -20,33 +19,26 @@ public final class CLISupply: Sendable {
         self.directories = directories
     }
 
-    /// A process for one turn in which the model is asked `messages` times at the most, watched on `loop` by whoever
-    /// sleeps on `wakeup`. Call on that loop.
-    public func obtain(
-        messages: Int = 1, on loop: EventLoop, waking wakeup: Wakeup
-    ) throws(Fault) -> CLIProcess {
+    /// A new process that has been told nothing, in which the model may be asked `messages` times a turn.
+    public func start(messages: Int = 1) throws(Fault) -> LivingProcess {
         let directory = try directories.take()
         do throws(SystemError) {
             let child = try ChildProcess.spawn(invocation.plan(in: directory, limits: limits, messages: messages))
-            return CLIProcess(
-                child, in: directory, of: directories, limits: limits, remedy: invocation.remedy, on: loop,
-                waking: wakeup)
+            return LivingProcess(child, in: directory, of: directories)
         } catch {
             directories.release(directory)
             throw Self.fault(of: error)
         }
     }
 
-    /// The same, of the very program that was tried; nil when another stands in its place, which has then been told
-    /// nothing.
+    /// A new process of the very program that was tried; nil when another stands in its place, which has then been
+    /// told nothing.
     ///
     /// It is looked at on both sides of the start, so that none comes between the look and the start.
-    public func obtain(
-        only file: ProgramFile, messages: Int = 1, on loop: EventLoop, waking wakeup: Wakeup
-    ) throws(Fault) -> CLIProcess? {
+    public func start(only file: ProgramFile, messages: Int = 1) throws(Fault) -> LivingProcess? {
         guard ProgramFile(path: invocation.path) == file else { return nil }
         do throws(Fault) {
-            let process = try obtain(messages: messages, on: loop, waking: wakeup)
+            let process = try start(messages: messages)
             guard !file.isUnchanged else { return process }
             process.kill()
             return nil
@@ -54,6 +46,30 @@ public final class CLISupply: Sendable {
             guard file.isUnchanged else { return nil }
             throw error
         }
+    }
+
+    /// Serves a plan with a new process, watched on `loop` by whoever sleeps on `wakeup`. Call on that loop.
+    public func serve(
+        _ plan: TurnPlan, with process: consuming LivingProcess, on loop: EventLoop, waking wakeup: Wakeup
+    ) -> CLISession {
+        serve(plan, from: .fresh, with: process, on: loop, waking: wakeup)
+    }
+
+    func serve(
+        _ plan: TurnPlan, from start: StartingPoint, with process: consuming LivingProcess, on loop: EventLoop,
+        waking wakeup: Wakeup
+    ) -> CLISession {
+        let (portions, memory) = plan.script(from: start)
+        process.memory = memory
+        let machine: any TurnMachine
+        if plan.counts {
+            machine = CountTurn(portions, servers: plan.servers, limits: limits, remedy: invocation.remedy)
+        } else {
+            let beginning: RelayTurn.Beginning = process.hasServed ? .later : .first
+            machine = RelayTurn(plan, portions, beginning, limits: limits, remedy: invocation.remedy)
+        }
+        return CLISession(
+            process, serving: machine, limits: limits, remedy: invocation.remedy, on: loop, waking: wakeup)
     }
 
     private static func fault(of error: SystemError) -> Fault {

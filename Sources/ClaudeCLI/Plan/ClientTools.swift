@@ -5,8 +5,16 @@ import Vocabulary
 /// Handing over the manifest saves the handshake. A call is never answered: the answer ends with it, the
 /// process is killed, and the client brings the result with its next request.
 struct ClientTools {
-    /// The server's name, which the flag `--allowedTools` names too.
-    static let serverName: StaticString = "c"
+    /// The server's name, which the flag `--allowedTools` names too. There are two, for a process that serves another
+    /// conversation: tools of the former would stay beside those of a server of the same name.
+    enum ServerName: Sendable {
+        case first, second
+
+        var other: ServerName { self == .first ? .second : .first }
+
+        /// The name.
+        var text: StaticString { self == .first ? "c" : "c2" }
+    }
 
     private let tools: [Tool]
     private var choice: ToolChoice
@@ -49,12 +57,15 @@ struct ClientTools {
     }
 
     /// Writes the keys of `initialize` that declare the tools.
-    func write(to rows: inout RowWriter) {
+    func write(to rows: inout RowWriter, as server: ServerName) {
         guard !tools.isEmpty else { return }
-        rows.raw("\"sdkMcpServers\":[\"c\"]")
+        rows.key("sdkMcpServers")
+        rows.beginArray()
+        rows.string(literal: server.text)
+        rows.endArray()
         rows.key("sdkMcpServerManifests")
         rows.beginObject()
-        rows.key(Self.serverName)
+        rows.key(server.text)
         rows.beginObject()
         rows.key("initializeResult")
         rows.raw(Self.initializeResult)
@@ -91,6 +102,7 @@ struct ClientTools {
             // The list, unlike the request, calls one tool by the name it had in earlier versions.
             // And a CLI that puts its server's name before a tool's has not left it out: the self-test tells.
             return !offered.contains(name == "Agent" ? "Task" : name) && !offered.contains("mcp__c__" + name)
+                && !offered.contains("mcp__c2__" + name)
         }
         return missing.map { ToolSchema.unusable($0.name) }
     }

@@ -14,7 +14,7 @@ extension ActiveServers {
             rows.key("servers")
             rows.beginObject()
             if withClientTools {
-                rows.key(ClientTools.serverName)
+                rows.key(ClientTools.ServerName.first.text)
                 rows.raw("{\"type\":\"sdk\",\"name\":\"c\"}")
             }
             for server in servers {

@@ -41,12 +41,12 @@ public struct Invocation: Sendable {
         return given.allSatisfy { $0.hasPrefix("CLAUDE_CODE_OAUTH_") }
     }
 
-    /// The arguments; `--allowedTools` names the server of the client's tools.
+    /// The arguments; `--allowedTools` names the servers of the client's tools.
     public static let arguments = [
         "--print", "--verbose", "--input-format", "stream-json", "--output-format", "stream-json",
         "--include-partial-messages", "--tools", "", "--setting-sources", "", "--strict-mcp-config",
         "--no-session-persistence", "--disable-slash-commands", "--permission-mode", "dontAsk",
-        "--allowedTools", "mcp__c",
+        "--allowedTools", "mcp__c,mcp__c2",
     ]
 
     /// True when the operator's environment brings a login, so that children need none of their own.
@@ -133,6 +133,8 @@ public struct Invocation: Sendable {
         "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP=1",
         // The second lock against `@path` in a prompt; the first is `client_composed`.
         "CLAUDE_CODE_DISABLE_FILE_MENTIONS=1",
+        // Else a long turn without a word of the model gets a text of the CLI's own.
+        "CLAUDE_CODE_SILENT_TURN_REMINDER=0",
         // Off unless a request asks for it, which the extra body then says.
         "CLAUDE_CODE_DISABLE_THINKING=1",
     ]

@@ -10,6 +10,7 @@ struct CLILineFields {
     var controlSubtype: JSONSlice?
     var method: JSONSlice?
     var messageID: JSONSlice?
+    var isRewound = false
     var totalTokens: Int?
     var serverErrors: JSONSlice?
     var servers: JSONSlice?
@@ -53,7 +54,7 @@ struct CLILineFields {
             return .controlResponse(
                 CLIControlResponse(
                     id: requestID, isSuccess: isSuccess, error: error, totalTokens: totalTokens,
-                    errors: serverErrors, servers: servers))
+                    errors: serverErrors, servers: servers, isRewound: isRewound))
         }
         if type.matches("tool_progress", in: line) { return .heartbeat }
         return .ignored

@@ -1,0 +1,24 @@
+/// What a process that has served a turn holds, as far as the rows of its next turn depend on it.
+public struct ProcessMemory: Sendable {
+    /// The number of the next row.
+    var nextRow = 0
+    /// The numbers of the first and the last message of a user in its conversation.
+    var firstQuestion = 0
+    var lastQuestion = 0
+    /// Which of the two names the server of its client's tools has; nil without tools.
+    var serverName: ClientTools.ServerName?
+    /// True once it was given a system prompt, which can be replaced and not be taken away.
+    var hasSystem = false
+    /// The settings it works under, in full.
+    var settings: [UInt8] = []
+}
+
+/// Where a turn begins.
+enum StartingPoint: Sendable {
+    /// With a process that has been told nothing.
+    case fresh
+    /// With one that holds all but the last message.
+    case kept(ProcessMemory)
+    /// With one that is to forget what it holds.
+    case rewound(ProcessMemory)
+}

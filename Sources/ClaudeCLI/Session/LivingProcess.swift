@@ -1,0 +1,44 @@
+import Glibc
+import Platform
+
+/// A CLI process between two turns, with the directory that is its own: nobody's, and to be taken by any loop.
+///
+/// Dropping it kills and reaps it, which makes the thread wait for its end: whoever keeps one ends it by `kill` and
+/// `isGone`.
+public struct LivingProcess: ~Copyable, Sendable {
+    var child: ChildProcess
+    private let directory: TurnDirectory
+    private let directories: TurnDirectories
+    /// True once it has served a turn.
+    public internal(set) var hasServed = false
+    /// What it holds of its last turn, as far as the next one's rows depend on it.
+    var memory = ProcessMemory()
+
+    init(_ child: consuming ChildProcess, in directory: TurnDirectory, of directories: TurnDirectories) {
+        self.child = child
+        self.directory = directory
+        self.directories = directories
+    }
+
+    deinit {
+        child.signalGroup(SIGKILL)
+        directories.release(directory)
+    }
+
+    /// Its process id.
+    public var pid: Int32 { child.pid }
+    /// Where it started.
+    public var workingDirectory: String { directory.working }
+    /// The descriptor that becomes readable when it ends.
+    public var exitNumber: Int32 { child.exit.number }
+
+    /// Kills the whole group; `isGone` tells when it has ended.
+    public func kill() { child.signalGroup(SIGKILL) }
+
+    /// True once the process has ended and was reaped; dropping it then waits for nothing.
+    public mutating func isGone() -> Bool { child.reapIfExited() != nil }
+
+    func receiveErrors(into errors: inout ErrorOutput, limit: Int) -> IOResult {
+        errors.receive(from: child.errors, limit: limit)
+    }
+}
