@@ -138,6 +138,19 @@ struct ArchitectureTests {
         }
     }
 
+    @Test("an answer is given once: only the servers make a response writer, and only they know a way back")
+    func responseWriters() {
+        let servers = ["HTTP1Server.swift", "HTTP2Server.swift"].map { "Sources/Gateway/Connections/" + $0 }
+        let makers = sources.filter { file in
+            file.module == "Gateway" && file.all.contains { Self.holds($0.code, "ResponseWriter(") }
+        }
+        #expect(Set(makers.map(\.path)) == Set(servers))
+        let room = servers + ["ResponseChannel.swift", "ResponseWriter.swift"].map { "Sources/Gateway/Connections/" + $0 }
+        for line in sources.flatMap(\.all) where line.code.contains("ResponseChannel") {
+            #expect(room.contains(line.file.path), "\(line)")
+        }
+    }
+
     @Test("every public declaration is documented")
     func documentation() {
         for file in sources {

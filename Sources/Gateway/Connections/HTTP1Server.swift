@@ -75,7 +75,7 @@ final class HTTP1Server {
             }
             guard let (request, consumed) = decoded else { return .needsMore }
             inputStart += consumed
-            switch Endpoints.route(request, over: connection) {
+            switch Endpoints.route(request, at: connection) {
             case .work(let work): return .work(HTTP1Channel(request, over: self), work)
             case .answer(let response):
                 let isBodySkipped = skipBody(of: request)
@@ -91,7 +91,7 @@ final class HTTP1Server {
 
     /// Does the work of a request; false when the connection is over.
     private func serve(_ work: Work, over channel: HTTP1Channel) async -> Bool {
-        await work.run(over: connection, answering: channel)
+        await work.run(asked: channel, answering: ResponseWriter(channel))
         switch channel.outcome {
         case .keepsAlive where connection.state.phase == .serving: return true
         case .keepsAlive: await end(lingering: false)
@@ -113,7 +113,7 @@ final class HTTP1Server {
     }
 
     private func refuse(_ fault: HTTPFault) {
-        let response = Endpoints.unreadable(fault, over: connection)
+        let response = Endpoints.unreadable(fault, at: connection)
         HTTP1Encoder.append(
             response, under: .unreadable, date: connection.state.httpDate, to: &connection.output)
     }

@@ -77,7 +77,7 @@ final class HTTP2Server {
         guard let (work, stream, request) = begun.removeValue(forKey: id) else { return }
         let channel = HTTP2Channel(request, stream, over: self)
         channels[id] = channel
-        await work.run(over: connection, answering: channel)
+        await work.run(asked: channel, answering: ResponseWriter(channel))
         channels[id] = nil
         stream.onChange = nil
         running -= 1
@@ -108,9 +108,9 @@ final class HTTP2Server {
         for stream in requests {
             switch stream.head {
             case .failure(let fault):
-                stream.respond(Endpoints.unreadable(fault, over: connection), date: connection.state.httpDate)
+                stream.respond(Endpoints.unreadable(fault, at: connection), date: connection.state.httpDate)
             case .success(let request):
-                switch Endpoints.route(request, over: connection) {
+                switch Endpoints.route(request, at: connection) {
                 case .answer(let response): stream.respond(response, date: connection.state.httpDate)
                 case .work(let work):
                     hasBegun = true
