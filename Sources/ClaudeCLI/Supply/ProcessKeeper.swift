@@ -16,7 +16,8 @@ public final class ProcessKeeper {
     private let log: (String) -> Void
     private let wakeup = Wakeup()
     private let alarm: Alarm
-    private let exits: Readiness
+    private let exits: ExitWatch
+    private let exitReadiness: Readiness
     /// Starts of waiting processes that came to nothing, one after another.
     private var failures = 0
     private var nextStart: Instant
@@ -31,28 +32,31 @@ public final class ProcessKeeper {
     private static let leastFreePercent = 8
 
     /// A keeper of `store` on `loop`; `log` gets a line about what an operator may want to know.
-    public init(_ store: ProcessStore, on loop: EventLoop, source: @escaping Source, log: @escaping (String) -> Void) {
+    public init(
+        _ store: ProcessStore, on loop: EventLoop, source: @escaping Source, log: @escaping (String) -> Void
+    ) throws(SystemError) {
         self.store = store
         self.loop = loop
         self.source = source
         self.log = log
         alarm = Alarm(on: loop, waking: wakeup)
-        exits = Readiness(store.exits.number, on: loop, interest: .reading, waking: wakeup)
+        exits = try ExitWatch()
+        exitReadiness = Readiness(exits.number, on: loop, interest: .reading, waking: wakeup)
         nextStart = loop.now
         nextLook = loop.now + Self.lookInterval
-        store.attach(RemoteWakeup(wakeup, on: loop))
+        store.attach(RemoteWakeup(wakeup, on: loop), exits)
     }
 
     /// Works until the store has ended and no process is left.
     public func run() async {
         defer {
-            exits.cancel()
+            exitReadiness.cancel()
             alarm.cancel()
         }
         while true {
-            if exits.isReadable {
-                store.exits.clear()
-                exits.readWouldBlock()
+            if exitReadiness.isReadable {
+                exits.clear()
+                exitReadiness.readWouldBlock()
             }
             let (died, diedWaiting) = store.tidy(now: loop.now, waitingSeconds: Self.waitingSeconds)
             if diedWaiting > 0 { backOff("a waiting process ended by itself") }

@@ -19,14 +19,16 @@ struct Exchange {
     private(set) var streams: Bool
     /// What the CLI is given as the model's name.
     private(set) var model = ""
+    /// False once a kept process has turned out not to do.
+    private(set) var isKeeping = true
 
     var seat: any Seat { context.seat }
     var site: Site { seat.site }
 
-    init(_ turn: TurnRequest, asked channel: any RequestChannel, of supply: any TurnSupply = FreshProcesses()) {
+    init(_ turn: TurnRequest, asked channel: any RequestChannel, of supply: (any TurnSupply)? = nil) {
         self.turn = turn
         self.channel = channel
-        self.supply = supply
+        self.supply = supply ?? KeptProcesses(store: turn.context.seat.site.processes)
         context = turn.context
         streams = turn.preferences.takesStream
         record = turn.context.record(path: turn.path)
@@ -110,19 +112,28 @@ struct Exchange {
         _ asked: consuming Conversation, through _: Sink.Type, _ writer: consuming ResponseWriter
     ) async {
         var conversation: Conversation
-        let process: any RunningTurn
-        do throws(TurnFailure) { (conversation, process) = try await begin(asked) } catch {
+        var attempt: Attempt
+        do throws(TurnFailure) { (conversation, attempt) = try await begin(asked) } catch {
             return await fail(error, writer)
         }
         // The CLI has it now: a large image need not be held twice until the answer is complete.
         conversation.turns = []
-        asked.turns = []
+        if !attempt.turn.isKept { asked.turns = [] }
         record.spawnedMicroseconds = elapsed
         var sink = Sink(conversation, as: form, on: seat, answering: writer)
-        if let fault = await drive(process, into: &sink), let writer = sink.surrender() {
-            await fail(.fault(fault), writer)
+        var fault = await drive(attempt, into: &sink)
+        if fault != nil, attempt.turn.isUnfit {
+            // The process had died or hung between two turns: nothing was asked of the vendor yet.
+            await finish(attempt)
+            isKeeping = false
+            do throws(TurnFailure) { (_, attempt) = try await begin(asked) } catch {
+                if let writer = sink.surrender() { await fail(error, writer) }
+                return
+            }
+            fault = await drive(attempt, into: &sink)
         }
-        await finish(process)
+        if let fault, let writer = sink.surrender() { await fail(.fault(fault), writer) }
+        await finish(attempt)
     }
 
     /// Moves a turn's events into an answer until either is over or the client is gone.
@@ -130,13 +141,15 @@ struct Exchange {
     /// Nothing is promised before the first event or the first sign of life, and in a whole answer nothing before its
     /// end: a failure until then is returned, and is a true status. Later ones are told in the answer.
     private mutating func drive<Sink: AnswerSink & ~Copyable>(
-        _ process: any RunningTurn, into sink: inout Sink
+        _ attempt: Attempt, into sink: inout Sink
     ) async -> Fault? {
+        let process = attempt.turn
         var outcome = TurnOutcome()
         var isOver = false
         while !isOver {
             let step = await process.step(until: sink.nextSign ?? seat.loop.now + .seconds(3600)) { event, line in
                 outcome.note(event)
+                attempt.trace?.hear(event, of: line)
                 if case .failed = event, !sink.isPromised { return }
                 sink.take(event, of: line)
             }
@@ -194,13 +207,11 @@ struct Exchange {
         if sink.isPromised { sink.take(.failed(fault), of: noLine.span) }
     }
 
-    /// What becomes of a turn whose client has its answer: whatever the CLI still does is done for nobody, but for its
-    /// last word.
-    private mutating func finish(_ process: any RunningTurn) async {
-        await process.settle(keeping: false)
-        process.kill()
-        await process.end()
-        context.quota?.note(process, model: model)
+    /// What becomes of a turn whose client has its answer: its process waits for the next one, where it may.
+    private mutating func finish(_ attempt: Attempt) async {
+        await supply.finish(
+            attempt.turn, at: attempt.place, isSingle: attempt.trace?.isFirst ?? false, on: seat.loop)
+        context.quota?.note(attempt.turn, model: model)
     }
 
     // MARK: - Pieces

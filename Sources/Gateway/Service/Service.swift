@@ -26,6 +26,8 @@ actor Service {
     private var reloadsWanted: [ReloadRequest] = []
     private var isReloading = false
     private var busyLoops = 0
+    /// True while there may be processes between two turns.
+    var isKeeping = true
     /// Why it could not start; written on the loop, read after it has stopped.
     private(set) nonisolated(unsafe) var startFaults: ConfigurationFaults?
 
@@ -105,6 +107,8 @@ actor Service {
         Task(executorPreference: loop) { await self.watchCLI() }
         // Unstructured: the same.
         Task(executorPreference: loop) { await self.answerControl(in: loaded.configuration.stateDirectory) }
+        // Unstructured: processes wait beside the turns, for as long as the service lives.
+        Task(executorPreference: loop) { await self.keepProcesses() }
         // Unstructured: the CLI takes its time to tell, and is asked again for as long as the service lives.
         Task(executorPreference: loop) { await self.watchLogin() }
         await supervise()
@@ -348,6 +352,7 @@ actor Service {
         systemd.stopping(status: "finishing what runs")
         log.info("signal \(signal): finishing what runs")
         busyLoops = workers.count
+        site?.processes.end()
         for worker in workers {
             // Unstructured: the worker calls back from its own loop, which knows of no task here.
             await worker.drain {
@@ -369,7 +374,12 @@ actor Service {
 
     private func workerIsEmpty() {
         busyLoops -= 1
-        guard busyLoops == 0 else { return }
+        endIfEmpty()
+    }
+
+    /// Ends when nothing runs and nothing is kept any more.
+    func endIfEmpty() {
+        guard isEnding, busyLoops == 0, !isKeeping else { return }
         log.info("ended")
         loop.stop()
     }
