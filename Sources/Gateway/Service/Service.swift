@@ -52,6 +52,7 @@ actor Service {
             try StateDirectory.claim(loaded.configuration.stateDirectory)
             let directories = try SnapshotLoader.directories(of: loaded)
             let ledger = try SnapshotLoader.ledger(of: loaded)
+            // For a start that fails; a service that has served has ended it by then.
             defer { ledger?.close() }
             let service = Service(
                 loader, loop: loop, log: log, signals: signals, systemd: systemd, directories: directories,
@@ -367,9 +368,10 @@ actor Service {
         for worker in workers { await worker.endTurns() }
     }
 
-    private func workerIsEmpty() {
+    private func workerIsEmpty() async {
         busyLoops -= 1
         guard busyLoops == 0 else { return }
+        await site?.end()
         log.info("ended")
         loop.stop()
     }
