@@ -170,7 +170,7 @@ final class SceneChannel: ResponseChannel {
         requestBody = body
     }
 
-    func readBody() async throws(BodyFault) -> [UInt8] { requestBody }
+    func readBody(within limits: WireLimits) async throws(BodyFault) -> [UInt8] { requestBody }
 
     func respond(_ response: Response) async {
         begin(response)

@@ -10,8 +10,8 @@ protocol RequestChannel: AnyObject {
     /// True when nobody is left to answer.
     var isClientGone: Bool { get }
 
-    /// Reads the whole body, up to the limit.
-    func readBody() async throws(BodyFault) -> [UInt8]
+    /// Reads the whole body, under the limits that the request began with.
+    func readBody(within limits: WireLimits) async throws(BodyFault) -> [UInt8]
 }
 
 /// Why a body could not be read.

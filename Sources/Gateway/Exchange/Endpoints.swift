@@ -243,8 +243,8 @@ enum Endpoints {
 
     /// What can be refused of a body before it is read.
     private static func checkBody(_ request: Request, _ snapshot: Snapshot) throws(Refusal) {
-        if case .length(let count) = request.body, count > snapshot.httpLimits.bodyBytes {
-            throw Refusal(.tooLarge, "The request body is larger than \(snapshot.httpLimits.bodyBytes) bytes.")
+        if case .length(let count) = request.body, count > snapshot.wire.http.bodyBytes {
+            throw Refusal(.tooLarge, "The request body is larger than \(snapshot.wire.http.bodyBytes) bytes.")
         }
         if let coding = request.fields[.contentEncoding], !isBlank(coding), !isToken(coding, "identity") {
             throw Refusal(.unsupportedMediaType, "The request body must not be compressed.")

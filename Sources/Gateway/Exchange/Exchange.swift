@@ -76,7 +76,7 @@ struct Exchange {
 
     private mutating func readBody() async throws(TurnFailure) -> [UInt8] {
         do throws(BodyFault) {
-            let body = try await channel.readBody()
+            let body = try await channel.readBody(within: context.snapshot.wire)
             record.bytesIn = body.count
             return body
         } catch {

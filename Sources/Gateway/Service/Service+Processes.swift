@@ -4,11 +4,12 @@ import Platform
 extension Service {
     /// Looks after the processes between two turns until the service ends and none is left.
     func keepProcesses() async {
-        defer {
-            isKeeping = false
-            endIfEmpty()
-        }
-        guard let site else { return }
+        if let site { await keepProcesses(of: site) }
+        isKeeping = false
+        await endIfEmpty()
+    }
+
+    private func keepProcesses(of site: Site) async {
         let source: ProcessKeeper.Source = {
             let snapshot = site.snapshot
             guard let file = snapshot.cli.file, snapshot.cli.selfTest.turnFault == nil, snapshot.isCLIUnchanged

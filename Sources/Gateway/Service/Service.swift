@@ -54,6 +54,7 @@ actor Service {
             try StateDirectory.claim(loaded.configuration.stateDirectory)
             let directories = try SnapshotLoader.directories(of: loaded)
             let ledger = try SnapshotLoader.ledger(of: loaded)
+            // For a start that fails; a service that has served has ended it by then.
             defer { ledger?.close() }
             let service = Service(
                 loader, loop: loop, log: log, signals: signals, systemd: systemd, directories: directories,
@@ -372,14 +373,15 @@ actor Service {
         for worker in workers { await worker.endTurns() }
     }
 
-    private func workerIsEmpty() {
+    private func workerIsEmpty() async {
         busyLoops -= 1
-        endIfEmpty()
+        await endIfEmpty()
     }
 
     /// Ends when nothing runs and nothing is kept any more.
-    func endIfEmpty() {
+    func endIfEmpty() async {
         guard isEnding, busyLoops == 0, !isKeeping else { return }
+        await site?.end()
         log.info("ended")
         loop.stop()
     }
