@@ -1,3 +1,4 @@
+import ClaudeCLI
 import Ledger
 import Platform
 import Synchronization
