@@ -22,9 +22,6 @@ public final class ProcessKeeper {
     private var failures = 0
     private var nextStart: Instant
     private var nextLook: Instant
-    /// The most memory that a kept process may use, in bytes.
-    public var mostBytes = 400 << 20
-
     /// How long a process waits for its first turn, in seconds; then a fresh one takes its place.
     private static let waitingSeconds = 900
     private static let lookInterval = Milliseconds.seconds(15)
@@ -116,14 +113,14 @@ public final class ProcessKeeper {
     private func look() {
         nextLook = loop.now + Self.lookInterval
         if store.missing(nil) == 0 { failures = 0 }
-        let pids = store.pids
+        let (pids, largestBytes) = store.pids
         guard !pids.isEmpty else { return }
         if let free = MachineLoad.freePercent, free < Self.leastFreePercent {
             store.retireHalf()
             nextStart = loop.now + Milliseconds.seconds(60)
             return log("memory is short: idle processes are ended")
         }
-        let large = pids.filter { MachineLoad.proportionalBytes(of: $0) ?? 0 > mostBytes }
+        let large = pids.filter { MachineLoad.proportionalBytes(of: $0) ?? 0 > largestBytes }
         if !large.isEmpty { store.retire(pids: Set(large)) }
     }
 }

@@ -9,8 +9,15 @@ import Synchronization
 public final class ProcessStore: Sendable {
     /// Bounds of what is kept.
     public struct Limits: Sendable, Equatable {
-        /// For what a process is used again.
-        public enum Reuse: String, Sendable, CaseIterable { case key, conversation, off }
+        /// What a process may serve when its turn is over.
+        public enum Reuse: String, Sendable, CaseIterable {
+            /// Its conversation, or emptied another one of the same key.
+            case key
+            /// Its conversation.
+            case conversation
+            /// Nothing.
+            case off
+        }
 
         public var reuse = Reuse.key
         /// The most processes that hold a conversation, of all keys and of one.
@@ -20,6 +27,8 @@ public final class ProcessStore: Sendable {
         public var idleSeconds = 300
         /// How many wait for their first turn.
         public var waiting = 0
+        /// The most memory that one may use, what it shares counted in part; larger ones go.
+        public var largestIdleBytes = Int.max
         /// The most processes there may be with those that serve; the longest idle go first.
         public var total = Int.max
 
@@ -347,10 +356,10 @@ public final class ProcessStore: Sendable {
         }
     }
 
-    /// The processes that are kept, by their ids.
-    var pids: [Int32] {
+    /// The processes that are kept, by their ids, and how large they may be.
+    var pids: (all: [Int32], largestBytes: Int) {
         state.withLock { state in
-            state.idle.values.map(\.pid) + state.waiting.map(\.pid)
+            (state.idle.values.map(\.pid) + state.waiting.map(\.pid), state.limits.largestIdleBytes)
         }
     }
 

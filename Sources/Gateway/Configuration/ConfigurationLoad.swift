@@ -1,3 +1,4 @@
+import ClaudeCLI
 import Platform
 
 /// The bytes of a configuration file.

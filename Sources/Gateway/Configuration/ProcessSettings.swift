@@ -1,17 +1,11 @@
+import ClaudeCLI
+
 /// Which CLI processes outlive their turn, and which wait for one.
 ///
 /// What is read here holds together: without a place for an idle process nothing is reused, and without reuse there is
 /// no such place.
 struct ProcessSettings: Sendable, Equatable {
-    /// What a process may serve when its turn is over.
-    enum Reuse: String, Sendable, CaseIterable {
-        /// Its conversation, or emptied another one of the same key.
-        case key
-        /// Its conversation.
-        case conversation
-        /// Nothing.
-        case off
-    }
+    typealias Reuse = ProcessStore.Limits.Reuse
 
     /// What a process may serve when its turn is over; never `key` where keys are not required.
     var reuse = Reuse.key

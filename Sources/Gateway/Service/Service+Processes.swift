@@ -1,4 +1,5 @@
 import ClaudeCLI
+import Glibc
 import Platform
 
 extension Service {
@@ -26,10 +27,22 @@ extension Service {
     }
 }
 
+extension Configuration {
+    /// How many loops there are: one for each processor where nothing else is set.
+    var loopCount: Int { loops > 0 ? loops : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+}
+
 extension ProcessStore.Limits {
     /// The limits of a configuration.
     init(_ configuration: Configuration) {
         self.init()
-        (idle, idlePerOwner, waiting, total) = (16, 8, 2, 64)
+        let processes = configuration.processes
+        reuse = processes.reuse
+        idle = processes.maxIdle
+        idlePerOwner = processes.maxIdlePerKey
+        idleSeconds = processes.idleSeconds
+        waiting = processes.waiting(loops: configuration.loopCount)
+        total = processes.maxTotal
+        largestIdleBytes = processes.maxIdleBytes
     }
 }

@@ -158,10 +158,9 @@ actor Service {
     private func open(_ site: Site) async throws(ConfigurationFaults) {
         let configuration = site.snapshot.configuration
         try checkInheritedSockets(configuration)
-        let count = configuration.loops > 0 ? configuration.loops : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         do throws(SystemError) {
             var loops = [loop]
-            for _ in 1..<max(1, count) { loops.append(try EventLoop()) }
+            for _ in 1..<configuration.loopCount { loops.append(try EventLoop()) }
             for (index, loop) in loops.enumerated() {
                 let listeners = try listeners(for: index, configuration)
                 if index == 0 { addresses = Self.places(of: listeners) }
