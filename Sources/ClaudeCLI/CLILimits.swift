@@ -30,6 +30,10 @@ public struct CLILimits: Sendable, Equatable {
     ///
     /// It comes a few milliseconds after the answer, unless the machine is busy.
     public var quotaMilliseconds = 200
+    /// How long a process that has answered may take to be ready for another turn, in milliseconds.
+    ///
+    /// It takes some milliseconds, and more where the machine is busy; the client has its answer meanwhile.
+    public var settleMilliseconds = 1_500
     /// How long `claude --version` may take, in milliseconds.
     public var versionMilliseconds = 20_000
 

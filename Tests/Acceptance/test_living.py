@@ -11,7 +11,7 @@ TOOL = {"name": "get_weather", "description": "Looks the weather up.", "input_sc
 
 @pytest.fixture(scope="module")
 def living(make_module_gateway):
-    return make_module_gateway(env={"SELF_TEST": "off", "WARM_PROCESSES": "0"})
+    return make_module_gateway(env={"WARM_PROCESSES": "0"})
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +74,20 @@ def test_a_call_is_answered_in_its_process(living, upstream, nonce, model):
                          {"type": "text", "text": question}])
     assert len(upstream.turns(nonce)) == 4
     assert pids(living) - before == process and len(process) == 1
+
+
+def test_unrelated_questions_of_a_key_share_a_process(living, upstream, nonce):
+    before = pids(living)
+    for number in range(4):
+        Messages(living, MODELS[0], system=f"Conversation {number}. {nonce}").say(f"say:a{number} {nonce}{number}")
+    assert len(pids(living) - before) <= 1
+    for number, turn in enumerate(upstream.turns(nonce)):
+        assert turn.rows() == [("user", [f"say:a{number} {nonce}{number}"])]
+        assert [text for text in turn.system_texts() if nonce in text] == [f"Conversation {number}. {nonce}"]
+
+
+def test_keys_never_share_a_process(living, nonce):
+    Messages(living, MODELS[0]).say(f"say:a {nonce}")
+    before = pids(living)
+    Messages(living, MODELS[0], key=living.keys[1]).say(f"say:b {nonce}")
+    assert len(pids(living) - before) == 1

@@ -1,3 +1,4 @@
+import ClaudeCLI
 import Platform
 import Testing
 

@@ -136,6 +136,8 @@ public struct Invocation: Sendable {
         // Else the CLI puts texts of its own into long conversations: of a model that says nothing, of lists of tasks
         // that are not used.
         "CLAUDE_CODE_SILENT_TURN_REMINDER=0", "CLAUDE_CODE_TODO_REMINDER_MODE=off", "CLAUDE_CODE_DISABLE_ATTACHMENTS=1",
+        // Else a tool of the client's named Agent has the CLI tell the model of agents of its own.
+        "CLAUDE_AGENT_SDK_DISABLE_BUILTIN_AGENTS=1",
         // Off unless a request asks for it, which the extra body then says.
         "CLAUDE_CODE_DISABLE_THINKING=1",
     ]

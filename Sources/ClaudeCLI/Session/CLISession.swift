@@ -156,10 +156,10 @@ public final class CLISession {
     /// Returns at once where nothing is to come, or where the process has been killed already.
     public func settle(keeping: Bool) async {
         guard case .serving = state, machine.isOver else { return }
-        let deadline = loop.now + Milliseconds(limits.quotaMilliseconds)
+        let start = loop.now
         readRest()
-        while waitsForMore(keeping), !isOutputOver, loop.now < deadline {
-            alarm.deadline = deadline
+        while let milliseconds = patience(keeping), !isOutputOver, loop.now < start + Milliseconds(milliseconds) {
+            alarm.deadline = start + Milliseconds(milliseconds)
             await wakeup.wait()
             writeInput()
             readRest()
@@ -167,9 +167,11 @@ public final class CLISession {
         alarm.deadline = nil
     }
 
-    private func waitsForMore(_ keeping: Bool) -> Bool {
-        guard case .serving = state else { return false }
-        return machine.expectsLateWord || keeping && machine.rest == .unknown
+    /// How long more is waited for, in milliseconds; nil for nothing.
+    private func patience(_ keeping: Bool) -> Int? {
+        guard case .serving = state else { return nil }
+        if keeping, machine.rest == .unknown { return limits.settleMilliseconds }
+        return machine.expectsLateWord ? limits.quotaMilliseconds : nil
     }
 
     /// Reads what is printed behind the answer.

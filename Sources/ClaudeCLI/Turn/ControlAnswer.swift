@@ -52,11 +52,10 @@ enum ControlAnswer {
         var json = JSONWriter()
         json.raw("{\"type\":\"control_response\",\"response\":{\"subtype\":\"success\",\"request_id\":\"")
         json.bytes.append(contentsOf: id.escaped)
-        json.raw(
+        json.bytes.append(
             """
-            ","response":{"hookSpecificOutput":{"hookEventName":"PreToolUse","permissionDecision":"defer"}}}}
+            ","response":{"hookSpecificOutput":{"hookEventName":"PreToolUse","permissionDecision":"defer"}}}}\n
             """)
-        json.bytes.append(0x0A)
         return json.bytes
     }
 

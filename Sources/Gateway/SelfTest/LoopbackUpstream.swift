@@ -54,6 +54,9 @@ final class LoopbackUpstream {
         return (token, "http://127.0.0.1:\(port)/\(token)")
     }
 
+    /// Has the next requests of a turn get another reply.
+    func change(reply: [UInt8], of token: String) { replies[token] = reply }
+
     /// What has come under a token so far.
     func traffic(of token: String) -> Traffic { traffic[token] ?? Traffic() }
 

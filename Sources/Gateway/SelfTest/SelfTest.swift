@@ -58,7 +58,14 @@ enum SelfTest {
             second.contains { kind.next(isAsked: true).contains($0.kind) || kind.parts.contains($0.kind) }
         }
         let kept = first.filter { !replaced.contains($0.kind) } + second
-        return verdict(kept, isComplete: first.count == begun.count && second.count == again.count)
+        var trial = await LivingTrial.run(bench, until: limit)
+        // A machine under load makes a process end too late, but not twice.
+        if !trial.isComplete || trial.findings.contains(where: { !$0.value }) {
+            trial = await LivingTrial.run(bench, until: limit)
+        }
+        return verdict(
+            kept, and: trial.findings,
+            isComplete: first.count == begun.count && second.count == again.count && trial.isComplete)
     }
 
     /// Runs turns to their ends; those that found no time are left out.
@@ -106,10 +113,12 @@ enum SelfTest {
         return report
     }
 
-    private static func verdict(_ turns: [SelfTestTurn], isComplete: Bool) -> SelfTestReport {
+    private static func verdict(
+        _ turns: [SelfTestTurn], and others: [CLIFeature: Bool], isComplete: Bool
+    ) -> SelfTestReport {
         var missing = Set(CLIFeature.allCases)
         var refuted: Set<CLIFeature> = []
-        for (feature, works) in turns.flatMap({ $0.findings }) {
+        for (feature, works) in turns.flatMap({ $0.findings }) + others.map({ ($0.key, $0.value) }) {
             if works { missing.remove(feature) } else { refuted.insert(feature) }
         }
         var report = SelfTestReport(.tested(missing: missing.union(refuted)))

@@ -6,15 +6,17 @@ struct UpstreamReply {
     private var index = 0
 
     /// A text that ends for `reason`.
-    static func text(_ text: String, reason: StopReason) -> [UInt8] {
-        var reply = UpstreamReply()
+    static func text(_ text: String, reason: StopReason, id: String = "msg_selftest") -> [UInt8] {
+        var reply = UpstreamReply(id)
         reply.block("{\"type\":\"text\",\"text\":\"\"}", delta: "text_delta", "text", text)
         return reply.end(reason)
     }
 
     /// Calls of tools, all in one message.
-    static func calls(_ calls: [(id: String, name: String, arguments: String)]) -> [UInt8] {
-        var reply = UpstreamReply()
+    static func calls(
+        _ calls: [(id: String, name: String, arguments: String)], id: String = "msg_selftest"
+    ) -> [UInt8] {
+        var reply = UpstreamReply(id)
         for call in calls {
             let start = "{\"type\":\"tool_use\",\"id\":\"\(call.id)\",\"name\":\"\(call.name)\",\"input\":{}}"
             reply.block(start, delta: "input_json_delta", "partial_json", call.arguments)
@@ -22,10 +24,10 @@ struct UpstreamReply {
         return reply.end(.toolUse)
     }
 
-    private init() {
+    private init(_ id: String) {
         event(
             "message_start",
-            "\"message\":{\"id\":\"msg_selftest\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"selftest\","
+            "\"message\":{\"id\":\"\(id)\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"selftest\","
                 + "\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,"
                 + "\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}")
     }
