@@ -22,6 +22,8 @@ struct Seen: Sendable {
     /// How many turns were begun, and of how many nothing is left.
     var begun = 0
     var ended = 0
+    /// What each turn was told that those before it had spent.
+    var spent: [TurnSpending] = []
     /// How often `step` was called in all.
     var steps = 0
 }
@@ -71,7 +73,9 @@ final class Scene {
             seen.begun = scene.supply.begun.count
             seen.ended = scene.supply.begun.count { $0.hasEnded }
             seen.steps = scene.supply.begun.reduce(0) { $0 + $1.steps }
+            seen.spent = scene.supply.spent
             scene.supply.begun = []
+            scene.supply.onEnd = nil
             return seen
         }
         var seen = try await task.value
@@ -206,6 +210,10 @@ final class SceneChannel: ResponseChannel {
 final class RecordedTurns: TurnSupply {
     var scripts: [[RecordedTurn.Step]] = []
     var begun: [RecordedTurn] = []
+    /// What each of them was told that others had spent.
+    var spent: [TurnSpending] = []
+    /// Called when nothing is left of a turn.
+    var onEnd: (() -> Void)?
 
     func begin(
         _ plan: TurnPlan, in snapshot: Snapshot, only file: ProgramFile, on loop: EventLoop, waking wakeup: Wakeup
@@ -216,6 +224,8 @@ final class RecordedTurns: TurnSupply {
             throw Fault(.internalError, "There was one turn too many.")
         }
         let turn = RecordedTurn(scripts.removeFirst(), limits: snapshot.supply.limits, on: loop, waking: wakeup)
+        turn.onEnd = onEnd
+        spent.append(plan.spent)
         begun.append(turn)
         return turn
     }
@@ -235,6 +245,8 @@ final class RecordedTurn: RunningTurn {
     }
 
     private(set) var countedTokens: Int?
+    var onEnd: (() -> Void)?
+    var spending: TurnSpending { output.spending }
     private(set) var steps = 0
     private(set) var hasEnded = false
     private var isOver = false
@@ -259,7 +271,7 @@ final class RecordedTurn: RunningTurn {
         guard !script.isEmpty else {
             isOver = true
             let noLine: [UInt8] = []
-            take(.failed(Fault(.badGateway, "The CLI ended without an answer.")), noLine.span)
+            take(.failed(.passing(.badGateway, "The CLI ended without an answer.")), noLine.span)
             return .ended
         }
         switch script.removeFirst() {
@@ -308,6 +320,7 @@ final class RecordedTurn: RunningTurn {
     func end() async {
         #expect(isKilled)
         hasEnded = true
+        onEnd?()
     }
 }
 
@@ -320,6 +333,12 @@ extension [RecordedTurn.Step] {
         let lines = try lines(of: name)
         let place = try #require(lines.firstIndex { String(decoding: $0, as: UTF8.self).contains(text) })
         return ([.prints([UInt8](lines[..<place].joined()))], [.prints([UInt8](lines[place...].joined()))])
+    }
+
+    /// A recording without the lines that bring `text`.
+    static func recorded(_ name: String, without text: String) throws -> Self {
+        let lines = try lines(of: name).filter { !String(decoding: $0, as: UTF8.self).contains(text) }
+        return [.prints([UInt8](lines.joined()))]
     }
 
     private static func lines(of name: String) throws -> [[UInt8]] {

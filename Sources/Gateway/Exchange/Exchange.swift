@@ -19,6 +19,9 @@ struct Exchange {
     private(set) var streams: Bool
     /// What the CLI is given as the model's name.
     private(set) var model = ""
+    private(set) var budget: RetryBudget
+    /// What is asked; without its messages once it will not be asked again.
+    private var question = Conversation(model: "")
 
     var seat: any Seat { context.seat }
     var site: Site { seat.site }
@@ -32,6 +35,7 @@ struct Exchange {
         record = turn.context.record(path: turn.path)
         record.dialect = "\(turn.dialect)"
         keeper = ResponseKeeper(turn, waking: channel.wakeup)
+        budget = RetryBudget(turn.context.snapshot.supply.limits)
     }
 
     /// Runs the turn to its end; the client has been answered, or is gone, and nothing of the turn is left.
@@ -52,6 +56,7 @@ struct Exchange {
             await fail(error, writer)
         }
         record.endMicroseconds = elapsed
+        (record.retries, record.cliRetries) = (budget.retries, budget.cliRetries)
         site.log.audit(record)
     }
 
@@ -105,24 +110,53 @@ struct Exchange {
 
     // MARK: - The answer
 
-    /// Has a turn run and its answer given.
+    /// Has a turn run and its answer given; a turn that fails before its first event, and before the client was told
+    /// anything, is begun again where that may help.
     private mutating func answer<Sink: AnswerSink & ~Copyable>(
         _ asked: consuming Conversation, through _: Sink.Type, _ writer: consuming ResponseWriter
     ) async {
-        var conversation: Conversation
-        let process: any RunningTurn
-        do throws(TurnFailure) { (conversation, process) = try await begin(asked) } catch {
-            return await fail(error, writer)
+        question = consume asked
+        var form: AnswerForm?
+        while true {
+            var conversation: Conversation
+            let process: any RunningTurn
+            do throws(TurnFailure) { (conversation, process) = try await begin(question) } catch {
+                return await fail(error, writer)
+            }
+            budget.begin(at: seat.loop.now)
+            // The question has them, as long as they may be needed.
+            conversation.turns = []
+            record.spawnedMicroseconds = elapsed
+            let current = form ?? self.form
+            form = current
+            var sink = Sink(conversation, as: current, on: seat, answering: writer)
+            let end = await drive(process, into: &sink)
+            budget.note(process.spending)
+            guard case .untold(let fault, let mayPass) = end, let free = sink.surrender() else {
+                return await finish(process)
+            }
+            guard mayPass, let wait = budget.wait(after: fault, at: seat.loop.now) else {
+                await fail(.fault(fault), free)
+                return await finish(process)
+            }
+            await finish(process)
+            if let failure = await pause(wait) { return await fail(failure, free) }
+            forget(fault)
+            writer = free
         }
-        // The CLI has it now: a large image need not be held twice until the answer is complete.
-        conversation.turns = []
-        asked.turns = []
-        record.spawnedMicroseconds = elapsed
-        var sink = Sink(conversation, as: form, on: seat, answering: writer)
-        if let fault = await drive(process, into: &sink), let writer = sink.surrender() {
-            await fail(.fault(fault), writer)
+    }
+
+    /// Waits before a turn is begun again; returns why it is not.
+    private mutating func pause(_ wait: Milliseconds) async -> TurnFailure? {
+        let alarm = Alarm(on: seat.loop, waking: channel.wakeup)
+        defer { alarm.cancel() }
+        alarm.deadline = seat.loop.now + wait
+        while true {
+            if channel.isClientGone { return .gone }
+            if seat.phase == .ending { return .fault(.goingDown) }
+            if alarm.isDue { return nil }
+            await channel.wakeup.wait()
         }
-        await finish(process)
     }
 
     /// Moves a turn's events into an answer until either is over or the client is gone.
@@ -131,7 +165,7 @@ struct Exchange {
     /// end: a failure until then is returned, and is a true status. Later ones are told in the answer.
     private mutating func drive<Sink: AnswerSink & ~Copyable>(
         _ process: any RunningTurn, into sink: inout Sink
-    ) async -> Fault? {
+    ) async -> DriveEnd {
         var outcome = TurnOutcome()
         var isOver = false
         while !isOver {
@@ -143,20 +177,32 @@ struct Exchange {
             context.quota?.note(process, model: model)
             if channel.isClientGone {
                 leave(outcome)
-                return nil
+                return .told
             }
             if step != .ended, seat.phase == .ending { tell(.goingDown, &outcome, in: &sink) }
             note(outcome)
-            if let fault = outcome.fault, !sink.isPromised { return fault }
+            if let fault = outcome.fault, !sink.isPromised { return .untold(fault, mayPass: !outcome.hasBegun) }
+            // A large image need not be held until the answer is complete.
+            if outcome.hasBegun || sink.isPromised, !question.turns.isEmpty { question.turns = [] }
             isOver = step == .ended || outcome.fault != nil
             let isTaken = await sink.send(in: context, isOver: isOver)
             record.bytesOut = sink.sentBytes
             guard isTaken else {
                 leave(outcome)
-                return nil
+                return .told
             }
         }
-        return await conclude(process, &outcome, in: &sink)
+        if let fault = await conclude(process, &outcome, in: &sink) { return .untold(fault, mayPass: false) }
+        return .told
+    }
+
+    /// What driving a turn came to.
+    private enum DriveEnd {
+        /// The client has been told, or is gone.
+        case told
+        /// It has been told nothing; `mayPass` says that it was the turn that failed, before the model had begun to
+        /// answer. The rest of an answer that breaks off is never asked for: the vendor has been paid for it.
+        case untold(Fault, mayPass: Bool)
     }
 
     /// Ends an answer whose turn is over. What is stored is on the disk before the last byte is sent.
@@ -227,6 +273,17 @@ struct Exchange {
             record.fault = fault.logged
             if let trouble = fault.login { site.login.hear(trouble) }
         }
+    }
+
+    /// The turn is begun again: what was noted of the attempt before is not what becomes of the request.
+    private mutating func forget(_ fault: Fault) {
+        site.log.write(.debug) { line in
+            line.add("event", "retry")
+            line.add("id", context.requestID)
+            line.add("fault", fault.logged)
+        }
+        record.fault = nil
+        record.firstEventMicroseconds = nil
     }
 
     /// Notes that nobody is left to be told.

@@ -7,6 +7,9 @@ protocol RunningTurn: AnyObject {
     /// The tokens counted, once a turn that counts them has ended well.
     var countedTokens: Int? { get }
 
+    /// What it has cost so far.
+    var spending: TurnSpending { get }
+
     /// Moves what can be moved, waiting for it until `deadline` at the longest; `take` gets each event with the line
     /// that its slices refer to.
     func step(
