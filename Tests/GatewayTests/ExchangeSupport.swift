@@ -61,7 +61,7 @@ final class Scene {
         let task = Task(executorPreference: loop) { () throws -> Seen in
             let seat = SceneSeat(site, on: loop)
             let channel = SceneChannel(try request(ask), body: Array(ask.body.utf8))
-            let scene = Scene(seat, channel, RecordedTurns())
+            let scene = Scene(seat, channel, RecordedTurns(limits: limits))
             try prepare(scene)
             guard case .work(.turn(let turn)) = Endpoints.route(channel.request, at: seat) else {
                 Issue.record("the request was answered at once")
@@ -214,18 +214,28 @@ final class RecordedTurns: TurnSupply {
     var spent: [TurnSpending] = []
     /// Called when nothing is left of a turn.
     var onEnd: (() -> Void)?
+    private let limits: CLILimits
+
+    init(limits: CLILimits) { self.limits = limits }
+
+    func announce(_ place: ProcessStore.Place) {}
+
+    func finish(_ turn: any RunningTurn, at place: ProcessStore.Place?, isSingle: Bool, on loop: EventLoop) async {
+        guard let turn = turn as? RecordedTurn else { return }
+        await turn.end()
+    }
 
     func begin(
-        _ plan: TurnPlan, in snapshot: Snapshot, only file: ProgramFile, on loop: EventLoop, waking wakeup: Wakeup
-    ) throws(Fault) -> (any RunningTurn)? {
+        _ needs: TurnNeeds, on loop: EventLoop, waking wakeup: Wakeup
+    ) async throws(Fault) -> (any RunningTurn)? {
         if let last = begun.last { #expect(last.hasEnded, "a turn was begun before the one before it had ended") }
         guard !scripts.isEmpty else {
             Issue.record("there was one turn too many")
             throw Fault(.internalError, "There was one turn too many.")
         }
-        let turn = RecordedTurn(scripts.removeFirst(), limits: snapshot.supply.limits, on: loop, waking: wakeup)
+        let turn = RecordedTurn(scripts.removeFirst(), limits: limits, on: loop, waking: wakeup)
         turn.onEnd = onEnd
-        spent.append(plan.spent)
+        spent.append(needs.spent)
         begun.append(turn)
         return turn
     }
@@ -244,13 +254,14 @@ final class RecordedTurn: RunningTurn {
         case counts(Int)
     }
 
+    let isKept = false
+    let isUnfit = false
     private(set) var countedTokens: Int?
     var onEnd: (() -> Void)?
     var spending: TurnSpending { output.spending }
     private(set) var steps = 0
     private(set) var hasEnded = false
     private var isOver = false
-    private var isKilled = false
     private var script: [Step]
     private var output: RecordedOutput
     private let loop: EventLoop
@@ -314,11 +325,8 @@ final class RecordedTurn: RunningTurn {
     }
 
     func takeQuotas() -> (quotas: [Quota], observedAt: Instant) { ([], loop.now) }
-    func settle(keeping: Bool) async {}
-    func kill() { isKilled = true }
 
     func end() async {
-        #expect(isKilled)
         hasEnded = true
         onEnd?()
     }

@@ -25,9 +25,17 @@ public struct ConversationForm {
     /// A form whose bytes go to `sink`.
     public init(to sink: @escaping Sink) { self.sink = sink }
 
+    /// Tells a day.
+    public func tell(day: Int) {
+        tell(.other)
+        tell("\(day)")
+    }
+
     /// Tells what a conversation stands on: all but its messages.
     public func tellGround(of plan: TurnPlan) {
+        tell(.other)
         tell(plan.settings.model)
+        tell(.other)
         tell(plan.settings.betas)
         for text in plan.system { tell(.text, text) }
         for tool in plan.tools.all.sorted(by: { $0.name.string < $1.name.string }) {
@@ -87,7 +95,7 @@ public struct ConversationForm {
     /// An answer is its text, without white space around it, and then its calls.
     private mutating func answer(_ blocks: [Block]) {
         beginAnswer()
-        var answer = AnswerForm()
+        var answer = AnswerContent()
         calls = [:]
         for block in blocks {
             switch block {
@@ -101,7 +109,7 @@ public struct ConversationForm {
         answer.finish(to: sink)
     }
 
-    /// Tells that an answer follows, whose text and calls an ``AnswerForm`` tells.
+    /// Tells that an answer follows, whose text and calls an ``AnswerContent`` tells.
     public func beginAnswer() {
         tell(.message)
         tell("a")

@@ -16,14 +16,12 @@ public final class ProcessKeeper {
     private let log: (String) -> Void
     private let wakeup = Wakeup()
     private let alarm: Alarm
-    private let exits: Readiness
+    private let exits: ExitWatch
+    private let exitReadiness: Readiness
     /// Starts of waiting processes that came to nothing, one after another.
     private var failures = 0
     private var nextStart: Instant
     private var nextLook: Instant
-    /// The most memory that a kept process may use, in bytes.
-    public var mostBytes = 400 << 20
-
     /// How long a process waits for its first turn, in seconds; then a fresh one takes its place.
     private static let waitingSeconds = 900
     private static let lookInterval = Milliseconds.seconds(15)
@@ -31,28 +29,31 @@ public final class ProcessKeeper {
     private static let leastFreePercent = 8
 
     /// A keeper of `store` on `loop`; `log` gets a line about what an operator may want to know.
-    public init(_ store: ProcessStore, on loop: EventLoop, source: @escaping Source, log: @escaping (String) -> Void) {
+    public init(
+        _ store: ProcessStore, on loop: EventLoop, source: @escaping Source, log: @escaping (String) -> Void
+    ) throws(SystemError) {
         self.store = store
         self.loop = loop
         self.source = source
         self.log = log
         alarm = Alarm(on: loop, waking: wakeup)
-        exits = Readiness(store.exits.number, on: loop, interest: .reading, waking: wakeup)
+        exits = try ExitWatch()
+        exitReadiness = Readiness(exits.number, on: loop, interest: .reading, waking: wakeup)
         nextStart = loop.now
         nextLook = loop.now + Self.lookInterval
-        store.attach(RemoteWakeup(wakeup, on: loop))
+        store.attach(RemoteWakeup(wakeup, on: loop), exits)
     }
 
     /// Works until the store has ended and no process is left.
     public func run() async {
         defer {
-            exits.cancel()
+            exitReadiness.cancel()
             alarm.cancel()
         }
         while true {
-            if exits.isReadable {
-                store.exits.clear()
-                exits.readWouldBlock()
+            if exitReadiness.isReadable {
+                exits.clear()
+                exitReadiness.readWouldBlock()
             }
             let (died, diedWaiting) = store.tidy(now: loop.now, waitingSeconds: Self.waitingSeconds)
             if diedWaiting > 0 { backOff("a waiting process ended by itself") }
@@ -112,14 +113,14 @@ public final class ProcessKeeper {
     private func look() {
         nextLook = loop.now + Self.lookInterval
         if store.missing(nil) == 0 { failures = 0 }
-        let pids = store.pids
+        let (pids, largestBytes) = store.pids
         guard !pids.isEmpty else { return }
         if let free = MachineLoad.freePercent, free < Self.leastFreePercent {
             store.retireHalf()
             nextStart = loop.now + Milliseconds.seconds(60)
             return log("memory is short: idle processes are ended")
         }
-        let large = pids.filter { MachineLoad.proportionalBytes(of: $0) ?? 0 > mostBytes }
+        let large = pids.filter { MachineLoad.proportionalBytes(of: $0) ?? 0 > largestBytes }
         if !large.isEmpty { store.retire(pids: Set(large)) }
     }
 }

@@ -11,6 +11,14 @@ public struct TurnNeeds: Sendable {
     let program: ProgramFile
     let features: CLIFeatures
 
+    /// What attempts at the same turn have spent before this one.
+    public var spent: TurnSpending { plan.spent }
+
+    /// Where the turn's process is at home; nil where it may not be used again.
+    public var home: ProcessStore.Home? {
+        held == nil ? nil : ProcessStore.Home(owner: owner, kind: supply.kind(of: program))
+    }
+
     /// The needs of a turn of `owner`, answered by the program that was tried.
     public init(
         _ plan: TurnPlan, of owner: ProcessOwner, holding held: ConversationPrint?, from supply: CLISupply,
@@ -88,11 +96,6 @@ extension ProcessStore {
             noteEnd()
             throw error
         }
-    }
-
-    /// Where the process of a turn belongs once it has answered, when `print` is what it then holds.
-    public func place(for needs: TurnNeeds, holding print: ConversationPrint) -> Place {
-        Place(owner: needs.owner, kind: needs.supply.kind(of: needs.program), print: print)
     }
 
     /// Ends a turn's session: its process is put by at `place`, or ended where that cannot be.

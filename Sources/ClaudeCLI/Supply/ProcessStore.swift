@@ -1,5 +1,5 @@
 import Glibc
-public import Platform
+import Platform
 import Synchronization
 
 /// Processes between two turns: those that wait for their first, and those that hold a conversation or can forget it.
@@ -9,8 +9,15 @@ import Synchronization
 public final class ProcessStore: Sendable {
     /// Bounds of what is kept.
     public struct Limits: Sendable, Equatable {
-        /// For what a process is used again.
-        public enum Reuse: String, Sendable, CaseIterable { case key, conversation, off }
+        /// What a process may serve when its turn is over.
+        public enum Reuse: String, Sendable, CaseIterable {
+            /// Its conversation, or emptied another one of the same key.
+            case key
+            /// Its conversation.
+            case conversation
+            /// Nothing.
+            case off
+        }
 
         public var reuse = Reuse.key
         /// The most processes that hold a conversation, of all keys and of one.
@@ -20,6 +27,8 @@ public final class ProcessStore: Sendable {
         public var idleSeconds = 300
         /// How many wait for their first turn.
         public var waiting = 0
+        /// The most memory that one may use, what it shares counted in part; larger ones go.
+        public var largestIdleBytes = Int.max
         /// The most processes there may be with those that serve; the longest idle go first.
         public var total = Int.max
 
@@ -90,6 +99,21 @@ public final class ProcessStore: Sendable {
         let owner: ProcessOwner
         let kind: LaunchKind
         let print: ConversationPrint
+
+        /// The place of a process that serves such a turn and holds `print` in the end.
+        public init(of home: Home, holding print: ConversationPrint) {
+            self.init(owner: home.owner, kind: home.kind, print: print)
+        }
+
+        init(owner: ProcessOwner, kind: LaunchKind, print: ConversationPrint) {
+            (self.owner, self.kind, self.print) = (owner, kind, print)
+        }
+    }
+
+    /// Whose a process is and how it was started.
+    public struct Home: Sendable {
+        let owner: ProcessOwner
+        let kind: LaunchKind
     }
 
     fileprivate struct State {
@@ -106,6 +130,8 @@ public final class ProcessStore: Sendable {
         var serving = 0
         var isEnding = false
         var keeper: RemoteWakeup?
+        /// Tells the keeper of processes that have ended by themselves.
+        var exits: ExitWatch?
         var counts = Counts()
     }
 
@@ -120,11 +146,9 @@ public final class ProcessStore: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Tells the keeper of processes that have ended by themselves.
-    let exits: ExitWatch
 
-    /// An empty store.
-    public init() throws(SystemError) { exits = try ExitWatch() }
+    /// An empty store that keeps nothing as long as no limits are set.
+    public init() {}
 
     /// Takes new limits; what is beyond them goes.
     public func change(_ limits: Limits) {
@@ -214,7 +238,7 @@ public final class ProcessStore: Sendable {
     func noteEnd() { state.withLock { $0.serving -= 1 } }
 
     /// Says that a conversation's process is about to be put by: who asks for it waits until it is, or is not.
-    func announce(_ place: Place) {
+    public func announce(_ place: Place) {
         state.withLock { state in
             if state.settling[place] == nil { state.settling[place] = [] }
         }
@@ -232,7 +256,7 @@ public final class ProcessStore: Sendable {
         let waiting = state.withLock { state -> [RemoteWakeup] in
             if let process = process.take() {
                 state.serving -= 1
-                exits.add(process.exitNumber)
+                state.exits?.add(process.exitNumber)
                 let entry = Entry(process, since: now, isSingle: isSingle)
                 if state.limits.reuse == .off || state.isEnding {
                     state.leaving.append(entry)
@@ -254,7 +278,7 @@ public final class ProcessStore: Sendable {
         var process: LivingProcess? = consume process
         state.withLock { state in
             guard let process = process.take() else { return }
-            exits.add(process.exitNumber)
+            state.exits?.add(process.exitNumber)
             let entry = Entry(process, since: now)
             if state.isEnding { return state.leaving.append(entry) }
             if state.waitingKind != kind { state.retireWaiting { _ in true } }
@@ -276,7 +300,12 @@ public final class ProcessStore: Sendable {
     // MARK: - For the keeper
 
     /// Names who is woken when something is to be done.
-    func attach(_ keeper: RemoteWakeup) { state.withLock { $0.keeper = keeper } }
+    func attach(_ keeper: RemoteWakeup, _ exits: ExitWatch) {
+        state.withLock { state in
+            state.keeper = keeper
+            state.exits = exits
+        }
+    }
 
     private func wakeKeeper() { state.withLock { $0.keeper }?.signal() }
 
@@ -327,10 +356,10 @@ public final class ProcessStore: Sendable {
         }
     }
 
-    /// The processes that are kept, by their ids.
-    var pids: [Int32] {
+    /// The processes that are kept, by their ids, and how large they may be.
+    var pids: (all: [Int32], largestBytes: Int) {
         state.withLock { state in
-            state.idle.values.map(\.pid) + state.waiting.map(\.pid)
+            (state.idle.values.map(\.pid) + state.waiting.map(\.pid), state.limits.largestIdleBytes)
         }
     }
 
@@ -351,7 +380,7 @@ public final class ProcessStore: Sendable {
     }
 
     /// Lets everything go and keeps nothing any more.
-    func end() {
+    public func end() {
         state.withLock { state in
             state.isEnding = true
             state.retireIdle { _, _ in true }

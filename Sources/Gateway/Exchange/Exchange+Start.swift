@@ -3,13 +3,28 @@ import Models
 import Platform
 import Vocabulary
 
+/// A turn that has begun, with what its process is to be known by afterwards.
+struct Attempt {
+    let turn: any RunningTurn
+    /// Nil where the process is not used again.
+    let home: ProcessStore.Home?
+    /// Nil where there is nothing to be known by.
+    let trace: ConversationTrace?
+
+    /// Where the process belongs now that the turn is over; nil where it holds nothing that can be known again.
+    var place: ProcessStore.Place? {
+        guard let home, let print = trace?.finish() else { return nil }
+        return ProcessStore.Place(of: home, holding: print)
+    }
+}
+
 /// How a turn begins: on a CLI that was tried, with what that one can do.
 extension Exchange {
     /// Starts the turn on a CLI that was tried, waiting where it has been replaced; what a turn may rely on depends on
     /// the one it gets.
     mutating func begin(
         _ asked: Conversation
-    ) async throws(TurnFailure) -> (Conversation, any RunningTurn) {
+    ) async throws(TurnFailure) -> (Conversation, Attempt) {
         while true {
             var conversation = asked
             let features = context.snapshot.cli.features
@@ -20,7 +35,7 @@ extension Exchange {
                 canThink: features.has(.parameters), hasServers: !servers.servers.isEmpty)
             do throws(Refusal) { try defaults.complete(&conversation) } catch { throw .refusal(error) }
             conversation.ignored += features.lost(of: conversation, in: turn.dialect)
-            if let process = try start(conversation, servers) { return (conversation, process) }
+            if let attempt = try await start(conversation, servers) { return (conversation, attempt) }
             do throws(Fault) { try await awaitTrial() } catch { throw .fault(error) }
         }
     }
@@ -53,7 +68,7 @@ extension Exchange {
     /// Nil when another program stands in the CLI's place than the one that was tried.
     private mutating func start(
         _ conversation: Conversation, _ servers: ActiveServers
-    ) throws(TurnFailure) -> (any RunningTurn)? {
+    ) async throws(TurnFailure) -> Attempt? {
         guard let file = context.snapshot.cli.file, context.snapshot.isCLIUnchanged else { return nil }
         if let fault = context.snapshot.cli.selfTest.turnFault { throw .fault(fault) }
         var plan: TurnPlan
@@ -74,8 +89,14 @@ extension Exchange {
         do throws(Fault) {
             plan.spent = budget.spent(at: seat.loop.now)
             if !turn.countsTokens { try context.checkQuota(model: model) }
-            return try supply.begin(
-                plan, in: context.snapshot, only: file, on: seat.loop, waking: channel.wakeup)
+            let trace =
+                isKeeping
+                ? ConversationTrace(plan, of: conversation, in: turn.dialect, now: WallClock.unixSeconds) : nil
+            let needs = TurnNeeds(
+                plan, of: turn.principal.owner, holding: trace?.held, from: context.snapshot.supply, program: file,
+                features: features)
+            guard let running = try await supply.begin(needs, on: seat.loop, waking: channel.wakeup) else { return nil }
+            return Attempt(turn: running, home: needs.home, trace: trace)
         } catch {
             throw .fault(error)
         }

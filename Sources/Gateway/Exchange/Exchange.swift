@@ -22,14 +22,16 @@ struct Exchange {
     private(set) var budget: RetryBudget
     /// What is asked; without its messages once it will not be asked again.
     private var question = Conversation(model: "")
+    /// False once a kept process has turned out not to do.
+    private(set) var isKeeping = true
 
     var seat: any Seat { context.seat }
     var site: Site { seat.site }
 
-    init(_ turn: TurnRequest, asked channel: any RequestChannel, of supply: any TurnSupply = FreshProcesses()) {
+    init(_ turn: TurnRequest, asked channel: any RequestChannel, of supply: (any TurnSupply)? = nil) {
         self.turn = turn
         self.channel = channel
-        self.supply = supply
+        self.supply = supply ?? KeptProcesses(store: turn.context.seat.site.processes)
         context = turn.context
         streams = turn.preferences.takesStream
         record = turn.context.record(path: turn.path)
@@ -119,8 +121,8 @@ struct Exchange {
         var form: AnswerForm?
         while true {
             var conversation: Conversation
-            let process: any RunningTurn
-            do throws(TurnFailure) { (conversation, process) = try await begin(question) } catch {
+            let attempt: Attempt
+            do throws(TurnFailure) { (conversation, attempt) = try await begin(question) } catch {
                 return await fail(error, writer)
             }
             budget.begin(at: seat.loop.now)
@@ -130,17 +132,23 @@ struct Exchange {
             let current = form ?? self.form
             form = current
             var sink = Sink(conversation, as: current, on: seat, answering: writer)
-            let end = await drive(process, into: &sink)
-            budget.note(process.spending)
+            let end = await drive(attempt, into: &sink)
+            let isUnfit = attempt.turn.isUnfit
+            if !isUnfit { budget.note(attempt.turn.spending) }
             guard case .untold(let fault, let mayPass) = end, let free = sink.surrender() else {
-                return await finish(process)
+                return await finish(attempt)
             }
-            guard mayPass, let wait = budget.wait(after: fault, at: seat.loop.now) else {
+            if mayPass, isUnfit, isKeeping {
+                // The process had died or hung between two turns: nothing was asked of the vendor yet.
+                isKeeping = false
+                await finish(attempt)
+            } else if mayPass, let wait = budget.wait(after: fault, at: seat.loop.now) {
+                await finish(attempt)
+                if let failure = await pause(wait) { return await fail(failure, free) }
+            } else {
                 await fail(.fault(fault), free)
-                return await finish(process)
+                return await finish(attempt)
             }
-            await finish(process)
-            if let failure = await pause(wait) { return await fail(failure, free) }
             forget(fault)
             writer = free
         }
@@ -164,13 +172,15 @@ struct Exchange {
     /// Nothing is promised before the first event or the first sign of life, and in a whole answer nothing before its
     /// end: a failure until then is returned, and is a true status. Later ones are told in the answer.
     private mutating func drive<Sink: AnswerSink & ~Copyable>(
-        _ process: any RunningTurn, into sink: inout Sink
+        _ attempt: Attempt, into sink: inout Sink
     ) async -> DriveEnd {
+        let process = attempt.turn
         var outcome = TurnOutcome()
         var isOver = false
         while !isOver {
             let step = await process.step(until: sink.nextSign ?? seat.loop.now + .seconds(3600)) { event, line in
                 outcome.note(event)
+                attempt.trace?.hear(event, of: line)
                 if case .failed = event, !sink.isPromised { return }
                 sink.take(event, of: line)
             }
@@ -240,13 +250,11 @@ struct Exchange {
         if sink.isPromised { sink.take(.failed(fault), of: noLine.span) }
     }
 
-    /// What becomes of a turn whose client has its answer: whatever the CLI still does is done for nobody, but for its
-    /// last word.
-    private mutating func finish(_ process: any RunningTurn) async {
-        await process.settle(keeping: false)
-        process.kill()
-        await process.end()
-        context.quota?.note(process, model: model)
+    /// What becomes of a turn whose client has its answer: its process waits for the next one, where it may.
+    private mutating func finish(_ attempt: Attempt) async {
+        await supply.finish(
+            attempt.turn, at: attempt.place, isSingle: attempt.trace?.isFirst ?? false, on: seat.loop)
+        context.quota?.note(attempt.turn, model: model)
     }
 
     // MARK: - Pieces

@@ -9,6 +9,11 @@ protocol RunningTurn: AnyObject {
 
     /// What it has cost so far.
     var spending: TurnSpending { get }
+    /// True where a process serves that had served before.
+    var isKept: Bool { get }
+    /// True when the turn failed because what it was to go on with would not do: nothing was asked of the vendor, and
+    /// another attempt may serve.
+    var isUnfit: Bool { get }
 
     /// Moves what can be moved, waiting for it until `deadline` at the longest; `take` gets each event with the line
     /// that its slices refer to.
@@ -17,13 +22,6 @@ protocol RunningTurn: AnyObject {
     ) async -> CLISession.StepResult
     /// What was told of usage limits since it was last asked for, and when the vendor said so.
     func takeQuotas() -> (quotas: [Quota], observedAt: Instant)
-    /// Waits a moment for what comes behind the answer: the word on usage limits, and that the CLI is ready for another
-    /// turn where its process may be kept.
-    func settle(keeping: Bool) async
-    /// Breaks it off: whatever it does now is done for nobody.
-    func kill()
-    /// Waits until nothing of it is left.
-    func end() async
 }
 
 extension CLISession: RunningTurn {}

@@ -26,6 +26,8 @@ actor Service {
     private var reloadsWanted: [ReloadRequest] = []
     private var isReloading = false
     private var busyLoops = 0
+    /// True while there may be processes between two turns.
+    var isKeeping = true
     /// Why it could not start; written on the loop, read after it has stopped.
     private(set) nonisolated(unsafe) var startFaults: ConfigurationFaults?
 
@@ -106,6 +108,8 @@ actor Service {
         Task(executorPreference: loop) { await self.watchCLI() }
         // Unstructured: the same.
         Task(executorPreference: loop) { await self.answerControl(in: loaded.configuration.stateDirectory) }
+        // Unstructured: processes wait beside the turns, for as long as the service lives.
+        Task(executorPreference: loop) { await self.keepProcesses() }
         // Unstructured: the CLI takes its time to tell, and is asked again for as long as the service lives.
         Task(executorPreference: loop) { await self.watchLogin() }
         await supervise()
@@ -154,10 +158,9 @@ actor Service {
     private func open(_ site: Site) async throws(ConfigurationFaults) {
         let configuration = site.snapshot.configuration
         try checkInheritedSockets(configuration)
-        let count = configuration.loops > 0 ? configuration.loops : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         do throws(SystemError) {
             var loops = [loop]
-            for _ in 1..<max(1, count) { loops.append(try EventLoop()) }
+            for _ in 1..<configuration.loopCount { loops.append(try EventLoop()) }
             for (index, loop) in loops.enumerated() {
                 let listeners = try listeners(for: index, configuration)
                 if index == 0 { addresses = Self.places(of: listeners) }
@@ -349,6 +352,7 @@ actor Service {
         systemd.stopping(status: "finishing what runs")
         log.info("signal \(signal): finishing what runs")
         busyLoops = workers.count
+        site?.processes.end()
         for worker in workers {
             // Unstructured: the worker calls back from its own loop, which knows of no task here.
             await worker.drain {
@@ -370,7 +374,12 @@ actor Service {
 
     private func workerIsEmpty() async {
         busyLoops -= 1
-        guard busyLoops == 0 else { return }
+        await endIfEmpty()
+    }
+
+    /// Ends when nothing runs and nothing is kept any more.
+    func endIfEmpty() async {
+        guard isEnding, busyLoops == 0, !isKeeping else { return }
         await site?.end()
         log.info("ended")
         loop.stop()

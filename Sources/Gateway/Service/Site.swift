@@ -1,3 +1,4 @@
+import ClaudeCLI
 import Ledger
 import Platform
 import Synchronization
@@ -17,6 +18,8 @@ final class Site: Sendable {
     /// Where turns wait for a CLI that was replaced.
     let cliWatch = CLIWatch()
     let login = LoginBoard()
+    /// Processes of the CLI between two turns.
+    let processes = ProcessStore()
     let started = Instant.now
     private let current: Mutex<Snapshot>
     private let changes = Atomic(0)
@@ -27,6 +30,7 @@ final class Site: Sendable {
         limiter = ConnectionLimiter(snapshot.connectionLimits)
         admission = Admission(snapshot.turnLimits)
         current = Mutex(snapshot)
+        processes.change(ProcessStore.Limits(snapshot.configuration))
     }
 
     /// What is configured now; a request keeps the one it began with.
@@ -37,14 +41,26 @@ final class Site: Sendable {
         limiter.change(snapshot.connectionLimits)
         admission.change(snapshot.turnLimits)
         current.withLock { $0 = snapshot }
+        processes.change(ProcessStore.Limits(snapshot.configuration))
+        endForeignProcesses(snapshot)
         changes.add(1, ordering: .relaxed)
         login.lookAnew()
     }
 
     /// Takes another CLI for everything that begins from now on.
     func replace(cli: TriedCLI) {
-        current.withLock { $0 = Snapshot($0, cli: cli) }
+        let snapshot = current.withLock { current in
+            current = Snapshot(current, cli: cli)
+            return current
+        }
+        endForeignProcesses(snapshot)
         changes.add(1, ordering: .relaxed)
+    }
+
+    /// Ends what no turn will use any more: processes of keys that are gone, and of another CLI.
+    private func endForeignProcesses(_ snapshot: Snapshot) {
+        let kind = snapshot.cli.file.map { snapshot.supply.kind(of: $0) }
+        processes.keepOnly({ snapshot.keys.knows($0) }, kind: kind)
     }
 
     /// Ends what lives as long as the service, once nothing is served any more, and waits for it.

@@ -1,7 +1,7 @@
 public import Vocabulary
 
 /// An answer as bytes by which it is known again, made while it comes or from a history; see ``ConversationForm``.
-public struct AnswerForm {
+public struct AnswerContent {
     /// White space that is part of the text only if more text follows.
     private var blank: [UInt8] = []
     private var hasText = false
