@@ -20,6 +20,8 @@ public struct CLILimits: Sendable, Equatable {
     ///
     /// Beyond it the failure is reported at once and the client decides: it knows how long it wants to wait.
     public var retryPatienceMilliseconds = 10_000
+    /// What attempts before this one have spent of the limits above.
+    var spent = TurnSpending()
     /// The longest line accepted from the CLI, in bytes.
     public var maxLineBytes = defaultMaxLineBytes
     /// How much of the CLI's error output is kept, in bytes.

@@ -76,6 +76,8 @@ public struct Fault: Error, Sendable, Equatable {
     public var resetsAt: Int?
     /// True where this gateway itself asks to come back in a moment: it is busy, or being stopped.
     public var isMomentary = false
+    /// True where the same question may well be answered if it is asked again in a moment.
+    public var isPassing = false
     /// What is wrong with the login of the CLI, where that is the cause.
     public var login: LoginTrouble?
 
@@ -91,6 +93,15 @@ public struct Fault: Error, Sendable, Equatable {
         self.shouldRetry = shouldRetry
         self.resetsAt = resetsAt
         self.login = login
+    }
+}
+
+extension Fault {
+    /// A fault that may well be over in a moment.
+    public static func passing(_ kind: FailureKind, _ message: String, detail: String = "") -> Fault {
+        var fault = Fault(kind, message, detail: detail)
+        fault.isPassing = true
+        return fault
     }
 }
 

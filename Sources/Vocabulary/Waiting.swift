@@ -74,18 +74,22 @@ extension Fault {
                     + "try again later.",
                 retryAfterSeconds: unknownWaitSeconds, shouldRetry: false)
         }
-        return Fault(
+        var fault = Fault(
             .rateLimited,
             "The model's provider is limiting the requests of this gateway's account" + Waiting.advice(wait),
             retryAfterSeconds: wait, shouldRetry: Waiting.isSlept(wait) ? nil : false)
+        fault.isPassing = Waiting.isSlept(wait)
+        return fault
     }
 
     /// The vendor is overloaded or unavailable and asks to wait so many seconds.
     public static func outage(_ kind: FailureKind, wait: Int) -> Fault {
         let what = kind == .overloaded ? "overloaded" : "unavailable"
-        return Fault(
+        var fault = Fault(
             kind, "The model's provider is \(what)" + Waiting.advice(wait), retryAfterSeconds: wait,
             shouldRetry: Waiting.isSlept(wait) ? nil : false)
+        fault.isPassing = Waiting.isSlept(wait)
+        return fault
     }
 
     /// What is told where the wait is long and its length is not known.

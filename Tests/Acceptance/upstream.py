@@ -18,6 +18,7 @@ says, and remembers every request it was sent, with the rules that it broke.
     account:STATE         an answer or a refusal with the fields of an account in that state, see STATES
     midstream-error       three deltas, then an `error` event
     drop                  three deltas, then the connection closes
+    torn:N                the first N requests of this very text get an `error` event before any delta, then an answer
     hang                  nothing at all until the caller leaves
     script:NAME           the events that a test has put under that name into `Upstream.scripts`
     call:NAME:JSON        a call of that tool; all such lines together, after the text of a `say` line, and with
@@ -184,6 +185,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.chunk(b"")
         opening = {**whole, "content": [], "stop_reason": None, "usage": {**answer.usage(), "output_tokens": 1}}
         self.event("message_start", message=opening)
+        if answer.breaks == "torn":
+            self.event("error", error={"type": "overloaded_error", "message": "Overloaded"})
+            return self.chunk(b"")
         for index, block in enumerate(whole["content"]):
             self.stream_block(index, block, answer)
             if block["type"] == "text" and answer.breaks == "drop":

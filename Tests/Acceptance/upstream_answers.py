@@ -8,7 +8,7 @@ from vendor_thinking import thinks, written
 from vendor_tools import made_from
 
 MARKER = re.compile(
-    r"^(say|slow|long|delay|stop|empty|usage|status|flaky|too-long|no-credit|limit|late-limit|account|midstream-error|drop"
+    r"^(say|slow|long|delay|stop|empty|usage|status|flaky|too-long|no-credit|limit|late-limit|account|midstream-error|drop|torn"
     r"|hang|call|again|progress|script|think|seal|nothink)(?::(.*))?$",
     re.MULTILINE,
 )
@@ -181,6 +181,8 @@ def answer_for(markers, earlier):
         return Answer(status=status, headers=account(**headers))
     if name in ("midstream-error", "drop"):
         return Answer(pieces=["one ", "two ", "three "], breaks=name)
+    if name == "torn" and earlier() < int(argument):
+        return Answer(breaks=name)
     if name == "hang":
         return Answer(silence=3600)
     if name == "script":

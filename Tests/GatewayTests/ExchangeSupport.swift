@@ -22,6 +22,8 @@ struct Seen: Sendable {
     /// How many turns were begun, and of how many nothing is left.
     var begun = 0
     var ended = 0
+    /// What each turn was told that those before it had spent.
+    var spent: [TurnSpending] = []
     /// How often `step` was called in all.
     var steps = 0
 }
@@ -71,7 +73,9 @@ final class Scene {
             seen.begun = scene.supply.begun.count
             seen.ended = scene.supply.begun.count { $0.hasEnded }
             seen.steps = scene.supply.begun.reduce(0) { $0 + $1.steps }
+            seen.spent = scene.supply.spent
             scene.supply.begun = []
+            scene.supply.onEnd = nil
             return seen
         }
         var seen = try await task.value
@@ -206,6 +210,10 @@ final class SceneChannel: ResponseChannel {
 final class RecordedTurns: TurnSupply {
     var scripts: [[RecordedTurn.Step]] = []
     var begun: [RecordedTurn] = []
+    /// What each of them was told that others had spent.
+    var spent: [TurnSpending] = []
+    /// Called when nothing is left of a turn.
+    var onEnd: (() -> Void)?
     private let limits: CLILimits
 
     init(limits: CLILimits) { self.limits = limits }
@@ -226,6 +234,8 @@ final class RecordedTurns: TurnSupply {
             throw Fault(.internalError, "There was one turn too many.")
         }
         let turn = RecordedTurn(scripts.removeFirst(), limits: limits, on: loop, waking: wakeup)
+        turn.onEnd = onEnd
+        spent.append(needs.spent)
         begun.append(turn)
         return turn
     }
@@ -247,6 +257,8 @@ final class RecordedTurn: RunningTurn {
     let isKept = false
     let isUnfit = false
     private(set) var countedTokens: Int?
+    var onEnd: (() -> Void)?
+    var spending: TurnSpending { output.spending }
     private(set) var steps = 0
     private(set) var hasEnded = false
     private var isOver = false
@@ -270,7 +282,7 @@ final class RecordedTurn: RunningTurn {
         guard !script.isEmpty else {
             isOver = true
             let noLine: [UInt8] = []
-            take(.failed(Fault(.badGateway, "The CLI ended without an answer.")), noLine.span)
+            take(.failed(.passing(.badGateway, "The CLI ended without an answer.")), noLine.span)
             return .ended
         }
         switch script.removeFirst() {
@@ -315,8 +327,8 @@ final class RecordedTurn: RunningTurn {
     func takeQuotas() -> (quotas: [Quota], observedAt: Instant) { ([], loop.now) }
 
     func end() async {
-
         hasEnded = true
+        onEnd?()
     }
 }
 
@@ -329,6 +341,12 @@ extension [RecordedTurn.Step] {
         let lines = try lines(of: name)
         let place = try #require(lines.firstIndex { String(decoding: $0, as: UTF8.self).contains(text) })
         return ([.prints([UInt8](lines[..<place].joined()))], [.prints([UInt8](lines[place...].joined()))])
+    }
+
+    /// A recording without the lines that bring `text`.
+    static func recorded(_ name: String, without text: String) throws -> Self {
+        let lines = try lines(of: name).filter { !String(decoding: $0, as: UTF8.self).contains(text) }
+        return [.prints([UInt8](lines.joined()))]
     }
 
     private static func lines(of name: String) throws -> [[UInt8]] {

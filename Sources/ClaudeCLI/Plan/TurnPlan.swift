@@ -20,6 +20,8 @@ public struct TurnPlan: Sendable {
     /// True where a process that has answered holds nothing but the conversation as the client knows it, so that it can
     /// go on with it.
     public let isKeepable: Bool
+    /// What attempts at the same turn have spent before this one.
+    public var spent = TurnSpending()
     /// The member that marks the end of the history to be cached.
     let cacheMark: StaticString?
 

@@ -64,7 +64,7 @@ struct FailureEvidence {
     /// The failure of an answer of which pieces were forwarded and for whose rest the CLI wants to ask.
     func interrupted(now: Int) -> Fault {
         if status != nil || !errorType.isEmpty || !reason.isEmpty { return fault(now: now) }
-        return Fault(
+        return .passing(
             .badGateway,
             "The answer broke off in the middle: the model's provider failed, or the connection was lost.",
             detail: "the CLI would have asked for the rest")
@@ -95,7 +95,7 @@ struct FailureEvidence {
         if reason == "usage_limit_reached" || errorType == "rate_limit_error" { return rateLimited(now) }
         if errorType == "overloaded_error" { return overloaded }
         if errorType == "api_error" {
-            return Fault(.internalError, "The model's provider had an internal error.")
+            return .passing(.internalError, "The model's provider had an internal error.")
         }
         if errorType == "timeout_error" { return timedOut }
         if errorClass == "authentication_failed" { return credentialRefused }
@@ -117,8 +117,9 @@ struct FailureEvidence {
         case 429: rateLimited(now)
         case 400..<500: Fault(.invalidRequest, vendorText)
         case 503: .outage(.unavailable, wait: lastDelay)
-        case 502: Fault(.badGateway, "The model's provider answered with status 502.")
+        case 502: .passing(.badGateway, "The model's provider answered with status 502.")
         case 529: overloaded
+        case 500...: .passing(.internalError, "The model's provider had an internal error (status \(status)).")
         default: Fault(.internalError, "The model's provider had an internal error (status \(status)).")
         }
     }
@@ -144,7 +145,7 @@ struct FailureEvidence {
     }
 
     private var connectionFailed: Fault {
-        Fault(.badGateway, "The model's provider could not be reached, or the connection was lost.")
+        .passing(.badGateway, "The model's provider could not be reached, or the connection was lost.")
     }
 
     private var timedOut: Fault {

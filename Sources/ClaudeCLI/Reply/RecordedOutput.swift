@@ -12,6 +12,9 @@ package struct RecordedOutput: ~Copyable {
         assembler = ReplyAssembler(limits: limits)
     }
 
+    /// What the turn has cost, as far as it was recorded.
+    package var spending: TurnSpending { assembler.spending }
+
     /// Takes the next bytes, at most 64 KiB of them; `emit` gets each event with the line its slices refer to.
     package mutating func take(
         _ bytes: Span<UInt8>, emit: (ReplyEvent, Span<UInt8>) -> Void

@@ -48,6 +48,11 @@ struct ReplyAssembler {
     private var hasVisibleOutput = false
     private var usage = Usage()
     private var messages = 0
+    /// How often the vendor was asked: the CLI announces most of its retries, but not those of a message that broke off
+    /// before its first block.
+    private var requests = 1
+    /// True once the vendor has begun to answer the newest request.
+    private var isAnswered = false
     private var stopSequence: JSONText?
     private var stopDetails: JSONFragment?
     private var evidence: FailureEvidence
@@ -68,6 +73,15 @@ struct ReplyAssembler {
 
     /// True once `.finished` or `.failed` was emitted.
     var isOver: Bool { state == .over }
+
+    /// What the reply has cost so far.
+    var spending: TurnSpending {
+        var spending = TurnSpending()
+        spending.requests = requests
+        spending.waitMilliseconds = announcedMilliseconds
+        spending.hasActed = calls.hasCalled
+        return spending
+    }
 
     /// Takes the next event of `line`; `now` is in Unix seconds.
     mutating func take(
@@ -149,6 +163,8 @@ struct ReplyAssembler {
             break
         }
         messages += 1
+        if isAnswered { requests += 1 }
+        isAnswered = true
         calls.beginMessage()
         usage = Usage()
         usage.merge(update, of: line)
@@ -312,6 +328,9 @@ struct ReplyAssembler {
         case .closed, .over: break
         }
         leaveBlock()
+        // It would ask again in half a second without a word, and knows nothing of attempts before its own.
+        let spent = limits.spent.requests
+        if spent > 0, requests + spent > limits.maxRetries { return failNow(evidence.interrupted(now: now), emit) }
         return .goOn
     }
 
@@ -321,6 +340,8 @@ struct ReplyAssembler {
         _ retry: CLIRetry, of line: Span<UInt8>, now: Int, emit: (ReplyEvent) -> Void
     ) -> Action {
         evidence.note(retry, of: line)
+        requests += 1
+        isAnswered = false
         announcedMilliseconds += retry.delayMilliseconds
         switch state {
         case .streaming, .closed: return failNow(evidence.interrupted(now: now), emit)
@@ -331,8 +352,10 @@ struct ReplyAssembler {
         }
         start = nil
         leaveBlock()
+        let spent = limits.spent
         let isBeyondPatience =
-            retry.attempt > limits.maxRetries || announcedMilliseconds > limits.retryPatienceMilliseconds
+            retry.attempt > limits.maxRetries - spent.requests
+            || announcedMilliseconds > limits.retryPatienceMilliseconds - spent.waitMilliseconds
         return isBeyondPatience ? failNow(evidence.fault(now: now), emit) : .goOn
     }
 

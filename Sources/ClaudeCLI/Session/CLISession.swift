@@ -84,7 +84,7 @@ public final class CLISession {
         splitter = LineSplitter(maxLineBytes: limits.maxLineBytes)
         lastSign = loop.now
         signBefore = lastSign
-        totalDeadline = loop.now + Milliseconds(limits.requestMilliseconds)
+        totalDeadline = loop.now + Milliseconds(max(0, limits.requestMilliseconds - limits.spent.milliseconds))
         self.process = consume process
         write(self.machine.begin(at: loop.now))
     }
@@ -101,6 +101,9 @@ public final class CLISession {
 
     /// The tokens counted, once a counting plan has ended well.
     public var countedTokens: Int? { machine.countedTokens }
+
+    /// What the turn has cost so far.
+    public var spending: TurnSpending { machine.spending }
 
     /// True when the turn failed because its process, which had served others before, would not do: nothing was asked of
     /// the vendor, and another process may serve it.
@@ -388,9 +391,11 @@ public final class CLISession {
         if errors.contains("Not logged in") || errors.contains("/login") {
             return FailureEvidence.notLoggedIn(remedy, detail: code)
         }
-        return Fault(
+        var fault = Fault(
             .badGateway, "The CLI ended without an answer.",
             detail: errors.isEmpty ? code : "\(code): \(errors)")
+        fault.isPassing = true
+        return fault
     }
 
     private func watchClock(_ take: (ReplyEvent, Span<UInt8>) -> Void) {

@@ -68,6 +68,8 @@ public final class CLISupply: Sendable {
         let (portions, memory) = plan.script(from: start)
         process.memory = memory
         let machine: any TurnMachine
+        var limits = limits
+        limits.spent = plan.spent
         if plan.counts {
             machine = CountTurn(portions, servers: plan.servers, limits: limits, remedy: invocation.remedy)
         } else {

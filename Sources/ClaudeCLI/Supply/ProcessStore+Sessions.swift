@@ -11,6 +11,9 @@ public struct TurnNeeds: Sendable {
     let program: ProgramFile
     let features: CLIFeatures
 
+    /// What attempts at the same turn have spent before this one.
+    public var spent: TurnSpending { plan.spent }
+
     /// Where the turn's process is at home; nil where it may not be used again.
     public var home: ProcessStore.Home? {
         held == nil ? nil : ProcessStore.Home(owner: owner, kind: supply.kind(of: program))

@@ -58,6 +58,8 @@ struct RelayTurn: TurnMachine {
     var countedTokens: Int? { nil }
     var isUnfit: Bool { isUnfitLater || script.isUnfit }
 
+    var spending: TurnSpending { assembler.spending }
+
     /// What is told of limits comes once, and then when it has changed.
     var expectsLateWord: Bool {
         switch rest {

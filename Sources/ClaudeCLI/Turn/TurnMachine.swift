@@ -16,6 +16,8 @@ protocol TurnMachine {
     var deadline: (at: Instant, fault: Fault)? { get }
     /// True when the turn failed because its process, which had served others before, would not do: another may.
     var isUnfit: Bool { get }
+    /// What the turn has cost so far.
+    var spending: TurnSpending { get }
     /// The tokens counted, once that has ended well.
     var countedTokens: Int? { get }
     /// When the vendor began the answer of the newest attempt.

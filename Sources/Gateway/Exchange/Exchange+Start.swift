@@ -71,7 +71,7 @@ extension Exchange {
     ) async throws(TurnFailure) -> Attempt? {
         guard let file = context.snapshot.cli.file, context.snapshot.isCLIUnchanged else { return nil }
         if let fault = context.snapshot.cli.selfTest.turnFault { throw .fault(fault) }
-        let plan: TurnPlan
+        var plan: TurnPlan
         let features = context.snapshot.cli.features
         let betas = context.snapshot.supply.invocation.betas
         do throws(Refusal) {
@@ -87,6 +87,7 @@ extension Exchange {
             throw .refusal(error)
         }
         do throws(Fault) {
+            plan.spent = budget.spent(at: seat.loop.now)
             if !turn.countsTokens { try context.checkQuota(model: model) }
             let trace =
                 isKeeping

@@ -19,6 +19,9 @@ struct Exchange {
     private(set) var streams: Bool
     /// What the CLI is given as the model's name.
     private(set) var model = ""
+    private(set) var budget: RetryBudget
+    /// What is asked; without its messages once it will not be asked again.
+    private var question = Conversation(model: "")
     /// False once a kept process has turned out not to do.
     private(set) var isKeeping = true
 
@@ -34,6 +37,7 @@ struct Exchange {
         record = turn.context.record(path: turn.path)
         record.dialect = "\(turn.dialect)"
         keeper = ResponseKeeper(turn, waking: channel.wakeup)
+        budget = RetryBudget(turn.context.snapshot.supply.limits)
     }
 
     /// Runs the turn to its end; the client has been answered, or is gone, and nothing of the turn is left.
@@ -54,6 +58,7 @@ struct Exchange {
             await fail(error, writer)
         }
         record.endMicroseconds = elapsed
+        (record.retries, record.cliRetries) = (budget.retries, budget.cliRetries)
         site.log.audit(record)
     }
 
@@ -107,33 +112,59 @@ struct Exchange {
 
     // MARK: - The answer
 
-    /// Has a turn run and its answer given.
+    /// Has a turn run and its answer given; a turn that fails before its first event, and before the client was told
+    /// anything, is begun again where that may help.
     private mutating func answer<Sink: AnswerSink & ~Copyable>(
         _ asked: consuming Conversation, through _: Sink.Type, _ writer: consuming ResponseWriter
     ) async {
-        var conversation: Conversation
-        var attempt: Attempt
-        do throws(TurnFailure) { (conversation, attempt) = try await begin(asked) } catch {
-            return await fail(error, writer)
-        }
-        // The CLI has it now: a large image need not be held twice until the answer is complete.
-        conversation.turns = []
-        if !attempt.turn.isKept { asked.turns = [] }
-        record.spawnedMicroseconds = elapsed
-        var sink = Sink(conversation, as: form, on: seat, answering: writer)
-        var fault = await drive(attempt, into: &sink)
-        if fault != nil, attempt.turn.isUnfit {
-            // The process had died or hung between two turns: nothing was asked of the vendor yet.
-            await finish(attempt)
-            isKeeping = false
-            do throws(TurnFailure) { (_, attempt) = try await begin(asked) } catch {
-                if let writer = sink.surrender() { await fail(error, writer) }
-                return
+        question = consume asked
+        var form: AnswerForm?
+        while true {
+            var conversation: Conversation
+            let attempt: Attempt
+            do throws(TurnFailure) { (conversation, attempt) = try await begin(question) } catch {
+                return await fail(error, writer)
             }
-            fault = await drive(attempt, into: &sink)
+            budget.begin(at: seat.loop.now)
+            // The question has them, as long as they may be needed.
+            conversation.turns = []
+            record.spawnedMicroseconds = elapsed
+            let current = form ?? self.form
+            form = current
+            var sink = Sink(conversation, as: current, on: seat, answering: writer)
+            let end = await drive(attempt, into: &sink)
+            let isUnfit = attempt.turn.isUnfit
+            if !isUnfit { budget.note(attempt.turn.spending) }
+            guard case .untold(let fault, let mayPass) = end, let free = sink.surrender() else {
+                return await finish(attempt)
+            }
+            if mayPass, isUnfit, isKeeping {
+                // The process had died or hung between two turns: nothing was asked of the vendor yet.
+                isKeeping = false
+                await finish(attempt)
+            } else if mayPass, let wait = budget.wait(after: fault, at: seat.loop.now) {
+                await finish(attempt)
+                if let failure = await pause(wait) { return await fail(failure, free) }
+            } else {
+                await fail(.fault(fault), free)
+                return await finish(attempt)
+            }
+            forget(fault)
+            writer = free
         }
-        if let fault, let writer = sink.surrender() { await fail(.fault(fault), writer) }
-        await finish(attempt)
+    }
+
+    /// Waits before a turn is begun again; returns why it is not.
+    private mutating func pause(_ wait: Milliseconds) async -> TurnFailure? {
+        let alarm = Alarm(on: seat.loop, waking: channel.wakeup)
+        defer { alarm.cancel() }
+        alarm.deadline = seat.loop.now + wait
+        while true {
+            if channel.isClientGone { return .gone }
+            if seat.phase == .ending { return .fault(.goingDown) }
+            if alarm.isDue { return nil }
+            await channel.wakeup.wait()
+        }
     }
 
     /// Moves a turn's events into an answer until either is over or the client is gone.
@@ -142,7 +173,7 @@ struct Exchange {
     /// end: a failure until then is returned, and is a true status. Later ones are told in the answer.
     private mutating func drive<Sink: AnswerSink & ~Copyable>(
         _ attempt: Attempt, into sink: inout Sink
-    ) async -> Fault? {
+    ) async -> DriveEnd {
         let process = attempt.turn
         var outcome = TurnOutcome()
         var isOver = false
@@ -156,20 +187,32 @@ struct Exchange {
             context.quota?.note(process, model: model)
             if channel.isClientGone {
                 leave(outcome)
-                return nil
+                return .told
             }
             if step != .ended, seat.phase == .ending { tell(.goingDown, &outcome, in: &sink) }
             note(outcome)
-            if let fault = outcome.fault, !sink.isPromised { return fault }
+            if let fault = outcome.fault, !sink.isPromised { return .untold(fault, mayPass: !outcome.hasBegun) }
+            // A large image need not be held until the answer is complete.
+            if outcome.hasBegun || sink.isPromised, !question.turns.isEmpty { question.turns = [] }
             isOver = step == .ended || outcome.fault != nil
             let isTaken = await sink.send(in: context, isOver: isOver)
             record.bytesOut = sink.sentBytes
             guard isTaken else {
                 leave(outcome)
-                return nil
+                return .told
             }
         }
-        return await conclude(process, &outcome, in: &sink)
+        if let fault = await conclude(process, &outcome, in: &sink) { return .untold(fault, mayPass: false) }
+        return .told
+    }
+
+    /// What driving a turn came to.
+    private enum DriveEnd {
+        /// The client has been told, or is gone.
+        case told
+        /// It has been told nothing; `mayPass` says that it was the turn that failed, before the model had begun to
+        /// answer. The rest of an answer that breaks off is never asked for: the vendor has been paid for it.
+        case untold(Fault, mayPass: Bool)
     }
 
     /// Ends an answer whose turn is over. What is stored is on the disk before the last byte is sent.
@@ -238,6 +281,17 @@ struct Exchange {
             record.fault = fault.logged
             if let trouble = fault.login { site.login.hear(trouble) }
         }
+    }
+
+    /// The turn is begun again: what was noted of the attempt before is not what becomes of the request.
+    private mutating func forget(_ fault: Fault) {
+        site.log.write(.debug) { line in
+            line.add("event", "retry")
+            line.add("id", context.requestID)
+            line.add("fault", fault.logged)
+        }
+        record.fault = nil
+        record.firstEventMicroseconds = nil
     }
 
     /// Notes that nobody is left to be told.

@@ -7,6 +7,8 @@ protocol RunningTurn: AnyObject {
     /// The tokens counted, once a turn that counts them has ended well.
     var countedTokens: Int? { get }
 
+    /// What it has cost so far.
+    var spending: TurnSpending { get }
     /// True where a process serves that had served before.
     var isKept: Bool { get }
     /// True when the turn failed because what it was to go on with would not do: nothing was asked of the vendor, and

@@ -29,6 +29,10 @@ struct AuditRecord: Sendable, Equatable {
     var inputTokens: Int?
     /// Tokens of the answer.
     var outputTokens: Int?
+    /// How often the turn was begun again because it had failed before the client was told anything.
+    var retries = 0
+    /// How often the CLI asked its vendor again by itself.
+    var cliRetries = 0
     /// When a permit was had.
     var admittedMicroseconds: Int?
     /// When the CLI was ready.
@@ -67,6 +71,8 @@ extension Log {
             line.add("out", record.bytesOut)
             line.add("input_tokens", record.inputTokens)
             line.add("output_tokens", record.outputTokens)
+            if record.retries > 0 { line.add("retries", record.retries) }
+            if record.cliRetries > 0 { line.add("cli_retries", record.cliRetries) }
             line.add("admitted_ms", milliseconds: record.admittedMicroseconds)
             line.add("spawned_ms", milliseconds: record.spawnedMicroseconds)
             line.add("first_event_ms", milliseconds: record.firstEventMicroseconds)
