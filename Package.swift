@@ -78,7 +78,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "ClaudeCLI", "COpenSSL", "HTTP", "Models", "Platform", "TLS", "TestSupport", "Vocabulary",
+                "Gateway", "ClaudeCLI", "COpenSSL", "HTTP", "Ledger", "Models", "Platform", "TLS", "TestSupport", "Vocabulary",
                 "claude-standin",
             ],
             swiftSettings: strict),

@@ -1,10 +1,10 @@
-import Vocabulary
+public import Vocabulary
 
 /// Makes text of what newer models say between two calls of tools, which they send as thinking.
 ///
 /// For clients that did not ask for thinking: it is what older models say in text. Blocks without words, which hold the
 /// vendor's seal alone, are left out.
-struct ProgressNotes: Sendable {
+public struct ProgressNotes: Sendable {
     /// True where clients get all text in one piece.
     private let isJoined: Bool
     private var open = Block.other
@@ -14,13 +14,13 @@ struct ProgressNotes: Sendable {
     private enum Block { case other, silentNote, note, text }
 
     /// Notes of an answer to `conversation`; nil where they are not to be text.
-    init?(_ conversation: Conversation, _ dialect: Dialect) {
+    public init?(_ conversation: Conversation, _ dialect: Dialect) {
         guard conversation.thinkingShown == .asText else { return nil }
         isJoined = dialect == .chatCompletions
     }
 
     /// Hands on what an event comes to.
-    mutating func pass(
+    public mutating func pass(
         _ event: ReplyEvent, of line: Span<UInt8>, to take: (ReplyEvent, Span<UInt8>) -> Void
     ) {
         switch event {

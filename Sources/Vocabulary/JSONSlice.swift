@@ -32,6 +32,13 @@ public struct JSONSlice: Equatable, Sendable {
         return hasEscapes ? JSONEscapes.resolve(part) : String(copying: part)
     }
 
+    /// Hands the string that the slice of `bytes` spells to `body`, as UTF-8.
+    public func withResolvedBytes(of bytes: Span<UInt8>, _ body: (Span<UInt8>) -> Void) {
+        guard hasEscapes else { return body(bytes.extracting(start..<end)) }
+        let resolved = Array(string(in: bytes).utf8)
+        body(resolved.span)
+    }
+
     /// The slice as an integer; nil when it has a fraction, an exponent or does not fit.
     public func integer(in bytes: Span<UInt8>) -> Int? {
         JSONEscapes.integer(bytes.extracting(start..<end))

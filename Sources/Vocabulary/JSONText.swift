@@ -28,6 +28,13 @@ public struct JSONText: Sendable, ExpressibleByStringLiteral {
         hasEscapes ? JSONEscapes.resolve(escaped.span) : String(decoding: escaped, as: UTF8.self)
     }
 
+    /// Hands the string it spells to `body`, as UTF-8.
+    public func withResolvedBytes(_ body: (Span<UInt8>) -> Void) {
+        guard hasEscapes else { return body(escaped.span) }
+        let bytes = Array(string.utf8)
+        body(bytes.span)
+    }
+
     /// True for the empty string.
     public var isEmpty: Bool { escaped.isEmpty }
 

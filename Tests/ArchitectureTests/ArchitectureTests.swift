@@ -27,7 +27,7 @@ struct ArchitectureTests {
     /// The rooms in which a C library is met.
     private static let rooms: [String: [String]] = [
         "CNGHTTP2": ["Sources/HTTP/"],
-        "COpenSSL": ["Sources/TLS/", "Sources/Gateway/Keys/", "Sources/portcullis-bench/"],
+        "COpenSSL": ["Sources/TLS/", "Sources/Gateway/Keys/", "Sources/Gateway/Continuation/", "Sources/portcullis-bench/"],
         "CSQLite": ["Sources/Ledger/"],
         "CSystemd": ["Sources/Platform/"],
         "CLinux": ["Sources/Platform/"],
@@ -135,6 +135,19 @@ struct ArchitectureTests {
         for line in sources.flatMap(\.all) where Self.holds(line.code, "Task(") || line.code.contains("Task {") {
             let before = line.file.lines[max(0, line.index - 4)..<line.index]
             #expect(before.contains { $0.contains("// Unstructured") }, "\(line)")
+        }
+    }
+
+    @Test("an answer is given once: only the servers make a response writer, and only they know a way back")
+    func responseWriters() {
+        let servers = ["HTTP1Server.swift", "HTTP2Server.swift"].map { "Sources/Gateway/Connections/" + $0 }
+        let makers = sources.filter { file in
+            file.module == "Gateway" && file.all.contains { Self.holds($0.code, "ResponseWriter(") }
+        }
+        #expect(Set(makers.map(\.path)) == Set(servers))
+        let room = servers + ["ResponseChannel.swift", "ResponseWriter.swift"].map { "Sources/Gateway/Connections/" + $0 }
+        for line in sources.flatMap(\.all) where line.code.contains("ResponseChannel") {
+            #expect(room.contains(line.file.path), "\(line)")
         }
     }
 

@@ -69,7 +69,7 @@ struct TurnPlanTests {
         #expect(
             rows[1] == [
                 #"{"type":"assistant","message":{"id":"msg_1","type":"message","role":"assistant","model":"<synthetic>","content":[{"type":"thinking","thinking":"hm","signature":"sig"},{"type":"redacted_thinking","data":"data"},{"type":"text","text":"a1"},{"type":"tool_use","id":"t1","name":"f","input":{"a": 1}}],"stop_reason":"end_turn","usage":{"input_tokens":0,"output_tokens":0}}}"#,
-                #"{"type":"user","client_composed":true,"uuid":"00000000-0000-4000-8000-000000000002","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":[{"type":"text","text":"r"},{"type":"image","source":{"type":"url"}}],"is_error":true},{"type":"text","text":"<system>\nNow.\n</system>"},{"type":"text","text":"q2"}]}}"#,
+                #"{"type":"user","client_composed":true,"uuid":"00000002-0000-4000-8000-000000000000","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":[{"type":"text","text":"r"},{"type":"image","source":{"type":"url"}}],"is_error":true},{"type":"text","text":"<system>\nNow.\n</system>"},{"type":"text","text":"q2"}]}}"#,
             ])
     }
 

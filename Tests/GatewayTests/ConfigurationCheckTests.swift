@@ -30,6 +30,7 @@ struct ConfigurationCheckTests {
         #expect(check.faults == [])
         #expect(check.notes.contains("its login is an OAuth token (CLAUDE_CODE_OAUTH_TOKEN)"))
         #expect(check.notes.contains("1 API keys: alice"))
+        #expect(check.notes.contains("processes started in advance for each loop: 1"))
         #expect(!check.notes.joined().contains("hush"))
         #expect(scratch.mode(of: "state") == 0o700)
     }

@@ -6,7 +6,7 @@ import Testing
 struct ConfigurationReferenceTests {
     @Test("names, aliases and flags are unique")
     func unique() {
-        let names = Setting.all.flatMap { [$0.name] + $0.aliases }
+        let names = Setting.all.flatMap(\.known)
         let flags = Setting.all.compactMap(\.flag)
         #expect(Set(names).count == names.count)
         #expect(Set(flags).count == flags.count)
@@ -18,7 +18,7 @@ struct ConfigurationReferenceTests {
         let markdown = Configuration.referenceMarkdown()
         for setting in Setting.all {
             #expect(!setting.fallback.isEmpty && setting.help.hasSuffix("."), "\(setting.name)")
-            for name in [setting.name] + setting.aliases {
+            for name in setting.known {
                 #expect(help.contains(name) && markdown.contains("`\(name)`"))
             }
             if let flag = setting.flag {
@@ -52,7 +52,7 @@ struct ConfigurationReferenceTests {
             "DEFAULT_EFFORT", "REQUEST_TIMEOUT_MS", "LOG_LEVEL", "ENABLE_THINKING", "LISTEN",
             "TLS_CERTIFICATE",
             "TLS_KEY", "API_KEYS_FILE", "CLI_ENV_FILE", "STATE_DIR", "MAX_BODY_BYTES", "MODEL_ALIASES",
-            "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_MAX_RETRIES",
+            "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_MAX_RETRIES", "POOL_SIZE", "IDLE_TIMEOUT_MS",
         ])
     func promised(name: String) {
         #expect(Setting.named(name) != nil)

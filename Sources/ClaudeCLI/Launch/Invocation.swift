@@ -133,8 +133,9 @@ public struct Invocation: Sendable {
         "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP=1",
         // The second lock against `@path` in a prompt; the first is `client_composed`.
         "CLAUDE_CODE_DISABLE_FILE_MENTIONS=1",
-        // Else a long turn without a word of the model gets a text of the CLI's own.
-        "CLAUDE_CODE_SILENT_TURN_REMINDER=0",
+        // Else the CLI puts texts of its own into long conversations: of a model that says nothing, of lists of tasks
+        // that are not used.
+        "CLAUDE_CODE_SILENT_TURN_REMINDER=0", "CLAUDE_CODE_TODO_REMINDER_MODE=off", "CLAUDE_CODE_DISABLE_ATTACHMENTS=1",
         // Off unless a request asks for it, which the extra body then says.
         "CLAUDE_CODE_DISABLE_THINKING=1",
     ]

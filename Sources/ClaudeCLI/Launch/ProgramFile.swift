@@ -4,7 +4,7 @@ import Glibc
 ///
 /// The CLI is some 200 MB, so it is not hashed; the change time is the kernel's alone to set. Links are followed, so
 /// that one which is moved counts as a change.
-public struct ProgramFile: Sendable, Equatable {
+public struct ProgramFile: Sendable, Hashable {
     /// Where it was looked for.
     public let path: String
     /// Size in bytes.
@@ -14,7 +14,7 @@ public struct ProgramFile: Sendable, Equatable {
     private let modified: Time
     private let changed: Time
 
-    private struct Time: Sendable, Equatable {
+    private struct Time: Sendable, Hashable {
         let seconds: Int
         let nanoseconds: Int
 

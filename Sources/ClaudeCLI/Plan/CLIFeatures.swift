@@ -20,12 +20,18 @@ public enum CLIFeature: String, Sendable, CaseIterable {
     case stopInTime = "stop-in-time"
     /// Tokens can be counted.
     case tokenCount = "token-count"
+    /// A process that has answered goes on with its conversation.
+    case continues
+    /// It does so too where its answer was a call of a tool, with the result.
+    case answersCalls = "answers-calls"
+    /// It can forget its conversation and serve another.
+    case rewinds
 
     /// True when no turn may run without it: it would answer something else, or give files away.
     public var isEssential: Bool {
         switch self {
         case .systemPrompt, .model, .plainMentions, .plainCommands: true
-        case .history, .tools, .parameters, .stopInTime, .tokenCount: false
+        case .history, .tools, .parameters, .stopInTime, .tokenCount, .continues, .answersCalls, .rewinds: false
         }
     }
 
@@ -39,6 +45,9 @@ public enum CLIFeature: String, Sendable, CaseIterable {
         case .systemPrompt, .model, .plainMentions, .plainCommands: "no turn is run"
         case .stopInTime: "after a cut-off answer the CLI may ask the vendor again, at the login's cost"
         case .tokenCount: "requests to count tokens are refused"
+        case .continues: "each turn has a process of its own"
+        case .answersCalls: "each round of tool calls has a process of its own"
+        case .rewinds: "each conversation has a process of its own"
         }
     }
 }

@@ -17,6 +17,8 @@ struct ClientTools {
     }
 
     private let tools: [Tool]
+    /// Those that may be called, in the client's names.
+    var all: [Tool] { tools }
     private var choice: ToolChoice
     private let allowsParallelCalls: Bool
     /// The names under which the model sees them.
@@ -44,6 +46,18 @@ struct ClientTools {
 
     /// True when the client brings no tool that may be called.
     var isEmpty: Bool { tools.isEmpty }
+
+    /// What is said of each, as a number by its name: another number is another tool.
+    var definitions: [String: Int] {
+        var numbers: [String: Int] = [:]
+        for tool in tools {
+            var hasher = Hasher()
+            hasher.combine(tool.description?.string)
+            hasher.combine(names.outward(schema: tool.schema, of: tool.name).bytes)
+            numbers[names.outward(tool.name).string] = hasher.finalize()
+        }
+        return numbers
+    }
 
     /// The same tools when none must be called; nil when none must be.
     var withoutForce: ClientTools? {

@@ -8,7 +8,7 @@ struct Portion: Sendable {
         case answer
         /// The result of an empty turn, by which a row of the history is taken.
         case emptyTurn
-        /// A good answer to the control request of this id.
+        /// A good answer to the control request of this id, by which another conversation can begin.
         case response(StaticString)
         /// The same, by which the registered servers are taken over.
         case servers

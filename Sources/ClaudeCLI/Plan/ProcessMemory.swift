@@ -7,6 +7,10 @@ public struct ProcessMemory: Sendable {
     var lastQuestion = 0
     /// Which of the two names the server of its client's tools has; nil without tools.
     var serverName: ClientTools.ServerName?
+    /// What it was told of tools, ever, by name: a tool of a known name and schema keeps the description it came with.
+    var tools: [String: Int] = [:]
+    /// The betas of its first request, which stay in force.
+    var betas = ""
     /// True once it was given a system prompt, which can be replaced and not be taken away.
     var hasSystem = false
     /// The settings it works under, in full.

@@ -10,6 +10,8 @@ struct ToolNames: Sendable {
     private static let reserved: [JSONText] = ["ToolSearch"]
 
     private let aliases: [ToolAlias]
+    /// All other names.
+    var all: [ToolAlias] { aliases }
 
     /// No tool has another name.
     init() { aliases = [] }

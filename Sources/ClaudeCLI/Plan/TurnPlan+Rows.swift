@@ -93,10 +93,10 @@ extension TurnPlan {
         rows.endObject()
     }
 
-    /// A row's name, unique within the life of a process.
+    /// A row's name, unique within the life of a process. The CLI tells rows apart by the first 24 characters alone.
     static func uuid(_ number: Int) -> String {
         let digits = String(number, radix: 16)
-        return "00000000-0000-4000-8000-" + String(repeating: "0", count: max(0, 12 - digits.count)) + digits
+        return String(repeating: "0", count: max(0, 8 - digits.count)) + digits + "-0000-4000-8000-000000000000"
     }
 }
 

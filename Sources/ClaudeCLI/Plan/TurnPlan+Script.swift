@@ -18,10 +18,16 @@ extension TurnPlan {
     /// The id of the `set_model` request that replaces the system prompt.
     static let systemID: StaticString = "p"
 
-    /// True where the turn can go on from that point: a process that was given a system prompt keeps one.
+    /// True where a process can serve the turn that has forgotten another conversation.
+    ///
+    /// A system prompt can be replaced and not be taken away, betas stay, and so does what was once said of a tool.
     func canFollow(_ memory: ProcessMemory) -> Bool {
-        servers.isEmpty && !counts && (!system.isEmpty || !memory.hasSystem)
+        (!system.isEmpty || !memory.hasSystem) && settings.betas == memory.betas
+            && memory.tools.count < Self.mostKnownTools
+            && tools.definitions.allSatisfy { name, hash in memory.tools[name].map { $0 == hash } ?? true }
     }
+
+    private static let mostKnownTools = 1000
 
     /// What is written for a turn that begins there, and what its process holds afterwards.
     func script(from start: StartingPoint) -> (portions: [Portion], memory: ProcessMemory) {
@@ -34,6 +40,8 @@ extension TurnPlan {
             settings.write(to: &writer.rows)
             if !servers.isEmpty { handOver(&writer) }
             writer.memory.settings = settings.whole
+            writer.memory.betas = settings.betas
+            writer.memory.tools = tools.definitions
             history(&writer)
         case .kept(let memory):
             writer.memory = memory
@@ -78,7 +86,7 @@ extension TurnPlan {
         writer.rows.row(whole)
     }
 
-    /// Each step is answered before the next is asked for: one that fails must leave nothing half done.
+    /// Nothing new is told before the old is forgotten, and no message before all of it was taken.
     private func rewind(_ writer: inout ScriptWriter) {
         let memory = writer.memory
         writer.rows.controlRequest("rewind_conversation", id: Self.rewindID) { rows in
@@ -88,18 +96,16 @@ extension TurnPlan {
         writer.endPortion(.rewound)
         if memory.serverName != nil {
             writer.rows.controlRequest("mcp_set_servers", id: Self.clearID) { $0.raw("\"servers\":{}") }
-            writer.endPortion(.response(Self.clearID))
         }
         // Under the name that the former tools had these would be offered beside those.
         writer.memory.serverName = tools.isEmpty ? memory.serverName : memory.serverName?.other ?? .first
         if let server = writer.memory.serverName, !tools.isEmpty {
             initialize(&writer.rows, server, system: [], isFirst: false)
-            writer.endPortion(.response(Self.initializeID))
+            writer.memory.tools.merge(tools.definitions) { _, new in new }
         }
         writer.memory.settings = settings.whole
         writer.rows.row(settings.whole)
-        writer.endPortion(.response(Self.settingsID))
-        guard !system.isEmpty else { return }
+        guard !system.isEmpty else { return writer.endPortion(.response(Self.settingsID)) }
         writer.memory.hasSystem = true
         writer.rows.controlRequest("set_model", id: Self.systemID) { rows in
             rows.member("model", settings.model)

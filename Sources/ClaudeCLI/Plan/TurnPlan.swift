@@ -13,8 +13,13 @@ public struct TurnPlan: Sendable {
     /// The system prompt in its parts, the gateway's own included.
     let system: [JSONText]
     let settings: TurnSettings
-    /// The messages under the model's names, users' and assistants'; the last is the question.
+    /// The messages under the client's names, users' and assistants'; the last is the question.
+    public let turns: [Turn]
+    /// The same under the model's names, with what the gateway adds.
     let messages: [Turn]
+    /// True where a process that has answered holds nothing but the conversation as the client knows it, so that it can
+    /// go on with it.
+    public let isKeepable: Bool
     /// The member that marks the end of the history to be cached.
     let cacheMark: StaticString?
 
@@ -65,6 +70,8 @@ public struct TurnPlan: Sendable {
         system = Self.system(of: conversation)
         let turns = MessageList.messages(of: conversation)
         guard counts || turns.last?.role == .user else { throw Self.prefill }
+        self.turns = turns
+        isKeepable = !counts && servers.isEmpty && demandedCall == nil && features.has(.history)
         var messages = tools.names.outward(turns)
         if !features.has(.history) { messages = try TaggedHistory.flatten(messages) }
         if let note = demandedCall?.note(allowingSeveral: conversation.allowsParallelToolCalls) {

@@ -12,9 +12,8 @@ struct TurnSettings {
     /// The JSON object of extra parameters; empty when there are none.
     private(set) var extraBody: [UInt8] = []
     private let servers: ActiveServers
-    private let operatorBetas: String
     /// What `ANTHROPIC_BETAS` must hold; empty where the turn needs no beta.
-    private var betas = ""
+    private(set) var betas = ""
     /// True where the CLI must not add a temperature, as it does while it believes thinking to be switched off.
     private var leavesTemperature = false
     /// The extra parameters without a forced tool call; nil where none is forced.
@@ -25,7 +24,6 @@ struct TurnSettings {
     ) throws(Refusal) {
         self.model = model
         self.servers = servers
-        self.operatorBetas = operatorBetas
         tools = try ClientTools(conversation, areOthersActive: !servers.isEmpty)
         effort = conversation.effort
         extraBody = Self.extraBody(conversation, tools)
@@ -87,7 +85,8 @@ struct TurnSettings {
         }
     }
 
-    /// The row that puts a process under these settings whatever it worked under before.
+    /// The row that puts a process under these settings whatever it worked under before, but for the betas: those of a
+    /// process's first request stay in force.
     var whole: [UInt8] {
         var rows = RowWriter()
         rows.controlRequest("apply_flag_settings", id: TurnPlan.settingsID) { rows in
@@ -99,7 +98,6 @@ struct TurnSettings {
             rows.key("env")
             rows.beginObject()
             rows.member("CLAUDE_CODE_EXTRA_BODY", String(decoding: extraBody, as: UTF8.self))
-            rows.member("ANTHROPIC_BETAS", betas.isEmpty ? operatorBetas : betas)
             rows.raw("\"CLAUDE_CODE_DISABLE_THINKING\":\"")
             rows.raw(leavesTemperature ? "0\"" : "1\"")
             rows.endObject()

@@ -11,13 +11,19 @@ public final class CLISupply: Sendable {
     /// The bounds of its turns.
     public let limits: CLILimits
     private let directories: TurnDirectories
+    /// What all its processes for one message a turn are started with, but for their directories.
+    private let environment: [String]
 
     /// A supply whose turns live in `directories`, which supplies before and after it may share.
     public init(_ invocation: Invocation, limits: CLILimits, directories: TurnDirectories) {
         self.invocation = invocation
         self.limits = limits
         self.directories = directories
+        environment = invocation.environment(in: TurnDirectory(slot: 0, path: ""), limits: limits)
     }
+
+    /// The kind of its processes whose program is `file`.
+    public func kind(of file: ProgramFile) -> LaunchKind { LaunchKind(program: file, environment: environment) }
 
     /// A new process that has been told nothing, in which the model may be asked `messages` times a turn.
     public func start(messages: Int = 1) throws(Fault) -> LivingProcess {

@@ -56,7 +56,10 @@ struct TurnScript {
 
     private mutating func take(_ response: CLIControlResponse, of line: Span<UInt8>) -> Step {
         guard response.isSuccess else {
-            if case .rewound = awaited { isUnfit = true }
+            switch awaited {
+            case .rewound, .response: isUnfit = true
+            case .answer, .emptyTurn, .servers, .serverState: break
+            }
             let reason = Redaction.clean(response.error?.string(in: line) ?? "no reason given")
             return .failed(Self.refused(reason))
         }

@@ -31,6 +31,7 @@ struct Check: Sendable, Equatable {
         checkServers(configuration)
         let turns = configuration.turns
         notes.append("at most \(turns.maxRunning) turns at once, \(turns.maxWaiting) waiting")
+        notes += configuration.processes.notes
     }
 
     private mutating func checkKeys(_ settings: KeySettings) {

@@ -21,6 +21,8 @@ struct Configuration: Sendable, Equatable {
     var mcp = MCPSettings()
     /// How many turns run and wait.
     var turns = TurnSettings()
+    /// Which CLI processes outlive their turn, and which wait for one.
+    var processes = ProcessSettings()
     /// Which responses survive, and for how long.
     var responses = ResponseSettings()
     /// What is logged, and where.

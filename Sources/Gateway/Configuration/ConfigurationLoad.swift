@@ -46,7 +46,7 @@ extension Configuration {
         loader.deriveDefaults()
         loader.validate()
         guard loader.faults.isEmpty else { throw ConfigurationFaults(loader.faults, warnings: sources.warnings) }
-        loader.configuration.warnings = sources.warnings
+        loader.configuration.warnings = sources.warnings + loader.warnings
         return loader.configuration
     }
 }
@@ -57,6 +57,8 @@ private struct ConfigurationLoader {
     let environment: [String: String]
     let machine: Machine
     var faults: [ConfigurationFault]
+    /// What becomes of a setting other than it says.
+    var warnings: [String] = []
     var configuration = Configuration()
 
     /// Reads every value by its row.
@@ -66,7 +68,7 @@ private struct ConfigurationLoader {
             setting.reader.clear(&configuration)
             for value in setting.reader.isList ? values[...] : values.suffix(1) {
                 do throws(ValueProblem) {
-                    try setting.reader.apply(&configuration, value.text)
+                    try setting.reader(for: value.name).apply(&configuration, value.text)
                 } catch {
                     faults.append(ConfigurationFault(value.place, error.text))
                 }
@@ -133,6 +135,7 @@ private struct ConfigurationLoader {
         }
         findCLI()
         deriveTurns()
+        deriveProcesses()
     }
 
     private func defaultStateDirectory(_ home: String) -> String {
@@ -179,6 +182,32 @@ private struct ConfigurationLoader {
         if sources.given["MAX_WAITING_TURNS"] == nil {
             configuration.turns.maxWaiting = 2 * configuration.turns.maxRunning
         }
+    }
+
+    private mutating func deriveProcesses() {
+        let maxRunning = configuration.turns.maxRunning
+        let hasKeys = configuration.keys.isRequired
+        if sources.given["MAX_IDLE_PROCESSES"] == nil {
+            configuration.processes.maxIdle = ProcessSettings.defaultIdle(
+                memoryBytes: machine.memoryBytes, maxRunning: maxRunning)
+        }
+        // One caller stands for all: in a process that was emptied the words of strangers would meet.
+        if !hasKeys, configuration.processes.reuse == .key {
+            configuration.processes.reuse = .conversation
+            if let written = sources.last("REUSE_PROCESSES") {
+                warnings.append("\(written.place): is conversation, since without keys everybody is one caller")
+            }
+        }
+        if configuration.processes.reuse == .off { configuration.processes.maxIdle = 0 }
+        let maxIdle = configuration.processes.maxIdle
+        if maxIdle == 0 { configuration.processes.reuse = .off }
+        if sources.given["MAX_IDLE_PROCESSES_PER_KEY"] == nil {
+            configuration.processes.maxIdlePerKey = ProcessSettings.defaultIdlePerKey(
+                maxIdle: maxIdle, hasKeys: hasKeys)
+        }
+        configuration.processes.maxIdlePerKey = min(configuration.processes.maxIdlePerKey, maxIdle)
+        configuration.processes.maxTotal = ProcessSettings.total(
+            memoryBytes: machine.memoryBytes, maxRunning: maxRunning, maxIdle: maxIdle)
     }
 
     /// Rules between settings.
@@ -270,6 +299,6 @@ extension TurnSettings {
     /// 16 turns per core, since a turn mostly waits for the vendor; at most three quarters of the memory at
     /// the 200 MiB that a process may take.
     static func defaultRunning(cores: Int, memoryBytes: Int) -> Int {
-        max(1, min(16 * cores, memoryBytes / 4 * 3 / (200 << 20)))
+        max(1, min(16 * cores, memoryBytes / 4 * 3 / ProcessSettings.processBytes))
     }
 }

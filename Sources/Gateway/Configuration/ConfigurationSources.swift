@@ -8,6 +8,8 @@ struct GivenValue: Equatable {
     }
 
     var text: String
+    /// The name under which it was written; what the text means may depend on it.
+    var name: String
     var level: Level
     /// How a fault names the place.
     var place: String
@@ -48,7 +50,7 @@ struct ConfigurationSources {
                 continue
             }
             if let value = value ?? (setting.reader.isSwitch ? "true" : nil) {
-                take(value, for: setting, .flag, flag)
+                take(value, as: setting.name, for: setting, .flag, flag)
             } else {
                 faults.append(ConfigurationFault(flag, "needs a value (\(setting.syntax))"))
             }
@@ -64,21 +66,50 @@ struct ConfigurationSources {
                 guard let text = environment[name], !text.isEmpty else { continue }
                 // What Kubernetes gives every process near a service that is called portcullis.
                 if setting.name == "PORT", text.hasPrefix("tcp://") { continue }
-                take(text, for: setting, .prefixedEnvironment, "\(name) (environment)")
+                take(text, as: name, for: setting, .prefixedEnvironment, "\(name) (environment)")
             }
+            takeForeign(setting, .prefixedEnvironment, environment)
         }
         for setting in Setting.all {
             for name in setting.names where !name.hasPrefix(Setting.prefix) {
                 guard let text = environment[name], !text.isEmpty else { continue }
                 if let problem = sharedProblem(text, of: setting) {
-                    let advice = "passed over, since other programs use this name; ours is \(Setting.prefixed(name))"
-                    warnings.append("\(name) (environment): \(problem); \(advice)")
+                    warnings.append("\(name) (environment): \(problem); \(Self.passedOver(setting))")
                 } else {
-                    take(text, for: setting, .environment, "\(name) (environment)")
+                    take(text, as: name, for: setting, .environment, "\(name) (environment)")
                 }
             }
+            takeForeign(setting, .environment, environment)
         }
         warnOfMisspelling(environment)
+    }
+
+    /// Takes what similar programs call a setting, where its own name says nothing at this level or above.
+    private mutating func takeForeign(
+        _ setting: Setting, _ level: GivenValue.Level, _ environment: [String: String]
+    ) {
+        for foreign in setting.foreign {
+            let isBare = level == .environment
+            let name = isBare ? foreign.name : Setting.prefixed(foreign.name)
+            guard given[setting.name] == nil, let text = environment[name], !text.isEmpty else { continue }
+            let place = "\(name) (environment)"
+            guard isBare else {
+                take(text, as: name, for: setting, level, place)
+                continue
+            }
+            var tried = Configuration()
+            do throws(ValueProblem) {
+                try setting.reader(for: name).apply(&tried, text)
+                warnings.append("\(place): taken as \(setting.name), which is our name for it")
+                take(text, as: name, for: setting, level, place)
+            } catch {
+                warnings.append("\(place): \(error.text); \(Self.passedOver(setting))")
+            }
+        }
+    }
+
+    private static func passedOver(_ setting: Setting) -> String {
+        "passed over, since other programs use this name; ours is \(Setting.prefixed(setting.name))"
     }
 
     /// Why a variable with a name that others use is not for us; nil when it is, or does not count anyway.
@@ -132,7 +163,7 @@ struct ConfigurationSources {
                     throw ValueProblem("\(name) holds secrets, but everybody can read this file; chmod 600")
                 }
                 lineOfName[setting.name] = number
-                if !value.isEmpty { take(value, for: setting, .file, "\(place): \(name)") }
+                if !value.isEmpty { take(value, as: name, for: setting, .file, "\(place): \(name)") }
             } catch {
                 faults.append(ConfigurationFault(place, error.text))
             }
@@ -164,7 +195,7 @@ struct ConfigurationSources {
     }
 
     private mutating func take(
-        _ text: String, for setting: Setting, _ level: GivenValue.Level, _ place: String
+        _ text: String, as name: String, for setting: Setting, _ level: GivenValue.Level, _ place: String
     ) {
         guard !isOutdone(setting, at: level) else { return }
         guard !text.isEmpty else {
@@ -178,7 +209,7 @@ struct ConfigurationSources {
         let pieces =
             setting.reader.isList ? text.split(separator: ",").map(AssignmentLine.trim) : [text[...]]
         let values = pieces.filter { !$0.isEmpty }.map {
-            GivenValue(text: String($0), level: level, place: place)
+            GivenValue(text: String($0), name: name, level: level, place: place)
         }
         if let before = given[setting.name]?.first, before.level == level, setting.reader.isList {
             given[setting.name]?.append(contentsOf: values)

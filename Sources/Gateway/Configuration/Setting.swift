@@ -9,6 +9,7 @@ struct Setting: Sendable {
         case models = "Models"
         case mcp = "MCP servers"
         case turns = "Turns"
+        case processes = "Living processes"
         case responses = "Stored responses"
         case logging = "Logging"
         case time = "Limits: time"
@@ -21,6 +22,8 @@ struct Setting: Sendable {
     let name: String
     /// Other variables that mean the same.
     let aliases: [String]
+    /// Those by which similar programs mean the same.
+    let foreign: [ForeignName]
     /// The flag; nil where a value on the command line would tell a secret.
     let flag: String?
     /// Where the reference lists it.
@@ -42,12 +45,15 @@ struct Setting: Sendable {
     /// The name and its aliases.
     var names: [String] { [name] + aliases }
 
+    /// The name, its aliases and the foreign names.
+    var known: [String] { names + foreign.map(\.name) }
+
     /// What a value looks like, unit included.
     var syntax: String { reader.syntax }
 
     init(
         _ name: String, _ section: Section, _ reader: Reader, _ help: String, fallback: String? = nil,
-        aliases: [String] = [], flag: String? = nil,
+        aliases: [String] = [], foreign: [ForeignName] = [], flag: String? = nil,
         shared: (@Sendable (String) throws(ValueProblem) -> Void)? = nil
     ) {
         self.name = name
@@ -56,6 +62,7 @@ struct Setting: Sendable {
         self.help = help
         self.fallback = fallback ?? reader.fallback
         self.aliases = aliases
+        self.foreign = foreign
         sharedCheck = shared
         self.flag = reader.isSecret ? nil : flag ?? Self.flag(for: name)
     }

@@ -40,7 +40,7 @@ extension Configuration {
     private static func markdownRow(_ setting: Setting) -> String {
         let names = ([setting.name] + setting.aliases).map { "`\($0)`" }.joined(separator: ", ")
         let flag = setting.flag.map { "`\($0)`" } ?? "–"
-        let cells = [names, flag, setting.syntax, setting.fallback, setting.help].map {
+        let cells = [names, flag, setting.syntax, setting.fallback, setting.wholeHelp].map {
             $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
         }
         return "| \(cells.joined(separator: " | ")) |\n"
@@ -50,7 +50,7 @@ extension Configuration {
         let value = setting.reader.isSwitch ? " [\(setting.syntax)]" : " \(setting.syntax)"
         let names = ([setting.name] + setting.aliases).joined(separator: ", ")
         let head = setting.flag.map { "\($0)\(value)" } ?? "(no flag: \(setting.syntax))"
-        let text = "\(names). \(setting.help) Default: \(setting.fallback)."
+        let text = "\(names). \(setting.wholeHelp) Default: \(setting.fallback)."
         return "  \(head)\n\(wrapped(String(text.filter { $0 != "`" })))"
     }
 

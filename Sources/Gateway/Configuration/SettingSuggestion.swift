@@ -3,7 +3,9 @@ extension Suggestion {
     static func setting(for written: String, _ nearness: Nearness = .faults) -> (setting: Setting, name: String)? {
         let word = written.uppercased().drop { $0 == "-" }
         let name = bare(String(word.map { $0 == "-" ? "_" : $0 }))
-        guard let found = nearest(to: name, among: Setting.all.lazy.flatMap(\.names).map(bare), nearness),
+        // What is near a name of others may be theirs as well.
+        let known = Setting.all.lazy.flatMap { nearness == .faults ? $0.known : $0.names }
+        guard let found = nearest(to: name, among: known.map(bare), nearness),
             let setting = Setting.named(found) ?? Setting.named(Setting.prefixed(found))
         else { return nil }
         return (setting, setting.names.contains(found) ? found : setting.name)

@@ -1,13 +1,13 @@
 extension Setting {
     /// Every setting there is, in the order of the reference.
     static let all: [Setting] =
-        general + listening + authentication + cli + models + mcp + turns + responses + logging + time + size
-        + http2 + connections
+        general + listening + authentication + cli + models + mcp + turns + processes + responses + logging
+        + time + size + http2 + connections
 
-    /// The row that a name, an alias, or one of them behind `PORTCULLIS_` belongs to.
+    /// The row that a name, an alias, a foreign name, or one of them behind `PORTCULLIS_` belongs to.
     static func named(_ name: String) -> Setting? {
-        all.first { $0.names.contains(name) }
-            ?? all.first { $0.names.contains { prefixed($0) == name } }
+        all.first { $0.known.contains(name) }
+            ?? all.first { $0.known.contains { prefixed($0) == name } }
     }
 
     private static let general: [Setting] = [

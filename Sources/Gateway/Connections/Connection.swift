@@ -9,6 +9,8 @@ final class Connection {
     let site: Site
     let worker: Worker
     let state: LoopState
+    /// Those it began with; a reload changes nothing of what is open.
+    let limits: WireLimits
     let peer: PeerAddress
     /// Set by the worker once the connection is registered.
     var id = 0
@@ -49,8 +51,10 @@ final class Connection {
         self.place = place
         alarm = Alarm(on: state.loop, waking: wakeup)
         let number = socket.number
+        let snapshot = site.snapshot
+        limits = snapshot.wire
         do throws(TLSFault) {
-            transport = try Transport(socket, context: site.snapshot.tls)
+            transport = try Transport(socket, context: snapshot.tls)
         } catch {
             site.log.warning("TLS: \(error.message)")
             return nil
@@ -126,7 +130,7 @@ final class Connection {
             switch output.withSpan(from: outputStart, { transport.write($0) }) {
             case .bytes(let count):
                 outputStart += count
-                stall?.deadline = loop.now + .seconds(site.snapshot.configuration.limits.writeStallSeconds)
+                stall?.deadline = loop.now + .seconds(limits.configured.writeStallSeconds)
                 continue
             case .closed, .failed: return false
             case .needsRead: readiness.readWouldBlock()
@@ -136,7 +140,7 @@ final class Connection {
                 if stall.isDue { return false }
             } else {
                 let alarm = Alarm(on: loop, waking: wakeup)
-                alarm.deadline = loop.now + .seconds(site.snapshot.configuration.limits.writeStallSeconds)
+                alarm.deadline = loop.now + .seconds(limits.configured.writeStallSeconds)
                 stall = alarm
             }
             await wakeup.wait()
@@ -184,7 +188,7 @@ final class Connection {
     // MARK: - Handshake
 
     private func shakeHands() async -> Bool {
-        alarm.deadline = loop.now + .seconds(site.snapshot.configuration.limits.tlsHandshakeSeconds)
+        alarm.deadline = loop.now + .seconds(limits.configured.tlsHandshakeSeconds)
         while !place.beginUnauthenticated(waking: RemoteWakeup(wakeup, on: loop)) {
             if alarm.isDue || readiness.hasHungUp || state.phase != .serving {
                 return noHandshake("too many connections of this network have shown no key yet")

@@ -11,12 +11,11 @@ final class HTTP1Server {
     /// True when the next head has begun behind a request that has been answered, so that its deadline is to be set.
     private var hasHeadBegun = false
 
-    private var site: Site { connection.site }
-    private var limits: Limits { _read { yield site.snapshot.configuration.limits } }
+    private var limits: Limits { _read { yield connection.limits.configured } }
 
     init(on connection: Connection) {
         self.connection = connection
-        decoder = HTTP1Decoder(limits: connection.site.snapshot.httpLimits)
+        decoder = HTTP1Decoder(limits: connection.limits.http)
     }
 
     /// Serves requests until either side ends the connection.
@@ -75,7 +74,7 @@ final class HTTP1Server {
             }
             guard let (request, consumed) = decoded else { return .needsMore }
             inputStart += consumed
-            switch Endpoints.route(request, over: connection) {
+            switch Endpoints.route(request, at: connection) {
             case .work(let work): return .work(HTTP1Channel(request, over: self), work)
             case .answer(let response):
                 let isBodySkipped = skipBody(of: request)
@@ -91,7 +90,7 @@ final class HTTP1Server {
 
     /// Does the work of a request; false when the connection is over.
     private func serve(_ work: Work, over channel: HTTP1Channel) async -> Bool {
-        await work.run(over: connection, answering: channel)
+        await work.run(asked: channel, answering: ResponseWriter(channel))
         switch channel.outcome {
         case .keepsAlive where connection.state.phase == .serving: return true
         case .keepsAlive: await end(lingering: false)
@@ -113,7 +112,7 @@ final class HTTP1Server {
     }
 
     private func refuse(_ fault: HTTPFault) {
-        let response = Endpoints.unreadable(fault, over: connection)
+        let response = Endpoints.unreadable(fault, at: connection)
         HTTP1Encoder.append(
             response, under: .unreadable, date: connection.state.httpDate, to: &connection.output)
     }
@@ -209,13 +208,15 @@ private final class HTTP1Channel: ResponseChannel {
     var isClientGone: Bool { connection.hasHungUp }
     var hasUnreadBody: Bool { !isBodyRead }
 
-    func readBody() async throws(BodyFault) -> [UInt8] {
-        if case .length(let count) = request.body, count > server.bodyLimit { throw .refused(BodyClock.tooLarge) }
+    func readBody(within limits: WireLimits) async throws(BodyFault) -> [UInt8] {
+        if case .length(let count) = request.body, count > limits.http.bodyBytes {
+            throw .refused(BodyClock.tooLarge)
+        }
         if request.expectsContinue, request.body != .none {
             HTTP1Encoder.appendContinue(to: &connection.output)
         }
         guard await connection.flush() else { throw .gone }
-        let body = try await server.readBody(of: request)
+        let body = try await server.readBody(of: request, within: limits)
         isBodyRead = true
         return body
     }
@@ -268,11 +269,12 @@ private final class HTTP1Channel: ResponseChannel {
 
 extension HTTP1Server {
     fileprivate var channelConnection: Connection { connection }
-    fileprivate var bodyLimit: Int { limits.maxBodyBytes }
 
     /// Reads the body that follows a head.
-    fileprivate func readBody(of request: Request) async throws(BodyFault) -> [UInt8] {
-        var clock = BodyClock(limits, now: connection.loop.now)
+    fileprivate func readBody(
+        of request: Request, within limits: WireLimits
+    ) async throws(BodyFault) -> [UInt8] {
+        var clock = BodyClock(limits.configured, now: connection.loop.now)
         var body: [UInt8] = []
         defer { connection.alarm.deadline = nil }
         switch request.body {
@@ -286,7 +288,7 @@ extension HTTP1Server {
                 inputStart += part
             }
         case .chunked:
-            var chunks = ChunkedDecoder(limits: site.snapshot.httpLimits)
+            var chunks = ChunkedDecoder(limits: limits.http)
             while true {
                 let event: ChunkedDecoder.Event
                 do throws(HTTPFault) {

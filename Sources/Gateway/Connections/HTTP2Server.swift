@@ -11,11 +11,11 @@ final class HTTP2Server {
     private var hasAnnouncedEnd = false
     private var running = 0
 
-    private var limits: Limits { connection.site.snapshot.configuration.limits }
+    private var limits: Limits { _read { yield connection.limits.configured } }
 
     init?(on connection: Connection) {
-        let snapshot = connection.site.snapshot
-        guard let http2 = HTTP2Connection(limits: snapshot.http2Limits, requestLimits: snapshot.httpLimits) else {
+        let limits = connection.limits
+        guard let http2 = HTTP2Connection(limits: limits.http2, requestLimits: limits.http) else {
             return nil
         }
         self.connection = connection
@@ -77,7 +77,7 @@ final class HTTP2Server {
         guard let (work, stream, request) = begun.removeValue(forKey: id) else { return }
         let channel = HTTP2Channel(request, stream, over: self)
         channels[id] = channel
-        await work.run(over: connection, answering: channel)
+        await work.run(asked: channel, answering: ResponseWriter(channel))
         channels[id] = nil
         stream.onChange = nil
         running -= 1
@@ -108,9 +108,9 @@ final class HTTP2Server {
         for stream in requests {
             switch stream.head {
             case .failure(let fault):
-                stream.respond(Endpoints.unreadable(fault, over: connection), date: connection.state.httpDate)
+                stream.respond(Endpoints.unreadable(fault, at: connection), date: connection.state.httpDate)
             case .success(let request):
-                switch Endpoints.route(request, over: connection) {
+                switch Endpoints.route(request, at: connection) {
                 case .answer(let response): stream.respond(response, date: connection.state.httpDate)
                 case .work(let work):
                     hasBegun = true
@@ -166,17 +166,18 @@ private final class HTTP2Channel: ResponseChannel {
     }
 
     private var connection: Connection { server.channelConnection }
-    private var limits: Limits { connection.site.snapshot.configuration.limits }
+    private var limits: Limits { _read { yield connection.limits.configured } }
 
     var isClientGone: Bool { stream.isClosed || isStalled }
 
-    func readBody() async throws(BodyFault) -> [UInt8] {
-        if case .length(let count) = request.body, count > limits.maxBodyBytes { throw .refused(BodyClock.tooLarge) }
+    func readBody(within limits: WireLimits) async throws(BodyFault) -> [UInt8] {
+        let most = limits.http.bodyBytes
+        if case .length(let count) = request.body, count > most { throw .refused(BodyClock.tooLarge) }
         if request.expectsContinue {
             stream.sendContinue()
             connection.wakeup.signal()
         }
-        var clock = BodyClock(limits, now: connection.loop.now)
+        var clock = BodyClock(limits.configured, now: connection.loop.now)
         let alarm = Alarm(on: connection.loop, waking: wakeup)
         defer { alarm.cancel() }
         var body: [UInt8] = []
@@ -184,7 +185,7 @@ private final class HTTP2Channel: ResponseChannel {
         while true {
             let before = body.count
             stream.takeBody(into: &body)
-            if body.count > limits.maxBodyBytes { throw .refused(BodyClock.tooLarge) }
+            if body.count > most { throw .refused(BodyClock.tooLarge) }
             if stream.isClosed || connection.state.phase == .ending { throw .gone }
             if stream.hasEndedBody { return body }
             if body.count > before {

@@ -9,7 +9,7 @@ struct AnswerContext {
     /// `req_` and 22 letters and digits.
     let requestID: String
     let started: Instant
-    let connection: Connection
+    let seat: any Seat
     /// The configuration that the request keeps to its end; a turn whose CLI was replaced goes on with the newest.
     var snapshot: Snapshot
     /// The usage limits, for callers with a key alone: they are no stranger's business.
@@ -22,22 +22,22 @@ struct AnswerContext {
     /// True when another origin would have been told something else.
     private let dependsOnOrigin: Bool
 
-    init(_ request: Request, over connection: Connection) {
-        self.connection = connection
-        snapshot = connection.site.snapshot
-        requestID = connection.state.newIdentifier("req_")
-        started = connection.loop.now
+    init(_ request: Request, at seat: any Seat) {
+        self.seat = seat
+        snapshot = seat.site.snapshot
+        requestID = seat.state.newIdentifier("req_")
+        started = seat.loop.now
         method = request.method
         allowedOrigin = request.fields.string(of: .origin).flatMap(snapshot.configuration.cors.allowed)
         dependsOnOrigin = snapshot.configuration.cors.dependsOnOrigin
     }
 
     /// The context of what could not be read as a request.
-    init(unreadableOver connection: Connection) {
-        self.connection = connection
-        snapshot = connection.site.snapshot
-        requestID = connection.state.newIdentifier("req_")
-        started = connection.loop.now
+    init(unreadableAt seat: any Seat) {
+        self.seat = seat
+        snapshot = seat.site.snapshot
+        requestID = seat.state.newIdentifier("req_")
+        started = seat.loop.now
         method = nil
         allowedOrigin = nil
         dependsOnOrigin = snapshot.configuration.cors.dependsOnOrigin
@@ -48,7 +48,7 @@ struct AnswerContext {
         var record = AuditRecord()
         record.id = requestID
         record.keyID = keyID
-        record.address = connection.peer.text
+        record.address = seat.peer.text
         record.method = method?.name ?? "-"
         record.path = path
         return record
@@ -99,7 +99,7 @@ struct AnswerContext {
 
     /// `GET /health`: whether the service lives and how busy it is.
     func health() -> Response {
-        let response = json(status: 200, connection.state.healthBody(connection.site))
+        let response = json(status: 200, seat.state.healthBody(seat.site))
         var record = record(path: "/health")
         record.isMonitoring = true
         finish(&record, response)
@@ -188,7 +188,7 @@ struct AnswerContext {
         record.status = response.status
         record.bytesOut = response.body.count
         record.endMicroseconds = Instant.now.microseconds(since: started)
-        connection.site.log.audit(record)
+        seat.site.log.audit(record)
     }
 
     private func logged(_ path: String, _ response: Response) -> Response {

@@ -30,12 +30,12 @@ enum Work {
     case stored(StoredRequest)
 
     /// Does it; the client has been answered, or is gone, and no process is left.
-    func run(over connection: Connection, answering channel: any ResponseChannel) async {
+    func run(asked channel: any RequestChannel, answering writer: consuming ResponseWriter) async {
         switch self {
         case .turn(let request):
-            var exchange = Exchange(request, over: connection, answering: channel)
-            await exchange.run()
-        case .stored(let request): await StoredExchange(request, answering: channel).run()
+            var exchange = Exchange(request, asked: channel)
+            await exchange.run(answering: writer)
+        case .stored(let request): await StoredExchange(request, asked: channel).run(answering: writer)
         }
     }
 }
@@ -109,10 +109,10 @@ enum Endpoints {
     ]
 
     /// Finds out what a request asks for and answers it, unless it needs the CLI.
-    static func route(_ request: Request, over connection: Connection) -> Route {
+    static func route(_ request: Request, at seat: any Seat) -> Route {
         let path = PlainPath.of(request.path)
-        if isPlainHealth(request, path, connection) { return .answer(connection.state.healthResponse(connection.site)) }
-        var context = AnswerContext(request, over: connection)
+        if isPlainHealth(request, path, seat) { return .answer(seat.state.healthResponse(seat.site)) }
+        var context = AnswerContext(request, at: seat)
         if request.method == .options { return .answer(context.preflight(request)) }
         guard let row = rows.first(where: { $0.takes(path) }) else {
             // Whoever shows a key is no stranger, wherever the path leads.
@@ -127,11 +127,11 @@ enum Endpoints {
 
     /// A monitor's question, for which nothing has to be made: it is not logged and no browser waits for its answer.
     private static func isPlainHealth(
-        _ request: Request, _ path: ArraySlice<UInt8>, _ connection: Connection
+        _ request: Request, _ path: ArraySlice<UInt8>, _ seat: any Seat
     ) -> Bool {
         path == healthPath && (request.method == .get || request.method == .head)
-            && request.fields[.origin] == nil && !connection.site.log.writes(.debug)
-            && (!showsKey(request) || !connection.site.snapshot.quota.isKnown)
+            && request.fields[.origin] == nil && !seat.site.log.writes(.debug)
+            && (!showsKey(request) || !seat.site.snapshot.quota.isKnown)
     }
 
     /// Whoever shows a key may be told more.
@@ -142,8 +142,8 @@ enum Endpoints {
     private static let healthPath = Array("/health".utf8)[...]
 
     /// The answer to what is not even a request.
-    static func unreadable(_ fault: HTTPFault, over connection: Connection) -> Response {
-        AnswerContext(unreadableOver: connection).refuse(Refusal(fault), path: "unreadable", as: .chatCompletions)
+    static func unreadable(_ fault: HTTPFault, at seat: any Seat) -> Response {
+        AnswerContext(unreadableAt: seat).refuse(Refusal(fault), path: "unreadable", as: .chatCompletions)
     }
 
     private static func route(
@@ -235,7 +235,7 @@ enum Endpoints {
             authorization: request.fields.values(of: .authorization), apiKey: request.fields.values(of: .xAPIKey))
         let keys = context.snapshot.keys
         if let principal = credential.flatMap({ keys.authenticate($0.span) }) ?? keys.anonymous() {
-            context.connection.noteAuthenticated()
+            context.seat.noteAuthenticated()
             return principal
         }
         throw Refusal(.unauthenticated, "The API key is missing or not valid.")
@@ -243,8 +243,8 @@ enum Endpoints {
 
     /// What can be refused of a body before it is read.
     private static func checkBody(_ request: Request, _ snapshot: Snapshot) throws(Refusal) {
-        if case .length(let count) = request.body, count > snapshot.httpLimits.bodyBytes {
-            throw Refusal(.tooLarge, "The request body is larger than \(snapshot.httpLimits.bodyBytes) bytes.")
+        if case .length(let count) = request.body, count > snapshot.wire.http.bodyBytes {
+            throw Refusal(.tooLarge, "The request body is larger than \(snapshot.wire.http.bodyBytes) bytes.")
         }
         if let coding = request.fields[.contentEncoding], !isBlank(coding), !isToken(coding, "identity") {
             throw Refusal(.unsupportedMediaType, "The request body must not be compressed.")

@@ -16,14 +16,14 @@ struct ResponseKeeper {
     private var stored = StoredItems()
 
     init(_ turn: TurnRequest, waking wakeup: Wakeup) {
-        let connection = turn.context.connection
+        let seat = turn.context.seat
         let configuration = turn.context.snapshot.configuration
         dialect = turn.dialect
-        ledger = connection.site.ledger
+        ledger = seat.site.ledger
         settings = configuration.responses
         reader = Reader(owner: turn.principal.keyID, notBefore: settings.notBefore)
         maxBytes = configuration.limits.maxBodyBytes
-        loop = connection.loop
+        loop = seat.loop
         self.wakeup = wakeup
     }
 

@@ -59,16 +59,16 @@ enum StoredCall: Sendable {
 /// Answers a request about a stored response; needs neither a permit nor the CLI.
 struct StoredExchange {
     private let request: StoredRequest
-    private let channel: any ResponseChannel
+    private let channel: any RequestChannel
     private var context: AnswerContext { request.context }
 
-    init(_ request: StoredRequest, answering channel: any ResponseChannel) {
+    init(_ request: StoredRequest, asked channel: any RequestChannel) {
         self.request = request
         self.channel = channel
     }
 
     /// Answers and logs.
-    func run() async {
+    func run(answering writer: consuming ResponseWriter) async {
         var record = context.record(path: request.call.template)
         record.dialect = "\(Dialect.responses)"
         let response: Response
@@ -76,32 +76,34 @@ struct StoredExchange {
             response = context.json(status: 200, try await answer(request.call))
         } catch {
             guard let reply = error.reply(in: .responses, requestID: context.requestID, &record) else {
-                return ResponseWriter(channel).abandon()
+                return
             }
             response = context.error(reply)
         }
-        await send(response, &record)
+        await send(response, writer, &record)
     }
 
     /// A large answer goes out in pieces as the client takes them, and only a few at once: nothing else bounds how many
     /// of them a client may ask for and not read.
-    private func send(_ response: Response, _ record: inout AuditRecord) async {
+    private func send(
+        _ response: Response, _ answer: consuming ResponseWriter, _ record: inout AuditRecord
+    ) async {
         guard response.body.count > Self.largeBytes, channel.request.method != .head else {
             context.finish(&record, response)
-            return await ResponseWriter(channel).respond(response)
+            return await answer.respond(response)
         }
-        let places = context.connection.site.largeAnswers
+        let places = context.seat.site.largeAnswers
         guard places.take() else {
             let fault = Fault(storing: .busy)
             record.fault = "\(fault.kind): too many large answers at once"
             let refused = context.error(ErrorReply(fault, dialect: .responses, requestID: context.requestID))
             context.finish(&record, refused)
-            return await ResponseWriter(channel).respond(refused)
+            return await answer.respond(refused)
         }
         defer { places.give() }
         var head = response
         head.body = []
-        var writer = ResponseWriter(channel).stream(head)
+        var writer = answer.stream(head)
         var rest = response.body[...]
         var isTaken = true
         while isTaken, !rest.isEmpty {
@@ -135,9 +137,9 @@ struct StoredExchange {
     private func find(_ id: String, _ part: StoredPart) async throws(TurnFailure) -> [UInt8] {
         let found: [UInt8]?
         do throws(LedgerFault) {
-            guard let ledger = context.connection.site.ledger else { throw .failed("off") }
+            guard let ledger = context.seat.site.ledger else { throw .failed("off") }
             let reader = reader
-            found = try await LedgerWait.ask(on: context.connection.loop, waking: channel.wakeup) {
+            found = try await LedgerWait.ask(on: context.seat.loop, waking: channel.wakeup) {
                 ledger.find(id, part, for: reader, then: $0)
             }
         } catch {
@@ -149,9 +151,9 @@ struct StoredExchange {
 
     private func delete(_ id: String) async throws(TurnFailure) -> Bool {
         do throws(LedgerFault) {
-            guard let ledger = context.connection.site.ledger else { throw .failed("off") }
+            guard let ledger = context.seat.site.ledger else { throw .failed("off") }
             let reader = reader
-            return try await LedgerWait.ask(on: context.connection.loop, waking: channel.wakeup) {
+            return try await LedgerWait.ask(on: context.seat.loop, waking: channel.wakeup) {
                 ledger.delete(id, for: reader, then: $0)
             }
         } catch {
@@ -161,7 +163,7 @@ struct StoredExchange {
 
     /// With storing switched off there is no ledger, and so no response of any id.
     private func failure(_ fault: LedgerFault, _ id: String) -> TurnFailure {
-        context.connection.site.ledger == nil ? .refusal(StoredAnswers.unknown(id)) : .fault(Fault(storing: fault))
+        context.seat.site.ledger == nil ? .refusal(StoredAnswers.unknown(id)) : .fault(Fault(storing: fault))
     }
 
     private var reader: Reader {

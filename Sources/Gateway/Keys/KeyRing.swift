@@ -1,4 +1,5 @@
 internal import CKeys
+import ClaudeCLI
 
 /// Who asks; only a ``KeyRing`` can say so.
 struct Principal: Sendable, Hashable {
@@ -8,11 +9,14 @@ struct Principal: Sendable, Hashable {
     let index: Int
     /// What the operator grants or presets for the key.
     let options: KeyOptions
+    /// Whose processes may serve them: the same for one key, whatever ring it is in.
+    let owner: ProcessOwner
 
-    fileprivate init(keyID: String, index: Int, options: KeyOptions = KeyOptions()) {
+    fileprivate init(keyID: String, index: Int, options: KeyOptions = KeyOptions(), owner: ProcessOwner) {
         self.keyID = keyID
         self.index = index
         self.options = options
+        self.owner = owner
     }
 }
 
@@ -28,29 +32,43 @@ struct KeyRing: Sendable {
     private let digests: [UInt8]
     private let hash: KeyedHash
     private let sealers: [SummarySealer?]
+    private let owners: [ProcessOwner]
     private let isRequired: Bool
+    /// Tells owners apart for the life of this process.
+    private static let ownerHash = KeyedHash(key: randomKey())
+    private static let nobody = ProcessOwner(identity: [])
 
     /// A ring of these keys; without `isRequired` callers without a key are let in too.
     init(_ keys: [APIKey], isRequired: Bool = true) {
-        var random = SystemRandomNumberGenerator()
-        let pepper = (0..<Self.digestBytes).map { _ in
-            UInt8.random(in: .min ... .max, using: &random)
-        }
+        let pepper = Self.randomKey()
         hash = KeyedHash(key: pepper)
         var digests: [UInt8] = []
         var sealers: [SummarySealer?] = []
+        var owners: [ProcessOwner] = []
         for key in keys {
             let secret = Array(key.secret.utf8)
             // Without a digest the key opens nothing, but the places of the others stay what they are.
             sealers.append(SummarySealer(secret: secret))
+            // The name too, so that one which is given to another key has other processes.
+            let identity = Self.ownerHash.digest(of: (Array(key.name.utf8) + [0] + secret).span)
+            owners.append(ProcessOwner(identity: identity ?? Self.randomKey()))
             digests += hash.digest(of: secret.span) ?? pepper
         }
         self.names = keys.map(\.name)
         options = keys.map(\.options)
         self.digests = digests
         self.sealers = sealers
+        self.owners = owners
         self.isRequired = isRequired
     }
+
+    private static func randomKey() -> [UInt8] {
+        var random = SystemRandomNumberGenerator()
+        return (0..<digestBytes).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+    }
+
+    /// True while the owner of processes is one of this ring's.
+    func knows(_ owner: ProcessOwner) -> Bool { owners.contains(owner) || !isRequired && owner == Self.nobody }
 
     /// Reads the keys of a configuration.
     static func load(_ settings: KeySettings) throws(ConfigurationFaults) -> KeyRing {
@@ -71,12 +89,12 @@ struct KeyRing: Sendable {
     }
 
     private func principal(at index: Int) -> Principal {
-        Principal(keyID: names[index], index: index, options: options[index])
+        Principal(keyID: names[index], index: index, options: options[index], owner: owners[index])
     }
 
     /// The caller without a key; nil when keys are required.
     func anonymous() -> Principal? {
-        isRequired ? nil : Principal(keyID: "anonymous", index: -1)
+        isRequired ? nil : Principal(keyID: "anonymous", index: -1, owner: Self.nobody)
     }
 
     /// What seals and opens summaries for a caller of this ring; callers without a key are one.

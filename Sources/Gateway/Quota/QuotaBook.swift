@@ -99,8 +99,8 @@ struct QuotaView {
     mutating func concerns(model: String) { family = ModelTraits.family(of: model) }
 
     /// Takes what the CLI has told since it was last asked.
-    mutating func note(_ process: CLISession, model: String) {
-        let (quotas, observedAt) = process.takeQuotas()
+    mutating func note(_ turn: any RunningTurn, model: String) {
+        let (quotas, observedAt) = turn.takeQuotas()
         guard let newest = quotas.last else { return }
         book.note(quotas, model: model, observedAt: observedAt, now: WallClock.unixSeconds)
         // An answer that was refused for a limit tells of that limit.

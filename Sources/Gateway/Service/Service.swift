@@ -26,6 +26,8 @@ actor Service {
     private var reloadsWanted: [ReloadRequest] = []
     private var isReloading = false
     private var busyLoops = 0
+    /// True while there may be processes between two turns.
+    var isKeeping = true
     /// Why it could not start; written on the loop, read after it has stopped.
     private(set) nonisolated(unsafe) var startFaults: ConfigurationFaults?
 
@@ -52,6 +54,7 @@ actor Service {
             try StateDirectory.claim(loaded.configuration.stateDirectory)
             let directories = try SnapshotLoader.directories(of: loaded)
             let ledger = try SnapshotLoader.ledger(of: loaded)
+            // For a start that fails; a service that has served has ended it by then.
             defer { ledger?.close() }
             let service = Service(
                 loader, loop: loop, log: log, signals: signals, systemd: systemd, directories: directories,
@@ -105,6 +108,8 @@ actor Service {
         Task(executorPreference: loop) { await self.watchCLI() }
         // Unstructured: the same.
         Task(executorPreference: loop) { await self.answerControl(in: loaded.configuration.stateDirectory) }
+        // Unstructured: processes wait beside the turns, for as long as the service lives.
+        Task(executorPreference: loop) { await self.keepProcesses() }
         // Unstructured: the CLI takes its time to tell, and is asked again for as long as the service lives.
         Task(executorPreference: loop) { await self.watchLogin() }
         await supervise()
@@ -348,6 +353,7 @@ actor Service {
         systemd.stopping(status: "finishing what runs")
         log.info("signal \(signal): finishing what runs")
         busyLoops = workers.count
+        site?.processes.end()
         for worker in workers {
             // Unstructured: the worker calls back from its own loop, which knows of no task here.
             await worker.drain {
@@ -367,9 +373,15 @@ actor Service {
         for worker in workers { await worker.endTurns() }
     }
 
-    private func workerIsEmpty() {
+    private func workerIsEmpty() async {
         busyLoops -= 1
-        guard busyLoops == 0 else { return }
+        await endIfEmpty()
+    }
+
+    /// Ends when nothing runs and nothing is kept any more.
+    func endIfEmpty() async {
+        guard isEnding, busyLoops == 0, !isKeeping else { return }
+        await site?.end()
         log.info("ended")
         loop.stop()
     }

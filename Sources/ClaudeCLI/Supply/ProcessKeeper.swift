@@ -1,0 +1,129 @@
+import Glibc
+public import Platform
+import Vocabulary
+
+/// Looks after the processes that no turn uses: ends those that are to go, starts those that are to wait, and watches
+/// how large they are and how much memory the machine has left.
+///
+/// Confined to its loop; everything it does is short, and off the way of turns.
+public final class ProcessKeeper {
+    /// What a waiting process is started with; nil while none is to be started.
+    public typealias Source = () -> (supply: CLISupply, program: ProgramFile)?
+
+    private let store: ProcessStore
+    private let loop: EventLoop
+    private let source: Source
+    private let log: (String) -> Void
+    private let wakeup = Wakeup()
+    private let alarm: Alarm
+    private let exits: ExitWatch
+    private let exitReadiness: Readiness
+    /// Starts of waiting processes that came to nothing, one after another.
+    private var failures = 0
+    private var nextStart: Instant
+    private var nextLook: Instant
+    /// The most memory that a kept process may use, in bytes.
+    public var mostBytes = 400 << 20
+
+    /// How long a process waits for its first turn, in seconds; then a fresh one takes its place.
+    private static let waitingSeconds = 900
+    private static let lookInterval = Milliseconds.seconds(15)
+    /// Below this part of the machine's memory, in hundredths, what is idle goes.
+    private static let leastFreePercent = 8
+
+    /// A keeper of `store` on `loop`; `log` gets a line about what an operator may want to know.
+    public init(
+        _ store: ProcessStore, on loop: EventLoop, source: @escaping Source, log: @escaping (String) -> Void
+    ) throws(SystemError) {
+        self.store = store
+        self.loop = loop
+        self.source = source
+        self.log = log
+        alarm = Alarm(on: loop, waking: wakeup)
+        exits = try ExitWatch()
+        exitReadiness = Readiness(exits.number, on: loop, interest: .reading, waking: wakeup)
+        nextStart = loop.now
+        nextLook = loop.now + Self.lookInterval
+        store.attach(RemoteWakeup(wakeup, on: loop), exits)
+    }
+
+    /// Works until the store has ended and no process is left.
+    public func run() async {
+        defer {
+            exitReadiness.cancel()
+            alarm.cancel()
+        }
+        while true {
+            if exitReadiness.isReadable {
+                exits.clear()
+                exitReadiness.readWouldBlock()
+            }
+            let (died, diedWaiting) = store.tidy(now: loop.now, waitingSeconds: Self.waitingSeconds)
+            if diedWaiting > 0 { backOff("a waiting process ended by itself") }
+            if died > diedWaiting { log("\(died - diedWaiting) kept processes ended by themselves") }
+            if nextLook <= loop.now { look() }
+            fill()
+            if store.bury(), store.isOver { return }
+            alarm.deadline = next
+            await wakeup.wait()
+        }
+    }
+
+    private var next: Instant {
+        var next = nextLook
+        if let expiry = store.nextExpiry(waitingSeconds: Self.waitingSeconds) { next = min(next, expiry) }
+        if isFilling { next = min(next, max(nextStart, loop.now + Self.startPause)) }
+        return next
+    }
+
+    // MARK: - Waiting processes
+
+    /// Between two starts, and between two looks at whether the machine has time for one.
+    private static let startPause = Milliseconds(100)
+    private var isFilling = false
+
+    /// Starts one that is missing, unless turns need the machine.
+    private func fill() {
+        isFilling = false
+        guard let (supply, program) = source() else { return }
+        let kind = supply.kind(of: program)
+        guard store.missing(kind) > 0 else { return }
+        isFilling = true
+        guard nextStart <= loop.now else { return }
+        nextStart = loop.now + Self.startPause
+        guard !MachineLoad.isBusy else { return }
+        do throws(Fault) {
+            guard let process = try supply.start(only: program) else { return }
+            store.add(process, kind: kind, now: loop.now)
+            if failures > 0 { nextStart = loop.now + Self.provingTime } else { nextStart = loop.now + Self.startPause }
+        } catch {
+            backOff(error.detail)
+        }
+    }
+
+    /// One that lives so long works.
+    private static let provingTime = Milliseconds.seconds(5)
+
+    private func backOff(_ reason: String) {
+        failures = min(failures + 1, 9)
+        let seconds = min(300, 1 << failures)
+        nextStart = loop.now + Milliseconds.seconds(seconds)
+        if failures < 4 { log("waiting processes: \(reason); the next is started in \(seconds) s") }
+    }
+
+    // MARK: - Memory
+
+    private func look() {
+        nextLook = loop.now + Self.lookInterval
+        if store.missing(nil) == 0 { failures = 0 }
+        let pids = store.pids
+        guard !pids.isEmpty else { return }
+        if let free = MachineLoad.freePercent, free < Self.leastFreePercent {
+            store.retireHalf()
+            nextStart = loop.now + Milliseconds.seconds(60)
+            return log("memory is short: idle processes are ended")
+        }
+        let large = pids.filter { MachineLoad.proportionalBytes(of: $0) ?? 0 > mostBytes }
+        if !large.isEmpty { store.retire(pids: Set(large)) }
+    }
+}

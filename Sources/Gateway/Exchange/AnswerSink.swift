@@ -1,0 +1,62 @@
+import Dialects
+import HTTP
+import Platform
+import Vocabulary
+
+/// What becomes of a turn's events: a stream, a body, a number. It holds the right to answer until it has used it.
+///
+/// `Exchange` drives it: events are taken, then what they have come to is sent; when the turn is over the answer is
+/// completed, stored where it must be, and finished.
+protocol AnswerSink: ~Copyable {
+    /// A sink for the answer to `conversation`.
+    init(
+        _ conversation: Conversation, as form: AnswerForm, on seat: any Seat, answering writer: consuming ResponseWriter)
+
+    /// True once a failure can no longer be told by a status, and so has to be told in the answer.
+    var isPromised: Bool { get }
+    /// When the client must hear something although nothing has come of the turn; nil where it may wait for ever.
+    var nextSign: Instant? { get }
+    /// How many bytes of the answer the client's side has taken.
+    var sentBytes: Int { get }
+    /// What must be stored before the answer may end; nil when nothing is stored.
+    var keepsake: StoredReply? { get }
+    /// Why the answer tells of a failure although the model's has finished.
+    var toldFault: Fault? { get }
+
+    /// Takes an event with the line that its slices refer to; `.failed` only when something is promised.
+    mutating func take(_ event: ReplyEvent, of line: Span<UInt8>)
+    /// Sends what has come, or what keeps the client waiting; false when it is gone or takes nothing for too long.
+    mutating func send(in context: AnswerContext, isOver: Bool) async -> Bool
+    /// Takes the end of a turn that has not failed; returns why it is no answer all the same.
+    mutating func complete(_ turn: any RunningTurn) -> Fault?
+    /// Sends the end; false when the client is gone or takes nothing for too long.
+    mutating func finish(in context: AnswerContext) async -> Bool
+    /// Gives the right to answer back, where it has not been used.
+    consuming func surrender() -> ResponseWriter?
+}
+
+extension AnswerSink where Self: ~Copyable {
+    var isPromised: Bool { false }
+    var nextSign: Instant? { nil }
+    var keepsake: StoredReply? { nil }
+    var toldFault: Fault? { nil }
+    mutating func send(in context: AnswerContext, isOver: Bool) async -> Bool { true }
+}
+
+/// How the answer to one request is given, whatever attempt it comes from.
+struct AnswerForm {
+    let dialect: Dialect
+    let identity: ReplyIdentity
+    /// How long a stream may be silent.
+    let pingInterval: Milliseconds
+    /// When a stream must have said something.
+    let firstSign: Instant
+}
+
+extension AnswerContext {
+    /// What the client is told of its wishes that are not fulfilled.
+    static func announcements(_ conversation: Conversation) -> [(FieldName, String)] {
+        guard !conversation.ignored.isEmpty else { return [] }
+        return [(.ignored, conversation.ignored.joined(separator: ", "))]
+    }
+}

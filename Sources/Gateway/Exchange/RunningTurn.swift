@@ -1,0 +1,25 @@
+import ClaudeCLI
+import Platform
+import Vocabulary
+
+/// What an exchange needs of a turn that runs. Confined to its loop; a session of the CLI is one, a recording another.
+protocol RunningTurn: AnyObject {
+    /// The tokens counted, once a turn that counts them has ended well.
+    var countedTokens: Int? { get }
+
+    /// True where a process serves that had served before.
+    var isKept: Bool { get }
+    /// True when the turn failed because what it was to go on with would not do: nothing was asked of the vendor, and
+    /// another attempt may serve.
+    var isUnfit: Bool { get }
+
+    /// Moves what can be moved, waiting for it until `deadline` at the longest; `take` gets each event with the line
+    /// that its slices refer to.
+    func step(
+        until deadline: Instant, _ take: (ReplyEvent, Span<UInt8>) -> Void
+    ) async -> CLISession.StepResult
+    /// What was told of usage limits since it was last asked for, and when the vendor said so.
+    func takeQuotas() -> (quotas: [Quota], observedAt: Instant)
+}
+
+extension CLISession: RunningTurn {}

@@ -1,0 +1,35 @@
+import ClaudeCLI
+import Platform
+
+extension Service {
+    /// Looks after the processes between two turns until the service ends and none is left.
+    func keepProcesses() async {
+        if let site { await keepProcesses(of: site) }
+        isKeeping = false
+        await endIfEmpty()
+    }
+
+    private func keepProcesses(of site: Site) async {
+        let source: ProcessKeeper.Source = {
+            let snapshot = site.snapshot
+            guard let file = snapshot.cli.file, snapshot.cli.selfTest.turnFault == nil, snapshot.isCLIUnchanged
+            else { return nil }
+            return (snapshot.supply, file)
+        }
+        do throws(SystemError) {
+            let keeper = try ProcessKeeper(site.processes, on: loop, source: source) { [log] in log.info($0) }
+            await keeper.run()
+        } catch {
+            log.error("processes are not kept: \(error.description)")
+            site.processes.change(ProcessStore.Limits())
+        }
+    }
+}
+
+extension ProcessStore.Limits {
+    /// The limits of a configuration.
+    init(_ configuration: Configuration) {
+        self.init()
+        (idle, idlePerOwner, waiting, total) = (16, 8, 2, 64)
+    }
+}
