@@ -6,6 +6,12 @@ struct TurnState {
     /// Escaped as in JSON.
     var text: [UInt8] = []
     var stopReason = "end_turn"
+    var terminalReason = "completed"
+    var call = Call()
+    /// The name of the hook that is asked.
+    var hook: [UInt8] = []
+    /// The names of the tools there are, quoted and with commas between.
+    var tools: [UInt8] = []
     var usage = (input: 25, created: 0, read: 0)
     var deltas = 0
     var messages = 0
@@ -55,6 +61,13 @@ struct TurnState {
             bytes.append(contentsOf: ",\"user_message_uuids\":[\"\(name)\"]".utf8)
         case UInt8(ascii: "Q"): bytes.append(contentsOf: requestID)
         case UInt8(ascii: "i"): bytes.append(contentsOf: "msg_standin\(messages)".utf8)
+        case UInt8(ascii: "a"): bytes.append(contentsOf: call.id(messages).utf8)
+        case UInt8(ascii: "f"): bytes.append(contentsOf: call.name)
+        case UInt8(ascii: "j"): bytes.append(contentsOf: call.input)
+        case UInt8(ascii: "S"): bytes.append(contentsOf: call.server.utf8)
+        case UInt8(ascii: "H"): bytes.append(contentsOf: hook)
+        case UInt8(ascii: "l"): bytes.append(contentsOf: tools)
+        case UInt8(ascii: "E"): bytes.append(contentsOf: terminalReason.utf8)
         case UInt8(ascii: "r"): bytes.append(contentsOf: stopReason.utf8)
         case UInt8(ascii: "q"):
             bytes.append(contentsOf: (stopReason == "stop_sequence" ? "\"STOP\"" : "null").utf8)
@@ -74,6 +87,7 @@ struct TurnState {
         case UInt8(ascii: "C"): usage.created
         case UInt8(ascii: "R"): usage.read
         case UInt8(ascii: "n"): deltas
+        case UInt8(ascii: "b"): call.index
         case UInt8(ascii: "M"): messages - messagesBefore
         case UInt8(ascii: "x"): resultIndex
         case UInt8(ascii: "z"): resetsAt

@@ -2,62 +2,71 @@ import Vocabulary
 
 /// One line of standard input, as far as the stand-in cares for it.
 struct Row {
-    enum Kind { case user, assistant, control, other }
-
-    /// Control requests that are granted without doing anything.
-    static let silentlyGranted = [
-        "interrupt", "set_permission_mode", "set_max_thinking_tokens", "mcp_set_servers", "end_session",
-    ]
+    enum Kind { case user, assistant, control, answer, other }
 
     var kind = Kind.other
-    /// The newest text block of a user row, still escaped as in JSON.
+    /// The newest text block of a message, those of tool results included, still escaped as in JSON.
     var text: [UInt8] = []
+    /// All of them, and the names of tools that are called.
+    var texts: [JSONText] = []
     var uuid: [UInt8] = []
-    var requestID: [UInt8] = []
-    var subtype = ""
-    var model: String?
     var asksForAnswer = true
+    /// What is asked in a control request, or answered to one.
+    var request: JSONValue?
+    var requestID: [UInt8] = []
 
     /// Nil when the line is not one JSON object.
-    init?(parsing line: Span<UInt8>) {
-        var reader = JSONReader(line)
-        do throws(JSONError) {
-            try reader.enterObject()
-            while let key = try reader.key() {
-                if key.matches("type", in: line) {
-                    kind = Row.kind(try reader.string(), line)
-                } else if key.matches("uuid", in: line), try reader.peek() == .string {
-                    uuid = Row.copy(try reader.string(), line)
-                } else if key.matches("shouldQuery", in: line), try reader.peek() == .bool {
-                    asksForAnswer = try reader.bool()
-                } else if key.matches("request_id", in: line) {
-                    requestID = Row.copy(try reader.string(), line)
-                } else if key.matches("message", in: line), try reader.peek() == .object {
-                    try readMessage(&reader, line)
-                } else if key.matches("request", in: line), try reader.peek() == .object {
-                    try readRequest(&reader, line)
-                } else {
-                    _ = try reader.skip()
-                }
-            }
-            try reader.end()
-        } catch {
-            return nil
-        }
+    init?(parsing line: [UInt8]) {
+        do throws(JSONError) { try read(line) } catch { return nil }
     }
+
+    private mutating func read(_ bytes: [UInt8]) throws(JSONError) {
+        let line = bytes.span
+        var reader = JSONReader(line)
+        try reader.enterObject()
+        while let key = try reader.key() {
+            if key.matches("type", in: line) {
+                kind = Row.kind(try reader.string(), line)
+            } else if key.matches("uuid", in: line), try reader.peek() == .string {
+                uuid = Row.copy(try reader.string(), line)
+            } else if key.matches("shouldQuery", in: line), try reader.peek() == .bool {
+                asksForAnswer = try reader.bool()
+            } else if key.matches("message", in: line), try reader.peek() == .object {
+                try readMessage(&reader, line)
+            } else {
+                _ = try reader.skip()
+            }
+        }
+        try reader.end()
+        guard kind == .control || kind == .answer else { return }
+        let document = try JSONDocument(parsing: bytes)
+        request = kind == .control ? document.root["request"] : document.root["response"]
+        let id = kind == .control ? document.root["request_id"] : request?["request_id"]
+        requestID = Array(id?.text?.escaped ?? [])
+    }
+
+    /// What a control request is about.
+    var subtype: String { request?["subtype"]?.text?.string ?? "" }
 
     private mutating func readMessage(_ reader: inout JSONReader, _ line: Span<UInt8>) throws(JSONError) {
         try reader.enterObject()
         while let key = try reader.key() {
-            let kind = try reader.peek()
-            if key.matches("content", in: line), kind == .string {
-                text = Row.copy(try reader.string(), line)
-            } else if key.matches("content", in: line), kind == .array {
-                try reader.enterArray()
-                while try reader.element() { try readBlock(&reader, line) }
+            if key.matches("content", in: line) {
+                try readContent(&reader, line)
             } else {
                 _ = try reader.skip()
             }
+        }
+    }
+
+    /// One text, or blocks.
+    private mutating func readContent(_ reader: inout JSONReader, _ line: Span<UInt8>) throws(JSONError) {
+        switch try reader.peek() {
+        case .string: add(try reader.string(), line)
+        case .array:
+            try reader.enterArray()
+            while try reader.element() { try readBlock(&reader, line) }
+        default: _ = try reader.skip()
         }
     }
 
@@ -69,33 +78,26 @@ struct Row {
         try reader.enterObject()
         while let key = try reader.key() {
             if key.matches("text", in: line), try reader.peek() == .string {
-                text = Row.copy(try reader.string(), line)
+                add(try reader.string(), line)
+            } else if key.matches("name", in: line), try reader.peek() == .string {
+                texts.append(JSONText(escaped: Row.copy(try reader.string(), line)[...], hasEscapes: true))
+            } else if key.matches("content", in: line) {
+                try readContent(&reader, line)
             } else {
                 _ = try reader.skip()
             }
         }
     }
 
-    /// The members of a control request, and the model among the settings it may carry.
-    private mutating func readRequest(_ reader: inout JSONReader, _ line: Span<UInt8>) throws(JSONError) {
-        try reader.enterObject()
-        while let key = try reader.key() {
-            let kind = try reader.peek()
-            if key.matches("subtype", in: line), kind == .string {
-                subtype = try reader.string().string(in: line)
-            } else if key.matches("model", in: line), kind == .string {
-                model = try reader.string().string(in: line)
-            } else if key.matches("settings", in: line), kind == .object {
-                try readRequest(&reader, line)
-            } else {
-                _ = try reader.skip()
-            }
-        }
+    private mutating func add(_ slice: JSONSlice, _ line: Span<UInt8>) {
+        text = Row.copy(slice, line)
+        texts.append(JSONText(escaped: text[...], hasEscapes: true))
     }
 
     private static func kind(_ slice: JSONSlice, _ line: Span<UInt8>) -> Kind {
         if slice.matches("user", in: line) { return .user }
         if slice.matches("control_request", in: line) { return .control }
+        if slice.matches("control_response", in: line) { return .answer }
         return slice.matches("assistant", in: line) ? .assistant : .other
     }
 

@@ -16,7 +16,7 @@ enum Template {
         {"type":"command_lifecycle","command_uuid":"$c","state":"completed","uuid":"$u","session_id":"$s"}
         """
     static let systemInit: StaticString = """
-        {"type":"system","subtype":"init","cwd":"/","session_id":"$s","mcp_servers":[],\
+        {"type":"system","subtype":"init","cwd":"/","session_id":"$s","tools":[$l],"mcp_servers":[],\
         "model":"$m","permissionMode":"dontAsk",\
         "slash_commands":[],"apiKeySource":"none","claude_code_version":"0.0.0","output_style":"default",\
         "agents":["claude"],"skills":[],"plugins":[],"capabilities":["interrupt_receipt_v1",\
@@ -60,7 +60,34 @@ enum Template {
         "uuid":"$u","timestamp":"$w","request_id":"req_standin"}
         """
     static let blockStop: StaticString = """
-        {"type":"stream_event","event":{"type":"content_block_stop","index":0},$g}
+        {"type":"stream_event","event":{"type":"content_block_stop","index":$b},$g}
+        """
+    static let toolStart: StaticString = """
+        {"type":"stream_event","event":{"type":"content_block_start","index":$b,\
+        "content_block":{"type":"tool_use","id":"$a","name":"$f","input":{}}},$g}
+        """
+    static let toolDelta: StaticString = """
+        {"type":"stream_event","event":{"type":"content_block_delta","index":$b,\
+        "delta":{"type":"input_json_delta","partial_json":"$t"}},$g}
+        """
+    static let toolAssistant: StaticString = """
+        {"type":"assistant","message":{"id":"$i","type":"message","role":"assistant","model":"$m",\
+        "content":[{"type":"tool_use","id":"$a","name":"$f","input":$j}],"stop_reason":null,\
+        "stop_sequence":null,"usage":{"input_tokens":$I,"cache_creation_input_tokens":$C,\
+        "cache_read_input_tokens":$R,"output_tokens":1},"context_management":null},\
+        "parent_tool_use_id":null,"session_id":"$s","uuid":"$u","timestamp":"$w",\
+        "request_id":"req_standin"}
+        """
+    static let hookCallback: StaticString = """
+        {"type":"control_request","request_id":"$Q","request":{"subtype":"hook_callback",\
+        "callback_id":"$H","input":{"session_id":"$s","cwd":"/","permission_mode":"dontAsk",\
+        "hook_event_name":"PreToolUse","tool_name":"$f","tool_input":$j,"tool_use_id":"$a"},\
+        "tool_use_id":"$a"}}
+        """
+    static let toolsCall: StaticString = """
+        {"type":"control_request","request_id":"$Q","request":{"subtype":"mcp_message",\
+        "server_name":"$S","message":{"method":"tools/call","params":{"name":"$f","arguments":$j,\
+        "_meta":{"claudecode/toolUseId":"$a"}},"jsonrpc":"2.0","id":$b}}}
         """
     static let messageDelta: StaticString = """
         {"type":"stream_event","event":{"type":"message_delta","delta":{"stop_reason":"$r",\
@@ -100,10 +127,16 @@ enum Template {
         "web_search_requests":0,"web_fetch_requests":0},"service_tier":"standard","cache_creation":{\
         "ephemeral_1h_input_tokens":0,"ephemeral_5m_input_tokens":0},"inference_geo":"","iterations":[],\
         "speed":"standard","fallback_credit":null},"modelUsage":{"$m":$U},"permission_denials":[],\
-        "terminal_reason":"completed",$A,"is_error":false,"num_turns":$M,"subtype":"success",\
+        "terminal_reason":"$E",$A,"is_error":false,"num_turns":$M,"subtype":"success",\
         "api_error_status":null,"result":"$t","ttft_ms":1,"type":"result","duration_ms":2,"uuid":"$u",\
         "ttft_stream_ms":1,"time_to_request_ms":1,"first_content_frame_ms":1,"queued_turn_count":0,\
         "result_index":$x,"model_usage_since_last_result":{"$m":$U}}
+        """
+    static let tooManyTurns: StaticString = """
+        {"type":"result","subtype":"error_max_turns","duration_ms":2,"duration_api_ms":1,"is_error":true,\
+        "num_turns":2,"stop_reason":"tool_use","session_id":"$s","total_cost_usd":0,"usage":$N,\
+        "modelUsage":{"$m":$U},"permission_denials":[],"terminal_reason":"max_turns",$A,"uuid":"$u",\
+        "errors":["Reached maximum number of turns (1)"],"queued_turn_count":0,"result_index":$x}
         """
     static let modelUsage: StaticString = """
         {"inputTokens":$I,"outputTokens":$n,"cacheReadInputTokens":$R,"cacheCreationInputTokens":$C,\
@@ -152,6 +185,17 @@ enum Template {
         """
     static let controlSuccess: StaticString = """
         {"type":"control_response","response":{"subtype":"success","request_id":"$Q"}}
+        """
+    static let controlRefused: StaticString = """
+        {"type":"control_response","response":{"subtype":"error","request_id":"$Q","error":"refused"}}
+        """
+    static let rewound: StaticString = """
+        {"type":"control_response","response":{"subtype":"success","request_id":"$Q",\
+        "response":{"rewound":true}}}
+        """
+    static let notRewound: StaticString = """
+        {"type":"control_response","response":{"subtype":"success","request_id":"$Q",\
+        "response":{"rewound":false,"reason":"$t"}}}
         """
     static let controlUnsupported: StaticString = """
         {"type":"control_response","response":{"subtype":"error","request_id":"$Q",\

@@ -3,7 +3,12 @@ import Glibc
 /// What the newest user text asks the stand-in to do: `standin:NAME ARGUMENTS…` anywhere in it.
 ///
 /// Answers: `echo TEXT`, `words N`, `events N INTERVAL_US` (0: flat out), `stop REASON`,
-/// `usage INPUT CREATED READ`, `delay MS`.
+/// `usage INPUT CREATED READ`, `delay MS`, `calls COUNT NAME [INPUT]` (of a client's tool).
+///
+/// Of a process that serves many turns: `recall` answers with all it holds, as JSON. `at EVENT DEED` has it do
+/// something once, later: at the `result` of this turn, at the next row of a `user`, or at the next control request
+/// of some subtype (`rewind_conversation`, `apply_flag_settings`, …) it will `die`, `hang`, print `late` lines of the
+/// turn before, or `refuse` the request.
 ///
 /// Failures as the real program words them: `status CODE [RETRIES]`, `limit SECONDS`, `nologin`.
 ///
@@ -49,6 +54,7 @@ extension Standin {
             complain(String(decoding: marker?.rest ?? [], as: UTF8.self) + "\n")
             exit(1)
         }
+        memory.beginTurn()
         output.line(Template.requesting, &state)
         output.flush()
         state.usage = (25, 0, 0)
@@ -76,6 +82,12 @@ extension Standin {
         case "delay":
             usleep(UInt32(marker.number() * 1_000))
             reply(Array("delayed".utf8))
+        case "calls": call(marker)
+        case "recall": reply(memory.recalled)
+        case "at":
+            let words = String(decoding: marker.rest, as: UTF8.self).split(separator: " ").map(String.init)
+            if words.count == 2 { deeds[words[0]] = words[1] }
+            reply(Array("noted".utf8))
         case "status", "limit", "nologin":
             fail(marker)
             return true
@@ -87,7 +99,7 @@ extension Standin {
     // MARK: - Answers
 
     /// Streams `text` word by word and finishes the turn.
-    private mutating func reply(_ text: [UInt8]) {
+    mutating func reply(_ text: [UInt8]) {
         beginMessage()
         var start = 0
         while start < text.count {
@@ -144,6 +156,7 @@ extension Standin {
 
     private mutating func beginMessage() {
         state.deltas = 0
+        state.call.index = 0
         state.messages += 1
         output.line(Template.messageStart, &state)
         output.flush()
@@ -159,10 +172,19 @@ extension Standin {
     }
 
     private mutating func endMessage(_ text: [UInt8], stopReason: String) {
+        memory.noteAnswer(text)
         state.text = text
         state.stopReason = stopReason
-        let lines = [Template.assistant, Template.blockStop, Template.messageDelta, Template.messageStop]
-        for template in lines {
+        for template in [Template.assistant, Template.blockStop] {
+            output.line(template, &state)
+            output.flush()
+        }
+        endAnswer()
+    }
+
+    /// What every answer ends with.
+    mutating func endAnswer() {
+        for template in [Template.messageDelta, Template.messageStop] {
             output.line(template, &state)
             output.flush()
         }
@@ -171,6 +193,7 @@ extension Standin {
 
     private mutating func finish(_ text: [UInt8], stopReason: String) {
         endMessage(text, stopReason: stopReason)
+        state.terminalReason = "completed"
         output.line(Template.result, &state)
     }
 

@@ -17,8 +17,12 @@ exit(standin.run())
 struct Standin {
     var output = Output()
     var state: TurnState
-    private var pending: [UInt8] = []
-    private var chunk = [UInt8](repeating: 0, count: 16_384)
+    var memory = Memory()
+    /// What is to go wrong at which event; see `Marker`.
+    var deeds: [String: String] = [:]
+    private var input = Input()
+    /// Rows that came while the answer to something else was waited for.
+    private var waiting: ArraySlice<Row> = []
     private var lastWasError = false
 
     init(arguments: [String]) {
@@ -31,83 +35,46 @@ struct Standin {
 
     /// Serves rows until the end of standard input; returns the exit status.
     mutating func run() -> Int32 {
-        var isEmpty = true
-        while true {
-            let start = pending.count
-            guard readMore() else { break }
-            isEmpty = false
-            guard pending[start...].contains(UInt8(ascii: "\n")) else {
-                stopReadingIfAsked()
-                continue
-            }
-            guard serveWholeLines() else { return 1 }
-        }
-        guard !isEmpty else {
+        while let row = waiting.popFirst() ?? nextRow() { serve(row) }
+        guard !input.isEmpty else {
             complain("Error: Input must be provided through stdin when using --print\n")
             return 1
         }
-        // The real program also takes a last line without its newline.
-        if !pending.isEmpty, !serve(pending[...]) { return 1 }
         return lastWasError ? 1 : 0
     }
 
-    private mutating func serveWholeLines() -> Bool {
-        var start = 0
-        while let end = pending[start...].firstIndex(of: UInt8(ascii: "\n")) {
-            if end > start, !serve(pending[start..<end]) { return false }
-            start = end + 1
-        }
-        pending.removeSubrange(..<start)
-        return true
+    /// The next row; a line that is not JSON ends the process, as it ends the real one.
+    private mutating func nextRow() -> Row? {
+        guard let line = input.nextLine() else { return nil }
+        if let row = Row(parsing: line) { return row }
+        complain("Error parsing streaming input line\n")
+        exit(1)
     }
 
-    private mutating func readMore() -> Bool {
-        var got = 0
-        repeat {
-            got = unsafe chunk.withUnsafeMutableBytes { unsafe read(0, $0.baseAddress, $0.count) }
-        } while got < 0 && errno == EINTR
-        guard got > 0 else { return false }
-        pending.append(contentsOf: chunk[..<got])
-        return true
-    }
-
-    /// `standin:slowread` in a row that is still arriving: nothing more is read, the writer's pipe fills up.
-    private func stopReadingIfAsked() {
-        guard pending.count <= 65_536, pending.find("standin:slowread") != nil else { return }
-        sleepForever()
-    }
-
-    /// Answers one row; false ends the process as a line that is not JSON ends the real one.
-    private mutating func serve(_ line: ArraySlice<UInt8>) -> Bool {
-        guard let row = Row(parsing: line.span) else {
-            complain("Error parsing streaming input line\n")
-            return false
-        }
+    private mutating func serve(_ row: Row) {
         switch row.kind {
         case .control: answerControl(row)
-        case .user where row.asksForAnswer: lastWasError = answer(row)
-        case .user: acknowledge(row)
-        case .assistant, .other: break
+        case .user:
+            _ = perform(at: "user")
+            guard memory.admits(row) else { return }
+            memory.note(row)
+            if row.asksForAnswer { lastWasError = answer(row) } else { acknowledge(row) }
+        case .assistant: memory.note(row)
+        case .answer, .other: break
         }
-        return true
     }
 
-    private mutating func answerControl(_ row: Row) {
-        state.requestID = row.requestID
-        if row.subtype == "initialize" {
-            output.line(Template.initialized, &state)
-        } else if row.subtype == "get_context_usage" {
-            output.line(Template.contextUsage, &state)
-        } else if row.subtype == "apply_flag_settings" || row.subtype == "set_model" {
-            if let model = row.model { state.model = TurnState.resolve(model) }
-            output.line(Template.controlSuccess, &state)
-        } else if Row.silentlyGranted.contains(row.subtype) {
-            output.line(Template.controlSuccess, &state)
-        } else {
-            state.text = Array(row.subtype.utf8)
-            output.line(Template.controlUnsupported, &state)
+    /// Waits until something asked is answered, serving control requests meanwhile.
+    mutating func awaitAnswer(to id: String) -> Row {
+        while let row = nextRow() {
+            switch row.kind {
+            case .answer where row.requestID == Array(id.utf8): return row
+            case .control: answerControl(row)
+            case .user, .assistant: waiting.append(row)
+            case .answer, .other: break
+            }
         }
-        output.flush()
+        exit(0)
     }
 
     /// A history row: the program prints a turn without an answer.
@@ -126,6 +93,7 @@ struct Standin {
             output.line(Template.queued, &state)
             output.line(Template.started, &state)
         }
+        state.tools = memory.tools.names
         output.line(Template.systemInit, &state)
         output.flush()
     }
@@ -135,6 +103,7 @@ struct Standin {
         if !row.uuid.isEmpty { output.line(Template.completed, &state) }
         output.flush()
         state.resultIndex += 1
+        _ = perform(at: "result")
     }
 }
 
