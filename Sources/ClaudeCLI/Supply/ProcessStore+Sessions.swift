@@ -72,15 +72,21 @@ extension ProcessStore {
         let remote = RemoteWakeup(wakeup, on: loop)
         let alarm = Alarm(on: loop, waking: wakeup)
         defer { alarm.cancel() }
-        alarm.deadline = loop.now + Self.patience
+        let start = loop.now
         while true {
-            let answer = take(wish, now: loop.now, waking: alarm.isDue ? nil : remote)
+            let answer = take(
+                wish, now: loop.now, waking: loop.now < start + Self.patience ? remote : nil,
+                takesAny: loop.now < start + Self.shortPatience)
             if answer.find != .soon { return answer }
+            alarm.deadline = loop.now < start + Self.shortPatience ? start + Self.shortPatience : start + Self.patience
             await wakeup.wait()
         }
     }
 
-    private static let patience = Milliseconds(250)
+    /// A process is put by some milliseconds behind its answer. To replay a conversation takes longer than this.
+    private static let patience = Milliseconds(300)
+    /// So does a start, but a process that waits is nearly as good.
+    private static let shortPatience = Milliseconds(50)
 
     private func startNew(
         for needs: TurnNeeds, on loop: EventLoop, waking wakeup: Wakeup

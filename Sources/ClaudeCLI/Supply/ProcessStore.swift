@@ -175,8 +175,9 @@ public final class ProcessStore: Sendable {
 
     /// The best process for a wish; it counts as serving from then on.
     ///
-    /// With `wakeup` a conversation whose process is about to be put by is waited for.
-    func take(_ wish: Wish, now: Instant, waking wakeup: RemoteWakeup?) -> Answer {
+    /// With `wakeup` a process that is about to be put by is waited for: the one that holds the conversation, or any
+    /// of the owner's while `takesAny`.
+    func take(_ wish: Wish, now: Instant, waking wakeup: RemoteWakeup?, takesAny: Bool) -> Answer {
         let answer = state.withLock { state -> Answer in
             if state.limits.reuse != .off {
                 let place = Place(owner: wish.owner, kind: wish.kind, print: wish.held)
@@ -193,6 +194,12 @@ public final class ProcessStore: Sendable {
                     state.counts.rewound += 1
                     state.serving += 1
                     return Answer(.rewound, process)
+                }
+                if let wakeup, takesAny, state.limits.reuse == .key,
+                    let other = state.settling.keys.first(where: { $0.owner == wish.owner && $0.kind == wish.kind })
+                {
+                    state.settling[other]?.append(wakeup)
+                    return Answer(.soon)
                 }
             }
             state.serving += 1

@@ -19,6 +19,7 @@ final class ConversationTrace {
     private var call: (name: JSONText, arguments: [UInt8])?
     private var isText = false
     private var isWhole = false
+    private var holds: ConversationPrint?
 
     /// The trace of the turn that `plan` asks for `conversation` at `now`, in Unix seconds; nil where its process holds
     /// more than the client knows.
@@ -65,11 +66,12 @@ final class ConversationTrace {
         }
     }
 
-    /// What the process holds in the end; nil when the answer is not whole. Nothing may be heard afterwards.
+    /// What the process holds in the end; nil when the answer is not whole. Nothing that is heard afterwards counts.
     func finish() -> ConversationPrint? {
         guard isWhole else { return nil }
-        isWhole = false
+        if let holds { return holds }
         answer.finish(to: sink)
-        return hash.digest().map(ConversationPrint.init(digest:))
+        holds = hash.digest().map(ConversationPrint.init(digest:))
+        return holds
     }
 }

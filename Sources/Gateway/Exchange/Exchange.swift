@@ -195,6 +195,8 @@ struct Exchange {
             // A large image need not be held until the answer is complete.
             if outcome.hasBegun || sink.isPromised, !question.turns.isEmpty { question.turns = [] }
             isOver = step == .ended || outcome.fault != nil
+            // Whoever goes on as soon as they have the answer is to find its process.
+            if step == .ended, outcome.fault == nil, let place = attempt.place { supply.announce(place) }
             let isTaken = await sink.send(in: context, isOver: isOver)
             record.bytesOut = sink.sentBytes
             guard isTaken else {
