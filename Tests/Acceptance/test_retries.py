@@ -25,7 +25,9 @@ def dying(make_gateway, claude, tmp_path):
             f"printf x >> '{count}'\n"
             f"if [ $(wc -c < '{count}') -le {deaths} ]; then kill -KILL $$; fi\nexec '{claude}' \"$@\"\n")
         script.chmod(0o755)
-        gateway = make_gateway(cli=script, env={"SELF_TEST": "off", **options}).ready()
+        # Each start is a turn's.
+        alone = {"SELF_TEST": "off", "WARM_PROCESSES": "0", "REUSE_PROCESSES": "off"}
+        gateway = make_gateway(cli=script, env={**alone, **options}).ready()
         return gateway, count
 
     return make

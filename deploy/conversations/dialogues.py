@@ -1,6 +1,8 @@
 """Clients' conversations: each request brings the whole history, as clients send it."""
 import re
 
+# In the first question of each, which no self-test of a gateway asks.
+QUESTION = b"A question of the benchmark."
 TEXT = "A zebra is striped, as everybody knows."
 SYSTEM = "You are a helpful assistant. " * 40
 SCHEMA = {"type": "object", "properties": {"round": {"type": "integer"}}, "required": ["round"]}
@@ -16,7 +18,7 @@ class Chat:
         self.messages, self.number = [], number
 
     def request(self):
-        text = f"This is conversation {self.number}, question {len(self.messages)}. " + "Tell me more. " * 20
+        text = QUESTION.decode() + f" This is conversation {self.number}, question {len(self.messages)}. " + "Tell me more. " * 20
         self.messages.append({"role": "user", "content": text})
         system = SYSTEM + f"The subject is number {self.number}."
         return {"model": "sonnet", "max_tokens": 1000, "stream": True, "system": system, "messages": self.messages}
@@ -30,7 +32,7 @@ class Agent:
 
     def __init__(self, rounds, number=0):
         self.items, self.rounds, self.round = [], rounds, 0
-        self.begin(f"Agent {number}: look everything up, rounds {rounds}.")
+        self.begin(QUESTION.decode() + f" Agent {number}: look everything up, rounds {rounds}.")
 
     def take(self, reply):
         if self.round < self.rounds:

@@ -11,8 +11,12 @@ public struct ProcessMemory: Sendable {
     var tools: [String: Int] = [:]
     /// The betas of its first request, which stay in force.
     var betas = ""
-    /// True once it was given a system prompt, which can be replaced and not be taken away.
-    var hasSystem = false
+    /// What it offers now, likewise.
+    var offered: [String: Int] = [:]
+    /// A number of the system prompt it has; nil without one. It can be replaced and not be taken away.
+    var system: Int?
+    /// The name under which it knows its model.
+    var model = ""
     /// The settings it works under, in full.
     var settings: [UInt8] = []
 }

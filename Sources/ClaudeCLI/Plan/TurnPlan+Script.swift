@@ -22,26 +22,37 @@ extension TurnPlan {
     ///
     /// A system prompt can be replaced and not be taken away, betas stay, and so does what was once said of a tool.
     func canFollow(_ memory: ProcessMemory) -> Bool {
-        (!system.isEmpty || !memory.hasSystem) && settings.betas == memory.betas
+        (memory.system == nil || memory.system == systemNumber || !system.isEmpty && fullModel != nil)
+            && settings.betas == memory.betas
             && memory.tools.count < Self.mostKnownTools
             && tools.definitions.allSatisfy { name, hash in memory.tools[name].map { $0 == hash } ?? true }
     }
 
     private static let mostKnownTools = 1000
 
+    /// Tells system prompts apart; nil for none.
+    private var systemNumber: Int? {
+        guard !system.isEmpty else { return nil }
+        var hasher = Hasher()
+        for text in system { hasher.combine(text.string) }
+        return hasher.finalize()
+    }
+
     /// What is written for a turn that begins there, and what its process holds afterwards.
     func script(from start: StartingPoint) -> (portions: [Portion], memory: ProcessMemory) {
         var writer = ScriptWriter()
         switch start {
         case .fresh:
-            writer.memory.hasSystem = !system.isEmpty
+            writer.memory.system = systemNumber
+            writer.memory.model = settings.model
             writer.memory.serverName = tools.isEmpty ? nil : .first
             initialize(&writer.rows, writer.memory.serverName, system: system, isFirst: true)
             settings.write(to: &writer.rows)
             if !servers.isEmpty { handOver(&writer) }
-            writer.memory.settings = settings.whole
+            writer.memory.settings = settings.whole(model: settings.model)
             writer.memory.betas = settings.betas
             writer.memory.tools = tools.definitions
+            writer.memory.offered = writer.memory.tools
             history(&writer)
         case .kept(let memory):
             writer.memory = memory
@@ -80,7 +91,7 @@ extension TurnPlan {
     }
 
     private func apply(_ writer: inout ScriptWriter) {
-        let whole = settings.whole
+        let whole = settings.whole(model: writer.memory.model)
         guard whole != writer.memory.settings else { return }
         writer.memory.settings = whole
         writer.rows.row(whole)
@@ -94,25 +105,36 @@ extension TurnPlan {
             rows.member("last_seen_user_message_uuid", Self.uuid(memory.lastQuestion))
         }
         writer.endPortion(.rewound)
-        if memory.serverName != nil {
-            writer.rows.controlRequest("mcp_set_servers", id: Self.clearID) { $0.raw("\"servers\":{}") }
-        }
-        // Under the name that the former tools had these would be offered beside those.
-        writer.memory.serverName = tools.isEmpty ? memory.serverName : memory.serverName?.other ?? .first
-        if let server = writer.memory.serverName, !tools.isEmpty {
-            initialize(&writer.rows, server, system: [], isFirst: false)
-            writer.memory.tools.merge(tools.definitions) { _, new in new }
-        }
-        writer.memory.settings = settings.whole
-        writer.rows.row(settings.whole)
-        guard !system.isEmpty else { return writer.endPortion(.response(Self.settingsID)) }
-        writer.memory.hasSystem = true
+        changeTools(&writer)
+        // The CLI knows what model it runs by its full name; by some of its own names it does not.
+        let model = fullModel ?? settings.model
+        writer.memory.model = model
+        writer.memory.settings = settings.whole(model: model)
+        writer.rows.row(writer.memory.settings)
+        guard memory.system != systemNumber else { return writer.endPortion(.response(Self.settingsID)) }
+        writer.memory.system = systemNumber
         writer.rows.controlRequest("set_model", id: Self.systemID) { rows in
-            rows.member("model", settings.model)
+            rows.member("model", model)
             rows.member("system_prompt", JSONText.joined(system, separator: "\n\n"))
             rows.raw("\"only_if_model_is_current\":true")
         }
         writer.endPortion(.response(Self.systemID))
+    }
+
+    /// Offers the turn's tools in the place of others.
+    private func changeTools(_ writer: inout ScriptWriter) {
+        let definitions = tools.definitions
+        guard definitions != writer.memory.offered else { return }
+        if !writer.memory.offered.isEmpty {
+            writer.rows.controlRequest("mcp_set_servers", id: Self.clearID) { $0.raw("\"servers\":{}") }
+        }
+        writer.memory.offered = definitions
+        guard !definitions.isEmpty else { return }
+        // Under the name that the former tools had these would be offered beside those.
+        let server = writer.memory.serverName?.other ?? .first
+        writer.memory.serverName = server
+        writer.memory.tools.merge(definitions) { _, new in new }
+        initialize(&writer.rows, server, system: [], isFirst: false)
     }
 
     /// Everything before the last message.

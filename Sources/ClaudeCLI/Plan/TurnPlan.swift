@@ -13,6 +13,8 @@ public struct TurnPlan: Sendable {
     /// The system prompt in its parts, the gateway's own included.
     let system: [JSONText]
     let settings: TurnSettings
+    /// The model's full name; nil where none is known.
+    let fullModel: String?
     /// The messages under the client's names, users' and assistants'; the last is the question.
     public let turns: [Turn]
     /// The same under the model's names, with what the gateway adds.
@@ -37,12 +39,15 @@ public struct TurnPlan: Sendable {
     ///
     /// What a CLI with no more than `features` would answer otherwise than asked is refused. The end of the history
     /// is marked to be cached for `cacheLifetime`. A beta that the turn needs is asked for beside `operatorBetas`.
+    /// `fullModel` is what the CLI's name of a model stands for, where that is known.
     public init(
-        answering conversation: Conversation, model: String, servers: ActiveServers = .none,
-        features: CLIFeatures = .all, cacheLifetime: CacheLifetime = .off, operatorBetas: String = ""
+        answering conversation: Conversation, model: String, fullModel: String? = nil,
+        servers: ActiveServers = .none, features: CLIFeatures = .all, cacheLifetime: CacheLifetime = .off,
+        operatorBetas: String = ""
     ) throws(Refusal) {
         try self.init(
-            conversation, model: model, servers: servers, counts: false, features, cacheLifetime, operatorBetas)
+            conversation, model: model, fullModel: fullModel, servers: servers, counts: false, features, cacheLifetime,
+            operatorBetas)
     }
 
     /// Plans the counting of a conversation's tokens; the model is not asked.
@@ -50,14 +55,18 @@ public struct TurnPlan: Sendable {
         counting conversation: Conversation, model: String, servers: ActiveServers = .none,
         features: CLIFeatures = .all, operatorBetas: String = ""
     ) throws(Refusal) {
-        try self.init(conversation, model: model, servers: servers, counts: true, features, .off, operatorBetas)
+        try self.init(
+            conversation, model: model, fullModel: nil, servers: servers, counts: true, features, .off, operatorBetas)
     }
 
     private init(
-        _ asked: Conversation, model: String, servers: ActiveServers, counts: Bool,
+        _ asked: Conversation, model: String, fullModel: String?, servers: ActiveServers, counts: Bool,
         _ features: CLIFeatures, _ cacheLifetime: CacheLifetime, _ operatorBetas: String
     ) throws(Refusal) {
         self.counts = counts
+        // What follows a name in brackets is not in what it stands for.
+        let isWhole = !model.contains("[")
+        self.fullModel = isWhole ? fullModel ?? (model.hasPrefix("claude-") ? model : nil) : nil
         self.servers = servers
         let conversation = asked.demanding(servers, features)
         demandedCall = counts ? nil : conversation.demandedCall

@@ -86,8 +86,8 @@ struct TurnSettings {
     }
 
     /// The row that puts a process under these settings whatever it worked under before, but for the betas: those of a
-    /// process's first request stay in force.
-    var whole: [UInt8] {
+    /// process's first request stay in force. The model goes by the name `model`.
+    func whole(model: String) -> [UInt8] {
         var rows = RowWriter()
         rows.controlRequest("apply_flag_settings", id: TurnPlan.settingsID) { rows in
             rows.key("settings")
@@ -98,8 +98,7 @@ struct TurnSettings {
             rows.key("env")
             rows.beginObject()
             rows.member("CLAUDE_CODE_EXTRA_BODY", String(decoding: extraBody, as: UTF8.self))
-            rows.raw("\"CLAUDE_CODE_DISABLE_THINKING\":\"")
-            rows.raw(leavesTemperature ? "0\"" : "1\"")
+            rows.member("CLAUDE_CODE_DISABLE_THINKING", leavesTemperature ? "0" : "1")
             rows.endObject()
             rows.endObject()
         }

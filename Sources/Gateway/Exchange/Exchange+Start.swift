@@ -80,7 +80,8 @@ extension Exchange {
                 ? try TurnPlan(
                     counting: conversation, model: model, servers: servers, features: features, operatorBetas: betas)
                 : try TurnPlan(
-                    answering: conversation, model: model, servers: servers, features: features,
+                    answering: conversation, model: model, fullModel: context.snapshot.cli.modelNames[model],
+                    servers: servers, features: features,
                     cacheLifetime: context.snapshot.supply.invocation.cacheLifetime,
                     operatorBetas: betas)
         } catch {

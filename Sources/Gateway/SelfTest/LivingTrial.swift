@@ -24,7 +24,8 @@ struct LivingTrial {
     private let token: String
     private let owner = ProcessOwner(identity: Array("self-test".utf8))
 
-    private static let model = "haiku"
+    /// By its full name: by some of its own the CLI does not know what it runs.
+    private static let model = "claude-haiku-4-5"
     private static let firstWord = "first-conversation"
     private static let firstTool = Tool(
         name: "lookup", description: "Looks a key up in the first-conversation.",
