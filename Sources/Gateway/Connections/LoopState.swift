@@ -34,20 +34,18 @@ final class LoopState {
     /// A fresh identifier of 22 letters and digits behind `prefix`: unique, not secret.
     func newIdentifier(_ prefix: StaticString = "") -> String {
         let start = prefix.utf8CodeUnitCount
-        return unsafe String(unsafeUninitializedCapacity: start + 22) { buffer in
+        let identifier = Identifier(using: &random)
+        return unsafe String(unsafeUninitializedCapacity: start + Identifier.count) { buffer in
             for index in 0..<start { unsafe buffer[index] = prefix.utf8Start[index] }
-            for half in 0..<2 {
-                var bits = random.next()
-                for index in 0..<11 { unsafe buffer[start + half * 11 + index] = Base62.digit(&bits) }
-            }
-            return start + 22
+            for index in 0..<Identifier.count { unsafe buffer[start + index] = identifier.digits[index] }
+            return start + Identifier.count
         }
     }
 
     /// The answer to `/health` with an identifier of its own.
     func healthResponse(_ site: Site) -> Response {
         refreshHealth(site)
-        return health.response(numbers: (random.next(), random.next()))
+        return health.response(identifier: Identifier(using: &random))
     }
 
     /// What `/health` tells.
@@ -99,6 +97,19 @@ struct SplitMix64: RandomNumberGenerator {
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
         return mixed ^ (mixed >> 31)
+    }
+}
+
+/// 22 letters and digits that no other answer has.
+struct Identifier {
+    static let count = 22
+    private(set) var digits = InlineArray<22, UInt8>(repeating: 0)
+
+    init(using random: inout SplitMix64) {
+        for half in 0..<2 {
+            var bits = random.next()
+            for index in 0..<11 { digits[half * 11 + index] = Base62.digit(&bits) }
+        }
     }
 }
 
