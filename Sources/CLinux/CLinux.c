@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
+#include <malloc.h>
 #include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
@@ -203,4 +205,32 @@ static int empty(int directory, int depth) {
 int linux_empty_directory(const char *path) {
     int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return directory < 0 ? -1 : empty(directory, 0);
+}
+
+static int unmap_text(struct dl_phdr_info *object, size_t size, void *page) {
+    (void)size;
+    const uintptr_t mask = ~(*(const uintptr_t *)page - 1);
+    for (int index = 0; index < object->dlpi_phnum; index++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[index];
+        // Only what cannot have been written to, relocations included: it comes back as it is in the file.
+        if (part->p_type != PT_LOAD || part->p_flags & PF_W) continue;
+        uintptr_t start = (object->dlpi_addr + part->p_vaddr) & mask;
+        // The last page stays where it is not full: another segment may share it.
+        uintptr_t end = (object->dlpi_addr + part->p_vaddr + part->p_memsz) & mask;
+        // Refused for pages that are locked; then they stay.
+        madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void linux_release_text(void) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    dl_iterate_phdr(unmap_text, &page);
+}
+
+void linux_release_heap(void) { malloc_trim(0); }
+
+void linux_keep_heap(size_t bytes) {
+    mallopt(M_TRIM_THRESHOLD, (int)bytes);
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }

@@ -77,6 +77,7 @@ final class HTTP2Server {
         await work.run(over: connection, answering: channel)
         channels[id] = nil
         channel.detach()
+        connection.state.noteEnd()
         running -= 1
         if running == 0 { startIdleClock() }
         // What the answer left to send is the connection's business.

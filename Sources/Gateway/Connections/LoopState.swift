@@ -15,6 +15,10 @@ final class LoopState {
     private var date: (second: UInt64, text: [UInt8]) = (.max, [])
     /// Output and body buffers of exchanges that have ended, kept for their capacity.
     var buffers = BufferPool()
+    /// Rings when memory is to be given back.
+    private var quiet: Alarm?
+    /// Connections and turns that have ended since memory was last given back.
+    private var ended = 0
     /// What `/health` answers, as long as nothing it tells has changed.
     private var health = HealthAnswer()
 
@@ -76,7 +80,31 @@ final class LoopState {
     }
 
     func connection(_ id: Int) -> Connection? { connections[id] }
-    func remove(_ id: Int) { connections[id] = nil }
+    func remove(_ id: Int) {
+        connections[id] = nil
+        noteEnd()
+    }
+
+    /// Something that held memory is over. After a load, and once it is quiet, the memory is given back: the allocator
+    /// alone would keep it for ever.
+    func noteEnd() {
+        ended += 1
+        guard ended >= Self.manyEnds, let quiet else { return }
+        ended = 0
+        quiet.deadline = loop.now + .seconds(Self.quietSeconds)
+    }
+
+    /// Says what wakes whoever gives memory back, the first time when the start is over.
+    func watchForQuiet(waking wakeup: Wakeup) -> Alarm {
+        let alarm = Alarm(on: loop, waking: wakeup)
+        alarm.deadline = loop.now + .seconds(Self.quietSeconds)
+        quiet = alarm
+        return alarm
+    }
+
+    private static let manyEnds = 256
+    private static let quietSeconds = 2
+
     var isEmpty: Bool { connections.isEmpty }
 
     /// Goes on to the next phase and wakes everybody, so that each sees it.
