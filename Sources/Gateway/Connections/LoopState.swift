@@ -19,6 +19,8 @@ final class LoopState {
     private var quiet: Alarm?
     /// Connections and turns that have ended since memory was last given back.
     private var ended = 0
+    /// The lists of models, as long as the configuration is the same.
+    var modelLists = ModelLists()
     /// What `/health` answers, as long as nothing it tells has changed.
     private var health = HealthAnswer()
 
