@@ -21,7 +21,8 @@ import CNGHTTP2
                         // A value that never comes again would only push useful ones out of the HPACK table.
                         let flags = isUnique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE
                         unsafe add(
-                            UnsafeBufferPointer(rebasing: lines[name]), UnsafeBufferPointer(rebasing: lines[value]), flags)
+                            UnsafeBufferPointer(rebasing: lines[name]),
+                            UnsafeBufferPointer(rebasing: lines[value]), flags)
                     }
                     unsafe list.withUnsafeBufferPointer { unsafe body($0) }
                 }

@@ -82,12 +82,13 @@ public struct ResponseFields: Sendable {
         }
     }
 
-    /// Writes letters and digits over a field's value, from `place` on and no further than it goes; what makes a prepared
-    /// head a new one.
+    /// Writes letters and digits over a field's value, from `place` on and no further than it goes; what makes a
+    /// prepared head a new one.
     public mutating func overwriteValue(at index: Int, from place: Int, with bytes: Span<UInt8>) {
         let value = entries[index].value
         let start = Int(value.lowerBound) + place
-        for offset in 0..<Swift.min(bytes.count, Int(value.upperBound) - start) { lines[start + offset] = bytes[offset] }
+        let count = Swift.min(bytes.count, Int(value.upperBound) - start)
+        for offset in 0..<count { lines[start + offset] = bytes[offset] }
     }
 
     /// The value of the first field of that name, or nil.

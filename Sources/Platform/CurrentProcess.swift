@@ -28,12 +28,12 @@ public enum CurrentProcess {
     /// No core dump, and no other process of this user may read our memory, which holds keys.
     public static func forbidDumps() { _ = linux_forbid_dumps() }
 
-    /// Lets the allocator keep what is freed under load, instead of giving a buffer's pages back and faulting them in again
-    /// at each batch of events; `releaseMemory` gives them back when it is quiet.
+    /// Lets the allocator keep what is freed under load, instead of giving a buffer's pages back and faulting them in
+    /// again at each batch of events; `releaseMemory` gives them back when it is quiet.
     public static func keepHeap() { linux_keep_heap(32 << 20) }
 
-    /// Gives memory back that nobody needs now: the heap's free pages, and program text that has been run, most of it at
-    /// the start alone, and that comes back from the page cache.
+    /// Gives memory back that nobody needs now: the heap's free pages, and program text that has been run, most of it
+    /// at the start alone, and that comes back from the page cache.
     ///
     /// It takes milliseconds after a great load: call it when there is nothing else to do.
     public static func releaseMemory() {
