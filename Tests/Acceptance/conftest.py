@@ -133,6 +133,22 @@ def gateway(portcullis, claude, cli_env, keys, tmp_path_factory):
         yield shared
 
 
+@pytest.fixture(scope="session")
+def living(portcullis, claude, cli_env, keys, tmp_path_factory):
+    """A gateway that keeps processes for as long as their conversations may go on, and starts none in advance."""
+    options = {"WARM_PROCESSES": "0"}
+    with Gateway(portcullis, tmp_path_factory.mktemp("living"), keys, claude, cli_env, env=options) as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def replaying(portcullis, claude, cli_env, keys, tmp_path_factory):
+    """A gateway in which every turn has a process of its own, which is told the whole history."""
+    options = {"WARM_PROCESSES": "0", "REUSE_PROCESSES": "off"}
+    with Gateway(portcullis, tmp_path_factory.mktemp("replaying"), keys, claude, cli_env, env=options) as shared:
+        yield shared
+
+
 @pytest.fixture
 def make_gateway(portcullis, claude, cli_env, keys, tmp_path):
     """Makes gateways of this test's own; they end with it."""

@@ -1,93 +1,104 @@
-"""A conversation goes on in the process that holds it, and a process is emptied for another of the same key."""
-import json
-
+"""A conversation goes on in the process that holds it, in every dialect, and a process is emptied for another one."""
 import pytest
-from harness import DIALECTS, eventually, user
 
-MODELS = ["claude-sonnet-5-5", "claude-haiku-4-5"]
-TOOL = {"name": "get_weather", "description": "Looks the weather up.", "input_schema": {
-    "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}
+from harness import descendants
+from living import CLIENTS, MODELS, WEATHER, Chat, Messages, call, sessions
 
-
-@pytest.fixture(scope="module")
-def living(make_module_gateway):
-    return make_module_gateway(env={"WARM_PROCESSES": "0"})
+pytestmark = pytest.mark.core
 
 
-@pytest.fixture(scope="module")
-def make_module_gateway(portcullis, claude, cli_env, keys, tmp_path_factory):
-    from harness import Gateway
-    made = []
-
-    def make(**options):
-        gateway = Gateway(portcullis, tmp_path_factory.mktemp("living"), keys, claude, cli_env, **options)
-        made.append(gateway)
-        return gateway.ready()
-
-    yield make
-    for each in made:
-        each.stop()
-
-
-def pids(gateway):
-    return {child for child in gateway.children()}
-
-
-class Messages:
-    """A client that keeps a conversation, in the Messages dialect."""
-
-    def __init__(self, gateway, model, key=None, **fields):
-        self.gateway, self.model, self.fields, self.key = gateway, model, fields, key or gateway.key
-        self.messages = []
-
-    def say(self, content, **fields):
-        self.messages.append({"role": "user", "content": content})
-        body = {"model": self.model, "max_tokens": 1000, "messages": self.messages, **self.fields, **fields}
-        answer = self.gateway.post("/v1/messages", body, headers={"x-api-key": self.key})
-        assert answer.status_code == 200, answer.text
-        self.messages.append({"role": "assistant", "content": answer.json()["content"]})
-        return answer.json()
+def processes(gateway):
+    return set(descendants(gateway.process.pid))
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_chat_goes_on_in_its_process(living, upstream, nonce, model):
     chat = Messages(living, model, system=f"Be brief. {nonce}")
-    before, processes = pids(living), set()
+    before, held = processes(living), set()
     for number in range(3):
         chat.say(f"say:answer {number} {nonce}")
-        processes |= pids(living) - before
-    assert len(upstream.turns(nonce)) == 3
-    assert [len(turn.rows()) for turn in upstream.turns(nonce)] == [1, 3, 5]
-    assert len(processes) == 1
+        assert chat.text == f"answer {number} {nonce}"
+        held |= processes(living) - before
+    turns = upstream.turns(nonce)
+    assert [len(turn.rows()) for turn in turns] == [1, 3, 5]
+    assert len(set(sessions(turns))) == 1 and len(held) <= 1
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_a_call_is_answered_in_its_process(living, upstream, nonce, model):
-    chat = Messages(living, model, tools=[TOOL], system=f"Use tools. {nonce}")
-    question = f"{nonce}\ncall:get_weather:{json.dumps({'city': 'Rome'})}"
-    before = pids(living)
-    said = chat.say(question)
-    process = pids(living) - before
-    for _ in range(3):
-        call = next(block for block in said["content"] if block["type"] == "tool_use")
-        said = chat.say([{"type": "tool_result", "tool_use_id": call["id"], "content": "sunny"},
-                         {"type": "text", "text": question}])
-    assert len(upstream.turns(nonce)) == 4
-    assert pids(living) - before == process and len(process) == 1
+# Streamed, HTTP/2, one connection for all: every value of each meets every dialect.
+WAYS = {"whole, h1, new connections": (False, False, False), "streamed, h2, one connection": (True, True, True)}
+MORE = {"whole, h2, one connection": (False, True, True), "streamed, h1, new connections": (True, False, False)}
+ALL = [pytest.param(dialect, *way, id=f"{dialect}, {name}") for dialect in CLIENTS for name, way in {
+    **WAYS, **(MORE if dialect == "chat" else {})}.items()]
+
+
+@pytest.mark.parametrize("dialect, streams, http2, stays", ALL)
+def test_an_agents_loop_stays_in_one_process(living, upstream, nonce, dialect, streams, http2, stays):
+    client = CLIENTS[dialect](living, MODELS[0], streams=streams, http2=http2, stays=stays).tools(WEATHER)
+    before = processes(living)
+    assert client.loop(f"{nonce}\nagain:5:get_weather") == 6
+    held = processes(living) - before
+    assert client.text == "Hello from upstream."
+    turns = upstream.turns(nonce)
+    assert [len(turn.rows()) for turn in turns] == [1, 3, 5, 7, 9, 11]
+    assert len(set(sessions(turns))) == 1 and len(held) <= 1
+
+
+@pytest.mark.parametrize("dialect, streams", [
+    ("messages", True), ("chat", False), ("chat", True), ("responses", False), ("responses", True),
+    ("responses by id", True)])
+@pytest.mark.parametrize("model", ["claude-opus-5-5", "claude-sonnet-4-5"])
+def test_notes_between_calls_do_not_end_it(living, upstream, nonce, dialect, streams, model):
+    """Newer models send them as thinking, and OpenAI's clients get them, and send them back, as text."""
+    client = CLIENTS[dialect](living, model, streams=streams, stays=True).tools(WEATHER)
+    assert client.loop(f"{nonce}\nprogress:3:get_weather") == 4
+    assert len(set(sessions(upstream.turns(nonce)))) == 1
+
+
+@pytest.mark.parametrize("dialect", CLIENTS)
+def test_usage_is_the_turns_own(living, upstream, nonce, dialect):
+    client = CLIENTS[dialect](living, MODELS[0])
+    read = 7 if dialect == "messages" else 0
+    for plain, made, cached in [(11, 5, 7), (1000, 0, 3), (2, 0, 0), (40, 9, 9000)]:
+        client.say(f"{nonce}\nusage:{plain}:{made}:{cached}")
+        whole = plain + made + cached
+        assert client.usage == (plain if read else whole, 3), client.usage
+    assert len(set(sessions(upstream.turns(nonce)))) == 1 and len(upstream.turns(nonce)) == 4
+
+
+def test_dialects_may_change_within_a_conversation(living, upstream, nonce):
+    first = Messages(living, MODELS[0], system="Be brief.")
+    first.say(f"say:one {nonce}")
+    second = Chat(living, MODELS[0])
+    second.history = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": f"say:one {nonce}"},
+                      {"role": "assistant", "content": first.text}]
+    second.say(f"say:two {nonce}")
+    assert [len(turn.rows()) for turn in upstream.turns(nonce)] == [1, 3]
+    assert len(set(sessions(upstream.turns(nonce)))) == 1
+
+
+def test_tools_under_other_names_go_on(living, upstream, nonce):
+    """Tools with the CLI's own names go to the model under others."""
+    tools = [{**WEATHER, "name": name} for name in ("Bash", "StructuredOutput", "ToolSearch", "mcp__a__b")]
+    client = Messages(living, MODELS[0]).tools(*tools)
+    client.say(f"{nonce}\nsay:Hello")
+    names = [tool["name"] for tool in upstream.turns(nonce)[0].body["tools"]]
+    for name in names:
+        client.say(f"{nonce}\n{call(name, city='Rome')}")
+        client.answer(["sunny"])
+    assert len(set(sessions(upstream.turns(nonce)))) == 1
 
 
 def test_unrelated_questions_of_a_key_share_a_process(living, upstream, nonce):
-    before = pids(living)
     for number in range(4):
         Messages(living, MODELS[0], system=f"Conversation {number}. {nonce}").say(f"say:a{number} {nonce}{number}")
-    assert len(pids(living) - before) <= 1
-    for number, turn in enumerate(upstream.turns(nonce)):
+    turns = upstream.turns(nonce)
+    assert len(set(sessions(turns))) <= 2
+    for number, turn in enumerate(turns):
         assert turn.rows() == [("user", [f"say:a{number} {nonce}{number}"])]
         assert [text for text in turn.system_texts() if nonce in text] == [f"Conversation {number}. {nonce}"]
 
 
-def test_keys_never_share_a_process(living, nonce):
+def test_keys_never_share_a_process(living, upstream, nonce):
     Messages(living, MODELS[0]).say(f"say:a {nonce}")
-    before = pids(living)
     Messages(living, MODELS[0], key=living.keys[1]).say(f"say:b {nonce}")
-    assert len(pids(living) - before) == 1
+    assert len(set(sessions(upstream.turns(nonce)))) == 2
