@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
@@ -203,4 +204,11 @@ static int empty(int directory, int depth) {
 int linux_empty_directory(const char *path) {
     int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return directory < 0 ? -1 : empty(directory, 0);
+}
+
+void linux_release_heap(void) { malloc_trim(0); }
+
+void linux_keep_heap(size_t bytes) {
+    mallopt(M_TRIM_THRESHOLD, (int)bytes);
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }

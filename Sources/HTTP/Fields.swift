@@ -178,4 +178,15 @@ extension [UInt8] {
         let count = literal.utf8CodeUnitCount
         unsafe append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: count))
     }
+
+    /// Appends a number's decimal digits, without a sign.
+    @inline(__always)
+    mutating func append(decimal number: Int) {
+        var power: UInt = 1
+        while number.magnitude / power >= 10 { power *= 10 }
+        while power > 0 {
+            append(0x30 + UInt8(truncatingIfNeeded: number.magnitude / power % 10))
+            power /= 10
+        }
+    }
 }

@@ -44,12 +44,13 @@ public enum HTTP1Encoder {
     public static func append(
         _ response: Response, under conditions: Conditions, date: [UInt8], to output: inout [UInt8]
     ) {
+        makeRoom(for: response.fields.lines.count + response.body.count, in: &output)
         appendStart(of: response, date, to: &output)
         let bodyless = hasNoBody(response.status)
         // RFC 9110 §8.6: no length with 204; with 304 it would have to be that of another response.
         if !bodyless {
             output.append(literal: "content-length: ")
-            appendDecimal(response.body.count, to: &output)
+            output.append(decimal: response.body.count)
             output.append(literal: "\r\n")
         }
         appendEnd(
@@ -107,13 +108,23 @@ public enum HTTP1Encoder {
 
     // MARK: Pieces of a head
 
+    /// Room for a response at once: growing with each of its pieces took as long as all the rest of encoding.
+    private static func makeRoom(for bytes: Int, in output: inout [UInt8]) {
+        let needed = output.count + bytes + ownBytes
+        if output.capacity < needed { output.reserveCapacity(max(needed, 2 * output.capacity)) }
+    }
+
+    /// The most that a head has beside the fields: the status line, the date, the length and what is said of the
+    /// connection.
+    private static let ownBytes = 192
+
     private static func appendStart(of response: Response, _ date: [UInt8], to output: inout [UInt8]) {
         if let line = statusLine(response.status) {
             output.append(literal: line)
         } else {
             // RFC 9112 §4: the reason may be empty, the space before it may not be missing.
             output.append(literal: "HTTP/1.1 ")
-            appendDecimal(response.status, to: &output)
+            output.append(decimal: response.status)
             output.append(literal: " \r\n")
         }
         output.append(literal: "date: ")
@@ -140,22 +151,6 @@ public enum HTTP1Encoder {
 
     private static func hasNoBody(_ status: Int) -> Bool {
         status == 204 || status == 304
-    }
-
-    private static func appendDecimal(_ number: Int, to output: inout [UInt8]) {
-        let start = output.count
-        var rest = number.magnitude
-        repeat {
-            output.append(0x30 + UInt8(rest % 10))
-            rest /= 10
-        } while rest > 0
-        var low = start
-        var high = output.count - 1
-        while low < high {
-            output.swapAt(low, high)
-            low += 1
-            high -= 1
-        }
     }
 
     /// The status lines in use, ready to be copied.

@@ -17,6 +17,7 @@ import CNGHTTP2
     private var builder: HTTP2RequestBuilder?
     private var builderStream: Int32 = 0
     private var builderFault: HTTPFault?
+    private var head = HTTP2ResponseHead()
     private var session: OpaquePointer?
     private var resets: HTTP2Budget
     private var idleFrames: HTTP2Budget
@@ -102,11 +103,10 @@ import CNGHTTP2
 
     func submit(_ response: Response, date: [UInt8], length: Int?, hasBody: Bool, on stream: HTTP2Stream) {
         guard !stream.isClosed else { return }
-        var head = HTTP2ResponseHead(response, date: date, length: length)
         var provider = unsafe nghttp2_data_provider()
         unsafe provider.source.ptr = Unmanaged.passUnretained(stream).toOpaque()
         unsafe provider.read_callback = HTTP2Callbacks.readOutput
-        unsafe head.withFields { fields in
+        unsafe head.withFields(of: response, date: date, length: length) { fields in
             if hasBody {
                 unsafe _ = nghttp2_submit_response(session, stream.id, fields.baseAddress, fields.count, &provider)
             } else {
@@ -117,8 +117,7 @@ import CNGHTTP2
 
     func submitContinue(on stream: HTTP2Stream) {
         guard !stream.isClosed else { return }
-        var head = HTTP2ResponseHead(continueOnly: ())
-        unsafe head.withFields { fields in
+        unsafe head.withContinue { fields in
             unsafe _ = nghttp2_submit_headers(
                 session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, nil, fields.baseAddress, fields.count, nil)
         }

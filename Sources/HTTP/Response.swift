@@ -24,13 +24,13 @@ public struct ResponseFields: Sendable {
     /// How many fields there are.
     public var count: Int { entries.count }
 
-    /// Where each field's name and value lie in `lines`.
-    var ranges: [(name: Range<Int>, value: Range<Int>, isUnique: Bool)] {
-        entries.map { entry in
-            (
+    /// Tells where each field's name and value lie in `lines`.
+    @inline(__always)
+    func forEachRange(_ body: (_ name: Range<Int>, _ value: Range<Int>, _ isUnique: Bool) -> Void) {
+        for entry in entries {
+            body(
                 Int(entry.name.lowerBound)..<Int(entry.name.upperBound),
-                Int(entry.value.lowerBound)..<Int(entry.value.upperBound), entry.isUnique
-            )
+                Int(entry.value.lowerBound)..<Int(entry.value.upperBound), entry.isUnique)
         }
     }
 
@@ -82,11 +82,13 @@ public struct ResponseFields: Sendable {
         }
     }
 
-    /// Writes new letters and digits over the end of a field's value, from `place` on; what makes a prepared head a new
-    /// one.
-    public mutating func overwriteValue(at index: Int, from place: Int, _ next: () -> UInt8) {
+    /// Writes letters and digits over a field's value, from `place` on and no further than it goes; what makes a
+    /// prepared head a new one.
+    public mutating func overwriteValue(at index: Int, from place: Int, with bytes: Span<UInt8>) {
         let value = entries[index].value
-        for position in Int(value.lowerBound) + place..<Int(value.upperBound) { lines[position] = next() }
+        let start = Int(value.lowerBound) + place
+        let count = Swift.min(bytes.count, Int(value.upperBound) - start)
+        for offset in 0..<count { lines[start + offset] = bytes[offset] }
     }
 
     /// The value of the first field of that name, or nil.

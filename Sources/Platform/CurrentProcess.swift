@@ -27,4 +27,13 @@ public enum CurrentProcess {
 
     /// No core dump, and no other process of this user may read our memory, which holds keys.
     public static func forbidDumps() { _ = linux_forbid_dumps() }
+
+    /// Lets the allocator keep what is freed under load, instead of giving a buffer's pages back and faulting them in
+    /// again at each batch of events; `releaseMemory` gives them back when it is quiet.
+    public static func keepHeap() { linux_keep_heap(32 << 20) }
+
+    /// Gives the heap's free pages back.
+    ///
+    /// It takes milliseconds after a great load: call it when there is nothing else to do.
+    public static func releaseMemory() { linux_release_heap() }
 }

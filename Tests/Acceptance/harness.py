@@ -140,7 +140,9 @@ class Gateway:
         self.arguments += [str(flag) for flag in flags]
         (folder / "home").mkdir(exist_ok=True)
         (folder / "state").mkdir(exist_ok=True)
-        self.env = {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "LANG": "C.UTF-8", **(env or {})}
+        # Without processes that wait for a first turn: most tests would pay for one and never use it.
+        self.env = {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "LANG": "C.UTF-8", "WARM_PROCESSES": "0"}
+        self.env |= env or {}
         self.process = None
 
     @property

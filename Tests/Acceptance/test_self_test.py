@@ -25,6 +25,9 @@ FEATURES = [
     "plain-commands",
     "stop-in-time",
     "token-count",
+    "continues",
+    "answers-calls",
+    "rewinds",
 ]
 
 # Stands before the real CLI, notes each start, and changes what it is given.

@@ -66,4 +66,26 @@ struct LineSplitterTests {
         #expect(isStopped)
         #expect(received <= (1 << 20) + 2 * 65_536)
     }
+
+    @Test("room grows while more comes than there is room for, and is given back when little comes")
+    func room() throws {
+        var splitter = LineSplitter(maxLineBytes: 1 << 20)
+        func offered(_ taking: (Int) -> Int) throws -> Int {
+            var room = 0
+            unsafe splitter.receive { buffer in
+                room = buffer.count
+                let count = taking(room)
+                unsafe buffer[..<count].initializeMemory(as: UInt8.self, repeating: 0x0A)
+                return count
+            }
+            while try splitter.next() != nil {}
+            return room
+        }
+        let first = try offered { $0 }
+        #expect(first == LineSplitter.leastBytes)
+        for _ in 0..<3 { _ = try offered { $0 } }
+        #expect(try offered { $0 } == LineSplitter.readBytes)
+        for _ in 0..<2000 { _ = try offered { _ in 1 } }
+        #expect(try offered { _ in 1 } == LineSplitter.leastBytes)
+    }
 }

@@ -218,7 +218,7 @@ final class RecordedTurns: TurnSupply {
 
     init(limits: CLILimits) { self.limits = limits }
 
-    func announce(_ place: ProcessStore.Place) {}
+    func announce(_ place: ProcessStore.Place, isSingle: Bool) {}
 
     func finish(_ turn: any RunningTurn, at place: ProcessStore.Place?, isSingle: Bool, on loop: EventLoop) async {
         guard let turn = turn as? RecordedTurn else { return }

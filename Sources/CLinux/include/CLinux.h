@@ -1,6 +1,7 @@
 #pragma once
 // The few system calls that Swift cannot make itself: variadic ones, those glibc hides behind _GNU_SOURCE
 // (which a header imported by Swift must not define), and starting a process.
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -60,3 +61,10 @@ int linux_forbid_dumps(void);
 
 // Empties the directory tree below `path` without following symbolic links; keeps `path` itself.
 int linux_empty_directory(const char *path);
+
+
+// Gives free memory of the heap back to the kernel.
+void linux_release_heap(void);
+
+// Lets the allocator keep up to so many free bytes at the heap's end, and take all but blocks of 1 MiB from it.
+void linux_keep_heap(size_t bytes);

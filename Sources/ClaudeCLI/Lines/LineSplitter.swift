@@ -4,10 +4,15 @@ public import Vocabulary
 /// Cuts what a CLI prints into lines without copying them: a line is a range of the splitter's own buffer.
 ///
 /// Bytes arrive in the free end of the buffer; only the unfinished line at its end is ever moved. Memory is
-/// bounded by `maxLineBytes` plus one read.
+/// bounded by `maxLineBytes` plus one read, and small as long as little comes at once: a thousand processes that
+/// each print a line now and then must not hold room for what a pipe can.
 public struct LineSplitter: ~Copyable {
     /// How much a read may bring at once, in bytes.
     static let readBytes = 64 * 1024
+    /// The room that there is at first, and again once little comes.
+    static let leastBytes = 4 * 1024
+    /// After so many reads in a row that a quarter of the room would have done for, it is halved.
+    private static let smallReads = 256
 
     private var buffer: [UInt8]
     /// The first byte of the next line.
@@ -17,11 +22,15 @@ public struct LineSplitter: ~Copyable {
     /// Bytes before this one are known to hold no line end: without it, byte-wise input costs quadratic time.
     private var scanned = 0
     private let maxLineBytes: Int
+    /// True when the last read took all the room there was, so that more may be waiting.
+    private var isShortOfRoom = false
+    /// How many reads in a row have left three quarters of the room.
+    private var small = 0
 
     /// A splitter that refuses lines of more than `maxLineBytes`.
     public init(maxLineBytes: Int = CLILimits.defaultMaxLineBytes) {
         self.maxLineBytes = maxLineBytes
-        buffer = [UInt8](repeating: 0, count: Self.readBytes)
+        buffer = [UInt8](repeating: 0, count: Self.leastBytes)
     }
 
     /// The bytes of a range that `next()` returned; good until the next `receive`.
@@ -42,7 +51,10 @@ public struct LineSplitter: ~Copyable {
         let count = unsafe buffer.withUnsafeMutableBytes { all in
             unsafe read(UnsafeMutableRawBufferPointer(rebasing: all[free]))
         }
-        end += min(max(count, 0), free.count)
+        let received = min(max(count, 0), free.count)
+        end += received
+        isShortOfRoom = received == free.count
+        small = end <= buffer.count / 4 ? small + 1 : 0
     }
 
     /// The next complete line without its end; nil when more bytes are needed.
@@ -96,22 +108,50 @@ public struct LineSplitter: ~Copyable {
     private mutating func makeRoom() {
         if start == end {
             (start, end, scanned) = (0, 0, 0)
-            // One huge line must not keep its memory for the rest of a long answer.
-            if buffer.count > 4 * Self.readBytes { buffer = [UInt8](repeating: 0, count: Self.readBytes) }
+            shrink()
         }
-        guard buffer.count - end < Self.readBytes / 2 else { return }
+        let usual = min(buffer.count, Self.readBytes)
+        // Room that a read has filled grows at once, up to what a read may bring.
+        let wanted = isShortOfRoom && usual < Self.readBytes ? min(4 * usual, Self.readBytes) : usual / 2
+        guard buffer.count - end < wanted else { return }
         // A buffer at its largest must make room by moving, however much: a read into no room would look like the end.
         let canGrow = buffer.count < maxLineBytes + 2 * Self.readBytes
         if start > 0, end - start <= buffer.count / 2 || !canGrow {
-            for offset in 0..<end - start { buffer[offset] = buffer[start + offset] }
-            scanned -= start
-            end -= start
-            start = 0
+            unsafe buffer.withUnsafeMutableBytes { bytes in
+                unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+            }
+            noteMove()
         }
-        guard buffer.count - end < Self.readBytes / 2 else { return }
-        let size = min(max(buffer.count * 2, end + Self.readBytes), maxLineBytes + 2 * Self.readBytes)
-        guard size > buffer.count else { return }
-        buffer.append(contentsOf: repeatElement(0, count: size - buffer.count))
+        guard buffer.count - end < wanted else { return }
+        let size = min(max(buffer.count * 2, end - start + wanted), maxLineBytes + 2 * Self.readBytes)
+        if size > buffer.count { grow(to: size) }
+    }
+
+    private mutating func grow(to size: Int) {
+        var larger = [UInt8](repeating: 0, count: size)
+        unsafe larger.withUnsafeMutableBytes { target in
+            unsafe buffer.withUnsafeBytes { source in
+                unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[start..<end]))
+            }
+        }
+        buffer = larger
+        noteMove()
+    }
+
+    /// The unfinished line is at the buffer's beginning now.
+    private mutating func noteMove() {
+        scanned -= start
+        end -= start
+        start = 0
+    }
+
+    /// Gives room back that is no longer needed; only while nothing is held.
+    private mutating func shrink() {
+        // One huge line must not keep its memory for the rest of a long answer.
+        let isHuge = buffer.count > 4 * Self.readBytes
+        guard isHuge || small >= Self.smallReads, buffer.count > Self.leastBytes else { return }
+        small = 0
+        buffer = [UInt8](repeating: 0, count: isHuge ? Self.readBytes : max(Self.leastBytes, buffer.count / 2))
     }
 
     private func tooLong() -> Fault {

@@ -103,7 +103,9 @@ public struct ConversationForm {
             case .toolUse(let id, let name, let input):
                 calls[id.string] = calls.count
                 answer.add(call: name, input)
-            default: break
+            case .thinking, .redactedThinking: break
+            // What a gateway's answer never holds.
+            case .image, .document, .other, .toolResult: tell(block)
             }
         }
         answer.finish(to: sink)

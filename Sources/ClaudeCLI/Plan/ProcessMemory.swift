@@ -2,6 +2,10 @@
 public struct ProcessMemory: Sendable {
     /// The number of the next row.
     var nextRow = 0
+    /// The vendor's ids of the calls in its last answer, which a client may know by others.
+    var callIDs: [String] = []
+    /// False where its conversation does not begin with something a user said: then it cannot be forgotten.
+    var canForget = true
     /// The numbers of the first and the last message of a user in its conversation.
     var firstQuestion = 0
     var lastQuestion = 0

@@ -22,7 +22,7 @@ extension TurnPlan {
     ///
     /// A system prompt can be replaced and not be taken away, betas stay, and so does what was once said of a tool.
     func canFollow(_ memory: ProcessMemory) -> Bool {
-        (memory.system == nil || memory.system == systemNumber || !system.isEmpty && fullModel != nil)
+        memory.canForget && (memory.system == systemNumber || !system.isEmpty && fullModel != nil)
             && settings.betas == memory.betas
             && memory.tools.count < Self.mostKnownTools
             && tools.definitions.allSatisfy { name, hash in memory.tools[name].map { $0 == hash } ?? true }
@@ -57,13 +57,37 @@ extension TurnPlan {
         case .kept(let memory):
             writer.memory = memory
             apply(&writer)
+            return finish(&writer, asking: answered(messages.last, knowing: memory.callIDs))
         case .rewound(let memory):
             writer.memory = memory
             rewind(&writer)
             history(&writer)
         }
-        question(&writer)
+        return finish(&writer, asking: messages.last)
+    }
+
+    private func finish(
+        _ writer: inout ScriptWriter, asking question: Turn?
+    ) -> (portions: [Portion], memory: ProcessMemory) {
+        ask(question, &writer)
         return (writer.portions, writer.memory)
+    }
+
+    /// A message whose results go to the calls that the process knows: a client may have given them other ids, but they
+    /// are the same calls in the same order.
+    private func answered(_ question: Turn?, knowing ids: [String]) -> Turn? {
+        guard var question, messages.count > 1 else { return question }
+        let calls = messages[messages.count - 2].blocks.compactMap { block -> String? in
+            if case .toolUse(let id, _, _) = block { id.string } else { nil }
+        }
+        let known = Dictionary(zip(calls, ids), uniquingKeysWith: { first, _ in first })
+        question.blocks = question.blocks.map { block in
+            guard case .toolResult(let id, let content, let isError) = block, let own = known[id.string],
+                own != id.string
+            else { return block }
+            return .toolResult(id: JSONText(own), content: content, isError: isError)
+        }
+        return question
     }
 
     private func initialize(
@@ -140,6 +164,8 @@ extension TurnPlan {
     /// Everything before the last message.
     private func history(_ writer: inout ScriptWriter) {
         writer.memory.firstQuestion = writer.memory.nextRow
+        let isSaid = messages.first?.blocks.contains { !$0.isToolResult } ?? false
+        writer.memory.canForget = messages.first?.role == .user && isSaid
         for (index, message) in messages.enumerated() where index < messages.count - 1 {
             if message.role == .user {
                 writer.memory.lastQuestion = writer.memory.nextRow
@@ -153,8 +179,8 @@ extension TurnPlan {
     }
 
     /// The last message, or the request for the count.
-    private func question(_ writer: inout ScriptWriter) {
-        if let last = messages.last {
+    private func ask(_ question: Turn?, _ writer: inout ScriptWriter) {
+        if let last = question {
             if last.role == .user {
                 writer.memory.lastQuestion = writer.memory.nextRow
                 Self.user(last.blocks, number: writer.takeNumber(), isQuestion: !counts, &writer.rows)

@@ -165,6 +165,7 @@ public final class CLISession {
             alarm.deadline = start + Milliseconds(milliseconds)
             await wakeup.wait()
             writeInput()
+            readErrors()
             readRest()
         }
         alarm.deadline = nil
@@ -200,6 +201,7 @@ public final class CLISession {
         alarm.cancel()
         state = .gone
         process.hasServed = true
+        process.memory.callIDs = machine.callIDs
         return process
     }
 

@@ -22,9 +22,11 @@ public final class ProcessKeeper {
     private var failures = 0
     private var nextStart: Instant
     private var nextLook: Instant
+    private var looks = 0
     /// How long a process waits for its first turn, in seconds; then a fresh one takes its place.
     private static let waitingSeconds = 900
-    private static let lookInterval = Milliseconds.seconds(15)
+    private static let never = Milliseconds.seconds(3600)
+    private static let lookInterval = Milliseconds.seconds(1)
     /// Below this part of the machine's memory, in hundredths, what is idle goes.
     private static let leastFreePercent = 8
 
@@ -51,23 +53,35 @@ public final class ProcessKeeper {
             alarm.cancel()
         }
         while true {
-            if exitReadiness.isReadable {
-                exits.clear()
-                exitReadiness.readWouldBlock()
-            }
-            let (died, diedWaiting) = store.tidy(now: loop.now, waitingSeconds: Self.waitingSeconds)
-            if diedWaiting > 0 { backOff("a waiting process ended by itself") }
-            if died > diedWaiting { log("\(died - diedWaiting) kept processes ended by themselves") }
+            tidy()
             if nextLook <= loop.now { look() }
             fill()
-            if store.bury(), store.isOver { return }
-            alarm.deadline = next
+            let isBuried = store.bury()
+            if isBuried, store.isOver { return }
+            alarm.deadline = isBuried ? next : min(next, loop.now + Self.burialPause)
             await wakeup.wait()
         }
     }
 
+    /// Their ends wake the keeper; this is for those that nobody tells of.
+    private static let burialPause = Milliseconds(500)
+
+    /// Looks at what is kept only when something has ended or is due: turns that come and go wake the keeper too.
+    private func tidy() {
+        let expiry = store.nextExpiry(waitingSeconds: Self.waitingSeconds)
+        guard exitReadiness.isReadable || expiry.map({ $0 <= loop.now }) ?? false else { return }
+        if exitReadiness.isReadable {
+            exits.clear()
+            exitReadiness.readWouldBlock()
+        }
+        let (died, diedWaiting) = store.tidy(now: loop.now, waitingSeconds: Self.waitingSeconds)
+        if diedWaiting > 0 { backOff("a waiting process ended by itself") }
+        if died > diedWaiting { log("\(died - diedWaiting) kept processes ended by themselves") }
+    }
+
     private var next: Instant {
-        var next = nextLook
+        let load = store.load
+        var next = load.idle + load.waiting > 0 ? nextLook : loop.now + Self.never
         if let expiry = store.nextExpiry(waitingSeconds: Self.waitingSeconds) { next = min(next, expiry) }
         if isFilling { next = min(next, max(nextStart, loop.now + Self.startPause)) }
         return next
@@ -112,7 +126,7 @@ public final class ProcessKeeper {
 
     private func look() {
         nextLook = loop.now + Self.lookInterval
-        if store.missing(nil) == 0 { failures = 0 }
+        if store.load.waiting > 0, nextStart <= loop.now { failures = 0 }
         let (pids, largestBytes) = store.pids
         guard !pids.isEmpty else { return }
         if let free = MachineLoad.freePercent, free < Self.leastFreePercent {
@@ -120,7 +134,9 @@ public final class ProcessKeeper {
             nextStart = loop.now + Milliseconds.seconds(60)
             return log("memory is short: idle processes are ended")
         }
-        let large = pids.filter { MachineLoad.proportionalBytes(of: $0) ?? 0 > largestBytes }
-        if !large.isEmpty { store.retire(pids: Set(large)) }
+        // One at a time: the kernel takes milliseconds to count a process's pages.
+        let pid = pids[looks % pids.count]
+        looks += 1
+        if MachineLoad.proportionalBytes(of: pid) ?? 0 > largestBytes { store.retire(pids: [pid]) }
     }
 }

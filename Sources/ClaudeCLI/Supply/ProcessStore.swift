@@ -19,9 +19,11 @@ public final class ProcessStore: Sendable {
             case off
         }
 
+        /// What a process may serve when its turn is over.
         public var reuse = Reuse.key
         /// The most processes that hold a conversation, of all keys and of one.
         public var idle = 0
+        /// Of those, of one owner.
         public var idlePerOwner = 0
         /// How long one is kept, in seconds.
         public var idleSeconds = 300
@@ -72,7 +74,8 @@ public final class ProcessStore: Sendable {
     }
 
     /// A process that lies here, since when, and whether its conversation was one question and one answer.
-    fileprivate final class Entry {
+    // Unchecked: whoever has taken an entry out of the store has it alone; until then the lock guards it.
+    fileprivate final class Entry: @unchecked Sendable {
         let pid: Int32
         let since: Instant
         let isSingle: Bool
@@ -116,6 +119,12 @@ public final class ProcessStore: Sendable {
         let kind: LaunchKind
     }
 
+    /// A conversation whose process is about to be put by, and who waits for it.
+    fileprivate struct Settling {
+        let isSingle: Bool
+        var waiting: [RemoteWakeup] = []
+    }
+
     fileprivate struct State {
         var limits = Limits()
         var idle: [Place: Entry] = [:]
@@ -125,10 +134,12 @@ public final class ProcessStore: Sendable {
         /// Those that are to end.
         var leaving: [Entry] = []
         /// Conversations whose processes have answered and not been put by, with those who wait for them.
-        var settling: [Place: [RemoteWakeup]] = [:]
+        var settling: [Place: Settling] = [:]
         /// Processes that serve a turn.
         var serving = 0
         var isEnding = false
+        /// What is kept at all; nil for everything.
+        var isWanted: (@Sendable (Place) -> Bool)?
         var keeper: RemoteWakeup?
         /// Tells the keeper of processes that have ended by themselves.
         var exits: ExitWatch?
@@ -137,11 +148,17 @@ public final class ProcessStore: Sendable {
 
     /// What has become of wishes since the start, for whoever watches.
     public struct Counts: Sendable, Equatable {
+        /// Turns that went on in the process that held their conversation.
         public var kept = 0
+        /// Turns served by a process that had forgotten another conversation.
         public var rewound = 0
+        /// Turns served by a process that had waited for its first.
         public var waiting = 0
+        /// Turns for which a process was started.
         public var fresh = 0
+        /// Processes that were let go.
         public var retired = 0
+        /// Processes that ended by themselves.
         public var died = 0
     }
 
@@ -187,7 +204,7 @@ public final class ProcessStore: Sendable {
                     return Answer(.kept, process)
                 }
                 if let wakeup, state.settling[place] != nil {
-                    state.settling[place]?.append(wakeup)
+                    state.settling[place]?.waiting.append(wakeup)
                     return Answer(.soon)
                 }
                 if state.limits.reuse == .key, let process = state.takeSpent(wish, now) {
@@ -196,9 +213,9 @@ public final class ProcessStore: Sendable {
                     return Answer(.rewound, process)
                 }
                 if let wakeup, takesAny, state.limits.reuse == .key,
-                    let other = state.settling.keys.first(where: { $0.owner == wish.owner && $0.kind == wish.kind })
+                    let other = state.settling.first(where: { $1.isSingle && $0.owner == wish.owner && $0.kind == wish.kind })?.key
                 {
-                    state.settling[other]?.append(wakeup)
+                    state.settling[other]?.waiting.append(wakeup)
                     return Answer(.soon)
                 }
             }
@@ -242,18 +259,24 @@ public final class ProcessStore: Sendable {
     }
 
     /// A turn is over whose process is not put by.
-    func noteEnd() { state.withLock { $0.serving -= 1 } }
+    func noteEnd() {
+        let isEnding = state.withLock { state in
+            state.serving -= 1
+            return state.isEnding
+        }
+        if isEnding { wakeKeeper() }
+    }
 
     /// Says that a conversation's process is about to be put by: who asks for it waits until it is, or is not.
-    public func announce(_ place: Place) {
+    public func announce(_ place: Place, isSingle: Bool) {
         state.withLock { state in
-            if state.settling[place] == nil { state.settling[place] = [] }
+            if state.settling[place] == nil { state.settling[place] = Settling(isSingle: isSingle) }
         }
     }
 
     /// Takes that back: the process has ended.
     func withdraw(_ place: Place) {
-        let waiting = state.withLock { $0.settling.removeValue(forKey: place) ?? [] }
+        let waiting = state.withLock { $0.settling.removeValue(forKey: place)?.waiting ?? [] }
         for wakeup in waiting { wakeup.signal() }
     }
 
@@ -265,7 +288,7 @@ public final class ProcessStore: Sendable {
                 state.serving -= 1
                 state.exits?.add(process.exitNumber)
                 let entry = Entry(process, since: now, isSingle: isSingle)
-                if state.limits.reuse == .off || state.isEnding {
+                if state.limits.reuse == .off || state.isEnding || state.isWanted?(place) == false {
                     state.leaving.append(entry)
                 } else {
                     // Two may have said the same: the newer one stays.
@@ -274,7 +297,7 @@ public final class ProcessStore: Sendable {
                     state.trim(of: place.owner)
                 }
             }
-            return state.settling.removeValue(forKey: place) ?? []
+            return state.settling.removeValue(forKey: place)?.waiting ?? []
         }
         for wakeup in waiting { wakeup.signal() }
         wakeKeeper()
@@ -295,9 +318,11 @@ public final class ProcessStore: Sendable {
     }
 
     /// Lets all go that would not be used any more: of other keys, or started otherwise.
-    public func keepOnly(_ isStillWanted: @Sendable (ProcessOwner) -> Bool, kind: LaunchKind?) {
+    public func keepOnly(_ isStillWanted: @escaping @Sendable (ProcessOwner) -> Bool, kind: LaunchKind?) {
+        let isWanted: @Sendable (Place) -> Bool = { $0.kind == kind && isStillWanted($0.owner) }
         state.withLock { state in
-            state.retireIdle { place, _ in place.kind != kind || !isStillWanted(place.owner) }
+            state.isWanted = isWanted
+            state.retireIdle { place, _ in !isWanted(place) }
             let isOther = state.waitingKind != kind
             state.retireWaiting { _ in isOther }
         }
@@ -311,13 +336,16 @@ public final class ProcessStore: Sendable {
         state.withLock { state in
             state.keeper = keeper
             state.exits = exits
+            for entry in Array(state.idle.values) + state.waiting + state.leaving {
+                if let number = entry.exitNumber { exits.add(number) }
+            }
         }
     }
 
     private func wakeKeeper() { state.withLock { $0.keeper }?.signal() }
 
-    /// True once it keeps nothing any more, for ever.
-    var isOver: Bool { state.withLock { $0.isEnding } }
+    /// True once it keeps nothing any more, for ever, and no turn will give anything back.
+    var isOver: Bool { state.withLock { $0.isEnding && $0.serving == 0 } }
 
     /// How many more should wait for a first turn. Those of another kind go.
     func missing(_ kind: LaunchKind?) -> Int {
@@ -331,18 +359,19 @@ public final class ProcessStore: Sendable {
 
     /// Lets go what has ended by itself, is idle for too long or waits for too long; returns how many had ended.
     func tidy(now: Instant, waitingSeconds: Int) -> (died: Int, diedWaiting: Int) {
-        state.withLock { state in
-            let dead = state.idle.filter { $0.value.isGone() }.map(\.key)
-            for place in dead { state.idle[place] = nil }
-            let before = state.waiting.count
+        // What has ended is dropped, and its directory emptied, outside of the lock.
+        let (dead, deadWaiting) = state.withLock { state -> ([Entry], [Entry]) in
+            let dead = state.idle.filter { $0.value.isGone() }
+            for place in dead.keys { state.idle[place] = nil }
+            let deadWaiting = state.waiting.filter { $0.isGone() }
             state.waiting.removeAll { $0.isGone() }
-            let deadWaiting = before - state.waiting.count
-            state.counts.died += dead.count + deadWaiting
+            state.counts.died += dead.count + deadWaiting.count
             let limit = Milliseconds.seconds(state.limits.idleSeconds)
             state.retireIdle { $1.since + limit <= now }
             state.retireWaiting { $0.since + Milliseconds.seconds(waitingSeconds) <= now }
-            return (dead.count + deadWaiting, deadWaiting)
+            return (Array(dead.values), deadWaiting)
         }
+        return (dead.count + deadWaiting.count, deadWaiting.count)
     }
 
     /// When `tidy` will next find something; nil when nothing is kept.
@@ -356,11 +385,15 @@ public final class ProcessStore: Sendable {
 
     /// Kills what was let go, and forgets it once it has ended; true when none is left.
     func bury() -> Bool {
-        state.withLock { state in
+        let (gone, isEmpty) = state.withLock { state -> ([Entry], Bool) in
             for entry in state.leaving { entry.kill() }
+            let gone = state.leaving.filter { $0.isGone() }
             state.leaving.removeAll { $0.isGone() }
-            return state.leaving.isEmpty
+            return (gone, state.leaving.isEmpty)
         }
+        // Dropped, and their directories emptied, outside of the lock.
+        withExtendedLifetime(gone) {}
+        return isEmpty
     }
 
     /// The processes that are kept, by their ids, and how large they may be.
@@ -403,6 +436,7 @@ extension ProcessStore.State {
         guard let entry = idle.removeValue(forKey: place) else { return nil }
         guard entry.isGone() else { return entry.take() }
         counts.died += 1
+        leaving.append(entry)
         return nil
     }
 
@@ -411,15 +445,15 @@ extension ProcessStore.State {
     fileprivate mutating func takeSpent(_ wish: ProcessStore.Wish, _ now: Instant) -> LivingProcess? {
         let own = idle.filter { $0.key.owner == wish.owner }
         let isFull = own.count >= limits.idlePerOwner || idle.count >= limits.idle
-        let fit = own.filter { place, entry in
-            place.kind == wish.kind && wish.canFollow(entry.memory)
-                && (entry.isSingle || isFull || entry.since + Self.longIdle <= now)
+        let spent = own.filter { place, entry in
+            place.kind == wish.kind && (entry.isSingle || isFull || entry.since + Self.longIdle <= now)
         }
-        let best = fit.min { left, right in
+        let sorted = spent.sorted { left, right in
             if left.value.isSingle != right.value.isSingle { return left.value.isSingle }
             return left.value.since < right.value.since
         }
-        return best.flatMap { take($0.key) }
+        // Last, since it reads all of the turn's tools.
+        return sorted.first { wish.canFollow($0.value.memory) }.flatMap { take($0.key) }
     }
 
     /// Who has not gone on for so long probably never will.
@@ -432,6 +466,7 @@ extension ProcessStore.State {
             let entry = waiting.removeFirst()
             if !entry.isGone() { return entry.take() }
             counts.died += 1
+            leaving.append(entry)
         }
         return nil
     }

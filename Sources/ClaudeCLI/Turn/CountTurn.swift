@@ -23,6 +23,7 @@ struct CountTurn: TurnMachine {
     var expectsLateWord: Bool { false }
     var deadline: (at: Instant, fault: Fault)? { serversDeadline.map { ($0, servers.lateFault) } }
     var isUnfit: Bool { false }
+    var callIDs: [String] { [] }
     /// The vendor's model is not asked.
     var spending: TurnSpending { TurnSpending() }
     var answerStart: Instant? { nil }

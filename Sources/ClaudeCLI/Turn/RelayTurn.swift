@@ -32,13 +32,14 @@ struct RelayTurn: TurnMachine {
     private var hasToldQuota = false
     private(set) var answerStart: Instant?
     private(set) var rest = ProcessRest.unknown
+    private(set) var callIDs: [String] = []
     /// Calls of tools that were put off, so that the turn ends with them.
     private var putOff = 0
     /// Calls that wait for their results. The CLI asks for nothing meanwhile.
     private var held = 0
 
     /// A process that had served before begins within some milliseconds; one that has not by then hangs.
-    private static let patience = Milliseconds.seconds(10)
+    private static let patience = Milliseconds.seconds(5)
 
     init(_ plan: TurnPlan, _ portions: [Portion], _ beginning: Beginning, limits: CLILimits, remedy: LoginRemedy) {
         script = TurnScript(portions, servers: plan.servers)
@@ -136,6 +137,8 @@ struct RelayTurn: TurnMachine {
         case .messageStart:
             answerStart = moment.instant
             (held, putOff) = (0, 0)
+            callIDs = []
+        case .blockStart(_, .toolUse(let id, _)): callIDs.append(id.string(in: line))
         case .retry: answerStart = nil
         // A call of a client's tool is held for ever: that it waits says nothing of the answer.
         case .heartbeat where assembler.calls.hasClients: return .ignore

@@ -20,6 +20,8 @@ protocol TurnMachine {
     var spending: TurnSpending { get }
     /// The tokens counted, once that has ended well.
     var countedTokens: Int? { get }
+    /// The vendor's ids of the calls of the client's tools in the answer, in order.
+    var callIDs: [String] { get }
     /// When the vendor began the answer of the newest attempt.
     var answerStart: Instant? { get }
 

@@ -94,61 +94,79 @@ final class Connection {
     // MARK: - Bytes
 
     /// Reads into the loop's scratch buffer, waiting until there is something, the alarm rings or somebody wakes us.
+    ///
+    /// Inlined, as the frames of a waiting task are most of what an idle connection costs.
+    @inline(__always)
     func receive() async -> Received {
-        var wasWoken = false
         var waitsToWrite = false
-        while true {
-            // Only when there is something: whoever wakes us to send must not cost a read that finds nothing.
-            if readiness.isReadable || waitsToWrite && readiness.isWritable {
-                switch unsafe transport.read(into: loop.scratch) {
-                case .bytes(let count):
-                    // Saves the read that would only report an empty socket. Whatever comes later is told by an edge,
-                    // and so is the peer's end, unless that has been told already.
-                    if count < Self.recordBytes, transport.hasEmptiedSocket, !readiness.hasHungUp {
-                        readiness.readWouldBlock()
-                    }
-                    return .bytes(count)
-                case .closed, .failed: return .closed
-                case .needsRead: readiness.readWouldBlock()
-                case .needsWrite:
-                    waitsToWrite = true
-                    readiness.writeWouldBlock()
+        if let received = receiveNow(&waitsToWrite) { return received }
+        await wakeup.wait()
+        return receiveNow(&waitsToWrite) ?? .woken
+    }
+
+    /// Reads what is there; nil when there is nothing and the alarm has not rung.
+    private func receiveNow(_ waitsToWrite: inout Bool) -> Received? {
+        // Only when there is something: whoever wakes us to send must not cost a read that finds nothing.
+        if readiness.isReadable || waitsToWrite && readiness.isWritable {
+            switch unsafe transport.read(into: loop.scratch) {
+            case .bytes(let count):
+                // Saves the read that would only report an empty socket. Whatever comes later is told by an edge,
+                // and so is the peer's end, unless that has been told already.
+                if count < Self.recordBytes, transport.hasEmptiedSocket, !readiness.hasHungUp {
+                    readiness.readWouldBlock()
                 }
+                return .bytes(count)
+            case .closed, .failed: return .closed
+            case .needsRead: readiness.readWouldBlock()
+            case .needsWrite:
+                waitsToWrite = true
+                readiness.writeWouldBlock()
             }
-            if alarm.isDue { return .timedOut }
-            if wasWoken { return .woken }
-            await wakeup.wait()
-            wasWoken = true
         }
+        return alarm.isDue ? .timedOut : nil
     }
 
     /// Sends all of `output`; false when the peer is gone or takes nothing for too long.
+    @inline(__always)
     func flush() async -> Bool {
-        var stall: Alarm?
-        defer { stall?.cancel() }
+        if let isSent = flushNow() { return isSent }
+        return await flushAsTaken()
+    }
+
+    /// Sends what the peer takes at once; nil when something is left, false when the peer is gone.
+    private func flushNow() -> Bool? {
         while outputStart < output.count {
             switch output.withSpan(from: outputStart, { transport.write($0) }) {
-            case .bytes(let count):
-                outputStart += count
-                stall?.deadline = loop.now + .seconds(limits.configured.writeStallSeconds)
-                continue
+            case .bytes(let count): outputStart += count
             case .closed, .failed: return false
-            case .needsRead: readiness.readWouldBlock()
-            case .needsWrite: readiness.writeWouldBlock()
+            case .needsRead:
+                readiness.readWouldBlock()
+                return nil
+            case .needsWrite:
+                readiness.writeWouldBlock()
+                return nil
             }
-            if let stall {
-                if stall.isDue { return false }
-            } else {
-                let alarm = Alarm(on: loop, waking: wakeup)
-                alarm.deadline = loop.now + .seconds(limits.configured.writeStallSeconds)
-                stall = alarm
-            }
-            await wakeup.wait()
         }
         // Idle connections hold no buffer.
         if output.capacity > 16 << 10 { output = [] } else { output.removeAll(keepingCapacity: true) }
         outputStart = 0
         return true
+    }
+
+    private func flushAsTaken() async -> Bool {
+        let stall = Alarm(on: loop, waking: wakeup)
+        defer { stall.cancel() }
+        var sent = outputStart
+        stall.deadline = loop.now + .seconds(limits.configured.writeStallSeconds)
+        while true {
+            await wakeup.wait()
+            if let isSent = flushNow() { return isSent }
+            if outputStart > sent {
+                sent = outputStart
+                stall.deadline = loop.now + .seconds(limits.configured.writeStallSeconds)
+            }
+            if stall.isDue { return false }
+        }
     }
 
     /// Gives the output buffer back while the connection is idle.

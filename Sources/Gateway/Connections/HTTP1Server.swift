@@ -8,6 +8,9 @@ final class HTTP1Server {
     /// Received and not yet used, from `inputStart` on.
     private var input: [UInt8] = []
     private var inputStart = 0
+    /// So many bytes that follow the input are still in the loop's scratch buffer: most heads come whole and are read
+    /// there. Zero wherever a task may wait.
+    private var fresh = 0
     /// True when the next head has begun behind a request that has been answered, so that its deadline is to be set.
     private var hasHeadBegun = false
 
@@ -67,13 +70,10 @@ final class HTTP1Server {
 
     /// Takes the next request and answers it if that can be done at once. Not `async`, so that a waiting connection's
     /// task holds nothing of a request.
+    @inline(never)
     private func step() -> Step {
         do throws(HTTPFault) {
-            let decoded = try input.withSpan(from: inputStart) { (bytes) throws(HTTPFault) in
-                try decoder.decode(bytes)
-            }
-            guard let (request, consumed) = decoded else { return .needsMore }
-            inputStart += consumed
+            guard let request = try nextHead() else { return .needsMore }
             switch Endpoints.route(request, at: connection) {
             case .work(let work): return .work(HTTP1Channel(request, over: self), work)
             case .answer(let response):
@@ -88,7 +88,28 @@ final class HTTP1Server {
         }
     }
 
+    /// The next head, if all of it is there.
+    private func nextHead() throws(HTTPFault) -> Request? {
+        guard fresh > 0 else {
+            let decoded = try input.withSpan(from: inputStart) { (bytes) throws(HTTPFault) in
+                try decoder.decode(bytes)
+            }
+            inputStart += decoded?.consumed ?? 0
+            return decoded?.head
+        }
+        let count = fresh
+        fresh = 0
+        let scratch = unsafe UnsafeRawBufferPointer(connection.loop.scratch).bindMemory(to: UInt8.self)
+        let decoded = unsafe try decoder.decode(UnsafeBufferPointer(rebasing: scratch[..<count]).span)
+        let consumed = decoded?.consumed ?? 0
+        if consumed < count { unsafe input.append(contentsOf: scratch[consumed..<count]) }
+        return decoded?.head
+    }
+
     /// Does the work of a request; false when the connection is over.
+    ///
+    /// Not inlined, so that only a connection that serves a turn has room for it in its task.
+    @inline(never)
     private func serve(_ work: Work, over channel: HTTP1Channel) async -> Bool {
         await work.run(asked: channel, answering: ResponseWriter(channel))
         switch channel.outcome {
@@ -130,6 +151,7 @@ final class HTTP1Server {
 
     // MARK: - Receiving
 
+    @inline(__always)
     private func receiveMore(served: Int) async -> Bool {
         if inputStart == input.count {
             if !input.isEmpty { input = [] }
@@ -154,8 +176,10 @@ final class HTTP1Server {
                 if isIdle {
                     // The head's deadline counts from its first byte: a byte now and then does not extend it.
                     connection.alarm.deadline = connection.loop.now + .seconds(limits.requestHeadSeconds)
+                    fresh = count
+                } else {
+                    takeScratch(count)
                 }
-                takeScratch(count)
                 return true
             case .closed: return false
             case .woken: if connection.state.phase == .ending { return false }

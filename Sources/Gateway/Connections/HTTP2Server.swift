@@ -5,8 +5,7 @@ import Platform
 final class HTTP2Server {
     private let connection: Connection
     private let http2: HTTP2Connection
-    /// Work that has begun, by stream.
-    private var begun: [Int32: (work: Work, stream: HTTP2Stream, request: Request)] = [:]
+    /// What takes the CLI or the ledger, by stream.
     private var channels: [Int32: HTTP2Channel] = [:]
     private var hasAnnouncedEnd = false
     private var running = 0
@@ -74,12 +73,11 @@ final class HTTP2Server {
 
     /// Does work that `takeRequests` has begun.
     func serve(_ id: Int32) async {
-        guard let (work, stream, request) = begun.removeValue(forKey: id) else { return }
-        let channel = HTTP2Channel(request, stream, over: self)
-        channels[id] = channel
+        guard let channel = channels[id], let work = channel.work.take() else { return }
         await work.run(asked: channel, answering: ResponseWriter(channel))
         channels[id] = nil
-        stream.onChange = nil
+        channel.detach()
+        connection.state.noteEnd()
         running -= 1
         if running == 0 { startIdleClock() }
         // What the answer left to send is the connection's business.
@@ -123,7 +121,7 @@ final class HTTP2Server {
     }
 
     private func begin(_ work: Work, on stream: HTTP2Stream, _ request: Request) {
-        begun[stream.id] = (work, stream, request)
+        channels[stream.id] = HTTP2Channel(request, stream, work, over: self)
         running += 1
         let (worker, id, number) = (connection.worker, connection.id, stream.id)
         // Unstructured: streams end independently of each other and of the task that reads the connection.
@@ -153,17 +151,23 @@ final class HTTP2Server {
 private final class HTTP2Channel: ResponseChannel {
     let request: Request
     let wakeup = Wakeup()
+    /// What is to be done; nil once it has begun.
+    var work: Work?
     private let stream: HTTP2Stream
     private let server: HTTP2Server
     private var isStalled = false
 
-    init(_ request: Request, _ stream: HTTP2Stream, over server: HTTP2Server) {
+    init(_ request: Request, _ stream: HTTP2Stream, _ work: Work, over server: HTTP2Server) {
         self.request = request
         self.stream = stream
+        self.work = work
         self.server = server
         let wakeup = wakeup
         stream.onChange = { wakeup.signal() }
     }
+
+    /// The work is done: what the stream does from now on is nobody's business.
+    func detach() { stream.onChange = nil }
 
     private var connection: Connection { server.channelConnection }
     private var limits: Limits { _read { yield connection.limits.configured } }

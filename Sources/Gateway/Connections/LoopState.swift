@@ -15,6 +15,12 @@ final class LoopState {
     private var date: (second: UInt64, text: [UInt8]) = (.max, [])
     /// Output and body buffers of exchanges that have ended, kept for their capacity.
     var buffers = BufferPool()
+    /// Rings when memory is to be given back.
+    private var quiet: Alarm?
+    /// Connections and turns that have ended since memory was last given back.
+    private var ended = 0
+    /// The lists of models, as long as the configuration is the same.
+    var modelLists = ModelLists()
     /// What `/health` answers, as long as nothing it tells has changed.
     private var health = HealthAnswer()
 
@@ -34,20 +40,18 @@ final class LoopState {
     /// A fresh identifier of 22 letters and digits behind `prefix`: unique, not secret.
     func newIdentifier(_ prefix: StaticString = "") -> String {
         let start = prefix.utf8CodeUnitCount
-        return unsafe String(unsafeUninitializedCapacity: start + 22) { buffer in
+        let identifier = Identifier(using: &random)
+        return unsafe String(unsafeUninitializedCapacity: start + Identifier.count) { buffer in
             for index in 0..<start { unsafe buffer[index] = prefix.utf8Start[index] }
-            for half in 0..<2 {
-                var bits = random.next()
-                for index in 0..<11 { unsafe buffer[start + half * 11 + index] = Base62.digit(&bits) }
-            }
-            return start + 22
+            for index in 0..<Identifier.count { unsafe buffer[start + index] = identifier.digits[index] }
+            return start + Identifier.count
         }
     }
 
     /// The answer to `/health` with an identifier of its own.
     func healthResponse(_ site: Site) -> Response {
         refreshHealth(site)
-        return health.response(numbers: (random.next(), random.next()))
+        return health.response(identifier: Identifier(using: &random))
     }
 
     /// What `/health` tells.
@@ -78,7 +82,31 @@ final class LoopState {
     }
 
     func connection(_ id: Int) -> Connection? { connections[id] }
-    func remove(_ id: Int) { connections[id] = nil }
+    func remove(_ id: Int) {
+        connections[id] = nil
+        noteEnd()
+    }
+
+    /// Something that held memory is over. After a load, and once it is quiet, the memory is given back: the allocator
+    /// alone would keep it for ever.
+    func noteEnd() {
+        ended += 1
+        guard ended >= Self.manyEnds, let quiet else { return }
+        ended = 0
+        quiet.deadline = loop.now + .seconds(Self.quietSeconds)
+    }
+
+    /// Says what wakes whoever gives memory back, the first time when the start is over.
+    func watchForQuiet(waking wakeup: Wakeup) -> Alarm {
+        let alarm = Alarm(on: loop, waking: wakeup)
+        alarm.deadline = loop.now + .seconds(Self.quietSeconds)
+        quiet = alarm
+        return alarm
+    }
+
+    private static let manyEnds = 256
+    private static let quietSeconds = 2
+
     var isEmpty: Bool { connections.isEmpty }
 
     /// Goes on to the next phase and wakes everybody, so that each sees it.
@@ -99,6 +127,19 @@ struct SplitMix64: RandomNumberGenerator {
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
         return mixed ^ (mixed >> 31)
+    }
+}
+
+/// 22 letters and digits that no other answer has.
+struct Identifier {
+    static let count = 22
+    private(set) var digits = InlineArray<22, UInt8>(repeating: 0)
+
+    init(using random: inout SplitMix64) {
+        for half in 0..<2 {
+            var bits = random.next()
+            for index in 0..<11 { digits[half * 11 + index] = Base62.digit(&bits) }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ actor Worker {
     private let site: Site
     private let state: LoopState
     private var listeners: [Listener]
-    /// What the accepting tasks sleep on.
+    /// What the tasks sleep on that end with the accepting.
     private var accepting: [Wakeup] = []
     private var whenEmpty: (@Sendable () -> Void)?
 
@@ -28,6 +28,8 @@ actor Worker {
             // Unstructured: a listener's life ends with the service, not with a caller.
             Task(executorPreference: loop) { await self.accept(from: index) }
         }
+        // Unstructured: likewise.
+        Task(executorPreference: loop) { await self.giveMemoryBack() }
     }
 
     /// Stops accepting and lets connections close as they become idle; calls back when the last has.
@@ -79,6 +81,19 @@ actor Worker {
                 pause.cancel()
             }
         }
+    }
+
+    private func giveMemoryBack() async {
+        let wakeup = Wakeup()
+        let quiet = state.watchForQuiet(waking: wakeup)
+        accepting.append(wakeup)
+        while state.phase == .serving {
+            await wakeup.wait()
+            guard quiet.isDue else { continue }
+            quiet.cancel()
+            CurrentProcess.releaseMemory()
+        }
+        quiet.cancel()
     }
 
     /// A burst of new connections must not hold up those that are being served.

@@ -33,8 +33,9 @@ import Vocabulary
 
     private func flush() {
         guard !gathered.isEmpty else { return }
-        update(gathered.span)
-        gathered.removeAll(keepingCapacity: true)
+        let bytes = gathered
+        gathered = []
+        update(bytes.span)
     }
 
     private func update(_ bytes: Span<UInt8>) {

@@ -19,6 +19,7 @@ final class ConversationTrace {
     private var call: (name: JSONText, arguments: [UInt8])?
     private var isText = false
     private var isWhole = false
+    private var isForeign = false
     private var holds: ConversationPrint?
 
     /// The trace of the turn that `plan` asks for `conversation` at `now`, in Unix seconds; nil where its process holds
@@ -55,6 +56,8 @@ final class ConversationTrace {
         case .toolInput(let piece): piece.withResolvedBytes(of: line) { call?.arguments.append(copying: $0) }
         case .blockStarted(let block):
             isText = block == .text
+            // What has no form of its own is not known again.
+            if case .other = block { isForeign = true }
             if case .toolUse(_, let name) = block { call = (name, []) }
         case .blockStopped:
             if let (name, arguments) = call {
@@ -68,7 +71,7 @@ final class ConversationTrace {
 
     /// What the process holds in the end; nil when the answer is not whole. Nothing that is heard afterwards counts.
     func finish() -> ConversationPrint? {
-        guard isWhole else { return nil }
+        guard isWhole, !isForeign else { return nil }
         if let holds { return holds }
         answer.finish(to: sink)
         holds = hash.digest().map(ConversationPrint.init(digest:))

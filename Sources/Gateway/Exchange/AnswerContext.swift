@@ -147,8 +147,10 @@ struct AnswerContext {
     func models(_ request: Request) -> Response {
         let query = QueryParameters.parse(request.query ?? [])
         let isForCodex = query.contains { $0.name == "client_version" }
-        let models = snapshot.models.entries.map(shown)
-        return logged("/models", json(status: 200, ModelList.list(models, withCodexCatalog: isForCodex)))
+        let body = seat.state.modelLists.list(of: snapshot, forCodex: isForCodex) {
+            ModelList.list(snapshot.models.entries.map(shown), withCodexCatalog: isForCodex)
+        }
+        return logged("/models", json(status: 200, body))
     }
 
     private func shown(_ entry: ModelCatalog.Entry) -> ModelEntry {

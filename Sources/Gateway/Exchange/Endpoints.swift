@@ -4,7 +4,9 @@ import Platform
 import Vocabulary
 
 /// A request for a turn whose caller is known: what an exchange needs to begin.
-struct TurnRequest {
+///
+/// An object, because tasks hold it in every frame it passes through for as long as the turn lasts.
+final class TurnRequest {
     let context: AnswerContext
     /// The endpoint, as logs show it.
     let path: String
@@ -15,13 +17,32 @@ struct TurnRequest {
     let preferences: TurnPreferences
     /// Seals summaries for the caller alone.
     let summaries: SummarySealer?
+
+    init(
+        context: AnswerContext, path: String, principal: Principal, dialect: Dialect, countsTokens: Bool,
+        preferences: TurnPreferences, summaries: SummarySealer?
+    ) {
+        self.context = context
+        self.path = path
+        self.principal = principal
+        self.dialect = dialect
+        self.countsTokens = countsTokens
+        self.preferences = preferences
+        self.summaries = summaries
+    }
 }
 
 /// A request about a stored response whose caller is known.
-struct StoredRequest {
+final class StoredRequest {
     let context: AnswerContext
     let principal: Principal
     let call: StoredCall
+
+    init(context: AnswerContext, principal: Principal, call: StoredCall) {
+        self.context = context
+        self.principal = principal
+        self.call = call
+    }
 }
 
 /// What cannot be answered at once.

@@ -91,7 +91,7 @@ extension Exchange {
             plan.spent = budget.spent(at: seat.loop.now)
             if !turn.countsTokens { try context.checkQuota(model: model) }
             let trace =
-                isKeeping
+                isKeeping && site.processes.keeps
                 ? ConversationTrace(plan, of: conversation, in: turn.dialect, now: WallClock.unixSeconds) : nil
             let needs = TurnNeeds(
                 plan, of: turn.principal.owner, holding: trace?.held, from: context.snapshot.supply, program: file,

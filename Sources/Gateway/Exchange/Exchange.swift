@@ -196,7 +196,9 @@ struct Exchange {
             if outcome.hasBegun || sink.isPromised, !question.turns.isEmpty { question.turns = [] }
             isOver = step == .ended || outcome.fault != nil
             // Whoever goes on as soon as they have the answer is to find its process.
-            if step == .ended, outcome.fault == nil, let place = attempt.place { supply.announce(place) }
+            if step == .ended, outcome.fault == nil, let place = attempt.place {
+                supply.announce(place, isSingle: attempt.trace?.isFirst ?? false)
+            }
             let isTaken = await sink.send(in: context, isOver: isOver)
             record.bytesOut = sink.sentBytes
             guard isTaken else {

@@ -68,17 +68,11 @@ struct HealthAnswer {
             && self.login == login
     }
 
-    /// The answer with an identifier made of two random numbers.
-    func response(numbers: (UInt64, UInt64)) -> Response {
+    /// The answer with an identifier of its own.
+    func response(identifier: Identifier) -> Response {
         var response = prepared
         for index in 1...2 {
-            var number = numbers.0
-            var digits = 0
-            response.fields.overwriteValue(at: index, from: Self.prefixBytes) {
-                digits += 1
-                if digits == 12 { number = numbers.1 }
-                return Base62.digit(&number)
-            }
+            response.fields.overwriteValue(at: index, from: Self.prefixBytes, with: identifier.digits.span)
         }
         return response
     }

@@ -11,7 +11,7 @@ protocol TurnSupply {
         _ needs: TurnNeeds, on loop: EventLoop, waking wakeup: Wakeup
     ) async throws(Fault) -> (any RunningTurn)?
     /// Says that a turn that has answered will be at `place` in a moment.
-    func announce(_ place: ProcessStore.Place)
+    func announce(_ place: ProcessStore.Place, isSingle: Bool)
     /// Ends a turn; what served it may serve another that asks for `place`, where one is named.
     func finish(_ turn: any RunningTurn, at place: ProcessStore.Place?, isSingle: Bool, on loop: EventLoop) async
 }
@@ -26,7 +26,7 @@ struct KeptProcesses: TurnSupply {
         try await store.session(for: needs, on: loop, waking: wakeup)
     }
 
-    func announce(_ place: ProcessStore.Place) { store.announce(place) }
+    func announce(_ place: ProcessStore.Place, isSingle: Bool) { store.announce(place, isSingle: isSingle) }
 
     func finish(_ turn: any RunningTurn, at place: ProcessStore.Place?, isSingle: Bool, on loop: EventLoop) async {
         guard let session = turn as? CLISession else { return }

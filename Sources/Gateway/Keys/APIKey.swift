@@ -100,7 +100,9 @@ enum Base62 {
     static func digit(_ number: inout UInt64) -> UInt8 {
         let (quotient, remainder) = number.quotientAndRemainder(dividingBy: 62)
         number = quotient
-        return digits[Int(remainder)]
+        let digit = UInt8(truncatingIfNeeded: remainder)
+        // Computed, as each answer has 22 of them and the table is a global that every look-up has to ask for.
+        return digit < 10 ? 0x30 + digit : digit < 36 ? 0x37 + digit : 0x3D + digit
     }
 
     /// A big-endian number in exactly `count` digits; more significant ones are lost.

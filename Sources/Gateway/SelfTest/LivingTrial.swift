@@ -2,8 +2,8 @@ import ClaudeCLI
 import Platform
 import Vocabulary
 
-/// The part of a self-test in which one process serves four turns: a question, the result of a tool, another question,
-/// and another conversation.
+/// The part of a self-test in which one process serves four turns: a question, another, the result of a tool, and
+/// another conversation.
 ///
 /// What counts is what reached the upstream: everything that was said, and of a conversation that is over nothing.
 struct LivingTrial {
@@ -63,20 +63,18 @@ struct LivingTrial {
 
     private mutating func run() async {
         var turns = [Turn(.user, [.text("A question of the first-conversation.")])]
-        let call = UpstreamReply.calls([("toolu_1", "lookup", "{\"key\":\"a\"}")], id: "msg_first")
-        guard await ask(first(turns), replying: call, from: 0, to: 1) != nil else { return }
+        guard await ask(first(turns), replying: Self.answer(1), from: 0, to: 1) != nil else { return }
+        turns += [Turn(.assistant, [.text("Answer 1.")]), Turn(.user, [.text("More of the first-conversation.")])]
+        let call = UpstreamReply.calls([("toolu_1", "lookup", "{\"key\":\"a\"}")], id: "msg_2")
+        let second = await ask(first(turns), replying: call, from: 1, to: 2)
+        outcome.findings[.continues] = second?.isKept == true && holds(second, Self.withAnswer)
+        guard second != nil else { return }
         turns += [
             Turn(.assistant, [.toolUse(id: "toolu_1", name: "lookup", input: JSONFragment("{\"key\":\"a\"}"))]),
             Turn(.user, [.toolResult(id: "toolu_1", content: [.text("found in the first-conversation")], isError: false)]),
         ]
-        let second = await ask(first(turns), replying: Self.answer(2), from: 1, to: 2)
-        outcome.findings[.answersCalls] = second?.isKept == true && holds(second, Self.withResult)
-        guard second != nil else { return }
-        turns += [
-            Turn(.assistant, [.text("Answer 2.")]), Turn(.user, [.text("More of the first-conversation.")]),
-        ]
         let third = await ask(first(turns), replying: Self.answer(3), from: 2, to: 3)
-        outcome.findings[.continues] = third?.isKept == true && holds(third, Self.withAnswer)
+        outcome.findings[.answersCalls] = third?.isKept == true && holds(third, Self.withResult)
         guard third != nil else { return }
         let fourth = await ask(other, replying: Self.answer(4), from: 9, to: 4)
         outcome.findings[.rewinds] = fourth?.isKept == true && holds(fourth, Self.rewound) && isClean(fourth)
@@ -95,9 +93,7 @@ struct LivingTrial {
         var conversation = Conversation(model: Self.model)
         conversation.system = ["Another system prompt."]
         conversation.tools = [Self.secondTool]
-        conversation.turns = [
-            Turn(.user, [.text("Hello.")]), Turn(.assistant, [.text("Good day.")]), Turn(.user, [.text("Who are you?")]),
-        ]
+        conversation.turns = [Turn(.user, [.text("Who are you?")])]
         return conversation
     }
 
@@ -180,28 +176,25 @@ struct LivingTrial {
             && UpstreamRequest(root).systemTexts.contains("Another system prompt.")
     }
 
+    private static let withAnswer = JSONFragment(
+        """
+        [{"role":"user","content":[{"type":"text","text":"A question of the first-conversation."}]},\
+        {"role":"assistant","content":[{"type":"text","text":"Answer 1."}]},\
+        {"role":"user","content":[{"type":"text","text":"More of the first-conversation."}]}]
+        """)
+
     private static let withResult = JSONFragment(
         """
         [{"role":"user","content":[{"type":"text","text":"A question of the first-conversation."}]},\
+        {"role":"assistant","content":[{"type":"text","text":"Answer 1."}]},\
+        {"role":"user","content":[{"type":"text","text":"More of the first-conversation."}]},\
         {"role":"assistant","content":[{"type":"tool_use","id":"toolu_1","name":"lookup","input":{"key":"a"}}]},\
         {"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1",\
         "content":[{"type":"text","text":"found in the first-conversation"}]}]}]
         """)
 
-    private static let withAnswer = JSONFragment(
-        """
-        [{"role":"user","content":[{"type":"text","text":"A question of the first-conversation."}]},\
-        {"role":"assistant","content":[{"type":"tool_use","id":"toolu_1","name":"lookup","input":{"key":"a"}}]},\
-        {"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1",\
-        "content":[{"type":"text","text":"found in the first-conversation"}]}]},\
-        {"role":"assistant","content":[{"type":"text","text":"Answer 2."}]},\
-        {"role":"user","content":[{"type":"text","text":"More of the first-conversation."}]}]
-        """)
-
     private static let rewound = JSONFragment(
         """
-        [{"role":"user","content":[{"type":"text","text":"Hello."}]},\
-        {"role":"assistant","content":[{"type":"text","text":"Good day."}]},\
-        {"role":"user","content":[{"type":"text","text":"Who are you?"}]}]
+        [{"role":"user","content":[{"type":"text","text":"Who are you?"}]}]
         """)
 }

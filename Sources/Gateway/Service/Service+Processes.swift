@@ -22,7 +22,7 @@ extension Service {
             await keeper.run()
         } catch {
             log.error("processes are not kept: \(error.description)")
-            site.processes.change(ProcessStore.Limits())
+            site.processes.end()
         }
     }
 }

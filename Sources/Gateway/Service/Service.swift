@@ -50,6 +50,7 @@ actor Service {
                 return 71  // EX_OSERR
             }
             CurrentProcess.raiseOpenFiles()
+            CurrentProcess.keepHeap()
             CurrentProcess.forbidDumps()
             try StateDirectory.claim(loaded.configuration.stateDirectory)
             let directories = try SnapshotLoader.directories(of: loaded)
