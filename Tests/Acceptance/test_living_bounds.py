@@ -187,12 +187,12 @@ def test_the_processes_of_a_cli_that_was_replaced_end(make_gateway, wrapper, sta
 def test_a_cli_that_crashes_at_its_start_is_not_started_over_and_over(make_gateway, wrapper):
     gateway = make_gateway(cli=wrapper, cli_env=None, env={"WARM_PROCESSES": "1"}).ready()
     starts = wrapper.with_name("starts")
-    eventually(lambda: processes(gateway), "some wait")
+    eventually(lambda: processes(gateway), "some wait", within=60)
     wrapper.with_name("crash").touch()
     before = len(starts.read_text().splitlines())
     for pid in processes(gateway):
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: "the next is started in 8 s" in gateway.log(), "it backs off", within=20)
+    eventually(lambda: "the next is started in 8 s" in gateway.log(), "it backs off", within=60)
     assert len(starts.read_text().splitlines()) - before <= 4
     wrapper.with_name("crash").unlink()
     assert Talk(gateway).say("standin:echo Well again.") == "Well again."
@@ -200,13 +200,13 @@ def test_a_cli_that_crashes_at_its_start_is_not_started_over_and_over(make_gatew
 
 def test_a_first_question_is_answered_by_a_process_that_waits_and_another_takes_its_place(make_gateway, standin):
     gateway = make_gateway(cli=standin, cli_env=None, env={"WARM_PROCESSES": "1", "LOOPS": "2"}).ready()
-    waiting = eventually(lambda: len(processes(gateway)) == 2 and processes(gateway), "two wait")
+    waiting = eventually(lambda: len(processes(gateway)) == 2 and processes(gateway), "two wait", within=60)
     held = Talk(gateway).recall()
     assert (held["turns"], held["rewinds"]) == (1, 0)
-    eventually(lambda: len(processes(gateway)) == 3, "another one waits")
+    eventually(lambda: len(processes(gateway)) == 3, "another one waits", within=60)
     assert waiting <= processes(gateway), "the first served, and is kept"
     assert Talk(gateway, gateway.keys[1]).recall()["turns"] == 1
-    eventually(lambda: len(processes(gateway)) == 4, "another one waits")
+    eventually(lambda: len(processes(gateway)) == 4, "another one waits", within=60)
     for pid in waiting:
         os.kill(pid, signal.SIGKILL)
     assert Talk(gateway, gateway.keys[1]).say("standin:echo Still here.") == "Still here."
@@ -223,7 +223,7 @@ def busy(make_gateway, upstream, nonce):
     client.say("say:one")
     client.say("say:two")
     assert len(set(sessions(upstream.turns(nonce)))) == 1
-    eventually(lambda: len(processes(gateway)) >= 2, "one is kept, one waits")
+    eventually(lambda: len(processes(gateway)) >= 2, "one is kept, one waits", within=60)
     return gateway
 
 
