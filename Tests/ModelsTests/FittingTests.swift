@@ -217,12 +217,15 @@ struct FittingTests {
 
     // MARK: - Replayed thinking
 
-    @Test("thinking that comes back is dropped by the vendor, or left out where that cannot be said")
+    @Test("thinking that comes back is left out, or dropped by the vendor for who asks to be told")
     func replayed() {
-        func settled(_ model: String, _ thinking: Thinking?, _ binding: BlockBinding? = nil) -> Conversation {
+        func settled(
+            _ model: String, _ thinking: Thinking?, _ binding: BlockBinding? = nil, isTold: Bool = false
+        ) -> Conversation {
             var conversation = Conversation(model: "m")
             conversation.thinking = thinking
             conversation.blockBinding = binding
+            conversation.wantsTransformations = isTold
             conversation.turns = [
                 Turn(.user, [.text("q")]), Turn(.assistant, [.thinking("t", signature: "s"), .text("a")]),
                 Turn(.user, [.text("r")]),
@@ -230,13 +233,20 @@ struct FittingTests {
             conversation.settleReplayedThinking(ModelTraits.of(model))
             return conversation
         }
-        #expect(settled("sonnet", .adaptive).blockBinding == .dropBlock)
-        #expect(settled("opus", nil).thinking == .adaptive)
-        #expect(settled("sonnet", .betweenTools).turns[1].blocks == [.text("a")])
-        #expect(settled("sonnet", .betweenTools).blockBinding == nil)
+        for thinking in [nil, Thinking.adaptive, .betweenTools] {
+            let silent = settled("sonnet", thinking)
+            #expect(silent.turns[1].blocks == [.text("a")])
+            #expect(silent.blockBinding == nil && silent.thinking == thinking && silent.ignored.isEmpty)
+        }
+        let told = settled("opus", nil, isTold: true)
+        #expect(told.blockBinding == .dropBlock && told.thinking == .adaptive && told.turns[1].blocks.count == 2)
+        let unable = settled("sonnet", .betweenTools, isTold: true)
+        #expect(unable.turns[1].blocks == [.text("a")] && unable.ignored == ["messages.thinking"])
         #expect(settled("haiku", .disabled).turns[1].blocks == [.text("a")])
         #expect(settled("claude-opus-5", .disabled).turns[1].blocks.count == 2)
         #expect(settled("claude-opus-5", .adaptive).blockBinding == nil)
-        #expect(settled("sonnet", .adaptive, .error).ignored == ["thinking.block_binding.prefix_mismatch_behavior"])
+        let strict = settled("sonnet", .adaptive, .error, isTold: true)
+        #expect(strict.ignored == ["thinking.block_binding.prefix_mismatch_behavior"])
+        #expect(strict.blockBinding == .dropBlock)
     }
 }
