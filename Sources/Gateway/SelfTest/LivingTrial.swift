@@ -24,6 +24,9 @@ struct LivingTrial {
     private let token: String
     private let owner = ProcessOwner(identity: Array("self-test".utf8))
 
+    /// What it is meant to show.
+    static let features: [CLIFeature] = [.continues, .answersCalls, .rewinds]
+
     /// By its full name: by some of its own the CLI does not know what it runs.
     private static let model = "claude-haiku-4-5"
     private static let firstWord = "first-conversation"
