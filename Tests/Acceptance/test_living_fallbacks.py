@@ -5,8 +5,9 @@ import json
 
 import pytest
 
+from fidelity import rules
 from fidelity.samples import PNG
-from harness import anthropic_error, descendants, eventually
+from harness import anthropic_error, descendants, eventually, user
 from living import BOUND, CLIENTS, MODELS, TIME, WEATHER, call, normal, session, sessions, thought, thoughts
 
 pytestmark = pytest.mark.core
@@ -24,7 +25,7 @@ class Held:
         self.gateway, self.upstream, self.nonce = living, upstream, nonce
         question = text(f"{nonce} 1\nsay:  I look\n\n{call(city='Paris', unit='C')}")
         self.body = {
-            "model": MODELS[0], "max_tokens": 1000, "tools": [WEATHER, TIME], "system": [text("Be brief."), text(nonce)],
+            "model": "sonnet", "max_tokens": 1000, "tools": [WEATHER, TIME], "system": [text("Be brief."), text(nonce)],
             "messages": [{"role": "user", "content": [question]}], **fields}
         self.post()
         number = self.body["messages"][1]["content"][-1]["id"]
@@ -38,14 +39,17 @@ class Held:
     def post(self):
         answer = self.gateway.post("/v1/messages", self.body)
         assert answer.status_code == 200, answer.text
-        self.body["messages"].append({"role": "assistant", "content": answer.json()["content"]})
+        blocks = [{name: value for name, value in each.items() if value is not None} for each in answer.json()["content"]]
+        if "thinking" not in self.body:
+            blocks = [each for each in blocks if each["type"] != "thinking"]
+        self.body["messages"].append({"role": "assistant", "content": blocks})
 
     def ask(self, body, **options):
         """The upstream request that this request comes to."""
         before = len(self.upstream.turns(self.nonce))
         answer = self.gateway.post("/v1/messages", body, **options)
         assert answer.status_code == 200, answer.text
-        assert answer.json()["content"][-1] == text("Bye")
+        assert answer.json()["content"][-1]["text"] == "Bye"
         sent = self.upstream.turns(self.nonce)[before:]
         assert len(sent) == 1
         return sent[0]
@@ -61,11 +65,11 @@ def of_sampling(body):
 def of_spelling(body):
     question = body["messages"][0]["content"]
     body["messages"][0]["content"] = question[0]["text"]
-    body["system"] = "\n\n".join(each["text"] for each in body["system"])
+    body["messages"][-1]["content"] = [text(body["messages"][-1]["content"])]
 
 
 def of_split_texts(body):
-    whole = body["messages"][0]["content"][0]["text"]
+    whole = body["messages"][0]["content"]
     body["messages"][0]["content"] = [text(whole[:9]), text(whole[9:])]
 
 
@@ -124,7 +128,7 @@ def of_tools(body):
 
 
 def of_model(body):
-    body["model"] = "claude-opus-5-5"
+    body["model"] = "opus"
 
 
 def of_question(body):
@@ -166,27 +170,24 @@ FALLS_BACK = [
     of_failure, of_earlier_pair, of_image, of_length]
 
 
-def names(functions):
-    return [each.__name__.removeprefix("of_").replace("_", " ") for each in functions]
-
-
-@pytest.mark.parametrize("change", GOES_ON, ids=names(GOES_ON))
-def test_it_goes_on_after_a_change(living, upstream, nonce, change):
+def test_it_goes_on_through_every_change_of_what_it_is_not(living, upstream, nonce):
     held = Held(living, upstream, nonce)
-    change(held.body)
-    assert session(held.ask(held.body)) == held.session
+    for number, change in enumerate(GOES_ON):
+        change(held.body)
+        assert session(held.ask(held.body)) == held.session, change.__name__
+        held.body["messages"] += [{"role": "assistant", "content": "Bye"}, *user(f"{nonce} {number}\nsay:Bye")]
 
 
-@pytest.mark.parametrize("change", FALLS_BACK, ids=names(FALLS_BACK))
-def test_it_is_told_anew_after_a_change_and_the_process_stays(living, replaying, upstream, nonce, change):
+@pytest.mark.parametrize("changes", [FALLS_BACK[number::3] for number in range(3)], ids=["some", "more", "others"])
+def test_it_is_told_anew_after_a_change_and_the_process_stays(living, upstream, nonce, changes):
     held = Held(living, upstream, nonce)
-    body = copy.deepcopy(held.body)
-    change(body)
-    sent = held.ask(body)
-    assert session(sent) != held.session
-    held.gateway = replaying
-    assert normal(sent.body) == normal(held.ask(body).body)
-    held.gateway = living
+    for change in changes:
+        body = copy.deepcopy(held.body)
+        change(body)
+        sent = held.ask(body)
+        assert session(sent) != held.session, change.__name__
+        wanted = rules.expected("messages", body)
+        assert rules.observed(sent.body, wanted) == wanted, change.__name__
     assert session(held.ask(held.body)) == held.session, "who goes on unchanged still can"
 
 

@@ -64,7 +64,7 @@ def varied(model):
     """Settings that the model takes, for one turn after another."""
     if model in ("claude-sonnet-4-5", "claude-opus-4-6"):
         return [{"temperature": 0.5}, {"max_tokens": 333, "top_p": 0.9}, {"stop_sequences": ["END"]}, {"top_k": 4}, {}]
-    return [{"output_config": {"effort": "high"}}, {"max_tokens": 333}, {"stop_sequences": ["END", "\n\n"]},
+    return [{"output_config": {"effort": "high"}}, {"max_tokens": 333}, {"stop_sequences": ["END", " x"]},
             {"output_config": {"effort": "low"}, "service_tier": "standard_only"}, {}]
 
 
