@@ -132,7 +132,8 @@ struct LivingTrial {
         let questions = bench.upstream.traffic(of: token).questions
         // One request for each turn, here too.
         guard isWhole, questions.count == before + 1 else { return nil }
-        return questions.last.map { Asked(isKept: session.isKept, body: $0) }
+        let isKept = session.origin == .kept || session.origin == .rewound
+        return questions.last.map { Asked(isKept: isKept, body: $0) }
     }
 
     /// True when the answer came whole.
