@@ -254,7 +254,7 @@ final class RecordedTurn: RunningTurn {
         case counts(Int)
     }
 
-    let isKept = false
+    let origin = CLISession.Origin.fresh
     let isUnfit = false
     private(set) var countedTokens: Int?
     var onEnd: (() -> Void)?

@@ -19,6 +19,18 @@ public final class CLISession {
         case ended
     }
 
+    /// Where the process of a turn came from.
+    public enum Origin: String, Sendable {
+        /// It was started for the turn.
+        case fresh
+        /// It had been started before anybody asked.
+        case waiting
+        /// It had forgotten another conversation.
+        case rewound
+        /// It held the conversation.
+        case kept
+    }
+
     /// Where a session stands; each state says what may still be done.
     private enum State {
         /// The turn runs, or its late words are waited for.
@@ -33,8 +45,8 @@ public final class CLISession {
 
     /// The process id, for the log.
     public let pid: Int32
-    /// True when the process had served another turn before.
-    public let isKept: Bool
+    /// Where the process came from.
+    public let origin: Origin
 
     private var state = State.serving
     private var process: LivingProcess?
@@ -66,11 +78,11 @@ public final class CLISession {
 
     /// A session in which `process` serves the turn of `machine`, watched by whoever sleeps on `wakeup`.
     init(
-        _ process: consuming LivingProcess, serving machine: any TurnMachine, limits: CLILimits, remedy: LoginRemedy,
-        on loop: EventLoop, waking wakeup: Wakeup
+        _ process: consuming LivingProcess, from origin: Origin, serving machine: any TurnMachine, limits: CLILimits,
+        remedy: LoginRemedy, on loop: EventLoop, waking wakeup: Wakeup
     ) {
         pid = process.pid
-        isKept = process.hasServed
+        self.origin = origin
         self.machine = machine
         self.limits = limits
         self.remedy = remedy

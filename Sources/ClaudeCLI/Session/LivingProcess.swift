@@ -11,6 +11,8 @@ public struct LivingProcess: ~Copyable, Sendable {
     private let directories: TurnDirectories
     /// True once it has served a turn.
     public internal(set) var hasServed = false
+    /// True where it was started before anybody asked.
+    var hasWaited = false
     /// What it holds of its last turn, as far as the next one's rows depend on it.
     var memory = ProcessMemory()
 

@@ -76,8 +76,14 @@ public final class CLISupply: Sendable {
             let beginning: RelayTurn.Beginning = process.hasServed ? .later : .first
             machine = RelayTurn(plan, portions, beginning, limits: limits, remedy: invocation.remedy)
         }
+        let origin: CLISession.Origin
+        switch start {
+        case .fresh: origin = process.hasWaited ? .waiting : .fresh
+        case .kept: origin = .kept
+        case .rewound: origin = .rewound
+        }
         return CLISession(
-            process, serving: machine, limits: limits, remedy: invocation.remedy, on: loop, waking: wakeup)
+            process, from: origin, serving: machine, limits: limits, remedy: invocation.remedy, on: loop, waking: wakeup)
     }
 
     private static func fault(of error: SystemError) -> Fault {

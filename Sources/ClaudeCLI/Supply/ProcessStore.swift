@@ -306,6 +306,7 @@ public final class ProcessStore: Sendable {
     /// Adds a process that waits for its first turn.
     func add(_ process: consuming LivingProcess, kind: LaunchKind, now: Instant) {
         var process: LivingProcess? = consume process
+        process?.hasWaited = true
         state.withLock { state in
             guard let process = process.take() else { return }
             state.exits?.add(process.exitNumber)

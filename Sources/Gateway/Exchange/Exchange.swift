@@ -129,6 +129,7 @@ struct Exchange {
             // The question has them, as long as they may be needed.
             conversation.turns = []
             record.spawnedMicroseconds = elapsed
+            record.process = attempt.turn.origin.rawValue
             let current = form ?? self.form
             form = current
             var sink = Sink(conversation, as: current, on: seat, answering: writer)

@@ -9,8 +9,8 @@ protocol RunningTurn: AnyObject {
 
     /// What it has cost so far.
     var spending: TurnSpending { get }
-    /// True where a process serves that had served before.
-    var isKept: Bool { get }
+    /// Where the process that serves it came from.
+    var origin: CLISession.Origin { get }
     /// True when the turn failed because what it was to go on with would not do: nothing was asked of the vendor, and
     /// another attempt may serve.
     var isUnfit: Bool { get }

@@ -29,6 +29,8 @@ struct AuditRecord: Sendable, Equatable {
     var inputTokens: Int?
     /// Tokens of the answer.
     var outputTokens: Int?
+    /// Where the CLI's process came from: `fresh`, `waiting`, `rewound` or `kept`.
+    var process: String?
     /// How often the turn was begun again because it had failed before the client was told anything.
     var retries = 0
     /// How often the CLI asked its vendor again by itself.
@@ -71,6 +73,7 @@ extension Log {
             line.add("out", record.bytesOut)
             line.add("input_tokens", record.inputTokens)
             line.add("output_tokens", record.outputTokens)
+            line.add("process", record.process)
             if record.retries > 0 { line.add("retries", record.retries) }
             if record.cliRetries > 0 { line.add("cli_retries", record.cliRetries) }
             line.add("admitted_ms", milliseconds: record.admittedMicroseconds)

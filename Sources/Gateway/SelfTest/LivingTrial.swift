@@ -24,6 +24,9 @@ struct LivingTrial {
     private let token: String
     private let owner = ProcessOwner(identity: Array("self-test".utf8))
 
+    /// What it is meant to show.
+    static let features: [CLIFeature] = [.continues, .answersCalls, .rewinds]
+
     /// By its full name: by some of its own the CLI does not know what it runs.
     private static let model = "claude-haiku-4-5"
     private static let firstWord = "first-conversation"
@@ -129,7 +132,8 @@ struct LivingTrial {
         let questions = bench.upstream.traffic(of: token).questions
         // One request for each turn, here too.
         guard isWhole, questions.count == before + 1 else { return nil }
-        return questions.last.map { Asked(isKept: session.isKept, body: $0) }
+        let isKept = session.origin == .kept || session.origin == .rewound
+        return questions.last.map { Asked(isKept: isKept, body: $0) }
     }
 
     /// True when the answer came whole.
