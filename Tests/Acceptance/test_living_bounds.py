@@ -42,6 +42,17 @@ def processes(gateway):
     return set(descendants(gateway.process.pid))
 
 
+def wait_for_waiting(gateway, count):
+    """The gateway's processes once there are so many; none is started in advance while others need the processors."""
+    try:
+        return eventually(lambda: len(processes(gateway)) == count and processes(gateway), "processes wait", within=15)
+    except AssertionError:
+        with open("/proc/loadavg") as load:
+            if float(load.read().split()[0]) <= os.cpu_count():
+                raise
+        pytest.skip("this machine is too busy for processes that wait")
+
+
 def two_turns(gateway, count, key=None):
     """Conversations of two turns, so that their processes are not emptied for each other."""
     talks = [Talk(gateway, key) for _ in range(count)]
@@ -185,9 +196,9 @@ def test_the_processes_of_a_cli_that_was_replaced_end(make_gateway, wrapper, sta
 
 
 def test_a_cli_that_crashes_at_its_start_is_not_started_over_and_over(make_gateway, wrapper):
-    gateway = make_gateway(cli=wrapper, cli_env=None, env={"WARM_PROCESSES": "1"}).ready()
+    gateway = make_gateway(cli=wrapper, cli_env=None, env={"WARM_PROCESSES": "1", "LOOPS": "2"}).ready()
     starts = wrapper.with_name("starts")
-    eventually(lambda: processes(gateway), "some wait", within=60)
+    wait_for_waiting(gateway, 2)
     wrapper.with_name("crash").touch()
     before = len(starts.read_text().splitlines())
     for pid in processes(gateway):
@@ -200,13 +211,13 @@ def test_a_cli_that_crashes_at_its_start_is_not_started_over_and_over(make_gatew
 
 def test_a_first_question_is_answered_by_a_process_that_waits_and_another_takes_its_place(make_gateway, standin):
     gateway = make_gateway(cli=standin, cli_env=None, env={"WARM_PROCESSES": "1", "LOOPS": "2"}).ready()
-    waiting = eventually(lambda: len(processes(gateway)) == 2 and processes(gateway), "two wait", within=60)
+    waiting = wait_for_waiting(gateway, 2)
     held = Talk(gateway).recall()
     assert (held["turns"], held["rewinds"]) == (1, 0)
-    eventually(lambda: len(processes(gateway)) == 3, "another one waits", within=60)
+    wait_for_waiting(gateway, 3)
     assert waiting <= processes(gateway), "the first served, and is kept"
     assert Talk(gateway, gateway.keys[1]).recall()["turns"] == 1
-    eventually(lambda: len(processes(gateway)) == 4, "another one waits", within=60)
+    wait_for_waiting(gateway, 4)
     for pid in waiting:
         os.kill(pid, signal.SIGKILL)
     assert Talk(gateway, gateway.keys[1]).say("standin:echo Still here.") == "Still here."
@@ -217,13 +228,15 @@ def test_a_first_question_is_answered_by_a_process_that_waits_and_another_takes_
 
 @pytest.fixture
 def busy(make_gateway, upstream, nonce):
-    """A gateway with processes that are kept, that wait, and one that serves."""
+    """A gateway with processes that are kept, and perhaps one that waits."""
     gateway = make_gateway(env={"WARM_PROCESSES": "1", "LOOPS": "1"}).ready()
     client = CLIENTS["messages"](gateway, MODELS[0], stays=True, system=nonce)
     client.say("say:one")
     client.say("say:two")
     assert len(set(sessions(upstream.turns(nonce)))) == 1
-    eventually(lambda: len(processes(gateway)) >= 2, "one is kept, one waits", within=60)
+    other = CLIENTS["messages"](gateway, MODELS[0], key=gateway.keys[1])
+    other.say("say:one")
+    assert len(processes(gateway)) >= 2, "two are kept"
     return gateway
 
 

@@ -40,7 +40,8 @@ def test_every_turn_is_told_the_same_of_its_surroundings(gateway, upstream, nonc
     assert (gateway.folder / "state/turns/3").is_dir(), "the turns ran at once"
 
 
-def test_what_lies_where_turns_start_is_gone_before_the_next(own_gateway, upstream, nonce):
+def test_what_lies_where_turns_start_is_gone_before_the_next_start(make_gateway, upstream, nonce):
+    own_gateway = make_gateway(env={"REUSE_PROCESSES": "off", "WARM_PROCESSES": "0"}).ready()
     assert own_gateway.ask_message("say:one").status_code == 200
     work = own_gateway.folder / "state/work"
     outside = own_gateway.folder / "outside"
