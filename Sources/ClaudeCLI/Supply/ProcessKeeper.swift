@@ -92,6 +92,9 @@ public final class ProcessKeeper {
     /// Between two starts, and between two looks at whether the machine has time for one.
     private static let startPause = Milliseconds(100)
     private var isFilling = false
+    /// Since when one is missing that could be started.
+    private var missingSince: Instant?
+    private static let mostPatience = Milliseconds.seconds(3)
 
     /// Starts one that is missing, unless turns need the machine.
     private func fill() {
@@ -102,7 +105,11 @@ public final class ProcessKeeper {
         isFilling = true
         guard nextStart <= loop.now else { return }
         nextStart = loop.now + Self.startPause
-        guard !MachineLoad.isBusy else { return }
+        let since = missingSince ?? loop.now
+        missingSince = since
+        // A machine that is always busy has its users wait at their first question: then one is worth its price.
+        guard !MachineLoad.isBusy || since + Self.mostPatience <= loop.now else { return }
+        missingSince = nil
         do throws(Fault) {
             guard let process = try supply.start(only: program) else { return }
             store.add(process, kind: kind, now: loop.now)
