@@ -49,9 +49,10 @@ def test_twenty_departures_leave_nothing(own_gateway, nonce):
     assert own_gateway.ask_message("Hello").status_code == 200
 
 
-def test_a_finished_answer_leaves_nothing(own_gateway):
-    own_gateway.anthropic().messages.create(model="sonnet", max_tokens=100, messages=user("Hello"))
-    eventually(lambda: own_gateway.children() == [], "no child is left")
+def test_a_finished_answer_leaves_nothing(make_gateway):
+    gateway = make_gateway(env={"REUSE_PROCESSES": "off"}).ready()
+    gateway.anthropic().messages.create(model="sonnet", max_tokens=100, messages=user("Hello"))
+    eventually(lambda: gateway.children() == [], "no child is left")
 
 
 def test_a_reader_that_stops_reading_stops_the_reading_of_the_cli(own_gateway, upstream, nonce):

@@ -187,7 +187,7 @@ def test_the_windows_are_shown(fresh):
 def test_the_limits_are_heard_behind_a_tool_call(make_gateway, upstream, nonce):
     """The CLI tells them when the client has its answer; nothing more is asked of the vendor meanwhile."""
     for stream in (False, True):
-        gateway = make_gateway(tls=False).ready()
+        gateway = make_gateway(tls=False, env={"REUSE_PROCESSES": "off"}).ready()
         body = message_body(f"{nonce}{stream}\naccount:allowed\ncall:look_up", stream=stream, tools=TOOLS)
         response = gateway.post("/v1/messages", body)
         assert response.status_code == 200 and "look_up" in response.text and limits(response) is None

@@ -75,7 +75,7 @@ def test_logs_and_state_hold_no_secret(own_gateway, nonce):
     own_gateway.ask_message(f"{nonce} prompt", model="gpt-4o")
     own_gateway.post("/v1/messages", {"model": "sonnet", "messages": nonce})
     assert own_gateway.post("/v1/messages", {}, headers={"x-api-key": wrong}).status_code == 401
-    eventually(lambda: own_gateway.children() == [], "all is done")
+    eventually(lambda: own_gateway.health()["running_turns"] == 0, "all is done")
     own_gateway.stop()
     places = [own_gateway.log_path, *(own_gateway.folder / "state").rglob("*")]
     for path in places:

@@ -65,6 +65,7 @@ def change(row):
 """
 MENTIONS = """
 environment.pop("CLAUDE_CODE_DISABLE_FILE_MENTIONS")
+environment.pop("CLAUDE_CODE_DISABLE_ATTACHMENTS")
 def change(row):
     row.pop("client_composed", None)
     return row
@@ -312,13 +313,17 @@ def test_without_history_rows_an_earlier_image_is_refused_and_the_newest_is_not(
 TOOL = {"name": "look", "description": "Looks.", "input_schema": {"type": "object"}}
 
 
-@pytest.mark.parametrize("fault", [NO_TOOL_NAMES, SHORT_DESCRIPTIONS], ids=["prefixed", "cut"])
-def test_without_whole_tools_requests_with_tools_are_refused(crippled, upstream, nonce, fault):
+@pytest.mark.parametrize(
+    "fault, names",
+    [(NO_TOOL_NAMES, ["tools", "answers-calls", "rewinds"]), (SHORT_DESCRIPTIONS, ["tools"])],
+    ids=["prefixed", "cut"],
+)
+def test_without_whole_tools_requests_with_tools_are_refused(crippled, upstream, nonce, fault, names):
     gateway = crippled(fault)
-    lacks(gateway, "tools")
+    lacks(gateway, *names)
     response = gateway.ask_message(nonce, tools=[TOOL])
     assert "tools" in anthropic_error(response, 400)["message"]
-    is_said(response, "tools")
+    is_said(response, *names)
     assert upstream.turns(nonce) == []
     response = gateway.ask_chat("Hello")
     assert response.status_code == 200
@@ -351,7 +356,7 @@ def test_without_parameters_they_are_named_or_refused(crippled, upstream, nonce)
         (MENTIONS, ["plain-mentions", "plain-commands"]),
         (COMMANDS, ["plain-commands"]),
         (NO_SYSTEM_PROMPT, ["system-prompt"]),
-        (NO_MODEL, ["model"]),
+        (NO_MODEL, ["model", "rewinds"]),
     ],
     ids=["mentions", "commands", "system", "model"],
 )
@@ -390,7 +395,7 @@ def test_without_a_count_only_counting_is_refused(crippled):
 
 def test_a_request_that_asks_nothing_does_not_hide_that_mentions_are_plain(crippled, upstream, nonce):
     gateway = crippled(HELLO)
-    lacks(gateway, "history", "tools")
+    lacks(gateway, "history", "tools", "continues", "answers-calls", "rewinds")
     assert gateway.ask_message(nonce).status_code == 200
     assert len(upstream.turns(nonce)) == 1
 
