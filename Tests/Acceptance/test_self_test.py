@@ -327,7 +327,7 @@ def test_without_whole_tools_requests_with_tools_are_refused(crippled, upstream,
     assert upstream.turns(nonce) == []
     response = gateway.ask_chat("Hello")
     assert response.status_code == 200
-    is_said(response, "tools")
+    is_said(response, *names)
 
 
 def test_without_parameters_they_are_named_or_refused(crippled, upstream, nonce):
