@@ -15,20 +15,26 @@ package struct RecordedOutput: ~Copyable {
     /// What the turn has cost, as far as it was recorded.
     package var spending: TurnSpending { assembler.spending }
 
-    /// Takes the next bytes, at most 64 KiB of them; `emit` gets each event with the line its slices refer to.
+    /// Takes the next bytes; `emit` gets each event with the line its slices refer to.
     package mutating func take(
         _ bytes: Span<UInt8>, emit: (ReplyEvent, Span<UInt8>) -> Void
     ) throws(Fault) {
-        unsafe splitter.receive { room in
-            // The pointer lives only inside the closure; no more is copied than there is room for.
-            unsafe bytes.withUnsafeBytes { unsafe room.copyMemory(from: $0) }
-            return bytes.count
-        }
         var assembler = assembler
         defer { self.assembler = assembler }
-        try splitter.forEachLine { line in
-            guard let event = try? CLIEventReader.read(line) else { return false }
-            return assembler.take(event, of: line, now: 0) { emit($0, line) } == .goOn
+        var start = 0
+        while start < bytes.count {
+            let rest = bytes.extracting(start..<bytes.count)
+            unsafe splitter.receive { room in
+                let part = rest.extracting(first: min(rest.count, room.count))
+                // The pointer lives only inside the closure; no more is copied than there is room for.
+                unsafe part.withUnsafeBytes { unsafe room.copyMemory(from: $0) }
+                start += part.count
+                return part.count
+            }
+            try splitter.forEachLine { line in
+                guard let event = try? CLIEventReader.read(line) else { return false }
+                return assembler.take(event, of: line, now: 0) { emit($0, line) } == .goOn
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ public final class ProcessKeeper {
     private let store: ProcessStore
     private let loop: EventLoop
     private let source: Source
+    private let isBusy: () -> Bool
     private let log: (String) -> Void
     private let wakeup = Wakeup()
     private let alarm: Alarm
@@ -30,13 +31,16 @@ public final class ProcessKeeper {
     /// Below this part of the machine's memory, in hundredths, what is idle goes.
     private static let leastFreePercent = 8
 
-    /// A keeper of `store` on `loop`; `log` gets a line about what an operator may want to know.
+    /// A keeper of `store` on `loop`, which starts nothing while turns need the machine; `log` gets a line about what an
+    /// operator may want to know.
     public init(
-        _ store: ProcessStore, on loop: EventLoop, source: @escaping Source, log: @escaping (String) -> Void
+        _ store: ProcessStore, on loop: EventLoop, source: @escaping Source,
+        isBusy: @escaping () -> Bool = { MachineLoad.isBusy }, log: @escaping (String) -> Void
     ) throws(SystemError) {
         self.store = store
         self.loop = loop
         self.source = source
+        self.isBusy = isBusy
         self.log = log
         alarm = Alarm(on: loop, waking: wakeup)
         exits = try ExitWatch()
@@ -108,7 +112,7 @@ public final class ProcessKeeper {
         let since = missingSince ?? loop.now
         missingSince = since
         // A machine that is always busy has its users wait at their first question: then one is worth its price.
-        guard !MachineLoad.isBusy || since + Self.mostPatience <= loop.now else { return }
+        guard !isBusy() || since + Self.mostPatience <= loop.now else { return }
         missingSince = nil
         do throws(Fault) {
             guard let process = try supply.start(only: program) else { return }
