@@ -67,8 +67,8 @@ struct ProcessKeeperTests {
     func letGo() async throws {
         let shelf = try Shelf(idle: 1)
         try await keeping(shelf) { loop, _ in
-            let first = ProcessEnd(try shelf.put(1))
-            try shelf.put(2)
+            let first = ProcessEnd(try shelf.put(1, at: 0))
+            try shelf.put(2, at: 1)
             #expect(await Harness.until(on: loop) { first.isOver })
         }
     }
