@@ -56,9 +56,22 @@ enum Harness {
         unsafe fwrite(bytes, 1, bytes.count, file)
         unsafe fclose(file)
         unsafe chmod(path, 0o700)
+        waitForWriters(of: path)
         return CLISupply(
             Invocation(path: path, operatorEnvironment: ["ANTHROPIC_API_KEY=x"], loginDirectory: "/nonexistent"),
             limits: limits, directories: try TurnDirectories(state: directory + "/state"))
+    }
+
+    /// A child that another test is just starting may hold the file open, which then cannot be run; a lease is given
+    /// only where nobody writes.
+    private static func waitForWriters(of path: String) {
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return }
+        // F_SETLEASE of fcntl(2), which Glibc does not show.
+        let setLease: Int32 = 1024
+        while fcntl(file, setLease, F_RDLCK) != 0, errno == EAGAIN { sched_yield() }
+        _ = fcntl(file, setLease, F_UNLCK)
+        close(file)
     }
 
     /// A conversation of one user message.
