@@ -108,7 +108,7 @@ def test_the_secrets_of_servers_are_nowhere(mcp_site, upstream, nonce):
     for turn in upstream.turns(nonce):
         assert not turn.mentions(TOKEN) and not turn.mentions(HTTP_TOKEN)
     assert TOKEN not in gateway.log() and HTTP_TOKEN not in gateway.log()
-    eventually(lambda: not gateway.children(), "the turn's processes are gone")
+    eventually(lambda: servers[0] not in descendants(gateway.process.pid), "the turn's processes are gone")
     eventually(lambda: TOKEN.encode() not in content_below(gateway.folder / "state"), "its files are gone")
 
 
