@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -160,8 +159,6 @@ linux_child linux_spawn(const linux_spawn_plan *plan) {
     return child;
 }
 
-int linux_pidfd_signal(int pidfd, int number) { return (int)syscall(SYS_pidfd_send_signal, pidfd, number, 0, 0); }
-
 int linux_pidfd_reap(int pidfd, int block, int *status) {
     siginfo_t info;
     memset(&info, 0, sizeof info);
@@ -183,28 +180,6 @@ uint64_t linux_raise_open_files(void) {
 }
 
 int linux_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
-
-static int empty(int directory, int depth) {
-    DIR *stream = fdopendir(directory);
-    if (!stream) return close(directory), -1;
-    int failed = 0;
-    for (struct dirent *entry; (entry = readdir(stream));) {
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
-        if (!unlinkat(dirfd(stream), entry->d_name, 0)) continue;
-        if (errno != EISDIR && errno != EPERM) { failed = -1; continue; }
-        int inner = openat(dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        // The depth bound keeps a hostile tree from exhausting the stack.
-        if (inner < 0 || depth == 64) { if (inner >= 0) close(inner); failed = -1; continue; }
-        if (empty(inner, depth + 1) | unlinkat(dirfd(stream), entry->d_name, AT_REMOVEDIR)) failed = -1;
-    }
-    closedir(stream);
-    return failed;
-}
-
-int linux_empty_directory(const char *path) {
-    int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return directory < 0 ? -1 : empty(directory, 0);
-}
 
 void linux_release_heap(void) { malloc_trim(0); }
 

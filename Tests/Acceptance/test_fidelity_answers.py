@@ -294,14 +294,18 @@ def test_a_response_stream_passes_every_piece_on(client, name):
 
 
 def test_what_was_sealed_can_be_given_back(client, upstream):
-    """A reasoning item, sent back with the call's result, is the thinking block again that the model wrote."""
+    """A reasoning item, sent back with the call's result, is the thinking block again that the model wrote.
+
+    The model is one that takes thinking behind another history than it was made for.
+    """
     asked = {"input": f"{client.nonce}\nthink:Step\ncall:get_weather:{{}}", "store": False, "tools": [FUNCTION]}
-    first = client.post("/v1/responses", {**asked, **reasoning("thought")}).json()["output"]
+    model = {"model": "claude-opus-5"}
+    first = client.post("/v1/responses", {**asked, **reasoning("thought"), **model}).json()["output"]
     wrote = upstream.only_turn(client.nonce).said[0]
     assert wrote["thinking"] == "Step"
     answered = {"type": "function_call_output", "call_id": first[-1]["call_id"], "output": "wet"}
     items = [*user("Weather?"), *first, answered, *user("again " + client.nonce[::-1])]
-    again = {"model": "sonnet", "input": items, "store": False, "tools": [FUNCTION], "reasoning": {"effort": "low"}}
+    again = {**model, "input": items, "store": False, "tools": [FUNCTION], "reasoning": {"effort": "low"}}
     client.gateway.post("/v1/responses", again).raise_for_status()
     row = upstream.only_turn(client.nonce[::-1]).body["messages"][1]
     assert row["role"] == "assistant"

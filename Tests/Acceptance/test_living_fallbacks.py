@@ -322,7 +322,8 @@ def test_thinking_that_was_lost_with_a_process_does_not_stop_the_conversation(li
         client.say(f"{nonce} {number}\n{call(city='Rome')}")
         client.answer(["wet"])
     turns = upstream.turns(nonce)
-    assert len(set(sessions(turns[2:]))) == 1 and session(turns[0]) != session(turns[2])
+    # The process of before may be the same one, emptied.
+    assert len(set(sessions(turns[2:]))) == 1
     made = [seal for turn in turns[2:-1] for seal in thought(turn)]
     assert len(made) == 5 and thoughts(turns[-1])[-5:] == made
 

@@ -19,9 +19,9 @@ struct CLIVersionTests {
         return try await Harness.onLoop { loop in
             var limits = CLILimits()
             limits.versionMilliseconds = 30_000
-            let invocation = Invocation(path: path, operatorEnvironment: [], loginDirectory: "/nonexistent")
+            let profile = LaunchProfile(path: path, operatorEnvironment: [], loginDirectory: "/nonexistent")
             do throws(Fault) {
-                return .success(try await CLIVersion.of(invocation, limits: limits, on: loop))
+                return .success(try await CLIVersion.of(profile, limits: limits, on: loop))
             } catch {
                 return .failure(error)
             }

@@ -58,7 +58,7 @@ enum Harness {
         unsafe chmod(path, 0o700)
         waitForWriters(of: path)
         return CLISupply(
-            Invocation(path: path, operatorEnvironment: ["ANTHROPIC_API_KEY=x"], loginDirectory: "/nonexistent"),
+            LaunchProfile(path: path, operatorEnvironment: ["ANTHROPIC_API_KEY=x"], loginDirectory: "/nonexistent"),
             limits: limits, directories: try TurnDirectories(state: directory + "/state"))
     }
 

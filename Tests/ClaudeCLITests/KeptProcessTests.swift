@@ -148,7 +148,7 @@ struct KeptProcessTests {
     @Test("a program that was replaced is told nothing, and counts for nothing")
     func replaced() async throws {
         let shelf = try Shelf(script: Self.script)
-        unsafe unlink(shelf.supply.invocation.path)
+        unsafe unlink(shelf.supply.profile.path)
         let isNil = try await Harness.onLoop { loop in
             let needs = TurnNeeds(
                 try Self.plan(["q"]), of: Shelf.owner("a"), holding: Shelf.print(0), from: shelf.supply,

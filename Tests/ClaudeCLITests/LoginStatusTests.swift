@@ -71,12 +71,12 @@ struct LoginStatusTests {
 
     @Test("every way to the network is closed while it is asked, the operator's proxies included")
     func network() {
-        let invocation = Invocation(
+        let profile = LaunchProfile(
             path: "/usr/bin/claude",
             operatorEnvironment: [
                 "HTTPS_PROXY=http://proxy:3128", "NO_PROXY=*", "ANTHROPIC_BASE_URL=https://upstream", "AWS_REGION=x",
             ], loginDirectory: "/var/lib/portcullis/claude")
-        let environment = LoginStatus.environment(of: invocation)
+        let environment = LoginStatus.environment(of: profile)
         for name in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "ANTHROPIC_BASE_URL"] {
             #expect(environment.filter { $0.hasPrefix(name + "=") } == [name + "=http://127.0.0.1:1"])
         }
@@ -88,9 +88,9 @@ struct LoginStatusTests {
     private func ask(_ script: String, milliseconds: Int = 20_000) async throws -> LoginStatus? {
         var limits = CLILimits()
         limits.versionMilliseconds = milliseconds
-        let invocation = try Harness.supply(script: script).invocation
+        let profile = try Harness.supply(script: script).profile
         let bounds = limits
-        return try await Harness.onLoop { loop in await LoginStatus.of(invocation, limits: bounds, on: loop) }
+        return try await Harness.onLoop { loop in await LoginStatus.of(profile, limits: bounds, on: loop) }
     }
 
     @Test("it is asked with the settings of turns, and its exit status does not matter")

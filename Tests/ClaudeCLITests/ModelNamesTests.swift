@@ -51,7 +51,7 @@ struct ModelNamesTests {
     @Test("only what names models is told to a CLI that is asked, and another provider's is not asked")
     func variables() {
         func variables(_ environment: [String]) -> [String]? {
-            Invocation(path: "/c", operatorEnvironment: environment, loginDirectory: "/nonexistent").modelVariables
+            LaunchProfile(path: "/c", operatorEnvironment: environment, loginDirectory: "/nonexistent").modelVariables
         }
         let named = ["ANTHROPIC_DEFAULT_SONNET_MODEL=b", "ANTHROPIC_API_KEY=k", "ANTHROPIC_DEFAULT_OPUS_MODEL=a"]
         #expect(variables(named) == ["ANTHROPIC_DEFAULT_OPUS_MODEL=a", "ANTHROPIC_DEFAULT_SONNET_MODEL=b"])
@@ -63,7 +63,7 @@ struct ModelNamesTests {
     private func ask(_ script: String, milliseconds: Int = 5000) async throws -> ModelNames? {
         var limits = CLILimits()
         limits.requestMilliseconds = milliseconds
-        let path = try Harness.supply(script: script, limits: limits).invocation.path
+        let path = try Harness.supply(script: script, limits: limits).profile.path
         let state = Harness.directory()
         return try await Harness.onLoop { [limits] loop in
             let directories = try TurnDirectories(state: state)

@@ -22,7 +22,7 @@ struct ProcessKeeperTests {
         let notes = Notes()
         try await Harness.onLoop { loop in
             let source: ProcessKeeper.Source = {
-                guard let supply, let program = ProgramFile(path: supply.invocation.path) else { return nil }
+                guard let supply, let program = ProgramFile(path: supply.profile.path) else { return nil }
                 return (supply, program)
             }
             let keeper = LoopBound(try ProcessKeeper(shelf.store, on: loop, source: source, isBusy: isBusy) { notes.add($0) })
@@ -118,7 +118,7 @@ struct ProcessKeeperTests {
     @Test("a CLI that cannot be started is told of, with the time of the next try")
     func unstartable() async throws {
         let shelf = try Shelf()
-        unsafe chmod(shelf.supply.invocation.path, 0o600)
+        unsafe chmod(shelf.supply.profile.path, 0o600)
         try await keeping(shelf, starting: shelf.supply) { loop, notes in
             #expect(await Harness.until(on: loop) { !notes.all.isEmpty })
             #expect(notes.all.count == 1 && notes.all[0].hasSuffix("the next is started in 2 s"))

@@ -175,7 +175,7 @@ struct ProcessTests {
     func missing() async throws {
         let directory = Harness.directory()
         let supply = CLISupply(
-            Invocation(path: directory + "/none", operatorEnvironment: [], loginDirectory: "/nonexistent"),
+            LaunchProfile(path: directory + "/none", operatorEnvironment: [], loginDirectory: "/nonexistent"),
             limits: CLILimits(), directories: try TurnDirectories(state: directory))
         let kind = try await Harness.onLoop { loop in
             do throws(Fault) {

@@ -83,7 +83,7 @@ struct RelayTurnTests {
         let result = try #require(lines.firstIndex { $0.contains(#""type":"result""#) })
         var run = TurnRun(try Self.first())
         run.take(Array(lines[..<result]))
-        #expect(run.machine.isOver && run.machine.rest == .unknown && run.machine.expectsLateWord)
+        #expect(run.machine.isOver && run.machine.rest == .unknown && !run.machine.expectsLateWord)
         var good = run
         good.take([lines[result]])
         #expect(good.machine.rest == .idle && !good.isKilled)

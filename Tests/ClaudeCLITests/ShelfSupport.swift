@@ -18,7 +18,7 @@ struct Shelf {
         _ change: (inout ProcessStore.Limits) -> Void = { _ in }
     ) throws {
         supply = try Harness.supply(script: script)
-        program = try #require(ProgramFile(path: supply.invocation.path))
+        program = try #require(ProgramFile(path: supply.profile.path))
         var limits = ProcessStore.Limits()
         (limits.idle, limits.idlePerOwner, limits.waiting) = (idle, idlePerOwner, 2)
         change(&limits)

@@ -79,10 +79,10 @@ struct ThinkingSettingsTests {
         #expect(try betas(operatorBetas: "a-1, b-2") { $0.wantsTransformations = true } == "a-1,b-2,\(Self.bound)")
         #expect(try betas(operatorBetas: Self.bound) { $0.wantsTransformations = true } == Self.bound)
         #expect(try betas(operatorBetas: "a-1") { $0.thinking = .adaptive } == nil)
-        let invocation = Invocation(
+        let profile = LaunchProfile(
             path: "/c", operatorEnvironment: ["ANTHROPIC_BETAS=x", "A=1", "ANTHROPIC_BETAS=a-1,b-2"],
             loginDirectory: "/nonexistent")
-        #expect(invocation.betas == "a-1,b-2")
+        #expect(profile.betas == "a-1,b-2")
     }
 
     @Test("a CLI that takes no parameters is told of no beta either")

@@ -99,7 +99,7 @@ final class Scene {
         // Any file will do: nothing is ever started.
         let program = try scratch.write("claude", "", mode: 0o700)
         let supply = CLISupply(
-            Invocation(path: program, operatorEnvironment: ["ANTHROPIC_API_KEY=x"], loginDirectory: "/nonexistent"),
+            LaunchProfile(path: program, operatorEnvironment: ["ANTHROPIC_API_KEY=x"], loginDirectory: "/nonexistent"),
             limits: limits, directories: try TurnDirectories(state: scratch.path))
         let snapshot = Snapshot(
             configuration, keys: KeyRing([try #require(APIKey(name: "first", secret: TestService.key))]), tls: nil,
@@ -256,6 +256,7 @@ final class RecordedTurn: RunningTurn {
 
     let origin = CLISession.Origin.fresh
     let isUnfit = false
+    let mayBeUnfit = false
     private(set) var countedTokens: Int?
     var onEnd: (() -> Void)?
     var spending: TurnSpending { output.spending }

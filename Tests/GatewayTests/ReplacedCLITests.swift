@@ -176,7 +176,7 @@ struct ReplacedCLITests {
     private static let unavailable = 503
 
     private static func replace(_ service: TestService) throws -> ProgramFile {
-        let path = service.site.snapshot.supply.invocation.path
+        let path = service.site.snapshot.supply.profile.path
         return try ProgramOnDisk.install("exec '\(TestService.standin)' \"$@\"", at: path)
     }
 
@@ -258,9 +258,9 @@ struct ReplacedCLITests {
         let loop = service.loop
         // Unstructured because only a task can be given an executor.
         try await Task(executorPreference: loop) {
-            let invocation = Invocation(path: path, operatorEnvironment: [], loginDirectory: "/nonexistent")
+            let profile = LaunchProfile(path: path, operatorEnvironment: [], loginDirectory: "/nonexistent")
             let supply = CLISupply(
-                invocation, limits: CLILimits(), directories: try TurnDirectories(state: folder + "/supply"))
+                profile, limits: CLILimits(), directories: try TurnDirectories(state: folder + "/supply"))
             if try supply.start(only: old) != nil { Issue.record("a process of the old program") }
             if let process = try supply.start(only: new) { process.kill() } else { Issue.record("no process") }
         }.value

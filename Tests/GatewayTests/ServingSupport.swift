@@ -47,7 +47,7 @@ final class TestService: Sendable {
         }
         let program = try Self.program(options.script, in: scratch)
         let supply = CLISupply(
-            Invocation(
+            LaunchProfile(
                 path: program, operatorEnvironment: ["ANTHROPIC_API_KEY=x"],
                 loginDirectory: "/nonexistent"),
             limits: CLILimits(), directories: try TurnDirectories(state: scratch.path))

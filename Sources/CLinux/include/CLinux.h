@@ -47,8 +47,6 @@ typedef struct {
 // call it only from threads that live as long as the process.
 linux_child linux_spawn(const linux_spawn_plan *plan);
 
-// pidfd_send_signal; 0 or -1 with errno set.
-int linux_pidfd_signal(int pidfd, int signal);
 
 // Reaps the child. 1: it has ended, `status` is its exit code or 128 + signal. 0: it still runs. -1: errno.
 int linux_pidfd_reap(int pidfd, int block, int *status);
@@ -59,8 +57,6 @@ uint64_t linux_raise_open_files(void);
 // PR_SET_DUMPABLE 0: no core dump, and no other process of this user reads our memory.
 int linux_forbid_dumps(void);
 
-// Empties the directory tree below `path` without following symbolic links; keeps `path` itself.
-int linux_empty_directory(const char *path);
 
 
 // Gives free memory of the heap back to the kernel.

@@ -4,7 +4,7 @@ public import Vocabulary
 ///
 /// Equal bytes reach the vendor as the same conversation. Told apart are the system prompt, the tools, the model, who
 /// speaks, every text, image, document, call and result. Not told apart: escapes and the order of keys in arguments,
-/// numbers of one value, how neighbouring texts are split, the ids of calls, white space round an answer, and thinking,
+/// numbers of one value, how neighbouring texts are split, the ids of calls, white space round an answer, the order of tools, and thinking,
 /// which many clients cannot send back: a process holds the model's own. Marks are bytes that UTF-8 has not.
 public struct ConversationForm {
     private enum Mark: UInt8 {

@@ -8,15 +8,15 @@ public enum CLIVersion {
     ///
     /// Throws when it cannot be started, takes longer than `limits` allow, or answers something else.
     public static func of(
-        _ invocation: Invocation, limits: CLILimits = CLILimits(), on loop: EventLoop
+        _ profile: LaunchProfile, limits: CLILimits = CLILimits(), on loop: EventLoop
     ) async throws(Fault) -> String {
-        var plan = SpawnPlan(path: invocation.path, arguments: ["claude", "--version"], workingDirectory: "/")
+        var plan = SpawnPlan(path: profile.path, arguments: ["claude", "--version"], workingDirectory: "/")
         plan.environment = ["HOME=/nonexistent", "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"]
         let reply: CLIQuestion.Reply
         do throws(SystemError) {
             reply = try await CLIQuestion.ask(plan, milliseconds: limits.versionMilliseconds, maxBytes: 500, on: loop)
         } catch {
-            let isThere = unsafe access(invocation.path, F_OK) == 0
+            let isThere = unsafe access(profile.path, F_OK) == 0
             let isMissing = isThere && error.code == ENOENT
             throw Fault(
                 .unavailable, "The CLI cannot be started.",

@@ -37,17 +37,17 @@ public struct LoginStatus: Sendable, Equatable {
         return numbers.count == 3 && !numbers.lexicographicallyPrecedes([2, 1, 41])
     }
 
-    /// Asks the CLI as it is for the turns of `invocation`, on the loop of the caller; nil when it gives no answer.
+    /// Asks the CLI as it is for the turns of `profile`, on the loop of the caller; nil when it gives no answer.
     ///
     /// Left alone, the CLI would use the login to answer: it asks the vendor for the account, and renews what is about
     /// to expire, so that whoever stops it in that moment loses the login. Here every way out of it ends at a port of
     /// loopback where nothing listens.
     public static func of(
-        _ invocation: Invocation, limits: CLILimits = CLILimits(), on loop: EventLoop
+        _ profile: LaunchProfile, limits: CLILimits = CLILimits(), on loop: EventLoop
     ) async -> LoginStatus? {
         var plan = SpawnPlan(
-            path: invocation.path, arguments: ["claude"] + arguments, workingDirectory: "/")
-        plan.environment = environment(of: invocation)
+            path: profile.path, arguments: ["claude"] + arguments, workingDirectory: "/")
+        plan.environment = environment(of: profile)
         guard
             let reply = try? await CLIQuestion.ask(
                 plan, milliseconds: limits.versionMilliseconds, maxBytes: 16_384, on: loop), !reply.isLate
@@ -59,16 +59,16 @@ public struct LoginStatus: Sendable, Equatable {
     private static let arguments = ["--setting-sources", "", "auth", "status", "--json"]
 
     /// What the operator gives to turns, but for the ways to the network. The home is one that cannot exist.
-    static func environment(of invocation: Invocation) -> [String] {
+    static func environment(of profile: LaunchProfile) -> [String] {
         let nowhere = "http://127.0.0.1:1"
         let fixed =
             ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "ANTHROPIC_BASE_URL"]
             .map { "\($0)=\(nowhere)" } + [
                 "NO_PROXY=", "no_proxy=", "HOME=/dev/null/home", "TMPDIR=/dev/null/tmp",
                 "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "TZ=UTC",
-                "CLAUDE_CONFIG_DIR=\(invocation.loginDirectory)", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+                "CLAUDE_CONFIG_DIR=\(profile.loginDirectory)", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
             ]
         let names = Set(fixed.map { $0.prefix { $0 != "=" } })
-        return fixed + invocation.operatorEnvironment.filter { pair in !names.contains(pair.prefix { $0 != "=" }) }
+        return fixed + profile.operatorEnvironment.filter { pair in !names.contains(pair.prefix { $0 != "=" }) }
     }
 }

@@ -4,7 +4,7 @@ public import Platform
 public enum ModelQuestion {
     /// Runs a CLI that is asked nothing else, on the loop of the caller; nil when it gives no answer in time.
     ///
-    /// `variables` are those of the operator's that name models (``Invocation/modelVariables``). Nothing else of theirs
+    /// `variables` are those of the operator's that name models (``LaunchProfile/modelVariables``). Nothing else of theirs
     /// is told, the login is made up, and the vendor is a port of loopback at which nothing listens: a CLI that is on
     /// its own looks for its vendor at once.
     public static func ask(
@@ -12,14 +12,14 @@ public enum ModelQuestion {
     ) async -> ModelNames? {
         guard let directory = try? directories.take() else { return nil }
         defer { directories.release(directory) }
-        let invocation = Invocation(
+        let profile = LaunchProfile(
             path: path,
             operatorEnvironment: ["ANTHROPIC_BASE_URL=http://127.0.0.1:1", "CLAUDE_CODE_OAUTH_TOKEN=none"] + variables,
             loginDirectory: "/nonexistent")
         var rows = RowWriter()
         rows.controlRequest("list_models", id: "m")
         let reply = try? await CLIQuestion.ask(
-            invocation.plan(in: directory, limits: limits), input: Array(rows.pieces().joined()),
+            profile.plan(in: directory, limits: limits), input: Array(rows.pieces().joined()),
             milliseconds: limits.requestMilliseconds, maxBytes: maxBytes, on: loop)
         guard let reply, !reply.isLate else { return nil }
         return ModelNames(parsing: reply.output)
@@ -28,7 +28,7 @@ public enum ModelQuestion {
     private static let maxBytes = 128 << 10
 }
 
-extension Invocation {
+extension LaunchProfile {
     /// What of the operator's environment changes what the CLI's names of models stand for; nil where the models are
     /// another provider's, whose names are others.
     public var modelVariables: [String]? {

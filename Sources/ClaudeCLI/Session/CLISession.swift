@@ -121,6 +121,9 @@ public final class CLISession {
     /// the vendor, and another process may serve it.
     public var isUnfit: Bool { machine.isUnfit }
 
+    /// True as long as that may turn out, which is for some seconds at most.
+    public var mayBeUnfit: Bool { machine.mayBeUnfit }
+
     /// What was told of usage limits since it was last asked for, oldest first, and when the vendor said so.
     public func takeQuotas() -> (quotas: [Quota], observedAt: Instant) {
         (machine.takeQuotas(), machine.answerStart ?? loop.now)

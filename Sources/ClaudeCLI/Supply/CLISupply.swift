@@ -7,7 +7,7 @@ public import Vocabulary
 /// Shared by all loops; a process itself is confined to the loop of the session that serves with it.
 public final class CLISupply: Sendable {
     /// How the CLI is started.
-    public let invocation: Invocation
+    public let profile: LaunchProfile
     /// The bounds of its turns.
     public let limits: CLILimits
     private let directories: TurnDirectories
@@ -15,11 +15,11 @@ public final class CLISupply: Sendable {
     private let environment: [String]
 
     /// A supply whose turns live in `directories`, which supplies before and after it may share.
-    public init(_ invocation: Invocation, limits: CLILimits, directories: TurnDirectories) {
-        self.invocation = invocation
+    public init(_ profile: LaunchProfile, limits: CLILimits, directories: TurnDirectories) {
+        self.profile = profile
         self.limits = limits
         self.directories = directories
-        environment = invocation.environment(in: TurnDirectory(slot: 0, path: ""), limits: limits)
+        environment = profile.environment(in: TurnDirectory(slot: 0, path: ""), limits: limits)
     }
 
     /// The kind of its processes whose program is `file`.
@@ -29,7 +29,7 @@ public final class CLISupply: Sendable {
     public func start(messages: Int = 1) throws(Fault) -> LivingProcess {
         let directory = try directories.take()
         do throws(SystemError) {
-            let child = try ChildProcess.spawn(invocation.plan(in: directory, limits: limits, messages: messages))
+            let child = try ChildProcess.spawn(profile.plan(in: directory, limits: limits, messages: messages))
             return LivingProcess(child, in: directory, of: directories)
         } catch {
             directories.release(directory)
@@ -42,7 +42,7 @@ public final class CLISupply: Sendable {
     ///
     /// It is looked at on both sides of the start, so that none comes between the look and the start.
     public func start(only file: ProgramFile, messages: Int = 1) throws(Fault) -> LivingProcess? {
-        guard ProgramFile(path: invocation.path) == file else { return nil }
+        guard ProgramFile(path: profile.path) == file else { return nil }
         do throws(Fault) {
             let process = try start(messages: messages)
             guard !file.isUnchanged else { return process }
@@ -71,10 +71,10 @@ public final class CLISupply: Sendable {
         var limits = limits
         limits.spent = plan.spent
         if plan.counts {
-            machine = CountTurn(portions, servers: plan.servers, limits: limits, remedy: invocation.remedy)
+            machine = CountTurn(portions, servers: plan.servers, limits: limits, remedy: profile.remedy)
         } else {
             let beginning: RelayTurn.Beginning = process.hasServed ? .later : .first
-            machine = RelayTurn(plan, portions, beginning, limits: limits, remedy: invocation.remedy)
+            machine = RelayTurn(plan, portions, beginning, limits: limits, remedy: profile.remedy)
         }
         let origin: CLISession.Origin
         switch start {
@@ -83,7 +83,7 @@ public final class CLISupply: Sendable {
         case .rewound: origin = .rewound
         }
         return CLISession(
-            process, from: origin, serving: machine, limits: limits, remedy: invocation.remedy, on: loop, waking: wakeup)
+            process, from: origin, serving: machine, limits: limits, remedy: profile.remedy, on: loop, waking: wakeup)
     }
 
     private static func fault(of error: SystemError) -> Fault {

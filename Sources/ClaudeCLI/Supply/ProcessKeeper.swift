@@ -46,6 +46,8 @@ public final class ProcessKeeper {
         exits = try ExitWatch()
         exitReadiness = Readiness(exits.number, on: loop, interest: .reading, waking: wakeup)
         nextStart = loop.now
+        // The first processes are started at once.
+        lastActivity = (0, Instant(nanoseconds: 0))
         nextLook = loop.now + Self.lookInterval
         store.attach(RemoteWakeup(wakeup, on: loop), exits)
     }
@@ -98,7 +100,18 @@ public final class ProcessKeeper {
     private var isFilling = false
     /// Since when one is missing that could be started.
     private var missingSince: Instant?
-    private static let mostPatience = Milliseconds.seconds(3)
+    private static let mostPatience = Milliseconds.seconds(5)
+    /// How many turns had begun when the last one was noticed, and when that was.
+    private var lastActivity: (begun: Int, at: Instant)
+    /// So long after a turn the next of its conversation has mostly come: a start beside it would hold it up.
+    private static let quietTime = Milliseconds(400)
+
+    /// True when no turn is served and none has begun for a moment.
+    private var isQuiet: Bool {
+        let begun = store.counts.begun
+        if store.load.serving > 0 || begun != lastActivity.begun { lastActivity = (begun, loop.now) }
+        return lastActivity.at + Self.quietTime <= loop.now
+    }
 
     /// Starts one that is missing, unless turns need the machine.
     private func fill() {
@@ -112,7 +125,7 @@ public final class ProcessKeeper {
         let since = missingSince ?? loop.now
         missingSince = since
         // A machine that is always busy has its users wait at their first question: then one is worth its price.
-        guard !isBusy() || since + Self.mostPatience <= loop.now else { return }
+        guard isQuiet && !isBusy() || since + Self.mostPatience <= loop.now else { return }
         missingSince = nil
         do throws(Fault) {
             guard let process = try supply.start(only: program) else { return }

@@ -146,7 +146,7 @@ public final class ProcessStore: Sendable {
         var counts = Counts()
     }
 
-    /// What has become of wishes since the start, for whoever watches.
+    /// What has become of turns and processes since the start: by it the keeper tells a busy store from a quiet one.
     public struct Counts: Sendable, Equatable {
         /// Turns that went on in the process that held their conversation.
         public var kept = 0
@@ -160,6 +160,9 @@ public final class ProcessStore: Sendable {
         public var retired = 0
         /// Processes that ended by themselves.
         public var died = 0
+
+        /// Turns that have begun.
+        var begun: Int { kept + rewound + waiting + fresh }
     }
 
     private let state = Mutex(State())
@@ -182,7 +185,7 @@ public final class ProcessStore: Sendable {
         state.withLock { ($0.idle.count, $0.waiting.count, $0.serving) }
     }
 
-    /// What has become of wishes.
+    /// What has become of turns and processes.
     public var counts: Counts { state.withLock { $0.counts } }
 
     /// True where processes are kept at all.

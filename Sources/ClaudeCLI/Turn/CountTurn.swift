@@ -23,6 +23,7 @@ struct CountTurn: TurnMachine {
     var expectsLateWord: Bool { false }
     var deadline: (at: Instant, fault: Fault)? { serversDeadline.map { ($0, servers.lateFault) } }
     var isUnfit: Bool { false }
+    var mayBeUnfit: Bool { false }
     var callIDs: [String] { [] }
     /// The vendor's model is not asked.
     var spending: TurnSpending { TurnSpending() }
@@ -50,7 +51,6 @@ struct CountTurn: TurnMachine {
         case .failed(let fault):
             fail(fault, emit)
             return .kill
-        case .waits: return .goOn
         case .unrelated: break
         }
         guard case .controlResponse(let response) = event, response.id.matches(TurnPlan.countID, in: line) else {

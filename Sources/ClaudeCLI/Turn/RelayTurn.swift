@@ -58,16 +58,13 @@ struct RelayTurn: TurnMachine {
     var isOver: Bool { assembler.isOver }
     var countedTokens: Int? { nil }
     var isUnfit: Bool { isUnfitLater || script.isUnfit }
+    var mayBeUnfit: Bool { isLater && isStale && !isOver }
 
     var spending: TurnSpending { assembler.spending }
 
     /// What is told of limits comes once, and then when it has changed.
     var expectsLateWord: Bool {
-        switch rest {
-        case .spent: false
-        case .unknown: true
-        case .idle, .held: expectsQuota && !hasToldQuota && !isLater
-        }
+        rest != .spent && expectsQuota && !hasToldQuota && !isLater
     }
 
     var deadline: (at: Instant, fault: Fault)? {
@@ -98,7 +95,6 @@ struct RelayTurn: TurnMachine {
             if beginDeadline != nil { beginDeadline = moment.instant + Self.patience }
             return .write(rows)
         case .failed(let fault): return failed(fault, emit)
-        case .waits: return .goOn
         case .unrelated: break
         }
         return isStale ? takeStale(event, of: line, at: moment, emit) : pass(event, of: line, at: moment, emit)

@@ -16,6 +16,8 @@ protocol TurnMachine {
     var deadline: (at: Instant, fault: Fault)? { get }
     /// True when the turn failed because its process, which had served others before, would not do: another may.
     var isUnfit: Bool { get }
+    /// True as long as that may turn out: the turn has not begun in a process that had served before.
+    var mayBeUnfit: Bool { get }
     /// What the turn has cost so far.
     var spending: TurnSpending { get }
     /// The tokens counted, once that has ended well.

@@ -7,8 +7,6 @@ struct TurnScript {
     enum Step {
         /// It is not about what is waited for.
         case unrelated
-        /// It is one sign of several, or one of nothing.
-        case waits
         /// These rows come next.
         case write([ArraySlice<UInt8>])
         case failed(Fault)

@@ -72,7 +72,7 @@ struct CLIEnvironment: Sendable {
         }
     }
 
-    /// The environment of an invocation, as `NAME=value`.
+    /// The environment of a profile, as `NAME=value`.
     init(_ pairs: [String], configDirectory: String) {
         self.init(
             variables: pairs.map { pair in

@@ -44,7 +44,7 @@ extension Exchange {
     private mutating func awaitTrial() async throws(Fault) {
         context.snapshot = site.snapshot
         while !context.snapshot.isCLIUnchanged {
-            let file = ProgramFile(path: context.snapshot.supply.invocation.path)
+            let file = ProgramFile(path: context.snapshot.supply.profile.path)
             try await site.cliWatch.wait(
                 for: file, on: seat.loop, waking: channel.wakeup,
                 isGone: { channel.isClientGone || seat.phase == .ending })
@@ -73,7 +73,7 @@ extension Exchange {
         if let fault = context.snapshot.cli.selfTest.turnFault { throw .fault(fault) }
         var plan: TurnPlan
         let features = context.snapshot.cli.features
-        let betas = context.snapshot.supply.invocation.betas
+        let betas = context.snapshot.supply.profile.betas
         do throws(Refusal) {
             plan =
                 turn.countsTokens
@@ -82,7 +82,7 @@ extension Exchange {
                 : try TurnPlan(
                     answering: conversation, model: model, fullModel: context.snapshot.cli.modelNames[model],
                     servers: servers, features: features,
-                    cacheLifetime: context.snapshot.supply.invocation.cacheLifetime,
+                    cacheLifetime: context.snapshot.supply.profile.cacheLifetime,
                     operatorBetas: betas)
         } catch {
             throw .refusal(error)

@@ -179,7 +179,7 @@ struct Exchange {
         var outcome = TurnOutcome()
         var isOver = false
         while !isOver {
-            let step = await process.step(until: sink.nextSign ?? seat.loop.now + .seconds(3600)) { event, line in
+            let step = await process.step(until: nextSign(of: process, sink.nextSign)) { event, line in
                 outcome.note(event)
                 attempt.trace?.hear(event, of: line)
                 if case .failed = event, !sink.isPromised { return }
@@ -193,6 +193,8 @@ struct Exchange {
             if step != .ended, seat.phase == .ending { tell(.goingDown, &outcome, in: &sink) }
             note(outcome)
             if let fault = outcome.fault, !sink.isPromised { return .untold(fault, mayPass: !outcome.hasBegun) }
+            // Nothing is promised, not even by a sign of life, while another process may have to serve.
+            if step == .quiet, outcome.fault == nil, process.mayBeUnfit { continue }
             // A large image need not be held until the answer is complete.
             if outcome.hasBegun || sink.isPromised, !question.turns.isEmpty { question.turns = [] }
             isOver = step == .ended || outcome.fault != nil
@@ -209,6 +211,11 @@ struct Exchange {
         }
         if let fault = await conclude(process, &outcome, in: &sink) { return .untold(fault, mayPass: false) }
         return .told
+    }
+
+    /// When the client must hear something.
+    private func nextSign(of process: any RunningTurn, _ sign: Instant?) -> Instant {
+        process.mayBeUnfit ? seat.loop.now + .seconds(3600) : sign ?? seat.loop.now + .seconds(3600)
     }
 
     /// What driving a turn came to.

@@ -14,6 +14,8 @@ protocol RunningTurn: AnyObject {
     /// True when the turn failed because what it was to go on with would not do: nothing was asked of the vendor, and
     /// another attempt may serve.
     var isUnfit: Bool { get }
+    /// True as long as that may turn out, which is for some seconds at most.
+    var mayBeUnfit: Bool { get }
 
     /// Moves what can be moved, waiting for it until `deadline` at the longest; `take` gets each event with the line
     /// that its slices refer to.

@@ -7,14 +7,14 @@ enum LoginLook {
     /// Looks at the login of a CLI of that version; call on `loop`. It takes some 0.3 seconds, and none at all where the
     /// operator gives a credential.
     static func look(
-        _ invocation: Invocation, version: String, stateDirectory: String, as user: ServiceUser = .current(),
+        _ profile: LaunchProfile, version: String, stateDirectory: String, as user: ServiceUser = .current(),
         after trouble: LoginTrouble? = nil, on loop: EventLoop
     ) async -> LoginState {
-        let environment = CLIEnvironment(invocation.operatorEnvironment, configDirectory: invocation.loginDirectory)
+        let environment = CLIEnvironment(profile.operatorEnvironment, configDirectory: profile.loginDirectory)
         let command = LoginCommand(
-            user: user, directory: invocation.loginDirectory, stateDirectory: stateDirectory, program: invocation.path)
+            user: user, directory: profile.loginDirectory, stateDirectory: stateDirectory, program: profile.path)
         var facts = LoginFacts(
-            login: environment.login, environment: invocation.operatorEnvironment, trouble: trouble, user: user,
+            login: environment.login, environment: profile.operatorEnvironment, trouble: trouble, user: user,
             command: command, now: WallClock.unixSeconds)
         guard case .directory(let directory) = environment.login, LoginStatus.isTold(by: version) else {
             return facts.state
@@ -24,7 +24,7 @@ enum LoginLook {
         facts.hasDirectory = files.exists || environment.mayHoldAnotherLogin
         // A directory that cannot be entered costs the CLI five seconds, and one that is not there it would make.
         if files.exists, facts.readingObstacle?.verb != "enter" {
-            facts.status = await LoginStatus.of(invocation, on: loop)
+            facts.status = await LoginStatus.of(profile, on: loop)
             facts.writingObstacle = files.writingObstacle
         }
         return facts.state
@@ -71,9 +71,9 @@ final class LoginWatch {
         mark = files(of: snapshot).mark(withState: false)
         stateMark = files(of: snapshot).mark(withState: true)
         let state = await LoginLook.look(
-            snapshot.supply.invocation, version: snapshot.cli.version,
+            snapshot.supply.profile, version: snapshot.cli.version,
             stateDirectory: snapshot.configuration.stateDirectory, as: user, after: site.login.trouble, on: loop)
-        snapshot.supply.invocation.remedy.change(missing: state.remedyOfMissing, refused: state.remedyOfRefused)
+        snapshot.supply.profile.remedy.change(missing: state.remedyOfMissing, refused: state.remedyOfRefused)
         site.login.show(state.word)
         lastLook = loop.now
         nextLook = loop.now + .seconds(Self.interval(of: state.word))
@@ -101,7 +101,7 @@ final class LoginWatch {
     private var isWanting: Bool { [.missing, .unreadable, .expired].contains(site.login.word) }
 
     private func files(of snapshot: Snapshot) -> LoginFiles {
-        LoginFiles(directory: snapshot.supply.invocation.loginDirectory)
+        LoginFiles(directory: snapshot.supply.profile.loginDirectory)
     }
 
     /// How long a judgement holds where nothing happens, in seconds.

@@ -17,7 +17,7 @@ struct CLIIdentity: Sendable, Equatable {
 
     /// How this gateway uses a CLI: its arguments, its environment, and every row of a self-test.
     private static let use: String = {
-        var parts = Array(Invocation.fixedParts.utf8)
+        var parts = Array(LaunchProfile.fixedParts.utf8)
         for kind in SelfTestProbe.Kind.allCases {
             let probe = SelfTestProbe(kind: kind, canary: "")
             if let plan = try? probe.plan(workingDirectory: "/") { parts += plan.text }

@@ -6,7 +6,7 @@ import Vocabulary
 
 /// Tries the installed CLI against an upstream of its own: no login, no network, nothing of the operator's.
 ///
-/// What is tried is what turns use: `Invocation`, `TurnPlan`, `CLISession`. A few processes, two at a time, each for
+/// What is tried is what turns use: `LaunchProfile`, `TurnPlan`, `CLISession`. A few processes, two at a time, each for
 /// seconds at most; all of them are gone at the end, with their directories.
 enum SelfTest {
     /// The most a whole test may take.
@@ -232,11 +232,11 @@ final class SelfTestTurn {
 
     private func start(_ url: String) {
         // The login is made up: no credential of the operator's has any business here.
-        let invocation = Invocation(
+        let profile = LaunchProfile(
             path: bench.path,
             operatorEnvironment: ["ANTHROPIC_BASE_URL=\(url)", "CLAUDE_CODE_OAUTH_TOKEN=selftest-\(token)"],
             loginDirectory: "/nonexistent")
-        let supply = CLISupply(invocation, limits: bench.limits.turn, directories: bench.directories)
+        let supply = CLISupply(profile, limits: bench.limits.turn, directories: bench.directories)
         do {
             let process = try supply.start()
             Self.write(probe.canary, to: "\(process.workingDirectory)/\(SelfTestProbe.canaryFile)")

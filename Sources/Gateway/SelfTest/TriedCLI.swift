@@ -12,7 +12,7 @@ struct TriedCLI: Sendable {
     let features: CLIFeatures
     /// The value of `x-portcullis-degraded`.
     let degraded: String?
-    /// The operator's variables under which it told what its names of models stand for (`Invocation.modelVariables`).
+    /// The operator's variables under which it told what its names of models stand for (`LaunchProfile.modelVariables`).
     let naming: [String]?
 
     init(file: ProgramFile?, version: String, selfTest: SelfTestReport, naming: [String]? = []) {

@@ -15,7 +15,7 @@ extension Service {
         var schedule = TrialSchedule()
         while true {
             let snapshot = site.snapshot
-            let file = ProgramFile(path: snapshot.supply.invocation.path)
+            let file = ProgramFile(path: snapshot.supply.profile.path)
             let isWanted = site.cliWatch.takeWish()
             if schedule.isDue(file, serving: snapshot.cli, at: loop.now) || isWanted {
                 await tryCLI(file, serving: snapshot.cli, on: site, &schedule)

@@ -35,8 +35,8 @@ final class Snapshot: Sendable {
         self.cli = cli
         models = ModelCatalog(configuration.models)
         wire = WireLimits(configuration.limits)
-        let account = supply.invocation.account
-        quota = old.flatMap { $0.supply.invocation.account == account ? $0.quota : nil } ?? QuotaBook()
+        let account = supply.profile.account
+        quota = old.flatMap { $0.supply.profile.account == account ? $0.quota : nil } ?? QuotaBook()
     }
 
     /// The same, with another CLI.
@@ -49,7 +49,7 @@ final class Snapshot: Sendable {
     /// True while the program that turns would run is the one that was tried.
     var isCLIUnchanged: Bool {
         guard let file = cli.file else { return false }
-        return ProgramFile(path: supply.invocation.path) == file
+        return ProgramFile(path: supply.profile.path) == file
     }
 
     var connectionLimits: ConnectionLimiter.Limits {

@@ -70,7 +70,7 @@ struct SnapshotLoader {
         let settings = loaded.configuration.cli
         let known = old.flatMap { $0.cli.carried(from: $0.configuration.cli, to: settings, naming: naming(of: loaded)) }
         let cli = if let known { known } else { try await trial(of: loaded, on: loop) }
-        let supply = CLISupply(invocation(of: loaded), limits: limits(of: loaded), directories: directories)
+        let supply = CLISupply(profile(of: loaded), limits: limits(of: loaded), directories: directories)
         return Snapshot(
             loaded.configuration, keys: loaded.keys, tls: loaded.tls, supply: supply, servers: loaded.servers,
             cli: cli, after: old)
@@ -103,12 +103,12 @@ struct SnapshotLoader {
     }
 
     /// The variables by which the operator changes what the CLI's names of models stand for.
-    static func naming(of loaded: Loaded) -> [String]? { invocation(of: loaded).modelVariables }
+    static func naming(of loaded: Loaded) -> [String]? { profile(of: loaded).modelVariables }
 
     /// What the CLI says of itself; nothing but `--version` is asked of it.
     static func version(of loaded: Loaded, on loop: EventLoop) async throws(ConfigurationFaults) -> String {
         do throws(Fault) {
-            return try await CLIVersion.of(invocation(of: loaded), limits: limits(of: loaded), on: loop)
+            return try await CLIVersion.of(profile(of: loaded), limits: limits(of: loaded), on: loop)
         } catch {
             let path = loaded.configuration.cli.path
             throw ConfigurationFaults([
@@ -120,7 +120,7 @@ struct SnapshotLoader {
     /// What is known of the CLI's login, which this process's user must be able to use.
     static func login(of loaded: Loaded, version: String, on loop: EventLoop) async -> LoginState {
         await LoginLook.look(
-            invocation(of: loaded), version: version, stateDirectory: loaded.configuration.stateDirectory, on: loop)
+            profile(of: loaded), version: version, stateDirectory: loaded.configuration.stateDirectory, on: loop)
     }
 
     private static func limits(of loaded: Loaded) -> CLILimits {
@@ -179,13 +179,13 @@ struct SnapshotLoader {
         ])
     }
 
-    private static func invocation(of loaded: Loaded) -> Invocation {
-        var invocation = Invocation(
+    private static func profile(of loaded: Loaded) -> LaunchProfile {
+        var profile = LaunchProfile(
             path: loaded.configuration.cli.path,
             operatorEnvironment: loaded.environment.variables.map { "\($0.name)=\($0.value)" },
             loginDirectory: loaded.configuration.cli.configDirectory)
-        invocation.hasServers = !loaded.servers.servers.isEmpty
-        return invocation
+        profile.hasServers = !loaded.servers.servers.isEmpty
+        return profile
     }
 
     private static func context(

@@ -5,16 +5,16 @@ import Vocabulary
 @testable import ClaudeCLI
 
 @Suite("How the CLI is started")
-struct InvocationTests {
+struct LaunchProfileTests {
     private let directory = TurnDirectory(slot: 0, path: "/state/turns/0")
 
     @Test("the environment holds the fixed names and the operator's, and no more")
     func environment() {
-        let invocation = Invocation(
+        let profile = LaunchProfile(
             path: "/bin/claude", operatorEnvironment: ["HTTPS_PROXY=http://p", "HOME=/evil", "ANTHROPIC_API_KEY=k"],
             loginDirectory: "/home/o/.claude")
         let names = Set(
-            invocation.environment(in: directory, limits: CLILimits()).map { String($0.prefix { $0 != "=" }) })
+            profile.environment(in: directory, limits: CLILimits()).map { String($0.prefix { $0 != "=" }) })
         #expect(
             names == [
                 "HOME", "PATH", "LANG", "TZ", "SHELL", "TMPDIR", "CLAUDE_CODE_TMPDIR", "CLAUDE_CONFIG_DIR",
@@ -36,9 +36,9 @@ struct InvocationTests {
     func messages(servers: ActiveServers, expected: Int) throws {
         let plan = try TurnPlan(answering: Harness.conversation("x"), model: "m", servers: servers)
         #expect(plan.mostMessages == expected)
-        let invocation = Invocation(
+        let profile = LaunchProfile(
             path: "/c", operatorEnvironment: ["CLAUDE_CODE_MAX_TURNS=9"], loginDirectory: "/nonexistent")
-        let found = invocation.environment(in: directory, limits: CLILimits(), messages: plan.mostMessages)
+        let found = profile.environment(in: directory, limits: CLILimits(), messages: plan.mostMessages)
             .filter { $0.hasPrefix("CLAUDE_CODE_MAX_TURNS=") }
         #expect(found == ["CLAUDE_CODE_MAX_TURNS=\(expected)"])
     }
@@ -49,7 +49,7 @@ struct InvocationTests {
     @Test("a credential from the operator means a private configuration, none means the operator's login")
     func login() {
         func configuration(_ environment: [String]) -> String? {
-            Invocation(path: "/c", operatorEnvironment: environment, loginDirectory: "/home/o/.claude")
+            LaunchProfile(path: "/c", operatorEnvironment: environment, loginDirectory: "/home/o/.claude")
                 .environment(in: directory, limits: CLILimits()).first { $0.hasPrefix("CLAUDE_CONFIG_DIR=") }
         }
         #expect(configuration([]) == "CLAUDE_CONFIG_DIR=/home/o/.claude")
@@ -72,10 +72,10 @@ struct InvocationTests {
             ([], .fiveMinutes),
         ])
     func cacheLifetime(environment: [String], expected: CacheLifetime) {
-        let invocation = Invocation(
+        let profile = LaunchProfile(
             path: "/c", operatorEnvironment: environment, loginDirectory: "/nonexistent")
-        #expect(invocation.cacheLifetime == expected)
-        let told = invocation.environment(in: directory, limits: CLILimits()).filter {
+        #expect(profile.cacheLifetime == expected)
+        let told = profile.environment(in: directory, limits: CLILimits()).filter {
             $0.hasPrefix("CLAUDE_CODE_PROMPT_CACHE_TTL=")
         }
         #expect(told.count <= 1)
@@ -90,8 +90,8 @@ struct InvocationTests {
     func subscription() {
         let login = Harness.directory()
         touch(login + "/.credentials.json")
-        let invocation = Invocation(path: "/c", operatorEnvironment: [], loginDirectory: login)
-        #expect(invocation.cacheLifetime == .oneHour)
+        let profile = LaunchProfile(path: "/c", operatorEnvironment: [], loginDirectory: login)
+        #expect(profile.cacheLifetime == .oneHour)
     }
 
     @Test("directories are handed out lowest first and empty, and links are not followed")

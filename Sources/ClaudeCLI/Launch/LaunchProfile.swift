@@ -4,7 +4,7 @@ import Platform
 /// How the CLI is started: the same arguments for every turn, and an environment made from nothing.
 ///
 /// Nothing of a request is in either: both can be read by other processes of the machine.
-public struct Invocation: Sendable {
+public struct LaunchProfile: Sendable {
     /// The CLI's program file.
     public var path: String
     /// What the operator gives every child, as `NAME=value`: credential, base URL, proxies.
@@ -21,7 +21,7 @@ public struct Invocation: Sendable {
     /// True when turns may have registered MCP servers.
     public var hasServers = false
 
-    /// An invocation of the CLI at `path`; a `CLAUDE_CONFIG_DIR` in the environment is the login directory.
+    /// A profile of the CLI at `path`; a `CLAUDE_CONFIG_DIR` in the environment is the login directory.
     public init(path: String, operatorEnvironment: [String], loginDirectory: String) {
         self.path = path
         self.operatorEnvironment = operatorEnvironment
@@ -141,4 +141,13 @@ public struct Invocation: Sendable {
         // Off unless a request asks for it, which the extra body then says.
         "CLAUDE_CODE_DISABLE_THINKING=1",
     ]
+}
+
+extension LaunchProfile {
+    /// What settles whose limits are met: the credentials, or the directory of the login, and the base URL.
+    public var account: [String] {
+        let names = Self.credentials + ["ANTHROPIC_BASE_URL", "ANTHROPIC_CUSTOM_HEADERS"]
+        let settled = operatorEnvironment.filter { pair in names.contains { pair.hasPrefix($0 + "=") } }
+        return bringsCredential ? settled : settled + [loginDirectory]
+    }
 }
