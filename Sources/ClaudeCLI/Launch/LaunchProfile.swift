@@ -138,6 +138,9 @@ public struct LaunchProfile: Sendable {
         "CLAUDE_CODE_SILENT_TURN_REMINDER=0", "CLAUDE_CODE_TODO_REMINDER_MODE=off", "CLAUDE_CODE_DISABLE_ATTACHMENTS=1",
         // Else a tool of the client's named Agent has the CLI tell the model of agents of its own.
         "CLAUDE_AGENT_SDK_DISABLE_BUILTIN_AGENTS=1",
+        // The runtime's collector looks at the heap each second by default: a third of the CPU of a start, and as much
+        // again behind each turn as the turn. It still collects what fills the heap.
+        "BUN_GC_TIMER_INTERVAL=60000",
         // Off unless a request asks for it, which the extra body then says.
         "CLAUDE_CODE_DISABLE_THINKING=1",
     ]
