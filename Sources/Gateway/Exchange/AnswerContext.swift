@@ -132,7 +132,7 @@ struct AnswerContext {
         var body = JSONWriter()
         body.beginObject()
         body.member("name", literal: "portcullis")
-        body.member("version", Program.version)
+        body.member("version", Release.version)
         body.key("endpoints")
         body.beginArray()
         for path in ["/v1/messages", "/v1/chat/completions", "/v1/responses", "/v1/models", "/v1/quota", "/health"] {

@@ -28,7 +28,7 @@ struct HealthAnswer {
         var body = JSONWriter()
         body.beginObject()
         body.member("status", literal: "ok")
-        body.member("version", Program.version)
+        body.member("version", Release.version)
         body.member("uptime_seconds", uptime)
         body.member("cli_version", cli.version)
         body.member("self_test", cli.selfTest.word)

@@ -27,3 +27,11 @@ protocol RunningTurn: AnyObject {
 }
 
 extension CLISession: RunningTurn {}
+
+extension QuotaView {
+    /// Takes what the CLI has told since it was last asked.
+    mutating func note(_ turn: any RunningTurn, model: String) {
+        let (quotas, observedAt) = turn.takeQuotas()
+        note(quotas, observedAt: observedAt, model: model)
+    }
+}

@@ -1,7 +1,6 @@
 import Dialects
 import HTTP
 import Ledger
-import Synchronization
 import Vocabulary
 
 /// A request about a response that was stored: `/v1/responses/{id}` and what lies below.
@@ -169,23 +168,4 @@ struct StoredExchange {
     private var reader: Reader {
         Reader(owner: request.principal.keyID, notBefore: context.snapshot.configuration.responses.notBefore)
     }
-}
-
-/// A number of places, each for one at a time.
-final class Places: Sendable {
-    private let free: Mutex<Int>
-
-    init(_ count: Int) { free = Mutex(count) }
-
-    /// Takes a place where one is free.
-    func take() -> Bool {
-        free.withLock { free in
-            guard free > 0 else { return false }
-            free -= 1
-            return true
-        }
-    }
-
-    /// Gives it back.
-    func give() { free.withLock { $0 += 1 } }
 }

@@ -82,9 +82,6 @@ final class QuotaBook: Sendable {
     }
 }
 
-/// Whether usage beyond the limits may be paid for.
-enum OveragePolicy: String, Sendable, CaseIterable { case allow, refuse }
-
 /// What of the account's limits concerns one answer.
 struct QuotaView {
     let book: QuotaBook
@@ -98,9 +95,8 @@ struct QuotaView {
     /// The answer is about this model.
     mutating func concerns(model: String) { family = ModelTraits.family(of: model) }
 
-    /// Takes what the CLI has told since it was last asked.
-    mutating func note(_ turn: any RunningTurn, model: String) {
-        let (quotas, observedAt) = turn.takeQuotas()
+    /// Takes what the CLI told at `observedAt` of a turn with `model`.
+    mutating func note(_ quotas: [Quota], observedAt: Instant, model: String) {
         guard let newest = quotas.last else { return }
         book.note(quotas, model: model, observedAt: observedAt, now: WallClock.unixSeconds)
         // An answer that was refused for a limit tells of that limit.

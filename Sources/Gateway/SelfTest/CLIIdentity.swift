@@ -9,7 +9,7 @@ struct CLIIdentity: Sendable, Equatable {
     /// The identity of a program that says it is `version`, and is told of models what `naming` says.
     init(_ file: ProgramFile, version: String, naming: [String]? = []) {
         let names = naming.map { Self.fingerprint(Array($0.joined(separator: "\n").utf8)) } ?? "elsewhere"
-        let use = ["portcullis \(Program.version)", "use \(Self.use)", "models \(names)"]
+        let use = ["portcullis \(Release.version)", "use \(Self.use)", "models \(names)"]
         text = (["claude \(version)"] + file.lines + use).joined(separator: "\n")
     }
 

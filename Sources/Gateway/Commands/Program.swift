@@ -4,9 +4,6 @@ import Platform
 
 /// The program: one subcommand, then an exit status.
 public enum Program {
-    /// The version of this program.
-    public static let version = "0.1.0"
-
     /// Runs the subcommand that the arguments ask for; returns the exit status (sysexits(3)).
     public static func run(arguments: [String], environment: [String: String]) -> Int32 {
         let command: Command
@@ -32,7 +29,7 @@ public enum Program {
             Terminal.tell("\(Subcommand.usages)\n\n'portcullis help' tells all options.")
             return 64  // EX_USAGE
         case .version:
-            Terminal.say("portcullis \(version)")
+            Terminal.say("portcullis \(Release.version)")
             return 0
         }
     }

@@ -70,18 +70,6 @@ struct CertificatePair: Sendable, Equatable {
     var keyFile: String
 }
 
-/// Who may ask.
-struct KeySettings: Sendable, Equatable {
-    /// Keys given by value, named `env-1`, `env-2`, ….
-    var inline: [APIKey] = []
-    /// A file of `name:key` lines.
-    var file: String?
-    /// False lets everybody ask; only ever false when nobody beyond this machine can connect.
-    var isRequired = true
-    /// True when keys that can be guessed are taken, because nobody beyond this machine can try.
-    var allowsWeakKeys = false
-}
-
 /// The CLI and what it is given.
 struct CLISettings: Sendable, Equatable {
     /// The `claude` program; absolute.
@@ -100,38 +88,6 @@ struct CLISettings: Sendable, Equatable {
     enum SelfTestMode: String, Sendable, CaseIterable { case auto, always, off }
     /// When the CLI's self-test is run; `auto` remembers its result for the same CLI.
     var selfTest = SelfTestMode.auto
-}
-
-/// Which model answers, and how hard it thinks, when the client leaves it open.
-struct ModelSettings: Sendable, Equatable {
-    /// The model of requests that name `default` or nothing.
-    var defaultModel: String?
-    /// The effort of requests that name none.
-    var defaultEffort: Effort?
-    /// True when the model may think although the request says nothing about thinking.
-    var enablesThinking = false
-    /// Names of the operator's own.
-    var aliases: [ModelAlias] = []
-}
-
-/// A model name of the operator's own.
-struct ModelAlias: Sendable, Equatable {
-    /// What clients write.
-    var name: String
-    /// What the CLI is given.
-    var target: String
-}
-
-/// The registered MCP servers, and what turns may do with them.
-struct MCPSettings: Sendable, Equatable {
-    /// The file that defines them.
-    var file: String?
-    /// Those that keys may switch on which say nothing of their own; `*` for all.
-    var allowedByDefault: [String] = []
-    /// How often the model may call their tools in one turn.
-    var maxRounds = 20
-    /// How long they may take to start, in milliseconds.
-    var startTimeoutMilliseconds = 20_000
 }
 
 /// How many turns run and wait.
@@ -154,19 +110,6 @@ struct ResponseSettings: Sendable, Equatable {
     var keepDays = 30
     /// All of them together.
     var maxBytes = 1 << 30
-}
-
-/// What is logged, and where.
-struct LogSettings: Sendable, Equatable {
-    /// Where log lines go.
-    enum Target: String, Sendable, CaseIterable { case auto, stderr, journal }
-
-    /// The least important level that is written.
-    var level = LogLevel.info
-    /// Where lines go.
-    var target = Target.auto
-    /// systemd's `JOURNAL_STREAM`, which says whether standard error is the journal.
-    var journalStream: String?
 }
 
 /// The bounds on what a peer may send, hold or delay.
