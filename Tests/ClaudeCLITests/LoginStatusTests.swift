@@ -56,7 +56,7 @@ struct LoginStatusTests {
             ("2028-03-01T00:00:01Z", 1_835_481_601), ("2100-03-01T00:00:00Z", 4_107_542_400),
         ])
     func times(text: String, seconds: Int) {
-        #expect(RFC3339.seconds(text) == seconds)
+        #expect(Timestamp.seconds(rfc3339: text) == seconds)
     }
 
     @Test(

@@ -91,7 +91,7 @@ struct QuotaTests {
             ("2026-13-21T12:00:00Z", nil), ("2026-11-21T12:00:00+01:00", nil), ("xxxx-11-21T12:00:00Z", nil),
         ] as [(String, Int?)])
     func times(text: String, seconds: Int?) {
-        #expect(RFC3339.seconds(text) == seconds)
+        #expect(Timestamp.seconds(rfc3339: text) == seconds)
     }
 
     @Test("there are no more windows than anybody needs")

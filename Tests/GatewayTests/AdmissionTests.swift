@@ -21,11 +21,11 @@ struct AdmissionTests {
     init() throws {
         loop = try #require(TestService.nextLoop())
         let keys = try (0..<3).map { try #require(APIKey(name: "key-\($0)", secret: "secret-number-\($0)")) }
-        let ring = KeyRing(keys)
+        let directory = KeyDirectory(keys)
         principals = try keys.map { key in
             let secret = Array(key.secret.utf8)
-            let found = ring.authenticate(secret.span)
-            return try #require(found)
+            guard case .accepted(let found) = directory.authenticate(secret.span) else { return try #require(nil) }
+            return found
         }
     }
 

@@ -102,9 +102,10 @@ final class Scene {
             LaunchProfile(path: program, operatorEnvironment: ["ANTHROPIC_API_KEY=x"], loginDirectory: "/nonexistent"),
             limits: limits, directories: try TurnDirectories(state: scratch.path))
         let snapshot = Snapshot(
-            configuration, keys: KeyRing([try #require(APIKey(name: "first", secret: TestService.key))]), tls: nil,
+            configuration, tls: nil,
             supply: supply, cli: TriedCLI(file: ProgramFile(path: program), version: "0.0.0", selfTest: .off))
-        return Site(snapshot, log: Log(configuration.logging, descriptor: log), ledger: ledger)
+        let keys = KeyDirectory([try #require(APIKey(name: "first", secret: TestService.key))])
+        return Site(snapshot, keys: keys, log: Log(configuration.logging, descriptor: log), ledger: ledger)
     }
 }
 

@@ -94,10 +94,10 @@ struct LoggingTests {
     func time() throws {
         let text = try written(target: .stderr) { $0.info("x") }
         #expect(text.hasPrefix("<6>time=2") && text.hasSuffix("Z level=info msg=x\n"))
-        #expect(Timestamp.text(seconds: 951_782_399, milliseconds: 7) == "2000-02-28T23:59:59.007Z")
-        #expect(Timestamp.text(seconds: 951_782_400) == "2000-02-29T00:00:00Z")
-        #expect(Timestamp.text(seconds: 1_793_491_200) == "2026-11-01T00:00:00Z")
-        #expect(Timestamp.text(seconds: -1) == "1969-12-31T23:59:59Z")
+        #expect(LogTime.text(seconds: 951_782_399, milliseconds: 7) == "2000-02-28T23:59:59.007Z")
+        #expect(LogTime.text(seconds: 951_782_400) == "2000-02-29T00:00:00Z")
+        #expect(LogTime.text(seconds: 1_793_491_200) == "2026-11-01T00:00:00Z")
+        #expect(LogTime.text(seconds: -1) == "1969-12-31T23:59:59Z")
     }
 
     @Test("the journal is known by its device and inode")

@@ -55,9 +55,9 @@ final class TestService: Sendable {
             try TLSContext(identities: [try TLSIdentity(certificatePEM: pem.chain, keyPEM: pem.key)])
         }
         let snapshot = Snapshot(
-            configuration, keys: KeyRing(keys), tls: tls, supply: supply,
+            configuration, tls: tls, supply: supply,
             cli: TriedCLI(file: ProgramFile(path: program), version: "0.0.0", selfTest: .off))
-        site = Site(snapshot, log: Log(configuration.logging))
+        site = Site(snapshot, keys: KeyDirectory(keys), log: Log(configuration.logging))
         loop = try #require(Self.nextLoop())
         let listeners = try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true)
         port = Self.port(of: try #require(listeners.first?.number))

@@ -28,7 +28,7 @@ struct SnapshotTests {
         var configuration = old.configuration
         configuration.limits.maxBodyBytes = maxBodyBytes
         return Snapshot(
-            configuration, keys: old.keys, tls: old.tls, supply: old.supply, servers: old.servers, cli: old.cli,
+            configuration, tls: old.tls, supply: old.supply, servers: old.servers, cli: old.cli,
             after: old)
     }
 }

@@ -25,7 +25,7 @@ public struct LoginStatus: Sendable, Equatable {
             let isLoggedIn = document.root["loggedIn"]?.bool
         else { return nil }
         self.isLoggedIn = isLoggedIn
-        expiresAt = (document.root["loginExpiresAt"]?.text?.string).flatMap(RFC3339.seconds)
+        expiresAt = (document.root["loginExpiresAt"]?.text?.string).flatMap(Timestamp.seconds(rfc3339:))
         isRenewed = document.root["authMethod"]?.text?.string == "claude.ai"
     }
 

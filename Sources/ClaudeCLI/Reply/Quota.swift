@@ -208,7 +208,7 @@ private struct QuotaReader: ~Copyable, ~Escapable {
 
     /// Unix seconds, also with a fraction, or a time as RFC 3339 writes it.
     private mutating func moment() throws(JSONError) -> Int? {
-        if try json.peek() == .string { return RFC3339.seconds(try json.string().string(in: bytes)) }
+        if try json.peek() == .string { return Timestamp.seconds(rfc3339: try json.string().string(in: bytes)) }
         guard let value = try number(), value > 0, value < 1e11 else { return nil }
         return Int(value)
     }

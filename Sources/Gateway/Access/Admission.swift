@@ -14,8 +14,8 @@ final class Admission: Sendable {
         var limits: Limits
         var running = 0
         /// Who waits, by key; `order` holds each key that has waiters once, the next to be served first.
-        var waiting: [Int: [Ticket]] = [:]
-        var order: [Int] = []
+        var waiting: [KeyID: [Ticket]] = [:]
+        var order: [KeyID] = []
         var waitingCount = 0
         /// A moving average of how long turns take, for `retry-after`.
         var averageMilliseconds = 5000.0
@@ -57,7 +57,7 @@ final class Admission: Sendable {
             }
             guard state.waitingCount < state.limits.waiting else { return .refused(state.delaySeconds) }
             let ticket = Ticket(RemoteWakeup(wakeup, on: loop))
-            state.enqueue(ticket, for: principal.index)
+            state.enqueue(ticket, for: principal.id)
             return .waits(ticket, state.limits.waitMilliseconds)
         }
         switch outcome {
@@ -86,7 +86,7 @@ final class Admission: Sendable {
             let gone = isGone()
             if gone || alarm.isDue {
                 // Granted in this very moment: the permit is taken and given back by its owner's end.
-                if withdraw(ticket, of: principal.index) {
+                if withdraw(ticket, of: principal.id) {
                     if gone { throw Fault(.requestTimeout, "The client has gone.") }
                     throw .busy(retryAfterSeconds: state.withLock { $0.delaySeconds })
                 }
@@ -97,7 +97,7 @@ final class Admission: Sendable {
     }
 
     /// Takes a ticket out of the queue; false when it has been granted already.
-    private func withdraw(_ ticket: Ticket, of key: Int) -> Bool {
+    private func withdraw(_ ticket: Ticket, of key: KeyID) -> Bool {
         state.withLock { $0.remove(ticket, of: key) }
     }
 
@@ -134,7 +134,7 @@ extension Admission.State {
         return min(Waiting.longestSleepSeconds, max(1, Int((turns * averageMilliseconds / 1000).rounded(.up))))
     }
 
-    fileprivate mutating func enqueue(_ ticket: Admission.Ticket, for key: Int) {
+    fileprivate mutating func enqueue(_ ticket: Admission.Ticket, for key: KeyID) {
         if waiting[key] == nil { order.append(key) }
         waiting[key, default: []].append(ticket)
         waitingCount += 1
@@ -154,7 +154,7 @@ extension Admission.State {
         return ticket
     }
 
-    fileprivate mutating func remove(_ ticket: Admission.Ticket, of key: Int) -> Bool {
+    fileprivate mutating func remove(_ ticket: Admission.Ticket, of key: KeyID) -> Bool {
         guard let index = waiting[key]?.firstIndex(where: { $0 === ticket }) else { return false }
         waiting[key]?.remove(at: index)
         waitingCount -= 1

@@ -38,6 +38,6 @@ extension AnswerContext {
     func addReset(of reply: ErrorReply, to response: inout Response) {
         guard reply.status == 429, response.fields[.rateLimitReset] == nil else { return }
         let reset = reply.resetsAt ?? reply.retryAfterSeconds.map { WallClock.unixSeconds + $0 }
-        if let reset { response.fields.append(.rateLimitReset, Timestamp.text(seconds: reset)) }
+        if let reset { response.fields.append(.rateLimitReset, Timestamp.rfc3339(reset)) }
     }
 }

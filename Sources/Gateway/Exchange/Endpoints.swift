@@ -216,7 +216,7 @@ enum Endpoints {
                         TurnRequest(
                             context: context, path: row.template, principal: principal, dialect: dialect,
                             countsTokens: countsTokens, preferences: preferences,
-                            summaries: context.snapshot.keys.sealer(for: principal))))
+                            summaries: dialect == .responses ? sealer(of: principal, request) : nil)))
             }
         } catch {
             if error.kind == .methodNotAllowed || error.kind == .notFound { recognize(request, &context) }
@@ -247,19 +247,33 @@ enum Endpoints {
     private static func identify(_ request: Request, _ context: inout AnswerContext) throws(Refusal) -> Principal {
         let principal = try authenticate(request, context)
         context.quota = QuotaView(context.snapshot.quota)
-        context.keyID = principal.keyID
+        context.keyID = principal.name
         return principal
     }
 
     private static func authenticate(_ request: Request, _ context: AnswerContext) throws(Refusal) -> Principal {
         let credential = try Credential.extract(
             authorization: request.fields.values(of: .authorization), apiKey: request.fields.values(of: .xAPIKey))
-        let keys = context.snapshot.keys
-        if let principal = credential.flatMap({ keys.authenticate($0.span) }) ?? keys.anonymous() {
+        let keys = context.seat.site.keys
+        let verdict: KeyDirectory.Verdict = credential.map { keys.authenticate($0.span) } ?? .unknown
+        switch verdict {
+        case .accepted(let principal):
+            context.seat.noteAuthenticated()
+            return principal
+        case .refused(let reason): throw Refusal(.unauthenticated, reason.message)
+        case .unknown:
+            guard let principal = keys.anonymous() else {
+                throw Refusal(.unauthenticated, "The API key is missing or not valid.")
+            }
             context.seat.noteAuthenticated()
             return principal
         }
-        throw Refusal(.unauthenticated, "The API key is missing or not valid.")
+    }
+
+    private static func sealer(of principal: Principal, _ request: Request) -> SummarySealer? {
+        let shown = try? Credential.extract(
+            authorization: request.fields.values(of: .authorization), apiKey: request.fields.values(of: .xAPIKey))
+        return principal.sealer(shown: principal.id == .anonymous ? [] : Array(shown ?? []))
     }
 
     /// What can be refused of a body before it is read.

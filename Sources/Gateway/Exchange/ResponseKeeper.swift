@@ -21,7 +21,7 @@ struct ResponseKeeper {
         dialect = turn.dialect
         ledger = seat.site.ledger
         settings = configuration.responses
-        reader = Reader(owner: turn.principal.keyID, notBefore: settings.notBefore)
+        reader = Reader(owner: turn.principal.id.text, notBefore: settings.notBefore)
         maxBytes = configuration.limits.maxBodyBytes
         loop = seat.loop
         self.wakeup = wakeup

@@ -166,6 +166,6 @@ struct StoredExchange {
     }
 
     private var reader: Reader {
-        Reader(owner: request.principal.keyID, notBefore: context.snapshot.configuration.responses.notBefore)
+        Reader(owner: request.principal.id.text, notBefore: context.snapshot.configuration.responses.notBefore)
     }
 }

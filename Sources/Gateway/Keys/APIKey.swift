@@ -7,9 +7,14 @@ struct APIKey: Sendable, Equatable {
 
     /// What logs and limits call it.
     let name: String
+    /// Empty where only its hash is known.
     let secret: String
-    /// What the operator grants or presets for it.
+    /// The SHA-256 of the secret, where that is all that is known of it.
+    let sha256: [UInt8]?
+    /// What the operator grants, limits or presets for it.
     var options = KeyOptions()
+    /// True where the name is made of the key's place in a list.
+    var isNameless = false
 
     /// A key with a valid name and a secret of 1 to 512 printable ASCII characters without blanks.
     init?(name: String, secret: String) {
@@ -18,7 +23,26 @@ struct APIKey: Sendable, Equatable {
         else { return nil }
         self.name = name
         self.secret = secret
+        sha256 = nil
     }
+
+    /// A key of which the operator gives the hash alone, as 64 hexadecimal digits.
+    init?(name: String, sha256 digits: String) {
+        guard Self.isName(name), digits.utf8.count == 64 else { return nil }
+        var bytes: [UInt8] = []
+        var rest = digits[...]
+        while !rest.isEmpty {
+            guard let byte = UInt8(rest.prefix(2), radix: 16), !rest.hasPrefix("+") else { return nil }
+            bytes.append(byte)
+            rest = rest.dropFirst(2)
+        }
+        self.name = name
+        secret = ""
+        sha256 = bytes
+    }
+
+    /// What two keys have in common that are the same one.
+    var material: [UInt8] { sha256 ?? Array(secret.utf8) }
 
     /// Letters, digits, `.`, `_` and `-`, 1 to 64 of them; a key of our form is none, since names are logged and a line
     /// may be written the wrong way round.
@@ -29,6 +53,8 @@ struct APIKey: Sendable, Equatable {
 
     /// Why the key can be guessed or mistyped; nil when it is strong.
     var weakness: String? {
+        // Who hashes a key is trusted with having made a strong one: nothing shows it.
+        guard sha256 == nil else { return nil }
         let advice = "'portcullis new-key NAME' makes a strong one"
         if secret.utf8.count < Self.minStrongBytes {
             return "is shorter than \(Self.minStrongBytes) characters; \(advice)"

@@ -23,14 +23,15 @@ extension KeySettings {
                 faults.append(ConfigurationFault("PROXY_API_KEYS", problem))
             } else if !allowsWeakKeys, let weakness = key.weakness {
                 faults.append(ConfigurationFault("PROXY_API_KEYS", "key \(key.name) \(weakness)"))
-            } else if !keys.contains(where: { $0.secret == key.secret }) {
+            } else if !keys.contains(where: { $0.material == key.material }) {
                 keys.append(key)
             }
         }
         if let file {
             do throws(ConfigurationFaults) {
+                let given = keys
                 for key in try APIKeyFile.load(file, allowsWeakKeys: allowsWeakKeys) {
-                    if keys.contains(where: { $0.secret == key.secret || $0.name == key.name }) {
+                    if given.contains(where: { $0.material == key.material || $0.name == key.name }) {
                         let problem = "key \(key.name) is also among PROXY_API_KEYS"
                         faults.append(ConfigurationFault(file, problem))
                     }

@@ -66,7 +66,7 @@ struct Log: Sendable {
             format == .terminal
             ? [] : [UInt8(ascii: "<"), UInt8(ascii: "0") + UInt8(level.rawValue), UInt8(ascii: ">")]
         var line = LogLine(priority)
-        if format != .journal { line.add("time", Timestamp.now()) }
+        if format != .journal { line.add("time", LogTime.now()) }
         line.add("level", level.name)
         return line
     }

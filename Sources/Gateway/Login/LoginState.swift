@@ -186,5 +186,5 @@ struct LoginFacts: Sendable {
         return "run `chown -R \(LoginCommand.quoted(user.name ?? "\(user.uid)")): \(LoginCommand.quoted(directory))`"
     }
 
-    private static func date(_ seconds: Int) -> String { String(Timestamp.text(seconds: seconds).prefix(10)) }
+    private static func date(_ seconds: Int) -> String { String(Timestamp.rfc3339(seconds).prefix(10)) }
 }

@@ -73,7 +73,7 @@ enum QuotaAnswer {
     }
 
     private static func time(_ name: StaticString, _ seconds: Int?, _ json: inout JSONWriter) {
-        text(name, seconds.map { Timestamp.text(seconds: $0) }, &json)
+        text(name, seconds.map { Timestamp.rfc3339($0) }, &json)
     }
 
     /// Swift spells finite numbers as JSON does.
@@ -106,7 +106,7 @@ enum UsageAnswer {
                 json.null()
             }
             json.key("resets_at")
-            if let end = window.resetsAt { json.string(Timestamp.text(seconds: end)) } else { json.null() }
+            if let end = window.resetsAt { json.string(Timestamp.rfc3339(end)) } else { json.null() }
             json.endObject()
         }
         json.key("extra_usage")

@@ -25,7 +25,7 @@ enum QuotaFields {
             fields.append(.rateLimitRemaining, remaining)
             fields.append(.rateLimitUnit, "percent")
         }
-        if let reset = window.resetsAt { fields.append(.rateLimitReset, Timestamp.text(seconds: reset)) }
+        if let reset = window.resetsAt { fields.append(.rateLimitReset, Timestamp.rfc3339(reset)) }
         if !window.name.isEmpty { fields.append(.rateLimitWindow, window.name) }
     }
 

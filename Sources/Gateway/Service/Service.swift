@@ -15,6 +15,8 @@ actor Service {
     private let systemd: Systemd
     private let directories: TurnDirectories
     private let ledger: Ledger?
+    /// Under which the digests of keys are made.
+    private let pepper: [UInt8]
     private var workers: [Worker] = []
     /// Where it listens, as the kernel says.
     private var addresses = ""
@@ -54,12 +56,13 @@ actor Service {
             CurrentProcess.forbidDumps()
             try StateDirectory.claim(loaded.configuration.stateDirectory)
             let directories = try SnapshotLoader.directories(of: loaded)
+            let pepper = try PepperFile.load(in: loaded.configuration.stateDirectory)
             let ledger = try SnapshotLoader.ledger(of: loaded)
             // For a start that fails; a service that has served has ended it by then.
             defer { ledger?.close() }
             let service = Service(
                 loader, loop: loop, log: log, signals: signals, systemd: systemd, directories: directories,
-                ledger: ledger)
+                ledger: ledger, pepper: pepper)
             // Unstructured: the main thread is about to become the loop that runs it.
             Task(executorPreference: loop) { await service.serve(loaded) }
             loop.run()
@@ -77,7 +80,7 @@ actor Service {
 
     private init(
         _ loader: SnapshotLoader, loop: EventLoop, log: Log, signals: Signals, systemd: Systemd,
-        directories: TurnDirectories, ledger: Ledger?
+        directories: TurnDirectories, ledger: Ledger?, pepper: [UInt8]
     ) {
         self.loader = loader
         self.loop = loop
@@ -86,14 +89,23 @@ actor Service {
         self.systemd = systemd
         self.directories = directories
         self.ledger = ledger
+        self.pepper = pepper
+    }
+
+    /// Keeps what was loaded, but for the secrets of keys.
+    private func remember(_ loaded: SnapshotLoader.Loaded) {
+        self.loaded = loaded
+        self.loaded?.keys = []
     }
 
     private func serve(_ loaded: SnapshotLoader.Loaded) async {
         do throws(ConfigurationFaults) {
             let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
-            let site = Site(snapshot, log: log, ledger: ledger)
+            let keys = KeyDirectory(
+                loaded.keys, isRequired: loaded.configuration.keys.isRequired, hash: KeySecretHash(pepper: pepper))
+            let site = Site(snapshot, keys: keys, log: log, ledger: ledger)
             self.site = site
-            self.loaded = loaded
+            remember(loaded)
             tidyLedger()
             tell(loaded)
             snapshot.cli.selfTest.tell(log)
@@ -325,8 +337,9 @@ actor Service {
                 of: loaded, directories: directories, on: loop, after: site.snapshot)
             guard !isEnding else { return ending }
             let isOtherCLI = old.cli.path != new.cli.path
+            site.keys.configure(loaded.keys, isRequired: new.keys.isRequired)
             site.replace(snapshot)
-            self.loaded = loaded
+            remember(loaded)
             log.change(new.logging)
             tell(loaded)
             if isOtherCLI { snapshot.cli.selfTest.tell(log) } else if new.cli.selfTest == .always { site.cliWatch.wantTrial() }

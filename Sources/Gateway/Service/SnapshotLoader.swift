@@ -26,7 +26,8 @@ struct SnapshotLoader {
         var warnings: [String]
         /// The certificates that are shown to clients; none with plain HTTP.
         var certificates: [LoadedCertificate]
-        fileprivate var keys: KeyRing
+        /// The settings' keys, until they are in force; their secrets are not kept longer.
+        var keys: [APIKey]
         fileprivate var tls: TLSContext?
         fileprivate var environment: CLIEnvironment
         fileprivate var servers: MCPRegistry
@@ -56,7 +57,7 @@ struct SnapshotLoader {
         warnings += configuration.models.problems(hasOtherModels: environment.hasOtherModels).warnings
         return Loaded(
             configuration: configuration, notes: check.notes, warnings: warnings, certificates: certificates,
-            keys: try KeyRing.load(configuration.keys),
+            keys: try configuration.keys.loadKeys(),
             tls: try Self.context(configuration, certificates.map(\.identity)),
             environment: environment,
             servers: try MCPRegistry.load(configuration.mcp, hiding: environment.hiddenFromServers))
@@ -72,7 +73,7 @@ struct SnapshotLoader {
         let cli = if let known { known } else { try await trial(of: loaded, on: loop) }
         let supply = CLISupply(profile(of: loaded), limits: limits(of: loaded), directories: directories)
         return Snapshot(
-            loaded.configuration, keys: loaded.keys, tls: loaded.tls, supply: supply, servers: loaded.servers,
+            loaded.configuration, tls: loaded.tls, supply: supply, servers: loaded.servers,
             cli: cli, after: old)
     }
 

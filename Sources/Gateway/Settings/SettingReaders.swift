@@ -56,10 +56,11 @@ extension Setting.Reader {
     /// Keys given by value.
     static var inlineKeys: Self {
         .list("KEY,…", \.keys.inline, isSecret: true) { (text, index) throws(ValueProblem) in
-            guard let key = APIKey(name: "env-\(index + 1)", secret: text) else {
+            guard var key = APIKey(name: "env-\(index + 1)", secret: text) else {
                 throw ValueProblem(
                     "key \(index + 1) is not 1 to \(APIKey.maxSecretBytes) printable ASCII characters")
             }
+            key.isNameless = true
             return key
         }
     }

@@ -9,6 +9,8 @@ final class Site: Sendable {
     let log: Log
     let limiter: ConnectionLimiter
     let admission: Admission
+    /// Who may ask.
+    let keys: KeyDirectory
     /// Stored responses; nil when none are stored.
     let ledger: Ledger?
     /// Large stored responses on their way to clients; those who find no place come again.
@@ -24,8 +26,9 @@ final class Site: Sendable {
     private let current: Mutex<Snapshot>
     private let changes = Atomic(0)
 
-    init(_ snapshot: Snapshot, log: Log, ledger: Ledger? = nil) {
+    init(_ snapshot: Snapshot, keys: KeyDirectory, log: Log, ledger: Ledger? = nil) {
         self.log = log
+        self.keys = keys
         self.ledger = ledger
         limiter = ConnectionLimiter(snapshot.connectionLimits)
         admission = Admission(snapshot.turnLimits)
@@ -60,7 +63,7 @@ final class Site: Sendable {
     /// Ends what no turn will use any more: processes of keys that are gone, and of another CLI.
     private func endForeignProcesses(_ snapshot: Snapshot) {
         let kind = snapshot.cli.file.map { snapshot.supply.kind(of: $0) }
-        processes.keepOnly({ snapshot.keys.knows($0) }, kind: kind)
+        processes.keepOnly({ [keys] in keys.knows($0) }, kind: kind)
     }
 
     /// Ends what lives as long as the service, once nothing is served any more, and waits for it.

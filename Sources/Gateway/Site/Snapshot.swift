@@ -9,7 +9,6 @@ import TLS
 /// of turns, is handed on from one to the next.
 final class Snapshot: Sendable {
     let configuration: Configuration
-    let keys: KeyRing
     let models: ModelCatalog
     /// Nil when plain HTTP is spoken.
     let tls: TLSContext?
@@ -24,11 +23,10 @@ final class Snapshot: Sendable {
 
     /// A snapshot that takes the place of `old`, whose knowledge of the account it keeps while the account is the same.
     init(
-        _ configuration: Configuration, keys: KeyRing, tls: TLSContext?, supply: CLISupply,
+        _ configuration: Configuration, tls: TLSContext?, supply: CLISupply,
         servers: MCPRegistry = .none, cli: TriedCLI, after old: Snapshot? = nil
     ) {
         self.configuration = configuration
-        self.keys = keys
         self.tls = tls
         self.supply = supply
         self.servers = servers
@@ -42,7 +40,7 @@ final class Snapshot: Sendable {
     /// The same, with another CLI.
     convenience init(_ other: Snapshot, cli: TriedCLI) {
         self.init(
-            other.configuration, keys: other.keys, tls: other.tls, supply: other.supply, servers: other.servers,
+            other.configuration, tls: other.tls, supply: other.supply, servers: other.servers,
             cli: cli, after: other)
     }
 

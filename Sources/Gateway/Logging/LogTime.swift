@@ -1,7 +1,8 @@
 import Glibc
+import Vocabulary
 
-/// Times as RFC 3339 writes them.
-enum Timestamp {
+/// Times of log lines, as RFC 3339 writes them.
+enum LogTime {
     /// The time of day in UTC, with milliseconds.
     static func now() -> String {
         var time = timespec()
@@ -11,23 +12,13 @@ enum Timestamp {
 
     /// Unix seconds as `2026-11-20T00:00:00Z`; with milliseconds as `2026-11-20T00:00:00.000Z`.
     static func text(seconds: Int, milliseconds: Int? = nil) -> String {
-        // Days are counted from 1 March of the year 0, so that the leap day is the last of its year.
-        let days = floorDivide(seconds, 86_400) + 719_468
-        let second = seconds - (days - 719_468) * 86_400
-        let era = floorDivide(days, 146_097)
-        let dayOfEra = days - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthFromMarch = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-
+        let date = CivilDate(unixSeconds: seconds)
+        let second = seconds - date.unixSeconds
         var text: [UInt8] = []
         text.reserveCapacity(24)
-        append(year, 4, "-", to: &text)
-        append(month, 2, "-", to: &text)
-        append(day, 2, "T", to: &text)
+        append(date.year, 4, "-", to: &text)
+        append(date.month, 2, "-", to: &text)
+        append(date.day, 2, "T", to: &text)
         append(second / 3600, 2, ":", to: &text)
         append(second / 60 % 60, 2, ":", to: &text)
         append(second % 60, 2, milliseconds == nil ? "Z" : ".", to: &text)
@@ -44,9 +35,5 @@ enum Timestamp {
             divisor /= 10
         }
         text.append(UInt8(ascii: separator))
-    }
-
-    private static func floorDivide(_ number: Int, _ divisor: Int) -> Int {
-        number >= 0 ? number / divisor : -((divisor - 1 - number) / divisor)
     }
 }
