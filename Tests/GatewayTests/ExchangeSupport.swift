@@ -96,6 +96,7 @@ final class Scene {
         configuration.pingSeconds = pingSeconds
         configuration.turns = TurnSettings(maxRunning: 4, maxWaiting: 4, waitSeconds: 30)
         configuration.stateDirectory = scratch.path
+        configuration.responses.isStoring = ledger != nil
         // Any file will do: nothing is ever started.
         let program = try scratch.write("claude", "", mode: 0o700)
         let supply = CLISupply(
@@ -104,7 +105,9 @@ final class Scene {
         let snapshot = Snapshot(
             configuration, keys: KeyRing([try #require(APIKey(name: "first", secret: TestService.key))]), tls: nil,
             supply: supply, cli: TriedCLI(file: ProgramFile(path: program), version: "0.0.0", selfTest: .off))
-        return Site(snapshot, log: Log(configuration.logging, descriptor: log), ledger: ledger)
+        return Site(
+            snapshot, log: Log(configuration.logging, descriptor: log),
+            ledger: try ledger ?? Ledger(path: scratch.path(of: "ledger.sqlite")))
     }
 }
 

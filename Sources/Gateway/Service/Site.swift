@@ -9,8 +9,8 @@ final class Site: Sendable {
     let log: Log
     let limiter: ConnectionLimiter
     let admission: Admission
-    /// Stored responses; nil when none are stored.
-    let ledger: Ledger?
+    /// What survives a restart.
+    let ledger: Ledger
     /// Large stored responses on their way to clients; those who find no place come again.
     let largeAnswers = Places(8)
     /// What needs the operator now.
@@ -24,7 +24,7 @@ final class Site: Sendable {
     private let current: Mutex<Snapshot>
     private let changes = Atomic(0)
 
-    init(_ snapshot: Snapshot, log: Log, ledger: Ledger? = nil) {
+    init(_ snapshot: Snapshot, log: Log, ledger: Ledger) {
         self.log = log
         self.ledger = ledger
         limiter = ConnectionLimiter(snapshot.connectionLimits)
@@ -66,7 +66,7 @@ final class Site: Sendable {
     /// Ends what lives as long as the service, once nothing is served any more, and waits for it.
     func end() async {
         // What was to be stored is on the disk before the process may go.
-        ledger?.close()
+        ledger.close()
     }
 
     /// Another number whenever something that `/health` tells has changed, but for load and time.
