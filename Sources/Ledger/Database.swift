@@ -75,8 +75,8 @@ import Glibc
     @discardableResult
     func run(_ sql: StaticString, _ values: any Storable...) throws(LedgerFault) -> Int {
         let statement = try statement(sql)
-        defer { statement.reset() }
         try statement.begin(with: values)
+        defer { statement.reset() }
         try statement.finish()
         return Int(unsafe sqlite3_changes64(handle))
     }
@@ -86,8 +86,8 @@ import Glibc
         _ sql: StaticString, _ values: any Storable..., body: (Statement) -> Value
     ) throws(LedgerFault) -> Value? {
         let statement = try statement(sql)
-        defer { statement.reset() }
         try statement.begin(with: values)
+        defer { statement.reset() }
         guard try statement.step() else { return nil }
         let value = body(statement)
         // What changes rows has done so only when it has run to its end.
@@ -112,8 +112,8 @@ import Glibc
     private static func rows<Value>(
         _ statement: Statement, _ values: [any Storable], _ body: (Statement) -> Value
     ) throws(LedgerFault) -> [Value] {
-        defer { statement.reset() }
         try statement.begin(with: values)
+        defer { statement.reset() }
         var found: [Value] = []
         while try statement.step() { found.append(body(statement)) }
         return found

@@ -42,8 +42,8 @@ struct ResponseReader {
         upTo number: Int, _ reader: Reader, _ maxBytes: Int, into items: inout [UInt8]
     ) throws(LedgerFault) -> Extent {
         let chain = try database.statement(Self.chain)
-        defer { chain.reset() }
         try chain.begin(with: [number, reader.owner, Self.maxDepth])
+        defer { chain.reset() }
         var isFirst = true
         while try chain.step() {
             guard chain.integer(0) == 1 else { return .broken }

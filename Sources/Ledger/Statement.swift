@@ -18,14 +18,19 @@ import Glibc
         isInUse = false
     }
 
-    /// Gives the parameters their values, in order.
+    /// Gives the parameters their values, in order. What throws needs no reset.
     func begin(with values: [any Storable]) throws(LedgerFault) {
         guard !isInUse else { throw .failed("a statement is used twice at once") }
         isInUse = true
         var index: Int32 = 0
-        for value in values {
-            index += 1
-            try value.bind(to: self, at: index)
+        do throws(LedgerFault) {
+            for value in values {
+                index += 1
+                try value.bind(to: self, at: index)
+            }
+        } catch {
+            reset()
+            throw error
         }
     }
 
@@ -96,6 +101,13 @@ import Glibc
         let start = unsafe sqlite3_column_text(handle, column)
         let count = unsafe sqlite3_column_bytes(handle, column)
         return unsafe String(decoding: UnsafeBufferPointer(start: start, count: Int(count)), as: UTF8.self)
+    }
+
+    /// True when a column of the row is that text.
+    func holds(_ text: String, _ column: Int32) -> Bool {
+        let start = unsafe sqlite3_column_text(handle, column)
+        let count = unsafe sqlite3_column_bytes(handle, column)
+        return unsafe UnsafeBufferPointer(start: start, count: Int(count)).elementsEqual(text.utf8)
     }
 
     /// A copy of a column of the row.

@@ -16,6 +16,18 @@ extension Scratch {
     }
 }
 
+/// Waits for an answer of the ledger.
+func answer<Value: Sendable>(
+    _ question: (@escaping @Sendable (Result<Value, LedgerFault>) -> Void) -> Void
+) async throws -> Value {
+    try await withCheckedContinuation { waiting in question { waiting.resume(returning: $0) } }.get()
+}
+
+/// Waits for the end of a chore; nil when it was done.
+func end(_ chore: (@escaping @Sendable (LedgerFault?) -> Void) -> Void) async -> LedgerFault? {
+    await withCheckedContinuation { waiting in chore { waiting.resume(returning: $0) } }
+}
+
 extension Ledger {
     func store(_ response: NewResponse, within maxBytes: Int = 1 << 30) async -> LedgerFault? {
         await withCheckedContinuation { waiting in
