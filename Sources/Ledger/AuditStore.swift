@@ -19,7 +19,7 @@ public struct AuditStore: Sendable {
     /// The newest acts, at most `count`, newest first.
     public func newest(_ count: Int, then: @escaping @Sendable (Result<[AuditRecord], LedgerFault>) -> Void) {
         ledger.read(
-            limit: Ledger.fewWaiting,
+            .report,
             { (database) throws(LedgerFault) in
                 try database.rows(
                     "SELECT number, at, actor, action, subject, detail FROM audit ORDER BY number DESC LIMIT ?1", count

@@ -27,7 +27,8 @@ public struct ConversationStore: Sendable {
         _ id: String, for reader: Reader, maxBytes: Int,
         then: @escaping @Sendable (Result<ConversationFinding, LedgerFault>) -> Void
     ) {
-        ledger.read({ (database) throws(LedgerFault) in try Self.load(id, reader, maxBytes, in: database) }, then: then)
+        ledger.read(
+            .lookup, { (database) throws(LedgerFault) in try Self.load(id, reader, maxBytes, in: database) }, then: then)
     }
 
     /// Conversations of the reader, the last used first: those that come after the one with the id `previous`, at most
@@ -37,6 +38,7 @@ public struct ConversationStore: Sendable {
         then: @escaping @Sendable (Result<[ConversationHead], LedgerFault>) -> Void
     ) {
         ledger.read(
+            .lookup,
             { (database) throws(LedgerFault) in
                 guard let previous else {
                     return try database.rows(

@@ -11,7 +11,7 @@ public struct KeyStore: Sendable {
 
     /// All keys, in the order of their ids.
     public func all(then: @escaping @Sendable (Result<[StoredKey], LedgerFault>) -> Void) {
-        ledger.read(limit: Ledger.fewWaiting, { (database) throws(LedgerFault) in try Self.all(in: database) }, then: then)
+        ledger.read(.report, { (database) throws(LedgerFault) in try Self.all(in: database) }, then: then)
     }
 
     /// Adds a key. `.nameTaken` where its name or id is another's.

@@ -1,13 +1,13 @@
-/// What survives a restart: one SQLite file, a thread that writes and a thread that reads.
+/// What survives a restart: one SQLite file, a thread that writes and two that read.
 ///
 /// What it holds is in the stores that stand on it (`responses` and its neighbours). They may be called from any thread
 /// and never block: what is asked for comes to a closure, on one of the ledger's own threads. What is written at about
 /// the same time is written together and shares one fsync.
 public final class Ledger: Sendable {
     private let writes: JobQueue<WriteJob>
-    private let reads: JobQueue<@Sendable (Database) -> Void>
     private let writing: LedgerThread
-    private let reading: LedgerThread
+    private let lookups: LedgerReader
+    private let reports: LedgerReader
 
     /// Opens the file, makes it with mode 0600 where there is none, checks it whole and brings it to the newest form.
     public init(path: String) throws(LedgerFault) {
@@ -15,19 +15,13 @@ public final class Ledger: Sendable {
         // The writer comes first: it is the one that brings the file to its form.
         let writer = Confined(try Database(path: path))
         try LedgerFile.prepare(writer.value)
-        let reader = Confined(try Database(path: path))
-        try reader.value.execute("PRAGMA query_only=ON; PRAGMA cache_size=-2048")
+        lookups = try LedgerReader(path: path)
+        reports = try LedgerReader(path: path)
         let writes = JobQueue<WriteJob>()
-        let reads = JobQueue<@Sendable (Database) -> Void>()
-        (self.writes, self.reads) = (writes, reads)
+        self.writes = writes
         writing = try LedgerThread {
             var writer = LedgerWriter(writer.value)
             writer.serve(writes)
-        }
-        reading = try LedgerThread {
-            while let jobs = reads.take(1, isPatient: true) {
-                for job in jobs { job(reader.value) }
-            }
         }
     }
 
@@ -35,21 +29,14 @@ public final class Ledger: Sendable {
     /// service. The result is how many responses can be found in it, nil when there is no file. Blocks.
     public static func inspect(path: String) throws(LedgerFault) -> Int? { try LedgerFile.inspect(path) }
 
-    /// What only one thread uses after it has been handed over.
-    private struct Confined<Value>: @unchecked Sendable {
-        // `@unchecked Sendable`: made on one thread, used by the one it is given to and by no other.
-        let value: Value
-        init(_ value: Value) { self.value = value }
-    }
-
     deinit { close() }
 
-    /// Does what was asked before, ends both threads and waits for them. What is asked afterwards is `.closed`.
+    /// Does what was asked before, ends the threads and waits for them. What is asked afterwards is `.closed`.
     public func close() {
-        // The reader goes first: two connections that close at once each take the other for one that stays, and
+        // The readers go first: two connections that close at once each take the other for one that stays, and
         // neither brings the log into the file.
-        reads.close()
-        reading.join()
+        lookups.close()
+        reports.close()
         writes.close()
         writing.join()
     }
@@ -76,19 +63,31 @@ public final class Ledger: Sendable {
 
     /// Lets `body` see the file as it is at one moment, and `then` hear what it returned.
     func read<Value: Sendable>(
-        limit: Int = Ledger.manyWaiting, _ body: @escaping @Sendable (Database) throws(LedgerFault) -> Value,
+        _ kind: ReadKind, _ body: @escaping @Sendable (Database) throws(LedgerFault) -> Value,
         then: @escaping @Sendable (Result<Value, LedgerFault>) -> Void
     ) {
-        let fault = reads.add(
-            { database in
-                do throws(LedgerFault) {
-                    let value = try database.look(body)
-                    then(.success(value))
-                } catch {
-                    then(.failure(error))
-                }
-            }, limit: limit)
+        let job: LedgerReader.Job = { database in
+            do throws(LedgerFault) {
+                let value = try database.look(body)
+                then(.success(value))
+            } catch {
+                then(.failure(error))
+            }
+        }
+        let fault =
+            switch kind {
+            case .lookup: lookups.add(job, limit: Self.manyWaiting)
+            case .report: reports.add(job, limit: Self.fewWaiting)
+            }
         if let fault { then(.failure(fault)) }
+    }
+
+    /// How long a question can take.
+    enum ReadKind {
+        /// A few rows; a request may wait for it.
+        case lookup
+        /// A table; keeps no look-up waiting.
+        case report
     }
 
     /// Begins a chore: small steps, each a transaction, when there is nothing else to do, as long as `step` returns true.

@@ -45,6 +45,7 @@ public struct ResponseStore: Sendable {
         then: @escaping @Sendable (Result<[UInt8]?, LedgerFault>) -> Void
     ) {
         ledger.read(
+            .lookup,
             { (database) throws(LedgerFault) in try ResponseReader(database).find(id, part, for: reader) }, then: then)
     }
 
@@ -54,6 +55,7 @@ public struct ResponseStore: Sendable {
         then: @escaping @Sendable (Result<History, LedgerFault>) -> Void
     ) {
         ledger.read(
+            .lookup,
             { (database) throws(LedgerFault) in try ResponseReader(database).history(request, for: reader) }, then: then)
     }
 }

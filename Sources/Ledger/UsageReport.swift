@@ -69,6 +69,7 @@ extension UsageStore {
         then: @escaping @Sendable (Result<[UsageRow], LedgerFault>) -> Void
     ) {
         ledger.read(
+            .report,
             { (database) throws(LedgerFault) in
                 let group = Self.column(of: grouping)
                 let rows = try database.rows(
@@ -88,6 +89,7 @@ extension UsageStore {
         then: @escaping @Sendable (Result<[RefusalRow], LedgerFault>) -> Void
     ) {
         ledger.read(
+            .report,
             { (database) throws(LedgerFault) in
                 let isKnown = grouping != .model && grouping != .client
                 let group = isKnown ? Self.column(of: grouping) : "reason"
@@ -104,6 +106,7 @@ extension UsageStore {
     /// What was used in each second that is remembered from then on.
     public func recent(since second: Int, then: @escaping @Sendable (Result<[RecentUse], LedgerFault>) -> Void) {
         ledger.read(
+            .report,
             { (database) throws(LedgerFault) in
                 try database.rows(
                     """
