@@ -25,3 +25,8 @@ static inline int portcullis_sqlite_harden(sqlite3 *database) {
 static inline int portcullis_sqlite_bind_text(sqlite3_stmt *statement, int index, const char *text, int count) {
     return sqlite3_bind_text(statement, index, text, count, SQLITE_TRANSIENT);
 }
+
+// SQLite makes a copy of the bytes.
+static inline int portcullis_sqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int count) {
+    return sqlite3_bind_blob(statement, index, bytes, count, SQLITE_TRANSIENT);
+}

@@ -4,10 +4,12 @@ import Glibc
 /// One connection to a SQLite file. Used by one thread at a time.
 @safe final class Database {
     private let handle: OpaquePointer
+    /// Statements by the address of their text: each is prepared once, where it is first used.
+    private var prepared: [UInt: Statement] = [:]
+    /// Statements that were put together of constant parts, by their text.
+    private var composed: [String: Statement] = [:]
 
     /// Opens a file that exists already, with everything switched off that a damaged or planted file could use.
-    ///
-    /// Statements that are still in use when this goes keep what they need of it.
     init(path: String, isReadOnly: Bool = false) throws(LedgerFault) {
         var opened: OpaquePointer?
         // No mutex: each connection belongs to one thread. A link in place of the file is not followed.
@@ -17,50 +19,122 @@ import Glibc
         let result = unsafe sqlite3_open_v2(path, &opened, flags, nil)
         guard result == SQLITE_OK, let fresh = unsafe opened else {
             unsafe sqlite3_close_v2(opened)
-            throw .unusable(Self.words(result))
+            throw .unusable(LedgerFault.words(result))
         }
         unsafe handle = fresh
         let hardened = unsafe portcullis_sqlite_harden(handle)
-        guard hardened == SQLITE_OK else { throw .unusable(Self.words(hardened)) }
+        guard hardened == SQLITE_OK else { throw .unusable(LedgerFault.words(hardened)) }
         unsafe sqlite3_busy_timeout(handle, 5000)
         do throws(LedgerFault) {
-            try run("PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0")
+            try execute("PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0")
         } catch {
             throw .unusable(error.description)
         }
     }
 
-    deinit { unsafe sqlite3_close_v2(handle) }
-
-    /// Runs statements that give no rows.
-    func run(_ sql: StaticString) throws(LedgerFault) {
-        let result = unsafe sqlite3_exec(handle, sql.description, nil, nil, nil)
-        guard result == SQLITE_OK else { throw fault(result) }
+    deinit {
+        // Statements first: a connection that has some left is not closed before them.
+        prepared = [:]
+        composed = [:]
+        unsafe sqlite3_close_v2(handle)
     }
 
-    /// Prepares a statement that is kept.
-    func prepare(_ sql: StaticString) throws(LedgerFault) -> Statement {
-        var prepared: OpaquePointer?
-        let result = unsafe sqlite3_prepare_v3(
-            handle, sql.description, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
-        guard result == SQLITE_OK, let fresh = unsafe prepared else { throw fault(result) }
-        return unsafe Statement(fresh, of: self)
+    // MARK: - Statements
+
+    /// Runs statements that are not used again and give no rows.
+    func execute(_ sql: StaticString) throws(LedgerFault) {
+        let result = unsafe sqlite3_exec(handle, sql.description, nil, nil, nil)
+        guard result == SQLITE_OK else { throw LedgerFault(result) }
+    }
+
+    /// The statement with that text, ready to be given values; must be reset after every use.
+    func statement(_ sql: StaticString) throws(LedgerFault) -> Statement {
+        let address = unsafe UInt(bitPattern: sql.utf8Start)
+        if let known = prepared[address] { return known }
+        let fresh = try prepare(sql.description)
+        prepared[address] = fresh
+        return fresh
+    }
+
+    /// A statement that was put together of constant parts: there are as many as the parts can be combined.
+    func statement(composed sql: String) throws(LedgerFault) -> Statement {
+        if let known = composed[sql] { return known }
+        let fresh = try prepare(sql)
+        composed[sql] = fresh
+        return fresh
+    }
+
+    private func prepare(_ sql: String) throws(LedgerFault) -> Statement {
+        var fresh: OpaquePointer?
+        let result = unsafe sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &fresh, nil)
+        guard result == SQLITE_OK, let fresh = unsafe fresh else { throw LedgerFault(result) }
+        return unsafe Statement(fresh)
+    }
+
+    /// Runs a statement to its end; the result is how many rows it has inserted, changed or deleted.
+    @discardableResult
+    func run(_ sql: StaticString, _ values: any Storable...) throws(LedgerFault) -> Int {
+        let statement = try statement(sql)
+        try statement.begin(with: values)
+        defer { statement.reset() }
+        try statement.finish()
+        return Int(unsafe sqlite3_changes64(handle))
+    }
+
+    /// What `body` makes of the first row; nil when there is none.
+    func first<Value>(
+        _ sql: StaticString, _ values: any Storable..., body: (Statement) -> Value
+    ) throws(LedgerFault) -> Value? {
+        let statement = try statement(sql)
+        try statement.begin(with: values)
+        defer { statement.reset() }
+        guard try statement.step() else { return nil }
+        let value = body(statement)
+        // What changes rows has done so only when it has run to its end.
+        try statement.finish()
+        return value
+    }
+
+    /// What `body` makes of each row.
+    func rows<Value>(
+        _ sql: StaticString, _ values: any Storable..., body: (Statement) -> Value
+    ) throws(LedgerFault) -> [Value] {
+        try Self.rows(try statement(sql), values, body)
+    }
+
+    /// What `body` makes of each row of a statement that was put together of constant parts.
+    func rows<Value>(
+        composed sql: String, _ values: [any Storable], body: (Statement) -> Value
+    ) throws(LedgerFault) -> [Value] {
+        try Self.rows(try statement(composed: sql), values, body)
+    }
+
+    private static func rows<Value>(
+        _ statement: Statement, _ values: [any Storable], _ body: (Statement) -> Value
+    ) throws(LedgerFault) -> [Value] {
+        try statement.begin(with: values)
+        defer { statement.reset() }
+        var found: [Value] = []
+        while try statement.step() { found.append(body(statement)) }
+        return found
     }
 
     /// A pragma's or query's only value.
     func integer(_ sql: StaticString) throws(LedgerFault) -> Int {
-        let statement = try prepare(sql)
-        defer { statement.reset() }
-        guard try statement.step() else { throw .failed("no value") }
-        return statement.integer(0)
+        guard let value = try first(sql, body: { $0.integer(0) }) else { throw .failed("no value") }
+        return value
     }
 
     /// A query's only text.
     func text(_ sql: StaticString) throws(LedgerFault) -> String {
-        let statement = try prepare(sql)
-        defer { statement.reset() }
-        guard try statement.step() else { throw .failed("no value") }
-        return String(decoding: statement.bytes(0), as: UTF8.self)
+        guard let value = try first(sql, body: { $0.text(0) }) else { throw .failed("no value") }
+        return value
+    }
+
+    /// Says which form the file has.
+    func setForm(_ number: Int) throws(LedgerFault) {
+        let result = unsafe sqlite3_exec(handle, "PRAGMA user_version = \(number)", nil, nil, nil)
+        guard result == SQLITE_OK else { throw LedgerFault(result) }
     }
 
     /// Fills a value of as many bytes, in place.
@@ -70,108 +144,69 @@ import Glibc
         let result = unsafe sqlite3_blob_open(
             handle, "main", table.description, column.description, Int64(row), 1, &opened)
         defer { unsafe sqlite3_blob_close(opened) }
-        guard result == SQLITE_OK else { throw fault(result) }
+        guard result == SQLITE_OK else { throw LedgerFault(result) }
         let written = unsafe bytes.withUnsafeBytes {
             unsafe sqlite3_blob_write(opened, $0.baseAddress, Int32(clamping: $0.count), 0)
         }
-        guard written == SQLITE_OK else { throw fault(written) }
+        guard written == SQLITE_OK else { throw LedgerFault(written) }
     }
 
-    /// SQLite's words for a result; they name no content.
-    fileprivate func fault(_ result: Int32) -> LedgerFault {
-        switch result & 0xFF {  // the primary code of an extended one
-        case SQLITE_CORRUPT, SQLITE_NOTADB: .damaged(Self.words(result))
-        default: .failed(Self.words(result))
+    // MARK: - Transactions
+
+    /// Runs `body` and commits; when this returns what was written is on the disk.
+    func commit(_ body: () throws(LedgerFault) -> Void) throws(LedgerFault) {
+        do throws(LedgerFault) {
+            try run("BEGIN IMMEDIATE")
+            try body()
+            try run("COMMIT")
+        } catch {
+            undo("ROLLBACK")
+            throw error
         }
     }
 
-    private static func words(_ result: Int32) -> String {
-        unsafe "SQLite: \(String(cString: sqlite3_errstr(result))) (\(result))"
+    /// Runs one step of a transaction, of which nothing is left when it throws.
+    func step<Value>(_ body: (Database) throws(LedgerFault) -> Value) throws(LedgerFault) -> Value {
+        // A full disk can undo a transaction whole: what came after would be one of its own, and stay.
+        guard isInTransaction else { throw .failed("the transaction was undone") }
+        try run("SAVEPOINT step")
+        do throws(LedgerFault) {
+            let value = try body(self)
+            try run("RELEASE step")
+            return value
+        } catch {
+            undo("ROLLBACK TO step")
+            undo("RELEASE step")
+            throw error
+        }
     }
+
+    /// Lets `body` see the file as it is at one moment.
+    func look<Value>(_ body: (Database) throws(LedgerFault) -> Value) throws(LedgerFault) -> Value {
+        try run("BEGIN")
+        defer { undo("ROLLBACK") }
+        return try body(self)
+    }
+
+    /// Takes something back after a fault, which is told in its stead: where this fails as well, so does the commit.
+    private func undo(_ sql: StaticString) {
+        guard isInTransaction else { return }
+        _ = try? run(sql)
+    }
+
+    private var isInTransaction: Bool { unsafe sqlite3_get_autocommit(handle) == 0 }
 }
 
-/// A prepared statement; finalized when nobody holds it any more.
-@safe final class Statement {
-    private let handle: OpaquePointer
-    private let database: Database
-
-    fileprivate init(_ handle: OpaquePointer, of database: Database) {
-        unsafe self.handle = handle
-        self.database = database
-    }
-
-    deinit { unsafe sqlite3_finalize(handle) }
-
-    /// Forgets the rows and the values; needed after every use.
-    func reset() {
-        unsafe sqlite3_reset(handle)
-        unsafe sqlite3_clear_bindings(handle)
-    }
-
-    /// Gives the parameter of that place, counted from 1, a number.
-    func bind(_ index: Int32, _ value: Int) throws(LedgerFault) {
-        try check(unsafe sqlite3_bind_int64(handle, index, Int64(value)))
-    }
-
-    /// Gives a parameter a number, or null.
-    func bind(_ index: Int32, _ value: Int?) throws(LedgerFault) {
-        if let value { try bind(index, value) } else { try check(unsafe sqlite3_bind_null(handle, index)) }
-    }
-
-    /// Gives a parameter a copy of a text.
-    func bind(_ index: Int32, _ value: String) throws(LedgerFault) {
-        var value = value
-        let result = value.withUTF8 { text in
-            unsafe text.withMemoryRebound(to: CChar.self) {
-                unsafe portcullis_sqlite_bind_text(handle, index, $0.baseAddress, Int32(clamping: $0.count))
-            }
-        }
-        try check(result)
-    }
-
-    /// Gives a parameter so many zero bytes, which `Database.write` then replaces.
-    func bind(_ index: Int32, zeros count: Int) throws(LedgerFault) {
-        guard count <= Self.maxBytes else { throw .full }
-        try check(unsafe sqlite3_bind_zeroblob64(handle, index, UInt64(count)))
-    }
-
-    /// SQLite's own bound is about a thousand million.
-    private static let maxBytes = 1_000_000_000
-
-    /// Goes to the next row; false when there is none.
-    func step() throws(LedgerFault) -> Bool {
-        let result = unsafe sqlite3_step(handle)
-        switch result {
-        case SQLITE_ROW: return true
-        case SQLITE_DONE: return false
-        default: throw database.fault(result)
+extension LedgerFault {
+    /// SQLite's words for a result; they name no content.
+    init(_ result: Int32) {
+        switch result & 0xFF {  // the primary code of an extended one
+        case SQLITE_CORRUPT, SQLITE_NOTADB: self = .damaged(Self.words(result))
+        default: self = .failed(Self.words(result))
         }
     }
 
-    /// Runs to the end; rows are passed over.
-    func finish() throws(LedgerFault) { while try step() {} }
-
-    /// A column of the row as a number; null is 0.
-    func integer(_ column: Int32) -> Int { Int(unsafe sqlite3_column_int64(handle, column)) }
-
-    /// True when a column of the row is null.
-    func isNull(_ column: Int32) -> Bool { unsafe sqlite3_column_type(handle, column) == SQLITE_NULL }
-
-    /// A copy of a column of the row.
-    func bytes(_ column: Int32) -> [UInt8] {
-        var copy: [UInt8] = []
-        append(column, to: &copy)
-        return copy
-    }
-
-    /// Appends a column of the row.
-    func append(_ column: Int32, to out: inout [UInt8]) {
-        let start = unsafe sqlite3_column_blob(handle, column)
-        let count = unsafe sqlite3_column_bytes(handle, column)
-        unsafe out.append(contentsOf: UnsafeRawBufferPointer(start: start, count: Int(count)))
-    }
-
-    private func check(_ result: Int32) throws(LedgerFault) {
-        guard result == SQLITE_OK else { throw database.fault(result) }
+    static func words(_ result: Int32) -> String {
+        unsafe "SQLite: \(String(cString: sqlite3_errstr(result))) (\(result))"
     }
 }

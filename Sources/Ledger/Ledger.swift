@@ -1,205 +1,107 @@
-import Glibc
-
-/// Responses that survive a restart: one SQLite file, a thread that writes and a thread that reads.
+/// What survives a restart: one SQLite file, a thread that writes and two that read.
 ///
-/// May be called from any thread and never blocks: what is asked for comes to a closure, on one of the ledger's own
-/// threads. Answers that end together are written together and share one fsync.
+/// What it holds is in the stores that stand on it (`responses` and its neighbours). They may be called from any thread
+/// and never block: what is asked for comes to a closure, on one of the ledger's own threads. What is written at about
+/// the same time is written together and shares one fsync.
 public final class Ledger: Sendable {
-    private enum Write: Sendable {
-        case store(NewResponse, maxBytes: Int, @Sendable (LedgerFault?) -> Void)
-        case delete(String, Reader, @Sendable (Result<Bool, LedgerFault>) -> Void)
-        case tidy(Chore)
-    }
-
-    /// What is to be removed when there is nothing else to do.
-    private struct Chore: Sendable {
-        let notBefore: Int
-        let maxBytes: Int
-        let then: @Sendable (LedgerFault?) -> Void
-    }
-
-    private let writes: JobQueue<Write>
-    private let reads: JobQueue<@Sendable (ResponseReader) -> Void>
+    private let writes: JobQueue<WriteJob>
     private let writing: LedgerThread
-    private let reading: LedgerThread
+    private let lookups: LedgerReader
+    private let reports: LedgerReader
 
-    /// Opens the file, makes it with mode 0600 where there is none, and checks it whole.
+    /// Opens the file, makes it with mode 0600 where there is none, checks it whole and brings it to the newest form.
     public init(path: String) throws(LedgerFault) {
         try LedgerFile.make(path)
-        // Behind the writer: it is the one that brings the file to its form.
-        let writer = Confined(try ResponseWriter(path: path))
-        let reader = Confined(try ResponseReader(path: path))
-        let writes = JobQueue<Write>()
-        let reads = JobQueue<@Sendable (ResponseReader) -> Void>()
-        (self.writes, self.reads) = (writes, reads)
-        writing = try LedgerThread { Self.write(writer.value, writes) }
-        reading = try LedgerThread {
-            while let jobs = reads.take(1, isPatient: true) {
-                for job in jobs { job(reader.value) }
-            }
+        // The writer comes first: it is the one that brings the file to its form.
+        let writer = Confined(try Database(path: path))
+        try LedgerFile.prepare(writer.value)
+        lookups = try LedgerReader(path: path)
+        reports = try LedgerReader(path: path)
+        let writes = JobQueue<WriteJob>()
+        self.writes = writes
+        writing = try LedgerThread {
+            var writer = LedgerWriter(writer.value)
+            writer.serve(writes)
         }
     }
 
-    /// Checks a file as opening it would, but changes nothing of it and may be used beside a running service. The result
-    /// is how many responses can be found in it, nil when there is no file. Blocks.
+    /// Checks a file as opening it would, but changes nothing of it, whatever its form, and may be used beside a running
+    /// service. The result is how many responses can be found in it, nil when there is no file. Blocks.
     public static func inspect(path: String) throws(LedgerFault) -> Int? { try LedgerFile.inspect(path) }
-
-    /// What only one thread uses after it has been handed over.
-    private struct Confined<Value>: @unchecked Sendable {
-        // `@unchecked Sendable`: made on one thread, used by the one it is given to and by no other.
-        let value: Value
-        init(_ value: Value) { self.value = value }
-    }
 
     deinit { close() }
 
-    /// Does what was asked before, ends both threads and waits for them. What is asked afterwards is `.closed`.
+    /// Does what was asked before, ends the threads and waits for them. What is asked afterwards is `.closed`.
     public func close() {
-        // The reader goes first: two connections that close at once each take the other for one that stays, and
+        // The readers go first: two connections that close at once each take the other for one that stays, and
         // neither brings the log into the file.
-        reads.close()
-        reading.join()
+        lookups.close()
+        reports.close()
         writes.close()
         writing.join()
     }
 
-    // MARK: - Writing
+    // MARK: - What the stores are made of
 
-    /// Stores a response. `then` hears nil when it is on the disk; where `maxBytes` are reached the conversations that
-    /// nobody has continued for longest go.
-    public func store(
-        _ response: NewResponse, within maxBytes: Int, then: @escaping @Sendable (LedgerFault?) -> Void
+    /// Runs `body` in a transaction that it may share with others; what it did is undone when it throws. `then` hears
+    /// what it returned when that is on the disk. Refused when `limit` of them wait already.
+    func write<Value: Sendable>(
+        limit: Int = Ledger.manyWaiting, _ body: @escaping @Sendable (Database) throws(LedgerFault) -> Value,
+        then: @escaping @Sendable (Result<Value, LedgerFault>) -> Void
     ) {
-        // As many as there can be turns: an answer that was paid for is not lost to a queue.
-        if let fault = writes.add(.store(response, maxBytes: maxBytes, then), limit: 8192) { then(fault) }
-    }
-
-    /// Deletes a response. What others continue is kept for them alone and cannot be found any more. `then` hears false
-    /// when the reader has no such response.
-    public func delete(
-        _ id: String, for reader: Reader, then: @escaping @Sendable (Result<Bool, LedgerFault>) -> Void
-    ) {
-        if let fault = writes.add(.delete(id, reader, then), limit: 256) { then(.failure(fault)) }
-    }
-
-    /// Begins to remove what has expired and what is beyond the bound: a few at a time, when there is nothing else to
-    /// do. `then` hears nil when all of it has gone, or when a later call has taken over.
-    public func tidy(notBefore: Int, within maxBytes: Int, then: @escaping @Sendable (LedgerFault?) -> Void) {
-        let chore = Chore(notBefore: notBefore, maxBytes: maxBytes, then: then)
-        if let fault = writes.add(.tidy(chore), limit: 256) { then(fault) }
-    }
-
-    /// The writing thread.
-    private static func write(_ writer: ResponseWriter, _ queue: JobQueue<Write>) {
-        var chore: Chore?
-        while let jobs = queue.take(64, isPatient: chore == nil) {
-            if jobs.isEmpty, let current = chore {
-                switch tidy(writer, current) {
-                case .success(true): break
-                case .success(false): (chore, _) = (nil, current.then(nil))
-                case .failure(let fault): (chore, _) = (nil, current.then(fault))
-                }
-            }
-            for case .tidy(let next) in jobs {
-                chore?.then(nil)
-                chore = next
-            }
-            commit(jobs, writer)
-        }
-        chore?.then(.closed)
-    }
-
-    /// Runs jobs in one transaction and tells each how it ended, but none before all is on the disk.
-    private static func commit(_ jobs: [Write], _ writer: ResponseWriter) {
-        guard !jobs.isEmpty else { return }
-        var outcomes: [Result<Bool, LedgerFault>] = []
-        var fault: LedgerFault?
-        do throws(LedgerFault) {
-            try writer.commit { outcomes = jobs.map { perform($0, writer) } }
-        } catch {
-            fault = error
-        }
-        for (index, job) in jobs.enumerated() {
-            let outcome = fault.map { .failure($0) } ?? outcomes[index]
-            switch job {
-            case .store(_, _, let then):
-                switch outcome {
-                case .success: then(nil)
-                case .failure(let fault): then(fault)
-                }
-            case .delete(_, _, let then): then(outcome)
-            case .tidy: break
-            }
-        }
-    }
-
-    private static func perform(_ job: Write, _ writer: ResponseWriter) -> Result<Bool, LedgerFault> {
-        do throws(LedgerFault) {
-            switch job {
-            case .store(let response, let maxBytes, _):
-                try writer.step { () throws(LedgerFault) in try writer.store(response, within: maxBytes) }
-                return .success(true)
-            case .delete(let id, let reader, _):
-                return .success(try writer.step { () throws(LedgerFault) in try writer.delete(id, for: reader) })
-            case .tidy: return .success(true)
-            }
-        } catch {
-            return .failure(error)
-        }
-    }
-
-    /// One step of tidying; false when there is nothing left to do.
-    private static func tidy(_ writer: ResponseWriter, _ chore: Chore) -> Result<Bool, LedgerFault> {
-        var outcome: Result<Bool, LedgerFault> = .success(false)
-        do throws(LedgerFault) {
-            try writer.commit {
+        let job = WriteJob.once(
+            perform: { database in
                 do throws(LedgerFault) {
-                    outcome = .success(
-                        try writer.step { () throws(LedgerFault) in
-                            try writer.tidy(notBefore: chore.notBefore, within: chore.maxBytes)
-                        })
+                    let value = try database.step(body)
+                    return { then(.success(value)) }
                 } catch {
-                    outcome = .failure(error)
+                    return { then(.failure(error)) }
                 }
+            }, refuse: { then(.failure($0)) })
+        if let fault = writes.add(job, limit: limit) { then(.failure(fault)) }
+    }
+
+    /// Lets `body` see the file as it is at one moment, and `then` hear what it returned.
+    func read<Value: Sendable>(
+        _ kind: ReadKind, _ body: @escaping @Sendable (Database) throws(LedgerFault) -> Value,
+        then: @escaping @Sendable (Result<Value, LedgerFault>) -> Void
+    ) {
+        let job: LedgerReader.Job = { database in
+            do throws(LedgerFault) {
+                let value = try database.look(body)
+                then(.success(value))
+            } catch {
+                then(.failure(error))
             }
-            try writer.shrink()
-        } catch {
-            return .failure(error)
         }
-        return outcome
-    }
-
-    // MARK: - Reading
-
-    /// A part of a response. `then` hears nil when the reader has no such response.
-    public func find(
-        _ id: String, _ part: StoredPart, for reader: Reader,
-        then: @escaping @Sendable (Result<[UInt8]?, LedgerFault>) -> Void
-    ) {
-        read(then) { (responses) throws(LedgerFault) in try responses.find(id, part, for: reader) }
-    }
-
-    /// What a request refers to.
-    public func history(
-        _ request: HistoryRequest, for reader: Reader,
-        then: @escaping @Sendable (Result<History, LedgerFault>) -> Void
-    ) {
-        read(then) { (responses) throws(LedgerFault) in try responses.history(request, for: reader) }
-    }
-
-    private func read<Value: Sendable>(
-        _ then: @escaping @Sendable (Result<Value, LedgerFault>) -> Void,
-        _ body: @escaping @Sendable (ResponseReader) throws(LedgerFault) -> Value
-    ) {
-        let fault = reads.add(
-            { responses in
-                do throws(LedgerFault) {
-                    let value = try body(responses)
-                    then(.success(value))
-                } catch {
-                    then(.failure(error))
-                }
-            }, limit: 8192)
+        let fault =
+            switch kind {
+            case .lookup: lookups.add(job, limit: Self.manyWaiting)
+            case .report: reports.add(job, limit: Self.fewWaiting)
+            }
         if let fault { then(.failure(fault)) }
     }
+
+    /// How long a question can take.
+    enum ReadKind {
+        /// A few rows; a request may wait for it.
+        case lookup
+        /// A table; keeps no look-up waiting.
+        case report
+    }
+
+    /// Begins a chore: small steps, each a transaction, when there is nothing else to do, as long as `step` returns true.
+    /// `then` hears nil when all is done, or when a later chore of that name has taken over.
+    func tidy(
+        _ name: String, _ step: @escaping @Sendable (Database) throws(LedgerFault) -> Bool,
+        then: @escaping @Sendable (LedgerFault?) -> Void
+    ) {
+        let chore = Chore(name: name, step: step, then: then)
+        if let fault = writes.add(.chore(chore), limit: Self.fewWaiting) { then(fault) }
+    }
+
+    /// As many as there can be turns: what was paid for is not lost to a queue.
+    static let manyWaiting = 8192
+    /// Enough for what people do by hand.
+    static let fewWaiting = 256
 }

@@ -19,7 +19,7 @@ public enum LedgerFault: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .unusable(let reason), .damaged(let reason), .failed(let reason): reason
-        case .full: "it does not fit within RESPONSES_MAX_BYTES"
+        case .full: "it does not fit within the bound of what may be stored"
         case .parentGone: "the response that it continues was removed meanwhile"
         case .busy: "too many requests wait for the ledger"
         case .closed: "the ledger is closed"

@@ -3,7 +3,7 @@ import Glibc
 /// The file of a ledger: made private, brought to the newest form, and refused when it is damaged.
 enum LedgerFile {
     /// The newest form; `user_version` of the file says which one it has.
-    static let version = 1
+    static var newestForm: Int { Migration.steps.count }
 
     /// Makes the file if there is none; nobody but its owner may read it, whatever the umask.
     static func make(_ path: String) throws(LedgerFault) {
@@ -27,12 +27,14 @@ enum LedgerFile {
     static func prepare(_ database: Database) throws(LedgerFault) {
         do throws(LedgerFault) {
             // Pages of what was deleted are overwritten; room is given back in small steps.
-            try database.run("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA secure_delete=ON")
+            try database.execute("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA secure_delete=ON")
             guard try database.text("PRAGMA journal_mode=WAL") == "wal" else { throw .failed("no write-ahead log") }
             // FULL: a commit returns when the log is on the disk, not when the system has heard of it.
-            try database.run("PRAGMA synchronous=FULL; PRAGMA cache_size=-2048; PRAGMA journal_size_limit=67108864")
-            if try form(of: database) == 0 { try create(database) }
-            try checkWhole(database)
+            try database.execute("PRAGMA synchronous=FULL; PRAGMA cache_size=-2048; PRAGMA journal_size_limit=67108864")
+            let found = try form(of: database)
+            // A damaged file stays as it is: it is checked before anything is changed.
+            if found > 0 { try checkWhole(database) }
+            try bringForward(database, from: found, to: newestForm)
         } catch {
             throw atTheStart(error)
         }
@@ -58,8 +60,8 @@ enum LedgerFile {
 
     private static func form(of database: Database) throws(LedgerFault) -> Int {
         let found = try database.integer("PRAGMA user_version")
-        guard found <= version else {
-            throw .damaged("it has form \(found), this program knows \(version); it is of a newer release")
+        guard found <= newestForm else {
+            throw .damaged("it has form \(found), this program knows \(newestForm); it is of a newer release")
         }
         return found
     }
@@ -69,44 +71,14 @@ enum LedgerFile {
         guard verdict == "ok" else { throw .damaged("it is damaged") }
     }
 
-    private static func create(_ database: Database) throws(LedgerFault) {
-        try database.run("BEGIN IMMEDIATE")
-        do throws(LedgerFault) {
-            try database.run(schema)
-            try database.run("COMMIT")
-        } catch {
-            try? database.run("ROLLBACK")
-            throw error
+    /// Does the steps that are missing: all of them or none.
+    static func bringForward(_ database: Database, from found: Int, to newest: Int) throws(LedgerFault) {
+        guard found < newest else { return }
+        try database.commit { () throws(LedgerFault) in
+            for step in Migration.steps[found..<newest] { try database.execute(step.sql) }
+            try database.setForm(newest)
         }
     }
-
-    // `children` counts the responses that continue this one: what has none may go. `hidden` was deleted by its owner,
-    // and its items stay only for those that continue it. Contents have tables of their own, because SQLite rewrites a
-    // row whole when it changes a number in it.
-    private static let schema: StaticString = """
-        CREATE TABLE responses (
-            number INTEGER PRIMARY KEY AUTOINCREMENT,
-            id TEXT NOT NULL UNIQUE,
-            owner TEXT NOT NULL,
-            parent INTEGER REFERENCES responses (number),
-            created INTEGER NOT NULL,
-            children INTEGER NOT NULL DEFAULT 0,
-            hidden INTEGER NOT NULL DEFAULT 0,
-            size INTEGER NOT NULL
-        ) STRICT;
-        CREATE TABLE items (
-            number INTEGER PRIMARY KEY REFERENCES responses (number),
-            input BLOB NOT NULL,
-            output BLOB NOT NULL
-        ) STRICT;
-        CREATE TABLE answers (
-            number INTEGER PRIMARY KEY REFERENCES responses (number),
-            answer BLOB NOT NULL
-        ) STRICT;
-        CREATE INDEX ends ON responses (created, number) WHERE children = 0;
-        CREATE INDEX continuations ON responses (parent) WHERE parent IS NOT NULL;
-        PRAGMA user_version = 1;
-        """
 
     private static func words(_ call: String) -> String {
         unsafe "\(call): \(String(cString: strerror(errno)))"

@@ -75,7 +75,7 @@ def test_check_tells_of_a_damaged_ledger_and_leaves_it(make_gateway):
     ledger.write_bytes(b"not a database " * 1000)
     done = command(gateway, "check")
     assert done.returncode == 78
-    assert done.stderr.startswith(f"portcullis: RESPONSES_STORE: {ledger} cannot be used: ")
+    assert done.stderr.startswith(f"portcullis: STATE_DIR: {ledger} cannot be used: ")
     assert ledger.read_bytes() == b"not a database " * 1000
 
 

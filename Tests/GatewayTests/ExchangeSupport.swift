@@ -96,6 +96,7 @@ final class Scene {
         configuration.pingSeconds = pingSeconds
         configuration.turns = TurnSettings(maxRunning: 4, maxWaiting: 4, waitSeconds: 30)
         configuration.stateDirectory = scratch.path
+        configuration.responses.isStoring = ledger != nil
         // Any file will do: nothing is ever started.
         let program = try scratch.write("claude", "", mode: 0o700)
         let supply = CLISupply(
@@ -105,7 +106,9 @@ final class Scene {
             configuration, tls: nil,
             supply: supply, cli: TriedCLI(file: ProgramFile(path: program), version: "0.0.0", selfTest: .off))
         let keys = KeyDirectory([try #require(APIKey(name: "first", secret: TestService.key))])
-        return Site(snapshot, keys: keys, log: Log(configuration.logging, descriptor: log), ledger: ledger)
+        return Site(
+            snapshot, keys: keys, log: Log(configuration.logging, descriptor: log),
+            ledger: try ledger ?? Ledger(path: scratch.path(of: "ledger.sqlite")))
     }
 }
 

@@ -224,7 +224,7 @@ struct ExchangeTests {
         guard let start = text.firstRange(of: #""id":"resp_"#)?.lowerBound else { return false }
         let id = String(text[start...].dropFirst(6).prefix { $0 != "\"" })
         return await withCheckedContinuation { continuation in
-            ledger.find(id, .answer, for: Reader(owner: "first", notBefore: 0)) { result in
+            ledger.responses.find(id, .answer, for: Reader(owner: "first", notBefore: 0)) { result in
                 continuation.resume(returning: (try? result.get()) != nil)
             }
         }

@@ -1,5 +1,6 @@
 import ClaudeCLI
 import Glibc
+import Ledger
 import Platform
 import Synchronization
 import TLS
@@ -57,7 +58,9 @@ final class TestService: Sendable {
         let snapshot = Snapshot(
             configuration, tls: tls, supply: supply,
             cli: TriedCLI(file: ProgramFile(path: program), version: "0.0.0", selfTest: .off))
-        site = Site(snapshot, keys: KeyDirectory(keys), log: Log(configuration.logging))
+        site = Site(
+            snapshot, keys: KeyDirectory(keys), log: Log(configuration.logging),
+            ledger: try Ledger(path: scratch.path(of: "ledger.sqlite")))
         loop = try #require(Self.nextLoop())
         let listeners = try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true)
         port = Self.port(of: try #require(listeners.first?.number))

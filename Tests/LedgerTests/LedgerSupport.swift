@@ -16,28 +16,42 @@ extension Scratch {
     }
 }
 
+/// Waits for an answer of the ledger.
+func answer<Value: Sendable>(
+    _ question: (@escaping @Sendable (Result<Value, LedgerFault>) -> Void) -> Void
+) async throws -> Value {
+    try await withCheckedContinuation { waiting in question { waiting.resume(returning: $0) } }.get()
+}
+
+/// Waits for the end of a chore; nil when it was done.
+func end(_ chore: (@escaping @Sendable (LedgerFault?) -> Void) -> Void) async -> LedgerFault? {
+    await withCheckedContinuation { waiting in chore { waiting.resume(returning: $0) } }
+}
+
 extension Ledger {
     func store(_ response: NewResponse, within maxBytes: Int = 1 << 30) async -> LedgerFault? {
         await withCheckedContinuation { waiting in
-            store(response, within: maxBytes) { waiting.resume(returning: $0) }
+            responses.store(response, within: maxBytes) { result in
+                if case .failure(let fault) = result { waiting.resume(returning: fault) } else { waiting.resume(returning: nil) }
+            }
         }
     }
 
     func tidy(notBefore: Int, within maxBytes: Int = 1 << 30) async -> LedgerFault? {
         await withCheckedContinuation { waiting in
-            tidy(notBefore: notBefore, within: maxBytes) { waiting.resume(returning: $0) }
+            responses.tidy(notBefore: notBefore, within: maxBytes) { waiting.resume(returning: $0) }
         }
     }
 
     func delete(_ id: String, of owner: String = "alice", notBefore: Int = 0) async throws -> Bool {
         try await withCheckedContinuation { waiting in
-            delete(id, for: Reader(owner: owner, notBefore: notBefore)) { waiting.resume(returning: $0) }
+            responses.delete(id, for: Reader(owner: owner, notBefore: notBefore)) { waiting.resume(returning: $0) }
         }.get()
     }
 
     func answer(_ id: String, of owner: String = "alice", notBefore: Int = 0) async throws -> String? {
         try await withCheckedContinuation { waiting in
-            find(id, .answer, for: Reader(owner: owner, notBefore: notBefore)) { waiting.resume(returning: $0) }
+            responses.find(id, .answer, for: Reader(owner: owner, notBefore: notBefore)) { waiting.resume(returning: $0) }
         }.get().map { String(decoding: $0, as: UTF8.self) }
     }
 
@@ -47,7 +61,7 @@ extension Ledger {
     ) async throws -> History {
         let request = HistoryRequest(previous: previous, others: others, maxBytes: maxBytes)
         return try await withCheckedContinuation { waiting in
-            history(request, for: Reader(owner: owner, notBefore: notBefore)) { waiting.resume(returning: $0) }
+            responses.history(request, for: Reader(owner: owner, notBefore: notBefore)) { waiting.resume(returning: $0) }
         }.get()
     }
 

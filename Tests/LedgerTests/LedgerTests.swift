@@ -318,9 +318,62 @@ struct LedgerFileTests {
         do { try Ledger(path: folder.file).close() }
         do {
             let database = try Database(path: folder.file)
-            try database.run("PRAGMA user_version = 99")
+            try database.setForm(99)
         }
         #expect(throws: LedgerFault.self) { try Ledger(path: folder.file) }
+    }
+
+    @Test("a file of the first form is checked without a change, then brought forward with all that is in it")
+    func older() async throws {
+        let folder = try Scratch()
+        try FirstForm.make(folder.file)
+        let before = try folder.read("ledger.sqlite")
+        #expect(try Ledger.inspect(path: folder.file) == 2)
+        #expect(try folder.read("ledger.sqlite") == before)
+        let ledger = try Ledger(path: folder.file)
+        #expect(try await ledger.items("b") == #""a?","a!","b?","b!""#)
+        #expect(try await ledger.items("c") == #""a?","a!","c?","c!""#)
+        #expect(try await ledger.answer("a") == nil, "it was deleted, and is there for those that continue it")
+        #expect(try await ledger.answer("b") == "answer b")
+        // What was stored before counts against the bound.
+        #expect(await ledger.store(response("d", after: "b", padding: 500), within: 2060) == .full)
+        #expect(await ledger.store(response("d", after: "b")) == nil)
+        #expect(try Ledger.inspect(path: folder.file) == 3)
+        let after = try Database(path: folder.file)
+        #expect(try after.integer("PRAGMA user_version") == LedgerFile.newestForm)
+    }
+
+    @Test("a file of every older form is brought forward, and a new one has the same tables")
+    func everyForm() throws {
+        var tables: [String] = []
+        for form in 0...LedgerFile.newestForm {
+            let folder = try Scratch()
+            try LedgerFile.make(folder.file)
+            do {
+                let database = try Database(path: folder.file)
+                try LedgerFile.bringForward(database, from: 0, to: form)
+            }
+            try Ledger(path: folder.file).close()
+            let database = try Database(path: folder.file)
+            tables.append(try database.text("SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY name)"))
+        }
+        #expect(tables.count == LedgerFile.newestForm + 1 && Set(tables).count == 1)
+        #expect(tables.first?.contains("CREATE TABLE responses") == true)
+    }
+
+    @Test("a file that cannot be brought forward keeps its form and what is in it")
+    func failedMigration() throws {
+        let folder = try Scratch()
+        try FirstForm.make(folder.file)
+        do {
+            // What the next step makes is there already.
+            let database = try Database(path: folder.file)
+            try database.execute("CREATE TABLE sizes (x)")
+        }
+        #expect(throws: LedgerFault.self) { try Ledger(path: folder.file) }
+        let database = try Database(path: folder.file)
+        #expect(try database.integer("PRAGMA user_version") == 1)
+        #expect(try database.integer("SELECT count(*) FROM responses") == 3)
     }
 
     @Test("every commit waits for the disk")

@@ -66,7 +66,7 @@ public enum Program {
             for note in loaded.notes { Terminal.say(note) }
             let problems = loaded.certificates.compactMap(\.problem) + (login.problem.map { [$0] } ?? [])
             for warning in loaded.warnings + problems { Terminal.complain("warning: \(warning)") }
-            if let ledger { Terminal.say(ledger) }
+            Terminal.say(ledger)
             let state = loaded.configuration.stateDirectory
             if StateDirectory.isInUse(state) {
                 Terminal.say("\(state) is in use by a running service: all is checked, but a second one cannot start")

@@ -44,7 +44,7 @@ extension Fault {
             self.init(
                 .internalError,
                 "The response could not be stored: there is no room for it. Ask with store set to false.",
-                detail: fault.description, shouldRetry: false)
+                detail: "it does not fit within RESPONSES_MAX_BYTES", shouldRetry: false)
         case .parentGone:
             self.init(
                 .internalError, "The response could not be stored: the one that it continues was deleted meanwhile.",

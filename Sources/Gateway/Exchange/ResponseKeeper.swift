@@ -6,7 +6,8 @@ import Vocabulary
 /// What a turn has to do with the ledger: fetches what a Responses request refers to, and stores the answer.
 struct ResponseKeeper {
     private let dialect: Dialect
-    private let ledger: Ledger?
+    /// Nil when responses are not stored.
+    private let store: ResponseStore?
     private let reader: Reader
     private let settings: ResponseSettings
     private let maxBytes: Int
@@ -19,8 +20,8 @@ struct ResponseKeeper {
         let seat = turn.context.seat
         let configuration = turn.context.snapshot.configuration
         dialect = turn.dialect
-        ledger = seat.site.ledger
         settings = configuration.responses
+        store = settings.isStoring ? seat.site.ledger.responses : nil
         reader = Reader(owner: turn.principal.id.text, notBefore: settings.notBefore)
         maxBytes = configuration.limits.maxBodyBytes
         loop = seat.loop
@@ -35,7 +36,7 @@ struct ResponseKeeper {
             do throws(Refusal) { return try dialect.decode(body, context: context) } catch { throw .refusal(error) }
         }
         var context = context
-        context.storesResponses = ledger != nil
+        context.storesResponses = store != nil
         let bodyBytes = body.count
         do throws(Refusal) {
             let draft = try ResponsesDraft(body, context: context)
@@ -58,7 +59,7 @@ struct ResponseKeeper {
 
     private mutating func fetch(_ draft: ResponsesDraft, _ bodyBytes: Int) async throws(Refusal) {
         let previous = draft.previousResponseID
-        guard let ledger else {
+        guard let store else {
             if let previous { throw StoredAnswers.unknownPrevious(previous) }
             return
         }
@@ -68,7 +69,7 @@ struct ResponseKeeper {
         let history: History
         do throws(LedgerFault) {
             history = try await LedgerWait.ask(on: loop, waking: wakeup) {
-                ledger.history(request, for: reader, then: $0)
+                store.history(request, for: reader, then: $0)
             }
         } catch {
             lookupFault = Fault(storing: error)
@@ -83,13 +84,13 @@ struct ResponseKeeper {
 
     /// Stores an answer; when this returns nil it is on the disk and may be sent.
     func keep(_ reply: StoredReply) async -> Fault? {
-        guard let ledger, let draft else { return Fault(storing: .closed) }
+        guard let store, let draft else { return Fault(storing: .closed) }
         let response = NewResponse(
             id: reply.id, owner: reader.owner, parent: draft.previousResponseID, created: WallClock.unixSeconds,
             input: draft.items(for: reply, with: stored), output: reply.output, answer: reply.answer)
         do throws(LedgerFault) {
-            try await LedgerWait<Void>.ask(on: loop, waking: wakeup) { then in
-                ledger.store(response, within: settings.maxBytes) { then($0.map { .failure($0) } ?? .success(())) }
+            try await LedgerWait<Void>.ask(on: loop, waking: wakeup) {
+                store.store(response, within: settings.maxBytes, then: $0)
             }
             return nil
         } catch {

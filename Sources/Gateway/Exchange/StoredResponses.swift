@@ -134,35 +134,35 @@ struct StoredExchange {
     }
 
     private func find(_ id: String, _ part: StoredPart) async throws(TurnFailure) -> [UInt8] {
+        guard let store else { throw .refusal(StoredAnswers.unknown(id)) }
         let found: [UInt8]?
         do throws(LedgerFault) {
-            guard let ledger = context.seat.site.ledger else { throw .failed("off") }
             let reader = reader
             found = try await LedgerWait.ask(on: context.seat.loop, waking: channel.wakeup) {
-                ledger.find(id, part, for: reader, then: $0)
+                store.find(id, part, for: reader, then: $0)
             }
         } catch {
-            throw failure(error, id)
+            throw .fault(Fault(storing: error))
         }
         guard let found else { throw .refusal(StoredAnswers.unknown(id)) }
         return found
     }
 
     private func delete(_ id: String) async throws(TurnFailure) -> Bool {
+        guard let store else { return false }
         do throws(LedgerFault) {
-            guard let ledger = context.seat.site.ledger else { throw .failed("off") }
             let reader = reader
             return try await LedgerWait.ask(on: context.seat.loop, waking: channel.wakeup) {
-                ledger.delete(id, for: reader, then: $0)
+                store.delete(id, for: reader, then: $0)
             }
         } catch {
-            throw failure(error, id)
+            throw .fault(Fault(storing: error))
         }
     }
 
-    /// With storing switched off there is no ledger, and so no response of any id.
-    private func failure(_ fault: LedgerFault, _ id: String) -> TurnFailure {
-        context.seat.site.ledger == nil ? .refusal(StoredAnswers.unknown(id)) : .fault(Fault(storing: fault))
+    /// Nil with storing switched off: then there is no response of any id.
+    private var store: ResponseStore? {
+        context.snapshot.configuration.responses.isStoring ? context.seat.site.ledger.responses : nil
     }
 
     private var reader: Reader {

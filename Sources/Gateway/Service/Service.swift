@@ -14,7 +14,7 @@ actor Service {
     private let signals: Signals
     private let systemd: Systemd
     private let directories: TurnDirectories
-    private let ledger: Ledger?
+    private let ledger: Ledger
     /// Under which the digests of keys are made.
     private let pepper: [UInt8]
     private var workers: [Worker] = []
@@ -59,7 +59,7 @@ actor Service {
             let pepper = try PepperFile.load(in: loaded.configuration.stateDirectory)
             let ledger = try SnapshotLoader.ledger(of: loaded)
             // For a start that fails; a service that has served has ended it by then.
-            defer { ledger?.close() }
+            defer { ledger.close() }
             let service = Service(
                 loader, loop: loop, log: log, signals: signals, systemd: systemd, directories: directories,
                 ledger: ledger, pepper: pepper)
@@ -80,7 +80,7 @@ actor Service {
 
     private init(
         _ loader: SnapshotLoader, loop: EventLoop, log: Log, signals: Signals, systemd: Systemd,
-        directories: TurnDirectories, ledger: Ledger?, pepper: [UInt8]
+        directories: TurnDirectories, ledger: Ledger, pepper: [UInt8]
     ) {
         self.loader = loader
         self.loop = loop
@@ -272,7 +272,7 @@ actor Service {
     /// Lets what has expired be removed in the background.
     private func tidyLedger() {
         guard let responses = site?.snapshot.configuration.responses else { return }
-        ledger?.tidy(notBefore: responses.notBefore, within: responses.maxBytes) { [log] fault in
+        ledger.responses.tidy(notBefore: responses.notBefore, within: responses.maxBytes) { [log] fault in
             if let fault, fault != .closed { log.warning("expired responses could not be removed: \(fault)") }
         }
     }
@@ -325,12 +325,10 @@ actor Service {
             let loaded = try loader.load(served: site.snapshot.configuration.cli.path)
             let (old, new) = (site.snapshot.configuration, loaded.configuration)
             guard old.listeners == new.listeners, old.isPlaintext == new.isPlaintext, old.loops == new.loops,
-                old.stateDirectory == new.stateDirectory, old.responses.isStoring == new.responses.isStoring
+                old.stateDirectory == new.stateDirectory
             else {
                 throw ConfigurationFaults([
-                    ConfigurationFault(
-                        "reload",
-                        "LISTEN, PLAINTEXT, LOOPS, STATE_DIR and RESPONSES_STORE change only with a restart")
+                    ConfigurationFault("reload", "LISTEN, PLAINTEXT, LOOPS and STATE_DIR change only with a restart")
                 ])
             }
             let snapshot = try await SnapshotLoader.snapshot(

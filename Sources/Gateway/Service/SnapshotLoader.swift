@@ -143,10 +143,9 @@ struct SnapshotLoader {
         }
     }
 
-    /// What was stored by earlier runs; nil when nothing is to be stored. A file that is damaged stops the start: to
-    /// go on with an empty one would forget what clients were told is kept.
-    static func ledger(of loaded: Loaded) throws(ConfigurationFaults) -> Ledger? {
-        guard loaded.configuration.responses.isStoring else { return nil }
+    /// What was stored by earlier runs. A file that is damaged stops the start: to go on with an empty one would forget
+    /// what clients were told is kept.
+    static func ledger(of loaded: Loaded) throws(ConfigurationFaults) -> Ledger {
         do throws(LedgerFault) {
             return try Ledger(path: ledgerPath(of: loaded))
         } catch {
@@ -154,9 +153,8 @@ struct SnapshotLoader {
         }
     }
 
-    /// What is stored, in a line for the operator; nil when nothing is to be stored. Faults are those of the start.
-    static func ledgerNote(of loaded: Loaded) throws(ConfigurationFaults) -> String? {
-        guard loaded.configuration.responses.isStoring else { return nil }
+    /// What is stored, in a line for the operator. Faults are those of the start.
+    static func ledgerNote(of loaded: Loaded) throws(ConfigurationFaults) -> String {
         do throws(LedgerFault) {
             guard let count = try Ledger.inspect(path: ledgerPath(of: loaded)) else { return "no stored responses yet" }
             return "\(count) stored responses, their file is sound"
@@ -173,10 +171,10 @@ struct SnapshotLoader {
         let path = ledgerPath(of: loaded)
         let remedy =
             if case .damaged = fault { "restore it, or move it away to begin anew" } else {
-                "look at its directory and disk, or begin without it: RESPONSES_STORE=false"
+                "look at its directory and disk"
             }
         return ConfigurationFaults([
-            ConfigurationFault("RESPONSES_STORE", "\(path) cannot be used: \(fault); \(remedy)")
+            ConfigurationFault("STATE_DIR", "\(path) cannot be used: \(fault); \(remedy)")
         ])
     }
 

@@ -11,8 +11,8 @@ final class Site: Sendable {
     let admission: Admission
     /// Who may ask.
     let keys: KeyDirectory
-    /// Stored responses; nil when none are stored.
-    let ledger: Ledger?
+    /// What survives a restart.
+    let ledger: Ledger
     /// Large stored responses on their way to clients; those who find no place come again.
     let largeAnswers = Places(8)
     /// What needs the operator now.
@@ -26,7 +26,7 @@ final class Site: Sendable {
     private let current: Mutex<Snapshot>
     private let changes = Atomic(0)
 
-    init(_ snapshot: Snapshot, keys: KeyDirectory, log: Log, ledger: Ledger? = nil) {
+    init(_ snapshot: Snapshot, keys: KeyDirectory, log: Log, ledger: Ledger) {
         self.log = log
         self.keys = keys
         self.ledger = ledger
@@ -69,7 +69,7 @@ final class Site: Sendable {
     /// Ends what lives as long as the service, once nothing is served any more, and waits for it.
     func end() async {
         // What was to be stored is on the disk before the process may go.
-        ledger?.close()
+        ledger.close()
     }
 
     /// Another number whenever something that `/health` tells has changed, but for load and time.

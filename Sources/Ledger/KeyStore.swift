@@ -1,0 +1,154 @@
+extension Ledger {
+    /// Keys that were added while the service runs.
+    public var keys: KeyStore { KeyStore(self) }
+}
+
+/// Keys and the digests of their secrets. Every change stands in the audit trail as well, in the same transaction.
+public struct KeyStore: Sendable {
+    private let ledger: Ledger
+
+    init(_ ledger: Ledger) { self.ledger = ledger }
+
+    /// All keys, in the order of their ids.
+    public func all(then: @escaping @Sendable (Result<[StoredKey], LedgerFault>) -> Void) {
+        ledger.read(.report, { (database) throws(LedgerFault) in try Self.all(in: database) }, then: then)
+    }
+
+    /// Adds a key. `.nameTaken` where its name or id is another's.
+    public func add(
+        _ key: NewKey, by act: Act, then: @escaping @Sendable (Result<KeyChange, LedgerFault>) -> Void
+    ) {
+        write(then) { (database) throws(LedgerFault) in
+            guard try !Self.knows(key.digest, in: database) else { return .secretTaken }
+            let made = try database.run(
+                """
+                INSERT INTO keys (id, name, options, enabled, created, changed) VALUES (?1, ?2, ?3, 1, ?4, ?4)
+                ON CONFLICT DO NOTHING
+                """, key.id, key.name, key.options, act.at)
+            guard made == 1 else { return .nameTaken }
+            try Self.addSecret(key.digest, to: key.id, at: act.at, in: database)
+            try note("key add", key.id, "\(key.name): \(key.options)", act, in: database)
+            return try Self.outcome(for: key.id, in: database)
+        }
+    }
+
+    /// Replaces what an operator grants or limits.
+    public func set(
+        options: String, of id: String, by act: Act, then: @escaping @Sendable (Result<KeyChange, LedgerFault>) -> Void
+    ) {
+        write(then) { (database) throws(LedgerFault) in
+            let found = try database.run("UPDATE keys SET options = ?2, changed = ?3 WHERE id = ?1", id, options, act.at)
+            guard found == 1 else { return .unknown }
+            try note("key set", id, options, act, in: database)
+            return try Self.outcome(for: id, in: database)
+        }
+    }
+
+    /// Lets a key in, or not.
+    public func set(
+        isEnabled: Bool, of id: String, by act: Act, then: @escaping @Sendable (Result<KeyChange, LedgerFault>) -> Void
+    ) {
+        write(then) { (database) throws(LedgerFault) in
+            let found = try database.run(
+                "UPDATE keys SET enabled = ?2, changed = ?3 WHERE id = ?1", id, isEnabled, act.at)
+            guard found == 1 else { return .unknown }
+            try note(isEnabled ? "key enable" : "key disable", id, "", act, in: database)
+            return try Self.outcome(for: id, in: database)
+        }
+    }
+
+    /// Gives a key another secret; those it has are valid until then at the longest, and those that have run out go.
+    public func rotate(
+        _ id: String, to digest: [UInt8], oldValidUntil last: Int, by act: Act,
+        then: @escaping @Sendable (Result<KeyChange, LedgerFault>) -> Void
+    ) {
+        write(then) { (database) throws(LedgerFault) in
+            guard try !Self.knows(digest, in: database) else { return .secretTaken }
+            guard try database.run("UPDATE keys SET changed = ?2 WHERE id = ?1", id, act.at) == 1 else { return .unknown }
+            try database.run(
+                "UPDATE secrets SET not_after = ?2 WHERE key = ?1 AND (not_after IS NULL OR not_after > ?2)", id, last)
+            try database.run("DELETE FROM secrets WHERE key = ?1 AND not_after < ?2", id, act.at)
+            try Self.addSecret(digest, to: id, at: act.at, in: database)
+            try note("key rotate", id, "old secrets until \(last)", act, in: database)
+            return try Self.outcome(for: id, in: database)
+        }
+    }
+
+    /// Removes a key with its secrets; what it used stays in the usage.
+    public func remove(
+        _ id: String, by act: Act, then: @escaping @Sendable (Result<KeyChange, LedgerFault>) -> Void
+    ) {
+        write(then) { (database) throws(LedgerFault) in
+            let was = try Self.outcome(for: id, in: database)
+            guard case .done(let key) = was else { return was }
+            try database.run("DELETE FROM secrets WHERE key = ?1", id)
+            try database.run("DELETE FROM keys WHERE id = ?1", id)
+            try note("key remove", id, key.name, act, in: database)
+            return was
+        }
+    }
+
+    // MARK: - Steps
+
+    private func write(
+        _ then: @escaping @Sendable (Result<KeyChange, LedgerFault>) -> Void,
+        _ body: @escaping @Sendable (Database) throws(LedgerFault) -> KeyChange
+    ) {
+        ledger.write(limit: Ledger.fewWaiting, body, then: then)
+    }
+
+    private func note(
+        _ action: String, _ id: String, _ detail: String, _ act: Act, in database: Database
+    ) throws(LedgerFault) {
+        try AuditStore.append(AuditEntry(act, action: action, subject: id, detail: detail), in: database)
+    }
+
+    private static func knows(_ digest: [UInt8], in database: Database) throws(LedgerFault) -> Bool {
+        try database.first("SELECT 1 FROM secrets WHERE digest = ?1", digest) { _ in true } ?? false
+    }
+
+    private static func addSecret(
+        _ digest: [UInt8], to id: String, at second: Int, in database: Database
+    ) throws(LedgerFault) {
+        try database.run("INSERT INTO secrets (digest, key, created) VALUES (?1, ?2, ?3)", digest, id, second)
+    }
+
+    /// The key as it is now.
+    private static func outcome(for id: String, in database: Database) throws(LedgerFault) -> KeyChange {
+        var key = try database.first(
+            "SELECT id, name, options, enabled, created, changed FROM keys WHERE id = ?1", id, body: key)
+        key?.secrets = try database.rows(
+            "SELECT digest, not_after, created FROM secrets WHERE key = ?1 ORDER BY created, digest", id
+        ) { secret($0, 0) }
+        return key.map { .done($0) } ?? .unknown
+    }
+
+    private static func all(in database: Database) throws(LedgerFault) -> [StoredKey] {
+        var keys = try database.rows(
+            "SELECT id, name, options, enabled, created, changed FROM keys ORDER BY id", body: key)
+        // Both in the order of the ids: every secret belongs to the key at hand or to a later one.
+        let secrets = try database.statement(
+            "SELECT digest, not_after, created, key FROM secrets ORDER BY key, created, digest")
+        try secrets.begin(with: [])
+        defer { secrets.reset() }
+        var index = 0
+        while try secrets.step() {
+            while index < keys.count, !secrets.holds(keys[index].id, 3) { index += 1 }
+            guard index < keys.count else { break }
+            keys[index].secrets.append(secret(secrets, 0))
+        }
+        return keys
+    }
+
+    private static func key(_ row: Statement) -> StoredKey {
+        StoredKey(
+            id: row.text(0), name: row.text(1), options: row.text(2), isEnabled: row.integer(3) != 0,
+            created: row.integer(4), changed: row.integer(5), secrets: [])
+    }
+
+    private static func secret(_ row: Statement, _ column: Int32) -> StoredSecret {
+        StoredSecret(
+            digest: row.bytes(column), notAfter: row.isNull(column + 1) ? nil : row.integer(column + 1),
+            created: row.integer(column + 2))
+    }
+}
