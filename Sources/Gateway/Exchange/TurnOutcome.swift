@@ -21,7 +21,7 @@ struct TurnOutcome {
 }
 
 extension TurnUsage {
-    /// What that costs, in nano-USD: by the CLI's own word, and by the price where it has said nothing, or knows no price.
+    /// What that costs, in nano-USD: by the CLI's own word, or by the price where it has said nothing or knows none.
     func cost(at price: Price) -> Int {
         let listed = price.cost(of: tokens)
         guard let toldCost else { return listed }
