@@ -79,10 +79,18 @@ public struct ModelTraits: Sendable, Equatable {
     public var maxOutputTokens = 128_000
     /// The tokens of the context window.
     public var contextTokens = 1_000_000
+    /// The `max_tokens` that the CLI sends where a request names none.
+    public var unsaidOutputTokens = 64_000
+    /// What its tokens cost; nil where the CLI knows no price.
+    public var price: Price?
     /// False where these are the rules of a relative, or of what an alias stands for: nothing is certain of the model.
     public var isKnown = true
 
-    init(_ id: String, _ displayName: String, _ change: (inout ModelTraits) -> Void = { _ in }) {
+    init(
+        _ id: String, _ displayName: String, _ price: Price? = nil,
+        _ change: (inout ModelTraits) -> Void = { _ in }
+    ) {
+        self.price = price
         self.id = id
         self.displayName = displayName
         version = ModelVersion(name: id) ?? ModelVersion(nil, 0, 0)
@@ -111,6 +119,7 @@ extension ModelTraits {
     /// vendor's is another vendor's model, of which nothing is known: it gets what is asked.
     public static func of(_ name: String, resolved: [String: String] = [:]) -> ModelTraits {
         var traits = lookUp(name, resolved)
+        if !traits.isKnown { traits.unsaidOutputTokens = max(128_000, traits.unsaidOutputTokens) }
         if name.hasSuffix("[1m]") { traits.contextTokens = 1_000_000 }
         return traits
     }

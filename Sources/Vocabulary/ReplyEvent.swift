@@ -108,29 +108,3 @@ public enum StopReason: RawRepresentable, Sendable, Equatable {
         .endTurn, .maxTokens, .stopSequence, .toolUse, .pauseTurn, .refusal, .contextWindowExceeded,
     ]
 }
-
-/// Tokens as the vendor counted them.
-public struct Usage: Sendable, Equatable {
-    /// Prompt tokens neither read from nor written to the cache.
-    public var inputTokens = 0
-    /// Prompt tokens written to the cache.
-    public var cacheCreationTokens = 0
-    /// Of those, kept five minutes.
-    public var cacheCreation5mTokens = 0
-    /// Of those, kept one hour.
-    public var cacheCreation1hTokens = 0
-    /// Prompt tokens read from the cache.
-    public var cacheReadTokens = 0
-    /// Tokens of the answer.
-    public var outputTokens = 0
-    /// Of those, spent on thinking, where the vendor says so.
-    public var thinkingTokens = 0
-    /// `standard`, `priority` or `batch`, where the vendor says so.
-    public var serviceTier: String?
-
-    /// Nothing counted yet.
-    public init() {}
-
-    /// All tokens of the prompt, cached or not.
-    public var promptTokens: Int { inputTokens + cacheCreationTokens + cacheReadTokens }
-}

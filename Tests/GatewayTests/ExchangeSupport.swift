@@ -264,6 +264,7 @@ final class RecordedTurn: RunningTurn {
     private(set) var countedTokens: Int?
     var onEnd: (() -> Void)?
     var spending: TurnSpending { output.spending }
+    var usage: TurnUsage { output.used }
     private(set) var steps = 0
     private(set) var hasEnded = false
     private var isOver = false

@@ -24,6 +24,8 @@ enum CLIEvent {
     /// A turn begins. `tools` is the raw array of the names offered to the model, nil where it is not told;
     /// `hasQuota` says that the login is one of which a quota will be told.
     indirect case turnStarted(tools: JSONSlice?, hasQuota: Bool)
+    /// The model thinks, and has done so for about so many tokens of this message, shown or not.
+    case thinkingProgress(tokens: Int)
     /// A tool's call is waited for: said every half minute, whatever the answer is doing.
     case heartbeat
     /// Something that does not matter here; the CLI's schema lists some seventy such kinds.
@@ -65,6 +67,8 @@ struct CLIResult {
     /// The array of `errors`, raw.
     var errors: JSONSlice?
     var usage = UsageUpdate()
+    /// What the process has cost in all its turns, in billionths of a dollar.
+    var costNanoUSD: Int?
 }
 
 /// What the CLI says of a failure before its result.

@@ -50,12 +50,16 @@ extension CLIEventReader {
             fields.result.errorType = try text()
         } else if json.matches(key, "api_error") {
             fields.result.apiError = try text()
+        } else if json.matches(key, "total_cost_usd") {
+            fields.result.costNanoUSD = try nanoUSD()
         } else if json.matches(key, "error") {
             fields.error = try text()
         } else if json.matches(key, "attempt") {
             fields.retry.attempt = try integer() ?? 0
         } else if json.matches(key, "retry_delay_ms") {
             fields.retry.delayMilliseconds = try wholeMilliseconds()
+        } else if json.matches(key, "estimated_tokens") {
+            fields.estimatedTokens = try integer()
         } else if json.matches(key, "error_status") {
             fields.retry.status = try integer()
         } else {

@@ -238,6 +238,18 @@ struct CLIEventReader: ~Copyable, ~Escapable {
         return nil
     }
 
+    /// A number of dollars in billionths; nil for what is no amount.
+    mutating func nanoUSD() throws(JSONError) -> Int? {
+        guard try json.peek() == .number else {
+            _ = try json.skip()
+            return nil
+        }
+        let digits = try json.number()
+        // The CLI adds in binary fractions: 0.1 + 0.2 is 0.30000000000000004 there.
+        guard let dollars = Double(digits.string(in: line)), dollars >= 0, dollars < 1e9 else { return nil }
+        return Int((dollars * 1e9).rounded())
+    }
+
     /// A number of milliseconds that may carry a fraction.
     mutating func wholeMilliseconds() throws(JSONError) -> Int {
         guard try json.peek() == .number else {

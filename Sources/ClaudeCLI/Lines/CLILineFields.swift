@@ -12,6 +12,7 @@ struct CLILineFields {
     var messageID: JSONSlice?
     var isRewound = false
     var totalTokens: Int?
+    var estimatedTokens: Int?
     var serverErrors: JSONSlice?
     var servers: JSONSlice?
     var rateLimit: JSONSlice?
@@ -40,6 +41,9 @@ struct CLILineFields {
         }
         if type.matches("system", in: line), let subtype, subtype.matches("init", in: line) {
             return .turnStarted(tools: tools, hasQuota: keySource?.matches("none", in: line) == true)
+        }
+        if type.matches("system", in: line), let subtype, subtype.matches("thinking_tokens", in: line) {
+            return estimatedTokens.map { .thinkingProgress(tokens: $0) } ?? .ignored
         }
         if type.matches("rate_limit_event", in: line), let rateLimit {
             return .rateLimit(rateLimit)

@@ -4,6 +4,8 @@ public struct ProcessMemory: Sendable {
     var nextRow = 0
     /// The vendor's ids of the calls in its last answer, which a client may know by others.
     var callIDs: [String] = []
+    /// What all its turns have cost by the CLI's own sum, in nano-USD; nil where that is not known.
+    var cost: Int? = 0
     /// False where its conversation does not begin with something a user said: then it cannot be forgotten.
     var canForget = true
     /// The numbers of the first and the last message of a user in its conversation.

@@ -12,7 +12,7 @@ public struct TurnPlan: Sendable {
     let servers: ActiveServers
     /// The system prompt in its parts, the gateway's own included.
     let system: [JSONText]
-    let settings: TurnSettings
+    var settings: TurnSettings
     /// The model's full name; nil where none is known.
     let fullModel: String?
     /// The messages under the client's names, users' and assistants'; the last is the question.

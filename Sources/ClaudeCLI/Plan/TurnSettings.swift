@@ -18,6 +18,10 @@ struct TurnSettings {
     private var leavesTemperature = false
     /// The extra parameters without a forced tool call; nil where none is forced.
     private var relievedBody: [UInt8]?
+    /// What the bodies are made of: a conversation without its words.
+    private var parameters: Conversation
+    /// False for a CLI that does not take the extra body.
+    private var takesParameters = true
 
     init(
         _ conversation: Conversation, model: String, servers: ActiveServers = .none, operatorBetas: String = ""
@@ -26,13 +30,36 @@ struct TurnSettings {
         self.servers = servers
         tools = try ClientTools(conversation, areOthersActive: !servers.isEmpty)
         effort = conversation.effort
-        extraBody = Self.extraBody(conversation, tools)
+        parameters = conversation
+        (parameters.system, parameters.turns, parameters.tools) = ([], [], [])
         betas = Self.betas(conversation, operatorBetas)
         let sampling = conversation.sampling
         leavesTemperature = sampling.topP != nil && sampling.temperature == nil && conversation.thinking != nil
+        writeBodies()
+    }
+
+    private mutating func writeBodies() {
+        extraBody = Self.extraBody(parameters, tools)
         if !servers.isEmpty, let relieved = tools.withoutForce {
-            relievedBody = Self.extraBody(conversation, relieved)
+            relievedBody = Self.extraBody(parameters, relieved)
         }
+    }
+
+    /// The most tokens that an answer may have; nil where it is left to the CLI.
+    var maxTokens: Int? { takesParameters ? parameters.sampling.maxTokens : nil }
+
+    /// Bounds the answer by so many tokens where it would be longer; false where the CLI does not take it.
+    mutating func limitOutput(to tokens: Int, unsaid: Int) -> Bool {
+        guard takesParameters else { return false }
+        let limit = max(1, tokens)
+        guard limit < maxTokens ?? unsaid else { return true }
+        parameters.sampling.maxTokens = limit
+        // A budget must be smaller than the bound, and is 1024 at the least.
+        if case .enabled(let budget) = parameters.thinking, budget >= limit {
+            parameters.thinking = limit > 1024 ? .enabled(budgetTokens: limit - 1) : .disabled
+        }
+        writeBodies()
+        return true
     }
 
     private static func extraBody(_ conversation: Conversation, _ tools: ClientTools) -> [UInt8] {
@@ -49,6 +76,7 @@ struct TurnSettings {
 
     /// For a CLI that does not take the extra body.
     mutating func leaveOutParameters() {
+        takesParameters = false
         extraBody = []
         relievedBody = nil
         betas = ""

@@ -15,6 +15,9 @@ package struct RecordedOutput: ~Copyable {
     /// What the turn has cost, as far as it was recorded.
     package var spending: TurnSpending { assembler.spending }
 
+    /// What the turn has used, as far as it was recorded.
+    package var used: TurnUsage { assembler.used }
+
     /// Takes the next bytes; `emit` gets each event with the line its slices refer to.
     package mutating func take(
         _ bytes: Span<UInt8>, emit: (ReplyEvent, Span<UInt8>) -> Void

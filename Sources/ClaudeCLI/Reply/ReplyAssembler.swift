@@ -47,6 +47,7 @@ struct ReplyAssembler {
     private var hasStarted = false
     private var hasVisibleOutput = false
     private var usage = Usage()
+    private var meter: UsageMeter
     private var messages = 0
     /// How often the vendor was asked: the CLI announces most of its retries, but not those of a message that broke off
     /// before its first block.
@@ -64,9 +65,14 @@ struct ReplyAssembler {
     /// The calls of registered servers' tools.
     private(set) var calls: ServerCalls
 
-    /// An assembler at the beginning of a reply in which the CLI calls the tools of `servers` itself.
-    init(limits: CLILimits, servers: ActiveServers = .none, remedy: LoginRemedy = LoginRemedy()) {
+    /// An assembler at the beginning of a reply in which the CLI calls the tools of `servers` itself. Its process has
+    /// told of `costBefore`, in nano-USD, for all turns before; nil where that is not known.
+    init(
+        limits: CLILimits, servers: ActiveServers = .none, remedy: LoginRemedy = LoginRemedy(),
+        costBefore: Int? = 0
+    ) {
         self.limits = limits
+        meter = UsageMeter(costBefore: costBefore)
         calls = ServerCalls(servers)
         evidence = FailureEvidence(maxRetries: limits.maxRetries, remedy: remedy)
     }
@@ -83,12 +89,25 @@ struct ReplyAssembler {
         return spending
     }
 
+    /// What the reply has used so far, whatever becomes of it.
+    var used: TurnUsage { meter.used }
+
+    /// What the process has cost in all its turns, in nano-USD, by its newest word; nil where that is not known.
+    var processCost: Int? { meter.processCost }
+
+    /// The request is on its way to the vendor.
+    mutating func noteRequest() { meter.noteRequest() }
+
+    /// Notes what a result behind the end of the reply says of its cost.
+    mutating func noteLate(_ result: CLIResult) { meter.take(result) }
+
     /// Takes the next event of `line`; `now` is in Unix seconds.
     mutating func take(
         _ event: CLIEvent, of line: Span<UInt8>, now: Int, emit: (ReplyEvent) -> Void
     ) -> Action {
         if case .rateLimit(let info) = event { note(info, of: line) }
         guard state != .over else { return .end }
+        meter.take(event, of: line)
         switch event {
         case .delta(let index, let kind, let content):
             return delta(index, kind, content, of: line, emit: emit)
@@ -116,7 +135,7 @@ struct ReplyAssembler {
             evidence.note(report, of: line)
         case .result(let result):
             return self.result(result, of: line, now: now, emit: emit)
-        case .controlRequest, .controlResponse, .rateLimit, .turnStarted, .heartbeat, .ignored:
+        case .controlRequest, .controlResponse, .rateLimit, .turnStarted, .thinkingProgress, .heartbeat, .ignored:
             break
         }
         return .goOn
@@ -313,6 +332,7 @@ struct ReplyAssembler {
         start = nil
         usage = Usage()
         hasVisibleOutput = false
+        meter.noteRequest()
         return .goOn
     }
 
@@ -331,6 +351,7 @@ struct ReplyAssembler {
         // It would ask again in half a second without a word, and knows nothing of attempts before its own.
         let spent = limits.spent.requests
         if spent > 0, requests + spent > limits.maxRetries { return failNow(evidence.interrupted(now: now), emit) }
+        if state == .waiting { meter.noteRequest() }
         return .goOn
     }
 
@@ -356,14 +377,19 @@ struct ReplyAssembler {
         let isBeyondPatience =
             retry.attempt > limits.maxRetries - spent.requests
             || announcedMilliseconds > limits.retryPatienceMilliseconds - spent.waitMilliseconds
-        return isBeyondPatience ? failNow(evidence.fault(now: now), emit) : .goOn
+        guard isBeyondPatience else { return .goOn }
+        meter.noteRefusal()
+        return failNow(evidence.fault(now: now), emit)
     }
 
     private mutating func result(
         _ result: CLIResult, of line: Span<UInt8>, now: Int, emit: (ReplyEvent) -> Void
     ) -> Action {
         if let reason = wholeReason(result) {
-            if !result.isError, messages == 1 { usage.fillIn(result.usage, of: line) }
+            if !result.isError, messages == 1 {
+                usage.fillIn(result.usage, isOnly: true)
+                if usage.serviceTier == nil { usage.serviceTier = result.usage.serviceTier?.string(in: line) }
+            }
             finish(reason, emit: emit)
             return .end
         }
@@ -425,29 +451,5 @@ extension JSONSlice {
             }
         }
         return true
-    }
-}
-
-extension Usage {
-    /// Takes over every count that the line gives: later lines of a stream are cumulative.
-    mutating func merge(_ update: UsageUpdate, of line: Span<UInt8>) {
-        if let value = update.input { inputTokens = value }
-        if let value = update.cacheCreation { cacheCreationTokens = value }
-        if let value = update.cacheCreation5m { cacheCreation5mTokens = value }
-        if let value = update.cacheCreation1h { cacheCreation1hTokens = value }
-        if let value = update.cacheRead { cacheReadTokens = value }
-        if let value = update.output { outputTokens = value }
-        if let value = update.thinking { thinkingTokens = value }
-        if let value = update.serviceTier { serviceTier = value.string(in: line) }
-    }
-
-    /// Takes from the result what the stream left open: its sums are those of the only message.
-    fileprivate mutating func fillIn(_ update: UsageUpdate, of line: Span<UInt8>) {
-        if cacheCreation5mTokens == 0, cacheCreation1hTokens == 0 {
-            cacheCreation5mTokens = update.cacheCreation5m ?? 0
-            cacheCreation1hTokens = update.cacheCreation1h ?? 0
-        }
-        if thinkingTokens == 0 { thinkingTokens = update.thinking ?? 0 }
-        if serviceTier == nil { serviceTier = update.serviceTier?.string(in: line) }
     }
 }

@@ -54,17 +54,3 @@ struct ServerCalls {
         return true
     }
 }
-
-extension Usage {
-    /// Adds the tokens of another message; the tier is the newest.
-    mutating func add(_ other: Usage) {
-        inputTokens += other.inputTokens
-        cacheCreationTokens += other.cacheCreationTokens
-        cacheCreation5mTokens += other.cacheCreation5mTokens
-        cacheCreation1hTokens += other.cacheCreation1hTokens
-        cacheReadTokens += other.cacheReadTokens
-        outputTokens += other.outputTokens
-        thinkingTokens += other.thinkingTokens
-        serviceTier = other.serviceTier ?? serviceTier
-    }
-}

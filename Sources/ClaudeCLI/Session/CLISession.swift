@@ -117,6 +117,10 @@ public final class CLISession {
     /// What the turn has cost so far.
     public var spending: TurnSpending { machine.spending }
 
+    /// What the turn has used of the vendor's service so far; its cost is told a moment behind the answer at the latest,
+    /// where the process is waited for.
+    public var usage: TurnUsage { machine.usage }
+
     /// True when the turn failed because its process, which had served others before, would not do: nothing was asked of
     /// the vendor, and another process may serve it.
     public var isUnfit: Bool { machine.isUnfit }
@@ -217,6 +221,7 @@ public final class CLISession {
         state = .gone
         process.hasServed = true
         process.memory.callIDs = machine.callIDs
+        process.memory.cost = machine.processCost
         return process
     }
 

@@ -74,7 +74,8 @@ public final class CLISupply: Sendable {
             machine = CountTurn(portions, servers: plan.servers, limits: limits, remedy: profile.remedy)
         } else {
             let beginning: RelayTurn.Beginning = process.hasServed ? .later : .first
-            machine = RelayTurn(plan, portions, beginning, limits: limits, remedy: profile.remedy)
+            machine = RelayTurn(
+                plan, portions, beginning, costBefore: memory.cost, limits: limits, remedy: profile.remedy)
         }
         let origin: CLISession.Origin
         switch start {

@@ -27,6 +27,8 @@ struct CountTurn: TurnMachine {
     var callIDs: [String] { [] }
     /// The vendor's model is not asked.
     var spending: TurnSpending { TurnSpending() }
+    var usage: TurnUsage { TurnUsage() }
+    var processCost: Int? { nil }
     var answerStart: Instant? { nil }
 
     mutating func begin(at now: Instant) -> [ArraySlice<UInt8>] {

@@ -41,14 +41,19 @@ struct RelayTurn: TurnMachine {
     /// A process that had served before begins within some milliseconds; one that has not by then hangs.
     private static let patience = Milliseconds.seconds(5)
 
-    init(_ plan: TurnPlan, _ portions: [Portion], _ beginning: Beginning, limits: CLILimits, remedy: LoginRemedy) {
+    /// A turn in a process that had cost so much before, in nano-USD; nil where that is not known.
+    init(
+        _ plan: TurnPlan, _ portions: [Portion], _ beginning: Beginning, costBefore: Int? = 0, limits: CLILimits,
+        remedy: LoginRemedy
+    ) {
         script = TurnScript(portions, servers: plan.servers)
         tools = plan.tools
         servers = plan.servers
         serverStart = ActiveServers.patience(limits)
         relief = plan.servers.isEmpty ? nil : plan.relief
         translator = CallTranslator(plan.tools.names, demanding: plan.demandedCall)
-        assembler = ReplyAssembler(limits: limits, servers: plan.servers, remedy: remedy)
+        assembler = ReplyAssembler(
+            limits: limits, servers: plan.servers, remedy: remedy, costBefore: costBefore)
         switch beginning {
         case .first: (isLater, isStale) = (false, false)
         case .later: (isLater, isStale) = (true, true)
@@ -61,6 +66,8 @@ struct RelayTurn: TurnMachine {
     var mayBeUnfit: Bool { isLater && isStale && !isOver }
 
     var spending: TurnSpending { assembler.spending }
+    var usage: TurnUsage { assembler.used }
+    var processCost: Int? { assembler.processCost }
 
     /// What is told of limits comes once, and then when it has changed.
     var expectsLateWord: Bool {
@@ -128,6 +135,7 @@ struct RelayTurn: TurnMachine {
         case .controlResponse: return .goOn
         case .turnStarted(let offered, let hasQuota):
             expectsQuota = hasQuota
+            if script.isWritten { assembler.noteRequest() }
             if let offered, let fault = tools.missing(from: offered, in: line) { return failed(fault, emit) }
             return .goOn
         case .messageStart:
@@ -167,6 +175,7 @@ struct RelayTurn: TurnMachine {
             assembler.note(information, of: line)
             noteQuota()
         case .result(let result):
+            assembler.noteLate(result)
             if rest == .unknown { rest = result.isError ? .spent : .idle }
         case .controlRequest(let request):
             switch ControlAnswer(to: request, in: line) {

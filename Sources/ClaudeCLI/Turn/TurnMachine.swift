@@ -20,6 +20,10 @@ protocol TurnMachine {
     var mayBeUnfit: Bool { get }
     /// What the turn has cost so far.
     var spending: TurnSpending { get }
+    /// What it has used of the vendor's service so far.
+    var usage: TurnUsage { get }
+    /// What its process has cost in all its turns, in nano-USD, once the CLI has said so behind this one.
+    var processCost: Int? { get }
     /// The tokens counted, once that has ended well.
     var countedTokens: Int? { get }
     /// The vendor's ids of the calls of the client's tools in the answer, in order.

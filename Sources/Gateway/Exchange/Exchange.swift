@@ -20,6 +20,8 @@ struct Exchange {
     /// What the CLI is given as the model's name.
     private(set) var model = ""
     private(set) var budget: RetryBudget
+    /// What all attempts that are over have used, however they ended.
+    private(set) var used = TurnUsage()
     /// What is asked; without its messages once it will not be asked again.
     private var question = Conversation(model: "")
     /// False once a kept process has turned out not to do.
@@ -267,6 +269,11 @@ struct Exchange {
         await supply.finish(
             attempt.turn, at: attempt.place, isSingle: attempt.trace?.isFirst ?? false, on: seat.loop)
         context.quota?.note(attempt.turn, model: model)
+        // Read now: the CLI has told the cost by here, where it tells it at all.
+        used.add(attempt.turn.usage)
+        guard used.tokens != Usage() else { return }
+        record.inputTokens = used.tokens.promptTokens
+        record.outputTokens = used.tokens.outputTokens
     }
 
     // MARK: - Pieces

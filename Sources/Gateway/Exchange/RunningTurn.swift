@@ -9,6 +9,8 @@ protocol RunningTurn: AnyObject {
 
     /// What it has cost so far.
     var spending: TurnSpending { get }
+    /// What it has used of the vendor's service so far, at any time of the turn and behind it.
+    var usage: TurnUsage { get }
     /// Where the process that serves it came from.
     var origin: CLISession.Origin { get }
     /// True when the turn failed because what it was to go on with would not do: nothing was asked of the vendor, and

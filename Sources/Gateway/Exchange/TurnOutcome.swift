@@ -1,3 +1,5 @@
+import ClaudeCLI
+import Models
 import Vocabulary
 
 /// What an answer has come to so far.
@@ -15,5 +17,14 @@ struct TurnOutcome {
         case .failed(let fault): if self.fault == nil { self.fault = fault }
         default: break
         }
+    }
+}
+
+extension TurnUsage {
+    /// What that costs, in nano-USD: by the CLI's own word, or by the price where it has said nothing or knows none.
+    func cost(at price: Price) -> Int {
+        let listed = price.cost(of: tokens)
+        guard let toldCost else { return listed }
+        return price.isKnown ? toldCost.plus(price.cost(of: uncosted)) : max(toldCost, listed)
     }
 }
