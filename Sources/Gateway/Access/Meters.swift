@@ -1,0 +1,235 @@
+import Platform
+import Synchronization
+import Vocabulary
+
+/// What every key has used and may still use.
+///
+/// In memory, usable from any thread: a request is checked, counted and settled without a word to the ledger, which hears
+/// of it afterwards. A turn reserves what it may come to at the most before it begins, so that turns side by side never
+/// pass a cap together.
+final class Meters: Sendable {
+    private let meters = Mutex<[KeyID: KeyMeter]>([:])
+    private let recorder: UsageRecorder?
+
+    /// Meters that tell what is used to `recorder`.
+    init(recorder: UsageRecorder? = nil) { self.recorder = recorder }
+
+    /// Takes what was used before this process began.
+    func restore(_ id: KeyID, hour: Int, _ used: Amounts) {
+        meters.withLock { $0[id, default: KeyMeter()].add(used, hour: hour) }
+    }
+
+    /// Takes what was used in the last minute before this process began.
+    func restoreRecent(_ id: KeyID, age seconds: Int, _ used: Amounts, at instant: Instant) {
+        meters.withLock { $0[id, default: KeyMeter()].addRecent(used, age: seconds, at: instant) }
+    }
+
+    // MARK: - The way of a turn
+
+    /// Counts a request, unless one of the key's limits is reached already; what it will use is not known yet.
+    ///
+    /// A request that only counts tokens costs nothing, and so is no matter of limits.
+    func begin(_ principal: Principal, countsTokens: Bool = false, at moment: MeterMoment) throws(LimitRefusal) -> TurnCharge {
+        let refusal = meters.withLock { meters -> LimitRefusal? in
+            var meter = meters[principal.id] ?? KeyMeter()
+            if !countsTokens {
+                for cap in principal.options.caps {
+                    let used = meter.used(cap.window, principal.options.windows, at: moment.now, moment.instant).of(cap.metric)
+                    if used >= cap.amount { return meter.refusal(.spent, cap, principal.options, needing: 1, at: moment) }
+                }
+                meter.add(Amounts(requests: 1), at: moment.now, moment.instant)
+            }
+            meter.begin()
+            meters[principal.id] = meter
+            return nil
+        }
+        if let refusal {
+            recorder?.note(refusal: refusal.cap.name, of: principal.id, at: moment.now)
+            throw refusal
+        }
+        if !countsTokens { recorder?.begin(principal, at: moment.now) }
+        return TurnCharge(principal, of: self, recorder: recorder, countsTokens: countsTokens, at: moment)
+    }
+
+    /// Reserves what a turn may come to; where that is too much, an answer of fewer tokens may do.
+    ///
+    /// Returns how many tokens the answer may have: `most.output`, or what is left for it where that is still worth it.
+    fileprivate func reserve(
+        _ most: Amounts, perOutputToken: Int, for principal: Principal, at moment: MeterMoment
+    ) throws(LimitRefusal) -> Int {
+        let outcome = meters.withLock { meters -> Result<Amounts, LimitRefusal> in
+            guard var meter = meters[principal.id] else { return .success(most) }
+            var granted = most
+            for cap in principal.options.caps where cap.metric != .requests {
+                let used = meter.used(cap.window, principal.options.windows, at: moment.now, moment.instant).of(cap.metric)
+                let left = cap.amount - used - meter.held.of(cap.metric)
+                guard granted.of(cap.metric) > left else { continue }
+                let each = cap.metric == .spend ? perOutputToken : cap.metric.countsOutput ? 1 : 0
+                let excess = granted.of(cap.metric) - left
+                let fewer = each > 0 ? (excess + each - 1) / each : Int.max
+                guard fewer <= granted.output - Self.leastOutput else {
+                    let isReserved = meter.held.of(cap.metric) > 0
+                    return .failure(
+                        meter.refusal(
+                            isReserved ? .reserved : .tooLarge, cap, principal.options, needing: most.of(cap.metric), at: moment))
+                }
+                granted.output -= fewer
+                granted.cost -= fewer.times(perOutputToken)
+            }
+            meter.hold(granted)
+            meters[principal.id] = meter
+            return .success(granted)
+        }
+        switch outcome {
+        case .success(let granted): return granted.output
+        case .failure(let refusal):
+            recorder?.note(refusal: refusal.cap.name, of: principal.id, at: moment.now)
+            throw refusal
+        }
+    }
+
+    /// An answer of fewer tokens than this is worth nothing.
+    private static let leastOutput = 16
+
+    /// Ends a turn: what it had reserved is free, what it used is counted.
+    fileprivate func settle(_ principal: Principal, held: Amounts, used: Amounts, at moment: MeterMoment) {
+        meters.withLock { meters in
+            meters[principal.id]?.release(held)
+            meters[principal.id]?.end()
+            meters[principal.id]?.add(used, at: moment.now, moment.instant)
+        }
+    }
+
+    /// How far a key has used up its share; nil where it has none.
+    func share(of principal: Principal, at moment: MeterMoment) -> KeyShare? {
+        guard principal.options.hasShare else { return nil }
+        return meters.withLock { meters in
+            let meter = meters[principal.id] ?? KeyMeter()
+            let shares = principal.options.caps.filter(\.isShare).map { cap in
+                let used = meter.used(cap.window, principal.options.windows, at: moment.now, moment.instant).of(cap.metric)
+                return KeyShare(
+                    cap: cap, used: used,
+                    resetsAt: meter.end(
+                        of: cap.window, principal.options.windows, cap.metric, limit: cap.amount, at: moment.now, moment.instant),
+                    message: principal.options.message)
+            }
+            return shares.max { $0.utilization < $1.utilization }
+        }
+    }
+
+    /// What is left of a key's limits by the minute.
+    func rates(of principal: Principal, at moment: MeterMoment) -> [KeyRate] {
+        let caps = principal.options.caps.filter { !$0.isShare }
+        guard !caps.isEmpty else { return [] }
+        return meters.withLock { meters in
+            let meter = meters[principal.id] ?? KeyMeter()
+            return caps.map { cap in
+                let used = meter.used(.minute, .rolling, at: moment.now, moment.instant).of(cap.metric)
+                let end = meter.end(of: .minute, .rolling, cap.metric, limit: 1, at: moment.now, moment.instant)
+                return KeyRate(cap: cap, remaining: max(0, cap.amount - used), resetSeconds: used == 0 ? 0 : end - moment.now)
+            }
+        }
+    }
+
+    /// What a key has used in a calendar stretch.
+    func used(_ id: KeyID, in window: KeyCap.Window, at moment: MeterMoment) -> Amounts {
+        meters.withLock { $0[id]?.used(window, .calendar, at: moment.now, moment.instant) ?? Amounts() }
+    }
+}
+
+extension KeyCap.Metric {
+    /// True where each token of an answer counts.
+    fileprivate var countsOutput: Bool { self == .tokens || self == .outputTokens }
+}
+
+extension KeyMeter {
+    fileprivate func refusal(
+        _ reason: LimitRefusal.Reason, _ cap: KeyCap, _ options: KeyOptions, needing amount: Int, at moment: MeterMoment
+    ) -> LimitRefusal {
+        let used = used(cap.window, options.windows, at: moment.now, moment.instant).of(cap.metric)
+        return LimitRefusal(
+            reason: cap.isShare ? reason : .rate, cap: cap, utilization: cap.amount == 0 ? 1 : Double(used) / Double(cap.amount),
+            resetsAt: end(
+                of: cap.window, options.windows, cap.metric, limit: max(1, cap.amount - amount + 1), at: moment.now, moment.instant),
+            windows: options.windows, message: options.message)
+    }
+}
+
+/// A moment by both clocks.
+struct MeterMoment: Sendable {
+    /// In Unix seconds, by the clock that people set.
+    let now: Int
+    /// By the clock that nobody sets.
+    let instant: Instant
+
+    init(now: Int, instant: Instant) {
+        self.now = now
+        self.instant = instant
+    }
+
+    /// This one.
+    static var current: MeterMoment { MeterMoment(now: WallClock.unixSeconds, instant: .now) }
+}
+
+/// A request of a key that has been counted and not settled yet. Left alone it settles as having used nothing.
+struct TurnCharge: ~Copyable {
+    let principal: Principal
+    private let meters: Meters
+    private let recorder: UsageRecorder?
+    private var held = Amounts()
+    private var hold: String?
+    private let countsTokens: Bool
+    private let begun: Int
+    private var isSettled = false
+
+    fileprivate init(
+        _ principal: Principal, of meters: Meters, recorder: UsageRecorder?, countsTokens: Bool, at moment: MeterMoment
+    ) {
+        self.countsTokens = countsTokens
+        begun = moment.now
+        self.principal = principal
+        self.meters = meters
+        self.recorder = recorder
+    }
+
+    /// Reserves what the turn may come to; returns how many tokens its answer may have. A turn that is begun again gives
+    /// back what its attempt before had reserved.
+    mutating func reserve(
+        _ most: Amounts, perOutputToken: Int, as place: UsageRecorder.Place, at moment: MeterMoment = .current
+    ) throws(LimitRefusal) -> Int {
+        giveBack()
+        guard !principal.options.caps.isEmpty else { return most.output }
+        let output = try meters.reserve(most, perOutputToken: perOutputToken, for: principal, at: moment)
+        held = most
+        held.output = output
+        held.cost -= (most.output - output).times(perOutputToken)
+        held.requests = 0
+        hold = recorder?.hold(held, of: principal.id, as: place, at: moment.now)
+        return output
+    }
+
+    private mutating func giveBack() {
+        meters.giveBack(held, of: principal.id)
+        if let hold { recorder?.drop(hold) }
+        held = Amounts()
+        hold = nil
+    }
+
+    /// Ends the turn with what it has used.
+    consuming func settle(_ record: UsageRecorder.Record, as place: UsageRecorder.Place, at moment: MeterMoment = .current) {
+        isSettled = true
+        guard !countsTokens else { return meters.settle(principal, held: held, used: Amounts(), at: moment) }
+        meters.settle(principal, held: held, used: record.amounts, at: moment)
+        recorder?.settle(record, of: principal, as: place, begun: begun, dropping: hold, at: moment.now)
+    }
+
+    deinit {
+        guard !isSettled else { return }
+        meters.settle(principal, held: held, used: Amounts(), at: .current)
+        if let hold { recorder?.drop(hold) }
+    }
+}
+
+extension Meters {
+    fileprivate func giveBack(_ held: Amounts, of id: KeyID) { meters.withLock { $0[id]?.release(held) } }
+}
