@@ -88,6 +88,17 @@ final class Meters: Sendable {
         }
     }
 
+    /// Says that a turn is too large for the fullest of the key's limits.
+    func tooLarge(_ principal: Principal, at moment: MeterMoment) -> LimitRefusal {
+        meters.withLock { meters in
+            let meter = meters[principal.id] ?? KeyMeter()
+            let refusals = principal.options.caps.map { meter.refusal(.tooLarge, $0, principal.options, needing: 1, at: moment) }
+            let none = KeyCap(metric: .requests, window: .day, amount: 0)
+            return refusals.max { $0.utilization < $1.utilization }
+                ?? meter.refusal(.tooLarge, none, principal.options, needing: 1, at: moment)
+        }
+    }
+
     /// An answer of fewer tokens than this is worth nothing.
     private static let leastOutput = 16
 
@@ -123,11 +134,13 @@ final class Meters: Sendable {
         guard !caps.isEmpty else { return [] }
         return meters.withLock { meters in
             let meter = meters[principal.id] ?? KeyMeter()
-            return caps.map { cap in
+            let rates = caps.map { cap in
                 let used = meter.used(.minute, .rolling, at: moment.now, moment.instant).of(cap.metric)
                 let end = meter.end(of: .minute, .rolling, cap.metric, limit: 1, at: moment.now, moment.instant)
                 return KeyRate(cap: cap, remaining: max(0, cap.amount - used), resetSeconds: used == 0 ? 0 : end - moment.now)
             }
+            // The tightest first.
+            return rates.sorted { $0.remaining * max(1, $1.cap.amount) < $1.remaining * max(1, $0.cap.amount) }
         }
     }
 
