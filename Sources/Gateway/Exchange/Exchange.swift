@@ -1,6 +1,7 @@
 import ClaudeCLI
 import Dialects
 import Platform
+import Server
 import Vocabulary
 
 /// One turn from permit to log line: the only place that joins a client and the CLI.
@@ -25,7 +26,7 @@ struct Exchange {
     /// False once a kept process has turned out not to do.
     private(set) var isKeeping = true
 
-    var seat: any Seat { context.seat }
+    var seat: Seat { context.seat }
     var site: Site { seat.site }
 
     init(_ turn: TurnRequest, asked channel: any RequestChannel, of supply: (any TurnSupply)? = nil) {

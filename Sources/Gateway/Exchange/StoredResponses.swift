@@ -1,6 +1,7 @@
 import Dialects
 import HTTP
 import Ledger
+import Server
 import Synchronization
 import Vocabulary
 

@@ -1,6 +1,7 @@
 import ClaudeCLI
 import Ledger
 import Platform
+import Server
 import Synchronization
 
 /// What all loops share for as long as the service lives, and what must have an end when it does. Everything in it may

@@ -5,11 +5,19 @@ import Synchronization
 ///
 /// The last limit makes further connections wait rather than refusing them, because a client that opens fifty at once
 /// is no attacker; each waits within its handshake's deadline.
-final class ConnectionLimiter: Sendable {
-    struct Limits: Sendable {
+package final class ConnectionLimiter: Sendable {
+    /// How many there may be.
+    package struct Limits: Sendable {
         var total: Int
         var perNetwork: Int
         var unauthenticatedPerNetwork: Int
+
+        /// So many in all, from one network, and from one network before a key was shown.
+        package init(total: Int, perNetwork: Int, unauthenticatedPerNetwork: Int) {
+            self.total = total
+            self.perNetwork = perNetwork
+            self.unauthenticatedPerNetwork = unauthenticatedPerNetwork
+        }
     }
 
     private struct Network {
@@ -26,13 +34,14 @@ final class ConnectionLimiter: Sendable {
 
     private let state: Mutex<State>
 
-    init(_ limits: Limits) { state = Mutex(State(limits: limits)) }
+    /// Without a connection yet.
+    package init(_ limits: Limits) { state = Mutex(State(limits: limits)) }
 
     /// Takes new limits for connections to come.
-    func change(_ limits: Limits) { state.withLock { $0.limits = limits } }
+    package func change(_ limits: Limits) { state.withLock { $0.limits = limits } }
 
     /// How many connections are open.
-    var open: Int { state.withLock { $0.total } }
+    package var open: Int { state.withLock { $0.total } }
 
     /// A place for a new connection, or nil when there is none.
     func admit(_ peer: PeerAddress) -> ConnectionPlace? {
