@@ -1,3 +1,4 @@
+import HTTP
 import Platform
 import TLS
 
@@ -18,7 +19,7 @@ final class Connection: Caller {
     var output: [UInt8] = []
     private var outputStart = 0
     private let readiness: Readiness
-    private let application: any Application
+    let application: any Application
     private var transport: Transport
     private var place: ConnectionPlace
 
@@ -53,10 +54,16 @@ final class Connection: Caller {
         do throws(TLSFault) {
             transport = try Transport(socket, context: terms.tls)
         } catch {
-            application.hear(.noSession(error.message))
+            application.note(.noSession(error.message))
             return nil
         }
         readiness = Readiness(number, on: state.loop, interest: .socket, waking: wakeup)
+    }
+
+    /// The answer to what cannot be read as a request.
+    func answer(unreadable fault: HTTPFault) -> Response {
+        application.events.noteUnreadable(fault.status)
+        return responder.answer(unreadable: fault, from: self)
     }
 
     /// True once the peer has closed its side.
@@ -64,7 +71,9 @@ final class Connection: Caller {
 
     /// Serves until the peer, a deadline or the service's end closes the connection.
     func run() async {
+        application.events.noteOpen()
         defer {
+            application.events.noteEnd()
             readiness.cancel()
             alarm.cancel()
             http2 = nil
@@ -198,27 +207,29 @@ final class Connection: Caller {
     private func shakeHands() async -> Bool {
         alarm.deadline = loop.now + .seconds(limits.deadlines.handshakeSeconds)
         while !place.beginUnauthenticated(waking: RemoteWakeup(wakeup, on: loop)) {
-            if alarm.isDue || readiness.hasHungUp || state.phase != .serving {
-                return noHandshake("too many connections of this network have shown no key yet")
+            if readiness.hasHungUp { return noHandshake(.cut, "the peer closed the connection") }
+            if alarm.isDue || state.phase != .serving {
+                application.note(.refused(.unauthenticated, peer))
+                return false
             }
             await wakeup.wait()
         }
         while true {
             switch transport.handshake() {
             case .bytes: return true
-            case .closed: return noHandshake("the peer closed the connection")
-            case .failed(let fault): return noHandshake(fault.message)
+            case .closed: return noHandshake(.cut, "the peer closed the connection")
+            case .failed(let fault): return noHandshake(HandshakeFailure(fault.kind), fault.message)
             case .needsRead: readiness.readWouldBlock()
             case .needsWrite: readiness.writeWouldBlock()
             }
-            if alarm.isDue { return noHandshake("not complete within TLS_HANDSHAKE_SECONDS") }
+            if alarm.isDue { return noHandshake(.timeout, "not complete within TLS_HANDSHAKE_SECONDS") }
             if state.phase == .ending { return false }
             await wakeup.wait()
         }
     }
 
-    private func noHandshake(_ reason: String) -> Bool {
-        application.hear(.noHandshake(peer, reason))
+    private func noHandshake(_ failure: HandshakeFailure, _ reason: String) -> Bool {
+        application.note(.noHandshake(failure, peer, reason))
         return false
     }
 }

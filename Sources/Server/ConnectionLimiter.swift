@@ -43,17 +43,18 @@ package final class ConnectionLimiter: Sendable {
     /// How many connections are open.
     package var open: Int { state.withLock { $0.total } }
 
-    /// A place for a new connection, or nil when there is none.
-    func admit(_ peer: PeerAddress) -> ConnectionPlace? {
-        let isAdmitted = state.withLock { state in
-            guard state.total < state.limits.total else { return false }
+    /// A place for a new connection, or why there is none.
+    func admit(_ peer: PeerAddress) throws(ConnectionRefusal) -> ConnectionPlace {
+        let refusal = state.withLock { state -> ConnectionRefusal? in
+            guard state.total < state.limits.total else { return .total }
             let open = state.networks[peer.network]?.open ?? 0
-            guard open < state.limits.perNetwork else { return false }
+            guard open < state.limits.perNetwork else { return .network }
             state.total += 1
             state.networks[peer.network, default: Network()].open += 1
-            return true
+            return nil
         }
-        return isAdmitted ? ConnectionPlace(limiter: self, network: peer.network) : nil
+        if let refusal { throw refusal }
+        return ConnectionPlace(limiter: self, network: peer.network)
     }
 
     /// Begins the time before a key is shown; false when the caller has to wait until `wakeup` is signalled.

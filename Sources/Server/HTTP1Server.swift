@@ -130,7 +130,7 @@ final class HTTP1Server {
     }
 
     private func refuse(_ fault: HTTPFault) {
-        let response = connection.responder.answer(unreadable: fault, from: connection)
+        let response = connection.answer(unreadable: fault)
         HTTP1Encoder.append(
             response, under: .unreadable, date: connection.state.httpDate, to: &connection.output)
     }

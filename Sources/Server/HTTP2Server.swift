@@ -8,6 +8,8 @@ final class HTTP2Server {
     /// Those of the jobs that run, by stream.
     private var channels: [Int32: HTTP2Channel] = [:]
     private var hasAnnouncedEnd = false
+    /// Of the streams that were reset those that have been counted.
+    private var countedResets = 0
     /// How often it has looked at its socket.
     private(set) var looks = 0
     /// Who waits for the next look.
@@ -27,6 +29,7 @@ final class HTTP2Server {
     /// Serves streams until either side ends the connection.
     func run() async {
         await move()
+        countResets()
         http2.close()
         // Jobs whose client has gone are still ending their processes: the service's end waits for them too.
         while running > 0 { await connection.wakeup.wait() }
@@ -53,6 +56,7 @@ final class HTTP2Server {
                 let now = Int(connection.loop.now.nanoseconds / 1_000_000)
                 let isSound = unsafe http2.receive(part.span, at: now)
                 let hasBegun = takeRequests()
+                countResets()
                 guard isSound else {
                     _ = await sendAll()
                     return await end()
@@ -102,6 +106,12 @@ final class HTTP2Server {
 
     // MARK: - The connection
 
+    private func countResets() {
+        guard http2.resetStreams > countedResets else { return }
+        connection.application.events.noteReset(http2.resetStreams - countedResets)
+        countedResets = http2.resetStreams
+    }
+
     private func sendAll() async -> Bool {
         while true {
             http2.collectOutput(into: &connection.output, upTo: Connection.recordBytes)
@@ -117,7 +127,7 @@ final class HTTP2Server {
         for stream in requests {
             switch stream.head {
             case .failure(let fault):
-                let response = connection.responder.answer(unreadable: fault, from: connection)
+                let response = connection.answer(unreadable: fault)
                 stream.respond(response, date: connection.state.httpDate)
             case .success(let request):
                 switch connection.responder.answer(request, from: connection) {

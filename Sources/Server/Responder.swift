@@ -11,8 +11,17 @@ package protocol Application: Sendable {
     /// Somebody who answers what the connections of one loop bring. Called once for each loop; what is returned is used
     /// on that loop alone.
     func responder(on state: LoopState) -> any Responder
-    /// Hears what happens to connections before anybody can be asked. Called on any loop.
+    /// Counts what happens to connections; all loops share it.
+    var events: ServerEvents { get }
+    /// Hears what happens to connections before anybody can be asked. It has been counted. Called on any loop.
     func hear(_ event: ServerEvent)
+}
+
+extension Application {
+    func note(_ event: ServerEvent) {
+        events.note(event)
+        hear(event)
+    }
 }
 
 /// The terms that a connection keeps to its end.
@@ -55,14 +64,4 @@ package protocol Caller: AnyObject {
     var peer: PeerAddress { get }
     /// A key was shown that is good: the connection no longer counts as a stranger's.
     func noteAuthenticated()
-}
-
-/// What happens to a connection before its first request.
-package enum ServerEvent: Sendable {
-    /// There was no place for it; it was closed unread.
-    case refused(PeerAddress)
-    /// Its handshake failed for a reason that names nothing secret.
-    case noHandshake(PeerAddress, String)
-    /// OpenSSL could make no session for it.
-    case noSession(String)
 }

@@ -70,6 +70,7 @@ package actor Worker {
                 readiness.readWouldBlock()
                 await wakeup.wait()
             case .exhausted:
+                application.note(.refused(.exhausted, nil))
                 // Without a pause the listener, which stays readable, would keep the loop busy for nothing.
                 pause.deadline = loop.now + Milliseconds(100)
                 while !pause.isDue, state.phase == .serving { await wakeup.wait() }
@@ -92,7 +93,11 @@ package actor Worker {
     }
 
     private func admit(_ socket: consuming FileDescriptor, _ peer: PeerAddress) {
-        guard let place = application.limiter.admit(peer) else { return application.hear(.refused(peer)) }
+        application.events.noteAccepted()
+        let place: ConnectionPlace
+        do throws(ConnectionRefusal) { place = try application.limiter.admit(peer) } catch {
+            return application.note(.refused(error, peer))
+        }
         guard
             let connection = Connection(
                 socket, from: peer, place: place, serving: application, by: responder, state: state)

@@ -22,7 +22,7 @@ struct ConnectionLimiterTests {
 
     /// True when there is a place now; it is given back at once.
     private func hasPlace(_ limiter: ConnectionLimiter, _ last: UInt8) -> Bool {
-        let place = limiter.admit(peer(last))
+        let place = try? limiter.admit(peer(last))
         return place != nil
     }
 
@@ -30,8 +30,8 @@ struct ConnectionLimiterTests {
     func total() {
         let limiter = limiter(total: 2)
         do {
-            let first = limiter.admit(peer(1))
-            let second = limiter.admit(peer(2))
+            let first = try? limiter.admit(peer(1))
+            let second = try? limiter.admit(peer(2))
             let isRefused = !hasPlace(limiter, 3)
             #expect(isRefused)
             #expect(limiter.open == 2)
@@ -45,7 +45,7 @@ struct ConnectionLimiterTests {
     @Test("one network does not take the places of others")
     func perNetwork() {
         let limiter = limiter(perNetwork: 1)
-        let first = limiter.admit(peer(1))
+        let first = try? limiter.admit(peer(1))
         #expect(!hasPlace(limiter, 1))
         #expect(hasPlace(limiter, 2))
         _ = consume first
@@ -63,7 +63,9 @@ struct ConnectionLimiterTests {
         let steps = await Task(executorPreference: loop) {
             let wakeup = Wakeup()
             func remote() -> RemoteWakeup { RemoteWakeup(wakeup, on: loop) }
-            guard var first = limiter.admit(one), var second = limiter.admit(one), var other = limiter.admit(two) else {
+            guard var first = try? limiter.admit(one), var second = try? limiter.admit(one),
+                var other = try? limiter.admit(two)
+            else {
                 return ["no place"]
             }
             var steps = [first.beginUnauthenticated(waking: remote()), second.beginUnauthenticated(waking: remote())]
@@ -71,7 +73,7 @@ struct ConnectionLimiterTests {
             first.endUnauthenticated()
             await wakeup.wait()
             steps.append(second.beginUnauthenticated(waking: remote()))
-            guard var third = limiter.admit(one) else { return ["no place"] }
+            guard var third = try? limiter.admit(one) else { return ["no place"] }
             steps.append(third.beginUnauthenticated(waking: remote()))
             _ = consume second
             await wakeup.wait()

@@ -36,6 +36,7 @@ enum TestLoops {
 final class Parrot: Application {
     let terms: Terms
     let limiter: ConnectionLimiter
+    let events = ServerEvents()
     let limits: WireLimits
     let heard = Mutex<[String]>([])
 
@@ -145,6 +146,16 @@ final class Client {
         let lines = ["\(head) HTTP/1.1", "host: x", "connection: close"] + fields + length
         send(lines.joined(separator: "\r\n") + "\r\n\r\n" + (body ?? ""))
         return rest()
+    }
+
+    /// The socket, for a TLS session over it.
+    var number: Int32 { socket.number }
+
+    /// So many bytes, or fewer when the server ends the connection.
+    func take(_ count: Int) -> String {
+        var piece = [UInt8](repeating: 0, count: count)
+        let received = unsafe recv(socket.number, &piece, count, Int32(MSG_WAITALL))
+        return String(decoding: piece.prefix(max(0, received)), as: UTF8.self)
     }
 
     /// Ends the client's side.

@@ -69,6 +69,7 @@ final class LoopbackUpstream {
 private final class UpstreamBook: Application {
     let terms: Terms
     let limiter = ConnectionLimiter(ConnectionLimiter.Limits(total: 32, perNetwork: 32, unauthenticatedPerNetwork: 32))
+    let events = ServerEvents()
     let limits: WireLimits
     private let owner: RemoteWakeup
     private let state = Mutex(State())

@@ -11,13 +11,13 @@ extension Site: Application {
 
     func hear(_ event: ServerEvent) {
         switch event {
-        case .refused(let peer):
+        case .refused(let reason, let peer):
             log.write(.debug) { line in
                 line.add("event", "refused")
-                line.add("addr", peer.text)
-                line.add("fault", "MAX_CONNECTIONS or MAX_CONNECTIONS_PER_ADDRESS is reached")
+                if let peer { line.add("addr", peer.text) }
+                line.add("fault", Self.words(for: reason))
             }
-        case .noHandshake(let peer, let reason):
+        case .noHandshake(_, let peer, let reason):
             // For whoever looks why a client cannot connect; scanners of a public port would fill a log with it.
             log.write(.debug) { line in
                 line.add("event", "handshake")
@@ -25,6 +25,15 @@ extension Site: Application {
                 line.add("fault", reason)
             }
         case .noSession(let reason): log.warning("TLS: \(reason)")
+        }
+    }
+
+    private static func words(for reason: ConnectionRefusal) -> String {
+        switch reason {
+        case .total: "MAX_CONNECTIONS is reached"
+        case .network: "MAX_CONNECTIONS_PER_ADDRESS is reached"
+        case .unauthenticated: "MAX_UNAUTHENTICATED_PER_ADDRESS connections of this network have shown no key yet"
+        case .exhausted: "no descriptor is left"
         }
     }
 }

@@ -9,6 +9,8 @@ import Synchronization
 final class Site: Sendable {
     let log: Log
     let limiter: ConnectionLimiter
+    /// What happens to connections, for whoever shows numbers.
+    let events = ServerEvents()
     let admission: Admission
     /// Stored responses; nil when none are stored.
     let ledger: Ledger?
