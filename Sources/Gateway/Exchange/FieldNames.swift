@@ -8,6 +8,8 @@ extension FieldName {
     static let anthropicBeta: FieldName = "anthropic-beta"
     /// The program that asks, as Codex and its kin say it.
     static let originator: FieldName = "originator"
+    /// Who asks, as proxies in front tell.
+    static let xForwardedFor: FieldName = "x-forwarded-for"
     static let accept: FieldName = "accept"
     static let userAgent: FieldName = "user-agent"
     /// Tells nginx in front to pass events on as they come.
