@@ -11,6 +11,8 @@ struct Configuration: Sendable, Equatable {
     var isPlaintext = false
     /// Certificates and protocol version.
     var tls = TLSSettings()
+    /// Which proxies in front say who asks.
+    var proxies = ProxySettings()
     /// Who may ask.
     var keys = KeySettings()
     /// The CLI and what it is given.
@@ -68,6 +70,17 @@ struct CertificatePair: Sendable, Equatable {
     var certificateFile: String
     /// The private key of the leaf.
     var keyFile: String
+}
+
+/// Which proxies in front say who asks, and how.
+struct ProxySettings: Sendable, Equatable {
+    /// Whether connections begin with a header of the PROXY protocol.
+    enum Header: String, Sendable, CaseIterable { case off, v2 }
+
+    /// Those whose word counts.
+    var trusted: [AddressRange] = []
+    /// Whether their connections begin with a header.
+    var header = Header.off
 }
 
 /// The CLI and what it is given.

@@ -60,6 +60,13 @@ extension Setting {
             "The private key of each `TLS_CERTIFICATE`, in the same order.", fallback: "none"),
         Setting(
             "TLS_MIN_VERSION", .listening, .choice(\.tls.minimumVersion), "The oldest TLS version accepted."),
+        Setting(
+            "TRUSTED_PROXIES", .listening, .addressRanges(\.proxies.trusted),
+            "Proxies in front whose word on the client's address counts: that of `x-forwarded-for`, or of "
+                + "`PROXY_PROTOCOL`; `unix` is whoever comes over a Unix socket.", fallback: "none"),
+        Setting(
+            "PROXY_PROTOCOL", .listening, .choice(\.proxies.header),
+            "With `v2` each connection of a trusted proxy must begin with a header of the PROXY protocol, before TLS."),
     ]
 
     private static let authentication: [Setting] = [
