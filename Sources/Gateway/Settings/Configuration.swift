@@ -111,6 +111,8 @@ struct TurnSettings: Sendable, Equatable {
     var maxWaiting = 0
     /// How long a turn waits, in seconds.
     var waitSeconds = 30
+    /// What is kept of each of the account's windows for keys that may use it, in hundredths.
+    var reservePercent = 0
     /// Whether turns may use what the account pays for beyond its limits.
     var overage = OveragePolicy.allow
 }
