@@ -103,6 +103,7 @@ actor Service {
             let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
             let keys = KeyDirectory(
                 loaded.keys, isRequired: loaded.configuration.keys.isRequired, hash: KeySecretHash(pepper: pepper))
+            try await loadStoredKeys(into: keys, loaded)
             let site = Site(snapshot, keys: keys, log: log, ledger: ledger)
             self.site = site
             remember(loaded)
@@ -126,6 +127,21 @@ actor Service {
         // Unstructured: the CLI takes its time to tell, and is asked again for as long as the service lives.
         Task(executorPreference: loop) { await self.watchLogin() }
         await supervise()
+    }
+
+    /// Takes the keys of the ledger, before anybody can ask.
+    private func loadStoredKeys(
+        into keys: KeyDirectory, _ loaded: SnapshotLoader.Loaded
+    ) async throws(ConfigurationFaults) {
+        do throws(LedgerFault) {
+            let stored = try await LedgerWait.ask(on: loop, waking: Wakeup()) { self.ledger.keys.all(then: $0) }
+            keys.take(stored.map { LedgerKey($0) })
+            if !stored.isEmpty { log.info("\(stored.count) keys of the ledger") }
+            for warning in loaded.warnings(of: stored) { log.warning(warning) }
+        } catch {
+            throw SnapshotLoader.fault(error, loaded)
+        }
+        try loaded.checkKeys(stored: keys.storedCount)
     }
 
     private func watchLogin() async {
@@ -275,7 +291,13 @@ actor Service {
         ledger.responses.tidy(notBefore: responses.notBefore, within: responses.maxBytes) { [log] fault in
             if let fault, fault != .closed { log.warning("expired responses could not be removed: \(fault)") }
         }
+        ledger.audit.tidy(keeping: Self.keptActs) { [log] fault in
+            if let fault, fault != .closed { log.warning("old acts could not be removed: \(fault)") }
+        }
     }
+
+    /// How many acts the audit trail keeps.
+    private static let keptActs = 100_000
 
     private func hear(_ signal: Int32) async {
         switch signal {
@@ -331,6 +353,7 @@ actor Service {
                     ConfigurationFault("reload", "LISTEN, PLAINTEXT, LOOPS and STATE_DIR change only with a restart")
                 ])
             }
+            try loaded.checkKeys(stored: site.keys.storedCount)
             let snapshot = try await SnapshotLoader.snapshot(
                 of: loaded, directories: directories, on: loop, after: site.snapshot)
             guard !isEnding else { return ending }
