@@ -46,7 +46,9 @@ struct KeyRow: Sendable, Equatable {
         options = key.options
         created = key.created
         changed = key.changed
+        // The newest, which has no end, comes last, also of those that were made within one second.
         secrets = key.secrets.map { Secret(created: $0.created, ends: $0.notAfter) }
+            .sorted { ($0.created, $0.ends ?? .max) < ($1.created, $1.ends ?? .max) }
         let read = try? KeyOptions(stored: key.options)
         state =
             isOverruled
