@@ -148,7 +148,7 @@ final class KeyDirectory: Sendable {
                 id: key.id, name: key.name, options: key.options, owner: ProcessOwner(identity: seed), seal: .fixed(seed))
         }
         state.withLock { state in
-            state.table.reserve(state.table.count + keys.count)
+            state.reserve(keys.count)
             for (key, principal) in zip(keys, made) {
                 state.forget(key.id)
                 state.stored[key.id] = StoredEntry(
@@ -164,6 +164,17 @@ final class KeyDirectory: Sendable {
 }
 
 extension KeyDirectory.State {
+    /// Makes room for so many more keys of the ledger at once.
+    fileprivate mutating func reserve(_ more: Int) {
+        table.reserve(table.count + more)
+        guard more > 1 else { return }
+        principals.reserveCapacity(principals.count + more)
+        owners.reserveCapacity(owners.count + more)
+        digests.reserveCapacity(digests.count + more)
+        stored.reserveCapacity(stored.count + more)
+        storedNames.reserveCapacity(storedNames.count + more)
+    }
+
     fileprivate mutating func add(
         _ principal: Principal, _ secrets: [(digest: [UInt8]?, notAfter: Int?)], isEnabled: Bool = true
     ) {

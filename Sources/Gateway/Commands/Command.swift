@@ -100,7 +100,7 @@ enum Subcommand: String, Sendable, CaseIterable {
     var arguments: String {
         switch self {
         case .serve, .check, .reload: "[OPTIONS]"
-        case .key: "add NAME [option=value …]"
+        case .key: "ACT …"
         case .audit: "[--json] [COUNT]"
         case .newKey: "NAME"
         case .help: "[COMMAND] [--markdown]"
@@ -114,7 +114,7 @@ enum Subcommand: String, Sendable, CaseIterable {
         case .serve: "serve until SIGTERM; SIGHUP reloads"
         case .check: "validate everything; 0, or 78 and one line per fault"
         case .reload: "have the running service load them anew; 0, or 78"
-        case .key: "add, list, show, set, rotate, disable, enable, remove keys"
+        case .key: "keys: add, list, show, set, rotate, disable, remove"
         case .audit: "what administrators did, the newest first"
         case .newKey: "print a new key as a line for the API key file"
         case .help: "all options, the table of the README, or one command"

@@ -15,11 +15,13 @@ extension Service {
         let keys = KeyAdministration(
             site.ledger, site.keys, on: loop, unknownServer: { site.snapshot.servers.unknown(in: $0) },
             hasChanged: { site.endForeignProcesses() })
+        // Each is told of a reload of its own.
+        let reloads = Turnstile()
         let desk = AdminDesk(site.ledger, keys, on: loop, log: log)
         let socket: AdminSocket
         do throws(SystemError) {
             socket = try AdminSocket(in: stateDirectory, on: loop) { request, actor in
-                await desk.answer(request, by: actor, reload: self.reloadForAdministrators)
+                await desk.answer(request, by: actor) { await reloads.pass { await self.reloadForAdministrators() } }
             }
         } catch {
             log.warning("commands cannot reach this service, SIGHUP can: \(error.description)")

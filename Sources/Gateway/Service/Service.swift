@@ -135,7 +135,7 @@ actor Service {
     ) async throws(ConfigurationFaults) {
         do throws(LedgerFault) {
             let stored = try await LedgerWait.ask(on: loop, waking: Wakeup()) { self.ledger.keys.all(then: $0) }
-            keys.take(stored.map { LedgerKey($0) })
+            keys.take(LedgerKey.all(stored))
             if !stored.isEmpty { log.info("\(stored.count) keys of the ledger") }
             for warning in loaded.warnings(of: stored) { log.warning(warning) }
         } catch {
