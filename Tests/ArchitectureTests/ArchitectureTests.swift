@@ -69,7 +69,7 @@ struct ArchitectureTests {
         "ClaudeCLI": ["", "Lines", "Plan", "Reply", "Turn", "Launch", "Session", "Questions", "Supply"],
         "Gateway": [
             "", "Logging", "Reading", "Keys", "Models", "MCP", "Settings", "Access", "Quota", "Login", "SelfTest", "Site",
-            "Continuation", "Exchange", "Service", "Commands",
+            "Continuation", "Exchange", "Administration", "Service", "Commands",
         ],
     ]
 

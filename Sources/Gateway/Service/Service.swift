@@ -111,6 +111,7 @@ actor Service {
             let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
             let hash = KeySecretHash(pepper: pepper)
             let keys = KeyDirectory(loaded.keys, isRequired: loaded.configuration.keys.isRequired, hash: hash)
+            try await loadStoredKeys(into: keys, loaded)
             let gateway = Base62.encode(hash.derived(for: KeyID(named: "gateway")), digits: 11)
             let recorder = UsageRecorder(ledger.usage, gateway: gateway)
             let meters = try await restore(recorder, gateway)
@@ -137,6 +138,21 @@ actor Service {
         // Unstructured: the CLI takes its time to tell, and is asked again for as long as the service lives.
         Task(executorPreference: loop) { await self.watchLogin() }
         await supervise()
+    }
+
+    /// Takes the keys of the ledger, before anybody can ask.
+    private func loadStoredKeys(
+        into keys: KeyDirectory, _ loaded: SnapshotLoader.Loaded
+    ) async throws(ConfigurationFaults) {
+        do throws(LedgerFault) {
+            let stored = try await LedgerWait.ask(on: loop, waking: Wakeup()) { self.ledger.keys.all(then: $0) }
+            keys.take(LedgerKey.all(stored))
+            if !stored.isEmpty { log.info("\(stored.count) keys of the ledger") }
+            for warning in loaded.warnings(of: stored) { log.warning(warning) }
+        } catch {
+            throw SnapshotLoader.fault(error, loaded)
+        }
+        try loaded.checkKeys(stored: keys.storedCount)
     }
 
     private func watchLogin() async {
@@ -286,7 +302,13 @@ actor Service {
         ledger.responses.tidy(notBefore: responses.notBefore, within: responses.maxBytes) { [log] fault in
             if let fault, fault != .closed { log.warning("expired responses could not be removed: \(fault)") }
         }
+        ledger.audit.tidy(keeping: Self.keptActs) { [log] fault in
+            if let fault, fault != .closed { log.warning("old acts could not be removed: \(fault)") }
+        }
     }
+
+    /// How many acts the audit trail keeps.
+    private static let keptActs = 100_000
 
     private func hear(_ signal: Int32) async {
         switch signal {
@@ -342,6 +364,7 @@ actor Service {
                     ConfigurationFault("reload", "LISTEN, PLAINTEXT, LOOPS and STATE_DIR change only with a restart")
                 ])
             }
+            try loaded.checkKeys(stored: site.keys.storedCount)
             let snapshot = try await SnapshotLoader.snapshot(
                 of: loaded, directories: directories, on: loop, after: site.snapshot)
             guard !isEnding else { return ending }

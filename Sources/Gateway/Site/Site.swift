@@ -72,6 +72,9 @@ final class Site: Sendable {
         changes.add(1, ordering: .relaxed)
     }
 
+    /// Ends processes of keys that are gone or switched off, after a change of the keys.
+    func endForeignProcesses() { endForeignProcesses(snapshot) }
+
     /// Ends what no turn will use any more: processes of keys that are gone, and of another CLI.
     private func endForeignProcesses(_ snapshot: Snapshot) {
         let kind = snapshot.cli.file.map { snapshot.supply.kind(of: $0) }
