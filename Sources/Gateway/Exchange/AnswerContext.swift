@@ -217,7 +217,7 @@ struct AnswerContext {
         + "anthropic-dangerous-direct-browser-access"
     private static let exposedFields =
         "request-id, x-request-id, retry-after, retry-after-ms, x-should-retry, x-portcullis-ignored, "
-        + "x-portcullis-degraded, " + QuotaFields.names
+        + "x-portcullis-degraded, x-conversation-id, x-portcullis-conversation, " + QuotaFields.names
 }
 
 extension ModelEntry {

@@ -49,6 +49,7 @@ final class StoredRequest {
 enum Work {
     case turn(TurnRequest)
     case stored(StoredRequest)
+    case conversations(ConversationRequest)
 
     /// Does it; the client has been answered, or is gone, and no process is left.
     func run(asked channel: any RequestChannel, answering writer: consuming ResponseWriter) async {
@@ -57,6 +58,7 @@ enum Work {
             var exchange = Exchange(request, asked: channel)
             await exchange.run(answering: writer)
         case .stored(let request): await StoredExchange(request, asked: channel).run(answering: writer)
+        case .conversations(let request): await ConversationExchange(request, asked: channel).run(answering: writer)
         }
     }
 }
@@ -74,6 +76,7 @@ enum Endpoints {
     private enum Target: Sendable {
         case information, health, hello, models, model, quota, usage, stored
         case turn(Dialect, countsTokens: Bool = false)
+        case conversations(canCreate: Bool = false)
         case missing(MissingEndpoints.Endpoint)
 
         /// The methods it answers to, for `allow`.
@@ -122,10 +125,15 @@ enum Endpoints {
         Row("/chat/models", .models),
         Row("/quota", .quota),
         Row("/api/oauth/usage", .usage),
+        Row("/conversations", .conversations(canCreate: true)),
+        Row("/api/sessions", .conversations()),
         Row("/api/hello", .hello),
         Row("/", .information),
     ] + MissingEndpoints.all.map { Row($0) } + [
         Row("/responses/", .stored, isPrefix: true),
+        Row("/conversations/", .conversations(), isPrefix: true),
+        Row("/api/sessions/", .conversations(), isPrefix: true),
+        Row("/sessions/", .conversations(), isPrefix: true),
         Row("/models/", .model, isPrefix: true),
     ]
 
@@ -206,6 +214,14 @@ enum Endpoints {
                 let principal = try identify(request, &context)
                 let call = try StoredCall(request, rest)
                 return .work(.stored(StoredRequest(context: context, principal: principal, call: call)))
+            case .conversations(let canCreate):
+                let principal = try identify(request, &context)
+                let call = try ConversationCall(request, rest, canCreate: canCreate)
+                if case .create = call { try checkBody(request, context.snapshot) }
+                return .work(
+                    .conversations(
+                        ConversationRequest(
+                            context: context, path: row.template, principal: principal, dialect: dialect, call: call)))
             case .turn(let dialect, let countsTokens):
                 let principal = try identify(request, &context)
                 try checkBody(request, context.snapshot)
@@ -229,7 +245,7 @@ enum Endpoints {
             switch target {
             case .turn: request.method == .post
             // Which methods there are depends on what follows the id.
-            case .stored, .missing: true
+            case .stored, .conversations, .missing: true
             default: request.method == .get || request.method == .head
             }
         guard !isAllowed else { return }

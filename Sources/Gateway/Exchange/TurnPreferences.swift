@@ -9,6 +9,8 @@ struct TurnPreferences: Sendable {
     var mcpServers: [String] = []
     /// The client whose peculiarities are to be smoothed out.
     var client: KeyOptions.Client?
+    /// The conversation that it goes on with.
+    var conversation: String?
     /// True where `accept` names server-sent events.
     var takesStream = false
     /// What `anthropic-beta` names, as far as it matters here.
@@ -30,6 +32,7 @@ struct TurnPreferences: Sendable {
             client = known
         }
         if client == nil, Self.isCodex(fields) { client = .codex }
+        conversation = try ConversationName.field(fields)
         for value in fields.values(of: .mcpServers) {
             mcpServers += MCPRegistry.split(String(decoding: value, as: UTF8.self))
         }
