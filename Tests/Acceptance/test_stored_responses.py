@@ -243,7 +243,7 @@ def test_with_storing_off_nothing_is_kept(make_gateway, login, nonce):
 
 @pytest.mark.parametrize(
     "field, value",
-    [("background", True), ("conversation", "conv_1"), ("prompt", {"id": "pmpt_1"})],
+    [("background", True), ("prompt", {"id": "pmpt_1"})],
 )
 def test_what_cannot_be_had_is_refused(storing, field, value):
     error = openai_error(storing.post("/v1/responses", {"model": MODEL, "input": "x", field: value}), 400)

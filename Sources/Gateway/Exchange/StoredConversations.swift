@@ -24,7 +24,11 @@ enum ConversationCall: Sendable {
             }
             return
         }
-        guard !rest.contains(UInt8(ascii: "/")) else { throw .nowhere(request) }
+        guard !rest.contains(UInt8(ascii: "/")) else {
+            throw Refusal(
+                .notFound,
+                "/v1/conversations/{id}/items is not offered here. Name the conversation at /v1/responses to go on with it.")
+        }
         let id = String(percentDecoding: rest)
         if isRead {
             self = .retrieve(id)
