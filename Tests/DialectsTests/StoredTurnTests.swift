@@ -65,7 +65,9 @@ struct StoredTurnTests {
         for empty in ["", "{}", #"{"items":[]}"#, #"{"items":null,"metadata":null}"#] {
             #expect(try ConversationBeginning(Array(empty.utf8), limits: JSONLimits()).turns.isEmpty)
         }
-        for wrong in ["[]", #"{"items":{}}"#, #"{"items":[7]}"#, #"{"metadata":{"a":1}}"#] {
+        let many = (0...16).map { #""k\#($0)":"v""# }.joined(separator: ",")
+        let long = String(repeating: "x", count: 513)
+        for wrong in ["{\"metadata\":{\(many)}}", #"{"metadata":{"a":"\#(long)"}}"#, "[]", #"{"items":{}}"#, #"{"items":[7]}"#, #"{"metadata":{"a":1}}"#] {
             #expect(throws: Refusal.self) { try ConversationBeginning(Array(wrong.utf8), limits: JSONLimits()) }
         }
     }

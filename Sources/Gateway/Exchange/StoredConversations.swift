@@ -46,8 +46,8 @@ enum ConversationCall: Sendable {
             case "limit":
                 // Digits alone: `Int` would also take "+5".
                 guard value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let limit = Int(value),
-                    (1...1000).contains(limit)
-                else { throw Refusal(.invalidRequest, "limit: must be between 1 and 1000", param: "limit") }
+                    (1...500).contains(limit)
+                else { throw Refusal(.invalidRequest, "limit: must be between 1 and 500", param: "limit") }
                 count = limit
             case "after": after = value
             default: break
@@ -137,6 +137,9 @@ struct ConversationExchange {
 
     /// Begins a conversation under a name of the gateway's.
     private func create() async throws(TurnFailure) -> [UInt8] {
+        let places = context.seat.site.beginnings
+        guard places.take() else { throw .fault(Fault(keeping: .busy)) }
+        defer { places.give() }
         let beginning: ConversationBeginning
         do throws(Refusal) {
             let limits = context.snapshot.configuration.limits

@@ -67,7 +67,7 @@ struct ModelCatalog: Sendable {
     /// The model and the conversation that a name like `sonnet:plans` stands for; nil where the whole of it names a
     /// model, or none of it does. Some clients write `:latest` behind every name, and mean no conversation by it.
     func conversation(in name: String) -> (model: String, id: String)? {
-        guard target(of: name) == nil else { return nil }
+        guard name.utf8.contains(UInt8(ascii: ":")), target(of: name) == nil else { return nil }
         for index in name.indices.reversed() where name[index] == ":" {
             let (model, id) = (String(name[..<index]), String(name[name.index(after: index)...]))
             guard !model.isEmpty, !id.isEmpty, target(of: model) != nil else { continue }
