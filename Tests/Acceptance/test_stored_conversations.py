@@ -9,6 +9,7 @@ import random
 import signal
 import sqlite3
 
+import httpx2
 import openai
 import pytest
 
@@ -226,6 +227,35 @@ def test_too_many_at_once_are_told_to_wait(living, talk, nonce):
         else:
             assert openai_error(response, 409)["code"] == "conversation_locked"
     assert listed(talk)["messages"] == 10
+
+
+def test_who_leaves_while_waiting_holds_nobody_up(living, upstream, talk, nonce):
+    path, headers, body = talk.request(f"slow:50:400\n{nonce}x", streams=True)
+    with living.http() as http, http.stream("POST", path, json=body, headers=headers) as response:
+        # An iterator that nobody holds would close the connection.
+        chunks = response.iter_text()
+        assert any("tick" in chunk for chunk in chunks)
+        _, _, second = talk.request(f"say:never\n{nonce}y", "chat")
+        with living.http(timeout=1) as impatient, pytest.raises(httpx2.ReadTimeout):
+            impatient.post(path, json=second, headers=headers)
+        eventually(lambda: living.health()["running_turns"] == 1, "the second has left")
+    assert talk.say(f"say:one\n{nonce}a") == ("one", "begun")
+    assert not upstream.turns(nonce + "y")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_was_deleted_meanwhile_is_not_called_stored(living, talk, nonce, dialect):
+    talk.say(f"say:one\n{nonce}a", dialect)
+    path, headers, body = talk.request(f"slow:50:20\n{nonce}b", dialect, streams=True)
+    with living.http() as http, http.stream("POST", path, json=body, headers=headers) as response:
+        chunks = response.iter_text()
+        assert any("tick" in chunk for chunk in chunks)
+        assert talk.http("DELETE", f"/v1/conversations/{talk.name}").status_code == 200
+        rest = "".join(chunks)
+    assert "deleted or changed" in rest and "tick19" in rest
+    assert all(end not in rest for end in ("message_stop", "[DONE]", "response.completed"))
+    assert listed(talk) is None
+    assert talk.say(f"say:anew\n{nonce}c", dialect) == ("anew", "begun")
 
 
 # Names
