@@ -298,7 +298,13 @@ actor Service {
 
     /// Lets what has expired be removed in the background.
     private func tidyLedger() {
-        guard let responses = site?.snapshot.configuration.responses else { return }
+        guard let configuration = site?.snapshot.configuration else { return }
+        let (responses, conversations) = (configuration.responses, configuration.conversations)
+        ledger.conversations.tidy(
+            notBefore: conversations.notBefore, within: conversations.maxBytes
+        ) { [log] fault in
+            if let fault, fault != .closed { log.warning("expired conversations could not be removed: \(fault)") }
+        }
         ledger.responses.tidy(notBefore: responses.notBefore, within: responses.maxBytes) { [log] fault in
             if let fault, fault != .closed { log.warning("expired responses could not be removed: \(fault)") }
         }

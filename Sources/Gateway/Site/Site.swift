@@ -22,6 +22,10 @@ final class Site: Sendable {
     let ledger: Ledger
     /// Large stored responses on their way to clients; those who find no place come again.
     let largeAnswers = Places(8)
+    /// Conversations that are being begun with items of their own, which no turn's permit bounds.
+    let beginnings = Places(8)
+    /// Where turns wait that would go on with the same conversation.
+    let conversations = ConversationQueue()
     /// What needs the operator now.
     let problems = Problems()
     /// Where turns wait for a CLI that was replaced.
