@@ -15,7 +15,7 @@ struct KeyOptionsTests {
     }
 
     private static let words = [
-        "role=admin", "not-before=2026-12-01T00:00:00Z", "expires=2026-12-31T12:00:00Z", "account=work,spare",
+        "role=admin", "not-before=2026-12-01T00:00:00Z", "expires=2026-12-31T12:00:00Z",
         "models=haiku,claude-sonnet-*", "dialects=messages,chat", "effort=medium", "body=2MiB", "from=10.0.0.0/8,2001:db8::7,unix", "mcp=github,files",
         "turns=4", "requests-per-minute=10", "tokens-per-day=500000", "input-tokens-per-month=1000000",
         "spend-per-day=2.50", "spend-per-month=0.000001", "windows=rolling", "message=ask for more at https://example.org/x",

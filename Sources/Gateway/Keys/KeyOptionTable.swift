@@ -19,7 +19,6 @@ extension KeyOption {
         word("role", "user | admin", "`admin` sees everybody's usage and the metrics.", \.role, KeyOptions().role),
         time("not-before", "From when on the key opens.", \.notBefore, isEnd: false),
         time("expires", "Until when it opens; a day is meant to its end.", \.expires, isEnd: true),
-        names("account", "ACCOUNT,…", "The logins that serve it, the preferred one first.", \.accounts),
     ]
 
     private static let access: [KeyOption] = [
@@ -146,16 +145,6 @@ extension KeyOption {
             throw ValueProblem("is none of \(Value.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         return value
-    }
-
-    private static func names(
-        _ name: String, _ syntax: String, _ help: String, _ path: any WritableKeyPath<KeyOptions, [String]> & Sendable
-    ) -> KeyOption {
-        KeyOption(
-            name: name, syntax: syntax, help: help,
-            take: { (text, options) throws(ValueProblem) in options[keyPath: path] = try elements(text) },
-            clear: { $0[keyPath: path] = [] },
-            text: { $0[keyPath: path].isEmpty ? nil : $0[keyPath: path].joined(separator: ",") })
     }
 
     private static func list(

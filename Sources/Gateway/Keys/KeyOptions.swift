@@ -55,8 +55,6 @@ struct KeyOptions: Sendable, Hashable {
     var share: Int?
     /// True where it may use what is kept in reserve of the account's windows.
     var usesReserve = false
-    /// The accounts that serve it, the preferred one first; empty for the first of all.
-    var accounts: [String] = []
     /// What is said with a refusal for a limit, in the operator's words.
     var message: String?
 
