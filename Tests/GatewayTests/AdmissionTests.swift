@@ -1,4 +1,5 @@
 import Glibc
+import ClaudeCLI
 import Platform
 import Synchronization
 import Testing
