@@ -38,21 +38,30 @@ struct ConversationWriter {
 
     /// Removes a conversation, if there is one.
     func remove(_ id: String, of owner: String) throws(LedgerFault) {
-        try database.run("DELETE FROM conversation_turns WHERE owner = ?1 AND id = ?2", owner, id)
         let size = try database.first(
             "DELETE FROM conversations WHERE owner = ?1 AND id = ?2 RETURNING size", owner, id
         ) { $0.integer(0) }
-        guard let size else { return }
+        if let size { try forget(id, of: owner, size) }
+    }
+
+    /// Removes what is left of a conversation that has been removed.
+    private func forget(_ id: String, of owner: String, _ size: Int) throws(LedgerFault) {
+        try database.run("DELETE FROM conversation_turns WHERE owner = ?1 AND id = ?2", owner, id)
         try bytes.add(-size, of: owner)
         try bytes.add(-size)
     }
 
     /// Removes a few that nobody has used for long or that are too many; true when there is more to do.
     func tidy(notBefore: Int, within maxBytes: Int) throws(LedgerFault) -> Bool {
+        // The moment is asked for twice, so that one that is used meanwhile stays.
         let expired = try database.rows(
-            "SELECT owner, id FROM conversations WHERE used < ?1 ORDER BY used LIMIT ?2", notBefore, Self.tidyRows,
-            body: Self.name)
-        for each in expired { try remove(each.id, of: each.owner) }
+            """
+            DELETE FROM conversations WHERE used < ?1 AND (owner, id) IN
+                (SELECT owner, id FROM conversations WHERE used < ?1 ORDER BY used LIMIT ?2)
+            RETURNING owner, id, size
+            """, notBefore, Self.tidyRows
+        ) { (name: Self.name($0), size: $0.integer(2)) }
+        for each in expired { try forget(each.name.id, of: each.name.owner, each.size) }
         var removed = expired.count
         while removed < Self.tidyRows, try bytes.of() > maxBytes, let oldest = try oldest(except: "", of: "") {
             try remove(oldest.id, of: oldest.owner)

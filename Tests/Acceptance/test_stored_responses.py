@@ -241,6 +241,33 @@ def test_with_storing_off_nothing_is_kept(make_gateway, login, nonce):
     assert count(gateway) == 0
 
 
+def test_a_reload_switches_storing_off_and_on_again(make_gateway, login):
+    gateway = make_gateway(cli_env=login)
+    settings = gateway.folder / "portcullis.conf"
+    settings.write_text("RESPONSES_STORE=true\n")
+    gateway.arguments += ["--config", str(settings)]
+    gateway.ready()
+    client = gateway.openai()
+    answered = client.responses.create(model=MODEL, input="say:x")
+    assert client.responses.retrieve(answered.id).id == answered.id
+
+    def reload(word):
+        before = gateway.log().count("reloaded")
+        settings.write_text(f"RESPONSES_STORE={word}\n")
+        gateway.signal(signal.SIGHUP)
+        eventually(lambda: gateway.log().count("reloaded") > before, "the reload")
+
+    reload("false")
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(answered.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.delete(answered.id)
+    assert client.responses.create(model=MODEL, input="say:x").status == "completed"
+    assert count(gateway) == 1
+    reload("true")
+    assert client.responses.retrieve(answered.id).id == answered.id
+
+
 @pytest.mark.parametrize(
     "field, value",
     [("background", True), ("prompt", {"id": "pmpt_1"})],

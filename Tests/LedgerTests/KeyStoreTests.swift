@@ -140,14 +140,14 @@ struct KeyStoreTests {
 
     @Test("many keys come back each with its own secrets")
     func many() async throws {
-        for number in 0..<300 { _ = try await add("k\(number)", "name \(number)", number) }
-        for number in 0..<300 where number % 3 == 0 {
+        for number in 0..<60 { _ = try await add("k\(number)", "name \(number)", number) }
+        for number in 0..<60 where number % 3 == 0 {
             _ = try await answer {
                 keys.rotate("k\(number)", to: Self.digest(1000 + number), oldValidUntil: 900, by: act(200), then: $0)
             }
         }
         let found = try await all()
-        #expect(found.count == 300)
+        #expect(found.count == 60)
         for key in found {
             let number = try #require(Int(key.id.dropFirst()))
             #expect(key.name == "name \(number)")
@@ -165,7 +165,12 @@ struct AuditStoreTests {
         let ledger = try Ledger(path: folder.file)
         for number in 0..<600 {
             let entry = AuditEntry(Act(at: number, actor: "uid 7"), action: "reload", subject: "s\(number)", detail: "d")
-            try await answer { ledger.audit.append(entry, then: $0) }
+            // Each hundred is written together.
+            if number % 100 == 99 {
+                try await answer { ledger.audit.append(entry, then: $0) }
+            } else {
+                ledger.audit.append(entry) { result in #expect(throws: Never.self) { try result.get() } }
+            }
         }
         let newest = try await answer { ledger.audit.newest(3, then: $0) }
         #expect(newest.map(\.entry.subject) == ["s599", "s598", "s597"])

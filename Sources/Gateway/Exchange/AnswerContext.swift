@@ -2,6 +2,7 @@ import Dialects
 import HTTP
 import Models
 import Platform
+import Server
 import Vocabulary
 
 /// What every answer to one request has in common: its identifier, the fields that browsers need, and its log line.
@@ -9,11 +10,13 @@ struct AnswerContext {
     /// `req_` and 22 letters and digits.
     let requestID: String
     let started: Instant
-    let seat: any Seat
+    let seat: Seat
     /// The configuration that the request keeps to its end; a turn whose CLI was replaced goes on with the newest.
     var snapshot: Snapshot
     /// The usage limits, for callers with a key alone: they are no stranger's business.
     var quota: QuotaView?
+    /// Whose key was shown and accepted; nil as long as there is none.
+    var principal: Principal?
     /// The name of the key that was shown and accepted, for the log; nil as long as there is none.
     var keyID: String?
     private let method: Method?
@@ -22,7 +25,7 @@ struct AnswerContext {
     /// True when another origin would have been told something else.
     private let dependsOnOrigin: Bool
 
-    init(_ request: Request, at seat: any Seat) {
+    init(_ request: Request, at seat: Seat) {
         self.seat = seat
         snapshot = seat.site.snapshot
         requestID = seat.state.newIdentifier("req_")
@@ -33,7 +36,7 @@ struct AnswerContext {
     }
 
     /// The context of what could not be read as a request.
-    init(unreadableAt seat: any Seat) {
+    init(unreadableAt seat: Seat) {
         self.seat = seat
         snapshot = seat.site.snapshot
         requestID = seat.state.newIdentifier("req_")
@@ -48,7 +51,7 @@ struct AnswerContext {
         var record = AuditRecord()
         record.id = requestID
         record.keyID = keyID
-        record.address = seat.peer.text
+        record.address = seat.client.text
         record.method = method?.name ?? "-"
         record.path = path
         return record
@@ -99,7 +102,7 @@ struct AnswerContext {
 
     /// `GET /health`: whether the service lives and how busy it is.
     func health() -> Response {
-        let response = json(status: 200, seat.state.healthBody(seat.site))
+        let response = json(status: 200, seat.desk.healthBody())
         var record = record(path: "/health")
         record.isMonitoring = true
         finish(&record, response)
@@ -147,8 +150,15 @@ struct AnswerContext {
     func models(_ request: Request) -> Response {
         let query = QueryParameters.parse(request.query ?? [])
         let isForCodex = query.contains { $0.name == "client_version" }
-        let body = seat.state.modelLists.list(of: snapshot, forCodex: isForCodex) {
-            ModelList.list(snapshot.models.entries.map(shown), withCodexCatalog: isForCodex)
+        let body: [UInt8]
+        if let options = principal?.options, options.models != nil {
+            let grants = KeyGrants(options: options)
+            let allowed = snapshot.models.entries.filter { grants.allows(model: $0.id, target: $0.target) }
+            body = ModelList.list(allowed.map(shown), withCodexCatalog: isForCodex)
+        } else {
+            body = seat.desk.modelLists.list(of: snapshot, forCodex: isForCodex) {
+                ModelList.list(snapshot.models.entries.map(shown), withCodexCatalog: isForCodex)
+            }
         }
         return logged("/models", json(status: 200, body))
     }
@@ -159,7 +169,8 @@ struct AnswerContext {
 
     /// `GET /v1/models/{id}`.
     func model(named name: String) throws(Refusal) -> Response {
-        guard let entry = snapshot.models.entry(for: name) else {
+        let grants = KeyGrants(options: principal?.options ?? KeyOptions())
+        guard let entry = snapshot.models.entry(for: name), grants.allows(model: name, target: entry.target) else {
             throw Refusal(
                 .modelNotFound, "There is no model of this name.", param: "model", code: "model_not_found")
         }
@@ -217,7 +228,8 @@ struct AnswerContext {
         + "anthropic-dangerous-direct-browser-access"
     private static let exposedFields =
         "request-id, x-request-id, retry-after, retry-after-ms, x-should-retry, x-portcullis-ignored, "
-        + "x-portcullis-degraded, x-conversation-id, x-portcullis-conversation, " + QuotaFields.names
+        + "x-portcullis-degraded, x-conversation-id, x-portcullis-conversation, " + QuotaFields.names + ", "
+        + KeyShareFields.names
 }
 
 extension ModelEntry {

@@ -1,6 +1,7 @@
 import Dialects
 import Ledger
 import Platform
+import Server
 import Vocabulary
 
 /// What a turn has to do with the conversation that its request names: fetches what was said, and stores what is.
@@ -20,7 +21,7 @@ final class ConversationKeeper {
     private var named: NamedConversation?
     private var answer: AnswerTurn?
 
-    private var seat: any Seat { turn.context.seat }
+    private var seat: Seat { turn.context.seat }
     private var store: ConversationStore { seat.site.ledger.conversations }
 
     init(_ turn: TurnRequest, _ name: ConversationName, asked channel: any RequestChannel) {

@@ -1,6 +1,7 @@
 import Dialects
 import HTTP
 import Platform
+import Server
 import Vocabulary
 
 /// A request for a turn whose caller is known: what an exchange needs to begin.
@@ -46,7 +47,7 @@ final class StoredRequest {
 }
 
 /// What cannot be answered at once.
-enum Work {
+enum Work: Job {
     case turn(TurnRequest)
     case stored(StoredRequest)
     case conversations(ConversationRequest)
@@ -138,9 +139,9 @@ enum Endpoints {
     ]
 
     /// Finds out what a request asks for and answers it, unless it needs the CLI.
-    static func route(_ request: Request, at seat: any Seat) -> Route {
+    static func route(_ request: Request, at seat: Seat) -> Route {
         let path = PlainPath.of(request.path)
-        if isPlainHealth(request, path, seat) { return .answer(seat.state.healthResponse(seat.site)) }
+        if isPlainHealth(request, path, seat) { return .answer(seat.desk.healthResponse()) }
         var context = AnswerContext(request, at: seat)
         if request.method == .options { return .answer(context.preflight(request)) }
         guard let row = rows.first(where: { $0.takes(path) }) else {
@@ -156,7 +157,7 @@ enum Endpoints {
 
     /// A monitor's question, for which nothing has to be made: it is not logged and no browser waits for its answer.
     private static func isPlainHealth(
-        _ request: Request, _ path: ArraySlice<UInt8>, _ seat: any Seat
+        _ request: Request, _ path: ArraySlice<UInt8>, _ seat: Seat
     ) -> Bool {
         path == healthPath && (request.method == .get || request.method == .head)
             && request.fields[.origin] == nil && !seat.site.log.writes(.debug)
@@ -171,7 +172,7 @@ enum Endpoints {
     private static let healthPath = Array("/health".utf8)[...]
 
     /// The answer to what is not even a request.
-    static func unreadable(_ fault: HTTPFault, at seat: any Seat) -> Response {
+    static func unreadable(_ fault: HTTPFault, at seat: Seat) -> Response {
         AnswerContext(unreadableAt: seat).refuse(Refusal(fault), path: "unreadable", as: .chatCompletions)
     }
 
@@ -224,7 +225,10 @@ enum Endpoints {
                             context: context, path: row.template, principal: principal, dialect: dialect, call: call)))
             case .turn(let dialect, let countsTokens):
                 let principal = try identify(request, &context)
+                let grants = KeyGrants(options: principal.options)
+                try grants.check(dialect)
                 try checkBody(request, context.snapshot)
+                if case .length(let count) = request.body { try grants.check(bodyBytes: count) }
                 context.quota?.tellsCodex = dialect == .responses
                 let preferences = try TurnPreferences(request.fields, options: principal.options)
                 return .work(
@@ -262,7 +266,8 @@ enum Endpoints {
     @discardableResult
     private static func identify(_ request: Request, _ context: inout AnswerContext) throws(Refusal) -> Principal {
         let principal = try authenticate(request, context)
-        context.quota = QuotaView(context.snapshot.quota)
+        context.quota = QuotaView(context.snapshot.quota, for: principal, in: context.seat.site.meters)
+        context.principal = principal
         context.keyID = principal.name
         return principal
     }
@@ -274,6 +279,10 @@ enum Endpoints {
         let verdict: KeyDirectory.Verdict = credential.map { keys.authenticate($0.span) } ?? .unknown
         switch verdict {
         case .accepted(let principal):
+            let addresses = principal.options.addresses
+            guard addresses.isEmpty || addresses.contains(where: { $0.contains(context.seat.client) }) else {
+                throw Refusal(.forbidden, "This key may not be used from this address.")
+            }
             context.seat.noteAuthenticated()
             return principal
         case .refused(let reason): throw Refusal(.unauthenticated, reason.message)

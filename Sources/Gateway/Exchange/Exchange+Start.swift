@@ -1,6 +1,7 @@
 import ClaudeCLI
 import Models
 import Platform
+import Server
 import Vocabulary
 
 /// A turn that has begun, with what its process is to be known by afterwards.
@@ -90,6 +91,7 @@ extension Exchange {
         do throws(Fault) {
             plan.spent = budget.spent(at: seat.loop.now)
             if !turn.countsTokens { try context.checkQuota(model: model) }
+            try reserve(for: &plan)
             let trace =
                 isKeeping && site.processes.keeps
                 ? ConversationTrace(plan, of: conversation, in: turn.dialect, now: WallClock.unixSeconds) : nil

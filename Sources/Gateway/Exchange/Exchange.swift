@@ -1,13 +1,14 @@
 import ClaudeCLI
 import Dialects
 import Platform
+import Server
 import Vocabulary
 
 /// One turn from permit to log line: the only place that joins a client and the CLI.
 ///
 /// Everything happens in the one task that calls `run`, on the connection's loop: the client's socket, the CLI's pipes
 /// and all deadlines signal one wakeup. While the client takes nothing the CLI's output is not read, and so it stops.
-struct Exchange {
+struct Exchange: ~Copyable {
     let turn: TurnRequest
     let channel: any RequestChannel
     let supply: any TurnSupply
@@ -24,12 +25,16 @@ struct Exchange {
     private(set) var budget: RetryBudget
     /// What all attempts that are over have used, however they ended.
     private(set) var used = TurnUsage()
+    /// What the key is charged with; nil before it is, and once that is settled.
+    private var charge: TurnCharge?
+    /// The most that the turn can come to; nothing as long as it has not begun.
+    var bound = TurnBound()
     /// What is asked; without its messages once it will not be asked again.
     private var question = Conversation(model: "")
     /// False once a kept process has turned out not to do.
     private(set) var isKeeping = true
 
-    var seat: any Seat { context.seat }
+    var seat: Seat { context.seat }
     var site: Site { seat.site }
 
     init(_ turn: TurnRequest, asked channel: any RequestChannel, of supply: (any TurnSupply)? = nil) {
@@ -47,6 +52,7 @@ struct Exchange {
     /// Runs the turn to its end; the client has been answered, or is gone, and nothing of the turn is left.
     mutating func run(answering writer: consuming ResponseWriter) async {
         do throws(TurnFailure) {
+            charge = try begin()
             let permit = try await admit()
             record.admittedMicroseconds = elapsed
             let conversation = try await decode(try await readBody())
@@ -63,8 +69,32 @@ struct Exchange {
         }
         conversations?.close()
         record.endMicroseconds = elapsed
+        settle()
         (record.retries, record.cliRetries) = (budget.retries, budget.cliRetries)
         site.log.audit(record)
+    }
+
+    /// Tells the key's meter what the turn has used.
+    private mutating func settle() {
+        guard let charge = charge.take() else { return }
+        var usage = usageRecord
+        usage.hasFailed = record.fault != nil
+        usage.milliseconds = elapsed / 1000
+        usage.firstMilliseconds = (record.firstEventMicroseconds ?? 0) / 1000
+        charge.settle(usage, as: usagePlace)
+    }
+
+    /// Reserves of the key's limits what the turn may come to; returns how many tokens its answer may have.
+    mutating func chargeReserve(_ need: TurnNeed) throws(LimitRefusal) -> Int {
+        guard var charge = charge.take() else { return need.most.output }
+        let granted: Result<Int, LimitRefusal>
+        do throws(LimitRefusal) {
+            granted = .success(try charge.reserve(need, as: usagePlace))
+        } catch {
+            granted = .failure(error)
+        }
+        self.charge = consume charge
+        return try granted.get()
     }
 
     /// Read anew each time: the loop's own clock stands still while a process is spawned.
@@ -77,7 +107,7 @@ struct Exchange {
             guard seat.phase == .serving else { throw .goingDown }
             if let fault = context.snapshot.cli.selfTest.turnFault, context.snapshot.isCLIUnchanged { throw fault }
             return try await site.admission.permit(
-                for: turn.principal, on: seat.loop, waking: channel.wakeup,
+                for: turn.principal, isTask: turn.preferences.isTask, on: seat.loop, waking: channel.wakeup,
                 isGone: { channel.isClientGone || seat.phase == .ending })
         } catch {
             throw .fault(error)
@@ -106,13 +136,20 @@ struct Exchange {
         request.isCodex = turn.preferences.client == .codex
         request.summaries = turn.summaries
         request.defaultModel = context.snapshot.models.defaultModel
+        let grants = KeyGrants(options: turn.principal.options)
+        do throws(Refusal) { try grants.check(bodyBytes: body.count) } catch { throw .refusal(error) }
         let draft = try await openConversation(body, &request)
-        let conversation = try await keeper.conversation(draft, request)
+        var conversation = try await keeper.conversation(draft, request)
+        conversation.model = grants.model(for: conversation.model, isTask: turn.preferences.isTask)
         record.model = String(conversation.model.prefix(128))
         streams = conversation.streams
-        do throws(Refusal) { model = try context.snapshot.models.resolve(conversation.model) } catch {
+        do throws(Refusal) {
+            model = try context.snapshot.models.resolve(conversation.model)
+            try grants.check(model: conversation.model, target: model)
+        } catch {
             throw .refusal(error)
         }
+        grants.lowerEffort(of: &conversation)
         return conversation
     }
 
@@ -130,11 +167,12 @@ struct Exchange {
         } catch {
             throw .refusal(error)
         }
-        guard let name else { return draft }
+        request.model = name?.model
+        // What a chat app asks about a conversation, as a title for it, is no part of it.
+        guard let name, !turn.preferences.isTask else { return draft }
         let keeper = ConversationKeeper(turn, name, asked: channel)
         conversations = keeper
         request.history = try await keeper.open(draft.byteCount)
-        request.model = name.model
         return draft
     }
 

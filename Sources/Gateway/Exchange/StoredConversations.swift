@@ -2,6 +2,7 @@ import Dialects
 import HTTP
 import Ledger
 import Platform
+import Server
 import Vocabulary
 
 /// A request about conversations that are kept: `/conversations`, `/api/sessions` and what lies below.

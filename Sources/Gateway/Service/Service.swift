@@ -2,7 +2,9 @@ import ClaudeCLI
 import Glibc
 import Ledger
 import Platform
+import Server
 import TLS
+import Vocabulary
 
 /// The running service: starts loops and listeners, hears signals and the service manager, reloads, and ends.
 ///
@@ -14,7 +16,7 @@ actor Service {
     private let signals: Signals
     private let systemd: Systemd
     private let directories: TurnDirectories
-    private let ledger: Ledger
+    let ledger: Ledger
     /// Under which the digests of keys are made.
     private let pepper: [UInt8]
     private var workers: [Worker] = []
@@ -92,6 +94,12 @@ actor Service {
         self.pepper = pepper
     }
 
+    private func restore(_ recorder: UsageRecorder, _ gateway: String) async throws(ConfigurationFaults) -> Meters {
+        do throws(LedgerFault) { return try await meters(recording: recorder, as: gateway) } catch {
+            throw ConfigurationFaults([ConfigurationFault("STATE_DIR", "the ledger cannot be read: \(error)")])
+        }
+    }
+
     /// Keeps what was loaded, but for the secrets of keys.
     private func remember(_ loaded: SnapshotLoader.Loaded) {
         self.loaded = loaded
@@ -101,9 +109,12 @@ actor Service {
     private func serve(_ loaded: SnapshotLoader.Loaded) async {
         do throws(ConfigurationFaults) {
             let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
-            let keys = KeyDirectory(
-                loaded.keys, isRequired: loaded.configuration.keys.isRequired, hash: KeySecretHash(pepper: pepper))
-            let site = Site(snapshot, keys: keys, log: log, ledger: ledger)
+            let hash = KeySecretHash(pepper: pepper)
+            let keys = KeyDirectory(loaded.keys, isRequired: loaded.configuration.keys.isRequired, hash: hash)
+            let gateway = Base62.encode(hash.derived(for: KeyID(named: "gateway")), digits: 11)
+            let recorder = UsageRecorder(ledger.usage, gateway: gateway)
+            let meters = try await restore(recorder, gateway)
+            let site = Site(snapshot, keys: keys, meters: meters, recorder: recorder, log: log, ledger: ledger)
             self.site = site
             remember(loaded)
             tidyLedger()
@@ -177,7 +188,7 @@ actor Service {
             for (index, loop) in loops.enumerated() {
                 let listeners = try listeners(for: index, configuration)
                 if index == 0 { addresses = Self.places(of: listeners) }
-                workers.append(Worker(on: loop, for: site, listeners: listeners))
+                workers.append(Worker(on: loop, serving: site, listeners: listeners))
                 if index > 0 { try loop.start() }
             }
         } catch {
@@ -363,7 +374,7 @@ actor Service {
     /// The first time: stops accepting and waits for what runs. The second time: ends at once.
     private func end(_ signal: Int32) async {
         guard !isEnding else {
-            for worker in workers { await worker.endTurns() }
+            for worker in workers { await worker.endJobs() }
             return
         }
         isEnding = true
@@ -387,7 +398,7 @@ actor Service {
         limit.deadline = loop.now + .seconds(site?.snapshot.configuration.drainSeconds ?? 0)
         while !limit.isDue { await wakeup.wait() }
         log.warning("the drain limit is reached: breaking off what still runs")
-        for worker in workers { await worker.endTurns() }
+        for worker in workers { await worker.endJobs() }
     }
 
     private func workerIsEmpty() async {
@@ -398,7 +409,7 @@ actor Service {
     /// Ends when nothing runs and nothing is kept any more.
     func endIfEmpty() async {
         guard isEnding, busyLoops == 0, !isKeeping else { return }
-        await site?.end()
+        await site?.end(on: loop)
         log.info("ended")
         loop.stop()
     }

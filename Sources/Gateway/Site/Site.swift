@@ -1,6 +1,7 @@
 import ClaudeCLI
 import Ledger
 import Platform
+import Server
 import Synchronization
 
 /// What all loops share for as long as the service lives, and what must have an end when it does. Everything in it may
@@ -8,9 +9,15 @@ import Synchronization
 final class Site: Sendable {
     let log: Log
     let limiter: ConnectionLimiter
+    /// What happens to connections, for whoever shows numbers.
+    let events = ServerEvents()
     let admission: Admission
     /// Who may ask.
     let keys: KeyDirectory
+    /// What keys have used and may use.
+    let meters: Meters
+    /// Brings that into the ledger; nil where nothing of it is to be kept.
+    let recorder: UsageRecorder?
     /// What survives a restart.
     let ledger: Ledger
     /// Large stored responses on their way to clients; those who find no place come again.
@@ -30,12 +37,17 @@ final class Site: Sendable {
     private let current: Mutex<Snapshot>
     private let changes = Atomic(0)
 
-    init(_ snapshot: Snapshot, keys: KeyDirectory, log: Log, ledger: Ledger) {
+    init(
+        _ snapshot: Snapshot, keys: KeyDirectory, meters: Meters = Meters(), recorder: UsageRecorder? = nil, log: Log,
+        ledger: Ledger
+    ) {
         self.log = log
         self.keys = keys
+        self.meters = meters
+        self.recorder = recorder
         self.ledger = ledger
         limiter = ConnectionLimiter(snapshot.connectionLimits)
-        admission = Admission(snapshot.turnLimits)
+        admission = Admission(snapshot.turnLimits, hasOtherKeys: { keys.count > 1 })
         current = Mutex(snapshot)
         processes.change(ProcessStore.Limits(snapshot.configuration))
     }
@@ -71,7 +83,8 @@ final class Site: Sendable {
     }
 
     /// Ends what lives as long as the service, once nothing is served any more, and waits for it.
-    func end() async {
+    func end(on loop: EventLoop) async {
+        await recorder?.flush(on: loop)
         // What was to be stored is on the disk before the process may go.
         ledger.close()
     }

@@ -1,0 +1,290 @@
+import Platform
+import Synchronization
+import Vocabulary
+
+/// What every key has used and may still use.
+///
+/// In memory, usable from any thread: a request is checked, counted and settled without a word to the ledger, which hears
+/// of it afterwards. A turn reserves what it may come to at the most before it begins, so that turns side by side never
+/// pass a cap together.
+final class Meters: Sendable {
+    private let meters = Mutex<[KeyID: KeyMeter]>([:])
+    /// What all of them together have used.
+    private let sum = Mutex(KeyMeter())
+    private let recorder: UsageRecorder?
+
+    /// Meters that tell what is used to `recorder`.
+    init(recorder: UsageRecorder? = nil) { self.recorder = recorder }
+
+    /// Takes what was used before this process began.
+    func restore(_ id: KeyID, hour: Int, _ used: Amounts) {
+        meters.withLock { $0[id, default: KeyMeter()].add(used, hour: hour) }
+        sum.withLock { $0.add(used, hour: hour) }
+    }
+
+    /// Takes what was used in the last minute before this process began.
+    func restoreRecent(_ id: KeyID, age seconds: Int, _ used: Amounts, at instant: Instant) {
+        meters.withLock { $0[id, default: KeyMeter()].addRecent(used, age: seconds, at: instant) }
+    }
+
+    // MARK: - The way of a turn
+
+    /// Counts a request, unless one of the key's limits is reached already; what it will use is not known yet.
+    ///
+    /// A request that only counts tokens costs nothing, and so is no matter of limits.
+    func begin(_ principal: Principal, countsTokens: Bool = false, at moment: MeterMoment) throws(LimitRefusal) -> TurnCharge {
+        let refusal = meters.withLock { meters -> LimitRefusal? in
+            var meter = meters[principal.id] ?? KeyMeter()
+            if !countsTokens {
+                for cap in principal.options.caps {
+                    let used = meter.used(cap.window, principal.options.windows, at: moment.now, moment.instant).of(cap.metric)
+                    if used >= cap.amount { return meter.refusal(.spent, cap, principal.options, needing: 1, at: moment) }
+                }
+                meter.add(Amounts(requests: 1), at: moment.now, moment.instant)
+            }
+            meter.begin()
+            meters[principal.id] = meter
+            return nil
+        }
+        if let refusal {
+            recorder?.note(refusal: refusal.cap.name, of: principal.id, at: moment.now)
+            throw refusal
+        }
+        if !countsTokens { recorder?.begin(principal, at: moment.now) }
+        return TurnCharge(principal, of: self, recorder: recorder, countsTokens: countsTokens, at: moment)
+    }
+
+    /// Reserves what a turn may come to at the most.
+    ///
+    /// Beside other turns of the key all of it must be left. A turn that is alone has whatever is left: it need only be
+    /// enough for what its prompt likely comes to and a short answer, which may then have no more tokens than are left for
+    /// it. So no turns ever pass a cap together, and the last of a share is not lost to caution.
+    fileprivate func reserve(
+        _ need: TurnNeed, for principal: Principal, at moment: MeterMoment
+    ) throws(LimitRefusal) -> Amounts {
+        let outcome = meters.withLock { meters -> Result<Amounts, LimitRefusal> in
+            guard var meter = meters[principal.id] else { return .success(need.most) }
+            var granted = need.most
+            for cap in principal.options.caps where cap.metric != .requests {
+                let used = meter.used(cap.window, principal.options.windows, at: moment.now, moment.instant).of(cap.metric)
+                let left = cap.amount - used - meter.held.of(cap.metric)
+                guard granted.of(cap.metric) > left else { continue }
+                let isAlone = meter.held == Amounts()
+                guard isAlone, need.shorten(&granted, cap.metric, to: left) else {
+                    return .failure(
+                        meter.refusal(
+                            isAlone ? .tooLarge : .reserved, cap, principal.options, needing: need.least.of(cap.metric),
+                            at: moment))
+                }
+            }
+            meter.hold(granted)
+            meters[principal.id] = meter
+            return .success(granted)
+        }
+        switch outcome {
+        case .success(let granted): return granted
+        case .failure(let refusal):
+            recorder?.note(refusal: refusal.cap.name, of: principal.id, at: moment.now)
+            throw refusal
+        }
+    }
+
+    /// Says that a turn is too large for the fullest of the key's limits.
+    func tooLarge(_ principal: Principal, at moment: MeterMoment) -> LimitRefusal {
+        meters.withLock { meters in
+            let meter = meters[principal.id] ?? KeyMeter()
+            let refusals = principal.options.caps.map { meter.refusal(.tooLarge, $0, principal.options, needing: 1, at: moment) }
+            let none = KeyCap(metric: .requests, window: .day, amount: 0)
+            return refusals.max { $0.utilization < $1.utilization }
+                ?? meter.refusal(.tooLarge, none, principal.options, needing: 1, at: moment)
+        }
+    }
+
+    /// Ends a turn: what it had reserved is free, what it used is counted.
+    fileprivate func settle(_ principal: Principal, held: Amounts, used: Amounts, at moment: MeterMoment) {
+        meters.withLock { meters in
+            meters[principal.id]?.release(held)
+            meters[principal.id]?.end()
+            meters[principal.id]?.add(used, at: moment.now, moment.instant)
+        }
+        sum.withLock { $0.add(used, hour: CivilDate.floorDivide(moment.now, 3600)) }
+    }
+
+    /// What all keys have cost since a moment, to the hour.
+    func cost(since start: Int, now: Int) -> Int { sum.withLock { $0.cost(since: start, now: now) } }
+
+    /// What one key has cost since a moment, to the hour.
+    func cost(of id: KeyID, since start: Int, now: Int) -> Int {
+        meters.withLock { $0[id]?.cost(since: start, now: now) ?? 0 }
+    }
+
+    /// How far a key has used up its share; nil where it has none.
+    func share(of principal: Principal, at moment: MeterMoment) -> KeyShare? {
+        guard principal.options.hasShare else { return nil }
+        return meters.withLock { meters in
+            let meter = meters[principal.id] ?? KeyMeter()
+            let shares = principal.options.caps.filter(\.isShare).map { cap in
+                let used = meter.used(cap.window, principal.options.windows, at: moment.now, moment.instant).of(cap.metric)
+                return KeyShare(
+                    cap: cap, used: used,
+                    resetsAt: meter.end(
+                        of: cap.window, principal.options.windows, cap.metric, limit: cap.amount, at: moment.now, moment.instant),
+                    message: principal.options.message)
+            }
+            return shares.max { $0.utilization < $1.utilization }
+        }
+    }
+
+    /// What is left of a key's limits by the minute.
+    func rates(of principal: Principal, at moment: MeterMoment) -> [KeyRate] {
+        let caps = principal.options.caps.filter { !$0.isShare }
+        guard !caps.isEmpty else { return [] }
+        return meters.withLock { meters in
+            let meter = meters[principal.id] ?? KeyMeter()
+            let rates = caps.map { cap in
+                let used = meter.used(.minute, .rolling, at: moment.now, moment.instant).of(cap.metric)
+                let end = meter.end(of: .minute, .rolling, cap.metric, limit: 1, at: moment.now, moment.instant)
+                return KeyRate(cap: cap, remaining: max(0, cap.amount - used), resetSeconds: used == 0 ? 0 : end - moment.now)
+            }
+            // The tightest first.
+            return rates.sorted { $0.remaining * max(1, $1.cap.amount) < $1.remaining * max(1, $0.cap.amount) }
+        }
+    }
+
+    /// What a key has used in a calendar stretch.
+    func used(_ id: KeyID, in window: KeyCap.Window, at moment: MeterMoment) -> Amounts {
+        meters.withLock { $0[id]?.used(window, .calendar, at: moment.now, moment.instant) ?? Amounts() }
+    }
+}
+
+/// What a turn may come to.
+struct TurnNeed: Sendable {
+    /// At the most.
+    var most = Amounts()
+    /// What its prompt likely comes to.
+    var prompt = Amounts()
+    /// What one token of its answer costs at the most, in nano-dollars.
+    var outputCost = 0
+
+    /// An answer of fewer tokens than this is worth nothing.
+    private static let leastOutput = 16
+
+    /// The prompt with the shortest answer.
+    fileprivate var least: Amounts {
+        var least = prompt
+        least.output = min(most.output, Self.leastOutput)
+        least.cost = least.cost.plus(least.output.times(outputCost))
+        return least
+    }
+
+    /// Fits what is granted into what is left of a metric, by a shorter answer; false where that would be too short.
+    fileprivate func shorten(_ granted: inout Amounts, _ metric: KeyCap.Metric, to left: Int) -> Bool {
+        guard least.of(metric) <= left else { return false }
+        let room = left - prompt.of(metric)
+        switch metric {
+        case .requests: return true
+        case .inputTokens: granted.input = left
+        case .cachedTokens: granted.cached = left
+        case .outputTokens: granted.output = min(granted.output, left)
+        case .tokens:
+            granted.output = min(granted.output, room)
+            granted.input = left - granted.output
+        case .spend:
+            if outputCost > 0 { granted.output = min(granted.output, room / outputCost) }
+            granted.cost = left
+        }
+        return true
+    }
+}
+
+extension KeyMeter {
+    fileprivate func cost(since start: Int, now: Int) -> Int {
+        sum(CivilDate.floorDivide(start, 3600)..<CivilDate.floorDivide(now, 3600) + 1).cost
+    }
+
+    fileprivate func refusal(
+        _ reason: LimitRefusal.Reason, _ cap: KeyCap, _ options: KeyOptions, needing amount: Int, at moment: MeterMoment
+    ) -> LimitRefusal {
+        let used = used(cap.window, options.windows, at: moment.now, moment.instant).of(cap.metric)
+        return LimitRefusal(
+            reason: cap.isShare ? reason : .rate, cap: cap, utilization: cap.amount == 0 ? 1 : Double(used) / Double(cap.amount),
+            resetsAt: end(
+                of: cap.window, options.windows, cap.metric, limit: max(1, cap.amount - amount + 1), at: moment.now, moment.instant),
+            windows: options.windows, message: options.message)
+    }
+}
+
+/// A moment by both clocks.
+struct MeterMoment: Sendable {
+    /// In Unix seconds, by the clock that people set.
+    let now: Int
+    /// By the clock that nobody sets.
+    let instant: Instant
+
+    init(now: Int, instant: Instant) {
+        self.now = now
+        self.instant = instant
+    }
+
+    /// This one.
+    static var current: MeterMoment { MeterMoment(now: WallClock.unixSeconds, instant: .now) }
+}
+
+/// A request of a key that has been counted and not settled yet. Left alone it settles as having used nothing.
+struct TurnCharge: ~Copyable {
+    let principal: Principal
+    private let meters: Meters
+    private let recorder: UsageRecorder?
+    private var held = Amounts()
+    private var hold: String?
+    private let countsTokens: Bool
+    private let begun: Int
+    private var isSettled = false
+
+    fileprivate init(
+        _ principal: Principal, of meters: Meters, recorder: UsageRecorder?, countsTokens: Bool, at moment: MeterMoment
+    ) {
+        self.countsTokens = countsTokens
+        begun = moment.now
+        self.principal = principal
+        self.meters = meters
+        self.recorder = recorder
+    }
+
+    /// Reserves what the turn may come to; returns how many tokens its answer may have. A turn that is begun again gives
+    /// back what its attempt before had reserved.
+    mutating func reserve(
+        _ need: TurnNeed, as place: UsageRecorder.Place, at moment: MeterMoment = .current
+    ) throws(LimitRefusal) -> Int {
+        giveBack()
+        guard !principal.options.caps.isEmpty else { return need.most.output }
+        held = try meters.reserve(need, for: principal, at: moment)
+        hold = recorder?.hold(held, of: principal.id, as: place, at: moment.now)
+        return held.output
+    }
+
+    private mutating func giveBack() {
+        meters.giveBack(held, of: principal.id)
+        if let hold { recorder?.drop(hold) }
+        held = Amounts()
+        hold = nil
+    }
+
+    /// Ends the turn with what it has used.
+    consuming func settle(_ record: UsageRecorder.Record, as place: UsageRecorder.Place, at moment: MeterMoment = .current) {
+        isSettled = true
+        guard !countsTokens else { return meters.settle(principal, held: held, used: Amounts(), at: moment) }
+        meters.settle(principal, held: held, used: record.amounts, at: moment)
+        recorder?.settle(record, of: principal, as: place, begun: begun, dropping: hold, at: moment.now)
+    }
+
+    deinit {
+        guard !isSettled else { return }
+        meters.settle(principal, held: held, used: Amounts(), at: .current)
+        if let hold { recorder?.drop(hold) }
+    }
+}
+
+extension Meters {
+    fileprivate func giveBack(_ held: Amounts, of id: KeyID) { meters.withLock { $0[id]?.release(held) } }
+}

@@ -1,0 +1,205 @@
+import Ledger
+import Platform
+import Synchronization
+import Vocabulary
+
+/// Brings what keys use into the ledger, off the way of requests.
+///
+/// Usable from any thread; nothing here waits. What comes while a batch is written goes with the next one, so that a crash
+/// loses what came since the newest write began, which is some milliseconds.
+final class UsageRecorder: Sendable {
+    /// Of what kind a turn was.
+    struct Place: Sendable, Hashable {
+        /// The model that the CLI was asked for, or `other`.
+        var model = ""
+        /// The kind of client.
+        var client = ""
+    }
+
+    /// What became of a turn.
+    struct Record: Sendable {
+        var amounts = Amounts()
+        /// Of the input, what the vendor wrote into its cache.
+        var cacheWritten = 0
+        var hasFailed = false
+        var milliseconds = 0
+        var firstMilliseconds = 0
+    }
+
+    fileprivate struct State {
+        var batch = UsageBatch()
+        var isWriting = false
+        /// Why the newest batch could not be written; it goes with the next one.
+        var fault: LedgerFault?
+    }
+
+    private let store: UsageStore
+    /// What tells this gateway's reservations from those of others.
+    private let gateway: String
+    private let state = Mutex(State())
+    private let holds = Atomic(0)
+    /// Tells the holds of this life from those of an earlier one.
+    private let life: String
+
+    init(_ store: UsageStore, gateway: String) {
+        self.store = store
+        self.gateway = gateway
+        var random = SystemRandomNumberGenerator()
+        life = Base62.encode((0..<8).map { _ in UInt8.random(in: .min ... .max, using: &random) }, digits: 11)
+    }
+
+    /// Why what was used is not on the disk; nil while all is well.
+    var fault: LedgerFault? { state.withLock { $0.fault } }
+
+    // MARK: - What comes
+
+    /// Counts a request of a key that has a limit on requests; of which model it is, is known when it ends.
+    func begin(_ principal: Principal, at now: Int) {
+        guard principal.options.caps.contains(where: { $0.metric == .requests }) else { return }
+        add { batch in
+            batch.usage[Self.place(principal.id, Place(), now), default: UsageCount()].requests += 1
+            if principal.options.caps.contains(where: { !$0.isShare }) {
+                batch.addRecent(RecentUse(owner: principal.id.text, second: now, requests: 1, input: 0, output: 0, cached: 0))
+                batch.recentSince = now - Self.recentSeconds
+            }
+        }
+    }
+
+    func note(refusal reason: String, of id: KeyID, at now: Int) {
+        add { batch in
+            let hour = CivilDate.floorDivide(now, 3600)
+            if let index = batch.refusals.firstIndex(where: { $0.owner == id.text && $0.reason == reason && $0.hour == hour }) {
+                batch.refusals[index].count += 1
+            } else {
+                batch.refusals.append(RefusalDelta(owner: id.text, reason: reason, hour: hour, count: 1))
+            }
+        }
+    }
+
+    /// Writes down what a turn has reserved; returns by what it is dropped again.
+    func hold(_ held: Amounts, of id: KeyID, as place: Place, at now: Int) -> String {
+        let number = holds.add(1, ordering: .relaxed).newValue
+        let hold = UsageHold(
+            id: "\(gateway)/\(life)/\(number)", gateway: gateway, place: Self.place(id, place, now), requests: 0,
+            input: held.input, output: held.output, cached: held.cached, cost: held.cost, until: now + Self.longestTurnSeconds)
+        add { $0.holds.append(hold) }
+        return hold.id
+    }
+
+    func drop(_ hold: String) { add { $0.dropped.append(hold) } }
+
+    /// Counts what a turn has used that began at `begun`.
+    func settle(
+        _ record: Record, of principal: Principal, as place: Place, begun: Int, dropping hold: String?, at now: Int
+    ) {
+        let amounts = record.amounts
+        add { batch in
+            var count = UsageCount()
+            count.requests = 1
+            if principal.options.caps.contains(where: { $0.metric == .requests }) {
+                batch.usage[Self.place(principal.id, Place(), begun), default: UsageCount()].requests -= 1
+            }
+            count.failures = record.hasFailed ? 1 : 0
+            count.input = amounts.input - record.cacheWritten
+            count.cacheWrite = record.cacheWritten
+            count.output = amounts.output
+            count.cacheRead = amounts.cached
+            count.cost = amounts.cost
+            count.milliseconds = record.milliseconds
+            count.firstMilliseconds = record.firstMilliseconds
+            batch.usage[Self.place(principal.id, place, now), default: UsageCount()] += count
+            if principal.options.caps.contains(where: { !$0.isShare }) {
+                batch.addRecent(
+                    RecentUse(
+                        owner: principal.id.text, second: now, requests: 0, input: amounts.input, output: amounts.output,
+                        cached: amounts.cached))
+                batch.recentSince = now - Self.recentSeconds
+            }
+            if let hold { batch.dropped.append(hold) }
+        }
+    }
+
+    private static func place(_ id: KeyID, _ place: Place, _ now: Int) -> UsagePlace {
+        UsagePlace(owner: id.text, model: place.model, client: place.client, hour: CivilDate.floorDivide(now, 3600))
+    }
+
+    /// Reservations of a gateway that never comes back are counted as used by others after this.
+    private static let longestTurnSeconds = 86_400
+    private static let recentSeconds = 120
+
+    // MARK: - What goes
+
+    private func add(_ change: (inout UsageBatch) -> Void) {
+        let batch = state.withLock { state -> UsageBatch? in
+            change(&state.batch)
+            return state.next()
+        }
+        if let batch { write(batch) }
+    }
+
+    private func write(_ batch: UsageBatch) {
+        store.apply(batch) { [self] result in
+            let next = state.withLock { state -> UsageBatch? in
+                state.isWriting = false
+                guard case .failure(let fault) = result else {
+                    state.fault = nil
+                    return state.next()
+                }
+                // Goes with the next one, which whoever comes begins: a ledger that fails is not asked in a circle.
+                state.fault = fault
+                state.batch.prepend(batch)
+                return nil
+            }
+            if let next { write(next) }
+        }
+    }
+
+    /// Waits until everything is on the disk that came before, or cannot be brought there.
+    func flush(on loop: EventLoop) async {
+        let wakeup = Wakeup()
+        let alarm = Alarm(on: loop, waking: wakeup)
+        defer { alarm.cancel() }
+        while state.withLock({ $0.isWriting || !$0.batch.isEmpty && $0.fault == nil }) {
+            alarm.deadline = loop.now + Milliseconds(5)
+            await wakeup.wait()
+        }
+    }
+}
+
+extension UsageRecorder.State {
+    /// What is to be written now.
+    fileprivate mutating func next() -> UsageBatch? {
+        guard !isWriting, !batch.isEmpty else { return nil }
+        isWriting = true
+        let next = batch
+        batch = UsageBatch()
+        return next
+    }
+}
+
+extension UsageBatch {
+    fileprivate mutating func addRecent(_ use: RecentUse) {
+        if let index = recent.lastIndex(where: { $0.owner == use.owner && $0.second == use.second }) {
+            recent[index].requests += use.requests
+            recent[index].input += use.input
+            recent[index].output += use.output
+            recent[index].cached += use.cached
+        } else {
+            recent.append(use)
+        }
+    }
+
+    /// Puts what came before in front.
+    fileprivate mutating func prepend(_ older: UsageBatch) {
+        for (place, count) in older.usage { usage[place, default: UsageCount()] += count }
+        refusals = older.refusals + refusals
+        let newer = recent
+        recent = older.recent
+        for use in newer { addRecent(use) }
+        dropped = older.dropped + dropped
+        let gone = Set(dropped)
+        holds = (older.holds + holds).filter { !gone.contains($0.id) }
+        recentSince = max(recentSince, older.recentSince)
+        recent.removeAll { $0.second < recentSince }
+    }
+}

@@ -1,0 +1,148 @@
+import Platform
+import Synchronization
+
+/// How many connections there may be: in all, from one network, and from one network before a key was shown.
+///
+/// The last limit makes further connections wait rather than refusing them, because a client that opens fifty at once
+/// is no attacker; each waits within its handshake's deadline.
+package final class ConnectionLimiter: Sendable {
+    /// How many there may be.
+    package struct Limits: Sendable {
+        var total: Int
+        var perNetwork: Int
+        var unauthenticatedPerNetwork: Int
+
+        /// So many in all, from one network, and from one network before a key was shown.
+        package init(total: Int, perNetwork: Int, unauthenticatedPerNetwork: Int) {
+            self.total = total
+            self.perNetwork = perNetwork
+            self.unauthenticatedPerNetwork = unauthenticatedPerNetwork
+        }
+    }
+
+    private struct Network {
+        var open = 0
+        var unauthenticated = 0
+        var waiting: [RemoteWakeup] = []
+    }
+
+    private struct State {
+        var limits: Limits
+        var total = 0
+        var networks: [PeerAddress.InlineBytes: Network] = [:]
+    }
+
+    private let state: Mutex<State>
+
+    /// Without a connection yet.
+    package init(_ limits: Limits) { state = Mutex(State(limits: limits)) }
+
+    /// Takes new limits for connections to come.
+    package func change(_ limits: Limits) { state.withLock { $0.limits = limits } }
+
+    /// How many connections are open.
+    package var open: Int { state.withLock { $0.total } }
+
+    /// A place for a new connection, or why there is none.
+    func admit(_ peer: PeerAddress) throws(ConnectionRefusal) -> ConnectionPlace {
+        var place = try admitUnknown()
+        try place.settle(peer)
+        return place
+    }
+
+    /// A place for a new connection whose client is not known yet, or why there is none.
+    func admitUnknown() throws(ConnectionRefusal) -> ConnectionPlace {
+        let isAdmitted = state.withLock { state in
+            guard state.total < state.limits.total else { return false }
+            state.total += 1
+            return true
+        }
+        guard isAdmitted else { throw .total }
+        return ConnectionPlace(limiter: self)
+    }
+
+    fileprivate func settle(_ network: PeerAddress.InlineBytes) -> Bool {
+        state.withLock { state in
+            guard state.networks[network]?.open ?? 0 < state.limits.perNetwork else { return false }
+            state.networks[network, default: Network()].open += 1
+            return true
+        }
+    }
+
+    /// Begins the time before a key is shown; false when the caller has to wait until `wakeup` is signalled.
+    fileprivate func beginUnauthenticated(_ network: PeerAddress.InlineBytes, waking wakeup: RemoteWakeup) -> Bool {
+        state.withLock { state in
+            let allowed = state.limits.unauthenticatedPerNetwork
+            guard state.networks[network, default: Network()].unauthenticated < allowed else {
+                // Asked again and again by one connection: it waits once.
+                if state.networks[network]?.waiting.contains(where: { $0 === wakeup }) == false {
+                    state.networks[network]?.waiting.append(wakeup)
+                }
+                return false
+            }
+            state.networks[network]?.unauthenticated += 1
+            return true
+        }
+    }
+
+    fileprivate func endUnauthenticated(_ network: PeerAddress.InlineBytes) {
+        // All of them are woken, a few dozen at most: one alone might have given up and the place would stay empty.
+        let waiting = state.withLock { state -> [RemoteWakeup] in
+            state.networks[network]?.unauthenticated -= 1
+            let waiting = state.networks[network]?.waiting ?? []
+            state.networks[network]?.waiting = []
+            return waiting
+        }
+        for wakeup in waiting { wakeup.signal() }
+    }
+
+    fileprivate func release(_ network: PeerAddress.InlineBytes?, waiting wakeup: RemoteWakeup?) {
+        state.withLock { state in
+            state.total -= 1
+            guard let network else { return }
+            if let wakeup { state.networks[network]?.waiting.removeAll { $0 === wakeup } }
+            state.networks[network]?.open -= 1
+            if state.networks[network]?.open == 0 { state.networks[network] = nil }
+        }
+    }
+}
+
+/// One connection's place; given back when it goes.
+struct ConnectionPlace: ~Copyable {
+    private let limiter: ConnectionLimiter
+    /// Nil as long as the client is not known.
+    private var network: PeerAddress.InlineBytes?
+    private var isUnauthenticated = false
+    /// What the connection was told to wait by.
+    private var waiting: RemoteWakeup?
+
+    fileprivate init(limiter: ConnectionLimiter) { self.limiter = limiter }
+
+    /// The client is known: from now on its network's limits hold.
+    mutating func settle(_ client: PeerAddress) throws(ConnectionRefusal) {
+        guard network == nil else { return }
+        guard limiter.settle(client.network) else { throw .network }
+        network = client.network
+    }
+
+    deinit {
+        if isUnauthenticated, let network { limiter.endUnauthenticated(network) }
+        limiter.release(network, waiting: waiting)
+    }
+
+    /// Begins the time before a key is shown; when false, try again once `wakeup` has been signalled.
+    mutating func beginUnauthenticated(waking wakeup: @autoclosure () -> RemoteWakeup) -> Bool {
+        guard !isUnauthenticated, let network else { return true }
+        let waiting = waiting ?? wakeup()
+        self.waiting = waiting
+        isUnauthenticated = limiter.beginUnauthenticated(network, waking: waiting)
+        return isUnauthenticated
+    }
+
+    /// A key was shown.
+    mutating func endUnauthenticated() {
+        guard isUnauthenticated, let network else { return }
+        isUnauthenticated = false
+        limiter.endUnauthenticated(network)
+    }
+}
