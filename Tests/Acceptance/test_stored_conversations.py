@@ -200,6 +200,17 @@ def test_tokens_are_counted_with_the_conversation(living, upstream, talk, nonce,
     assert counted and counted[-1].mentions(nonce + "a") and listed(talk)["messages"] == 2
 
 
+def test_what_an_app_asks_about_it_is_no_part_of_it(living, upstream, talk, nonce):
+    talk.say(f"say:one\n{nonce}a")
+    for door in ("field", "model"):
+        path, headers, body = talk.request(f"say:title\n{nonce}t", door=door)
+        with living.http() as http:
+            answer = http.post(path, json=body, headers=headers | {"x-openwebui-task": "title_generation"})
+        assert answer.status_code == 200 and "x-conversation-id" not in answer.headers
+    assert all(len(turn.rows()) == 1 for turn in upstream.turns(nonce + "t"))
+    assert talk.say(f"say:two\n{nonce}b") == ("two", "continued") and listed(talk)["messages"] == 4
+
+
 def test_two_at_once_go_one_after_the_other(living, upstream, talk, nonce):
     talk.say(f"say:begin\n{nonce}a")
     ways = [(dialect, streams) for dialect in DIALECTS for streams in (False, True)][:4]

@@ -167,11 +167,12 @@ struct Exchange: ~Copyable {
         } catch {
             throw .refusal(error)
         }
-        guard let name else { return draft }
+        request.model = name?.model
+        // What a chat app asks about a conversation, as a title for it, is no part of it.
+        guard let name, !turn.preferences.isTask else { return draft }
         let keeper = ConversationKeeper(turn, name, asked: channel)
         conversations = keeper
         request.history = try await keeper.open(draft.byteCount)
-        request.model = name.model
         return draft
     }
 
