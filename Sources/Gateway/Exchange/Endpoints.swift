@@ -72,7 +72,7 @@ enum Endpoints {
     }
 
     private enum Target: Sendable {
-        case information, health, hello, models, model, quota, usage, stored
+        case information, health, readiness, metrics, hello, models, model, quota, usage, stored
         case turn(Dialect, countsTokens: Bool = false)
         case missing(MissingEndpoints.Endpoint)
 
@@ -113,6 +113,8 @@ enum Endpoints {
     /// Every endpoint, and every one that is missing; each also stands below `/v1`.
     private static let rows: [Row] = [
         Row("/health", .health),
+        Row("/readyz", .readiness),
+        Row("/metrics", .metrics),
         Row("/messages", .turn(.anthropic)),
         Row("/chat/completions", .turn(.chatCompletions)),
         Row("/responses", .turn(.responses)),
@@ -187,6 +189,11 @@ enum Endpoints {
             case .health:
                 recognize(request, &context)
                 return .answer(context.health())
+            case .readiness: return .answer(context.readiness())
+            case .metrics:
+                let principal = try identify(request, &context)
+                guard principal.options.role == .admin else { throw .needsAdministrator("The metrics") }
+                return .answer(context.metrics(request))
             case .hello: return .answer(context.hello())
             case .usage:
                 try identify(request, &context)
@@ -210,6 +217,7 @@ enum Endpoints {
                 let principal = try identify(request, &context)
                 try checkBody(request, context.snapshot)
                 context.quota?.tellsCodex = dialect == .responses
+                context.note(client: request.fields)
                 let preferences = try TurnPreferences(request.fields, options: principal.options)
                 return .work(
                     .turn(
@@ -330,6 +338,11 @@ enum Endpoints {
 }
 
 extension Refusal {
+    /// Something that an ordinary key is not shown.
+    static func needsAdministrator(_ subject: String) -> Refusal {
+        Refusal(.forbidden, "\(subject) are shown to keys with role=admin alone.")
+    }
+
     /// What cannot be read as HTTP, in the words of a refusal.
     init(_ fault: HTTPFault) {
         let kind: FailureKind =

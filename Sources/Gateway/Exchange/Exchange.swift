@@ -38,6 +38,7 @@ struct Exchange {
         streams = turn.preferences.takesStream
         record = turn.context.record(path: turn.path)
         record.dialect = "\(turn.dialect)"
+        record.isTurn = !turn.countsTokens
         keeper = ResponseKeeper(turn, waking: channel.wakeup)
         budget = RetryBudget(turn.context.snapshot.supply.limits)
     }
@@ -61,7 +62,7 @@ struct Exchange {
         }
         record.endMicroseconds = elapsed
         (record.retries, record.cliRetries) = (budget.retries, budget.cliRetries)
-        site.log.audit(record)
+        site.note(record)
     }
 
     /// Read anew each time: the loop's own clock stands still while a process is spawned.
@@ -106,6 +107,9 @@ struct Exchange {
         let conversation = try await keeper.conversation(body, request)
         record.model = String(conversation.model.prefix(128))
         streams = conversation.streams
+        if context.snapshot.configuration.logging.tellsClientIDs, let metadata = conversation.metadata {
+            record.clientIDs += ClientIDs.of(metadata)
+        }
         do throws(Refusal) { model = try context.snapshot.models.resolve(conversation.model) } catch {
             throw .refusal(error)
         }
@@ -272,8 +276,7 @@ struct Exchange {
         // Read now: the CLI has told the cost by here, where it tells it at all.
         used.add(attempt.turn.usage)
         guard used.tokens != Usage() else { return }
-        record.inputTokens = used.tokens.promptTokens
-        record.outputTokens = used.tokens.outputTokens
+        record.note(used, of: model, resolved: context.snapshot.cli.modelNames)
     }
 
     // MARK: - Pieces

@@ -148,6 +148,9 @@ actor Service {
         for note in loaded.notes { log.info(note) }
         for warning in loaded.warnings { log.warning(warning) }
         note(.certificate, loaded.certificates.compactMap(\.problem))
+        let now = WallClock.unixSeconds
+        site?.certificates.show(
+            loaded.certificates.map { CertificateBoard.Entry(file: $0.file, end: now + $0.identity.secondsUntilExpiry) })
     }
 
     /// Takes what is wrong with one subject now: what is new goes to the log once, and STATUS and `/health` show it

@@ -11,6 +11,7 @@ struct Setting: Sendable {
         case turns = "Turns"
         case processes = "Living processes"
         case responses = "Stored responses"
+        case usage = "Usage and metrics"
         case logging = "Logging"
         case time = "Limits: time"
         case size = "Limits: size"

@@ -20,6 +20,9 @@ final class Site: Sendable {
     /// Where turns wait for a CLI that was replaced.
     let cliWatch = CLIWatch()
     let login = LoginBoard()
+    let metrics = RequestMetrics()
+    /// When the certificates end that are shown.
+    let certificates = CertificateBoard()
     /// Processes of the CLI between two turns.
     let processes = ProcessStore()
     let started = Instant.now
@@ -33,6 +36,7 @@ final class Site: Sendable {
         limiter = ConnectionLimiter(snapshot.connectionLimits)
         admission = Admission(snapshot.turnLimits)
         current = Mutex(snapshot)
+        metrics.change(snapshot.configuration.metrics)
         processes.change(ProcessStore.Limits(snapshot.configuration))
     }
 
@@ -44,6 +48,7 @@ final class Site: Sendable {
         limiter.change(snapshot.connectionLimits)
         admission.change(snapshot.turnLimits)
         current.withLock { $0 = snapshot }
+        metrics.change(snapshot.configuration.metrics)
         processes.change(ProcessStore.Limits(snapshot.configuration))
         endForeignProcesses(snapshot)
         changes.add(1, ordering: .relaxed)
@@ -58,6 +63,12 @@ final class Site: Sendable {
         }
         endForeignProcesses(snapshot)
         changes.add(1, ordering: .relaxed)
+    }
+
+    /// Writes the line of a request that has ended, and counts it.
+    func note(_ record: AuditRecord) {
+        log.audit(record)
+        metrics.count(record)
     }
 
     /// Ends what no turn will use any more: processes of keys that are gone, and of another CLI.
