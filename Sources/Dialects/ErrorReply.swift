@@ -32,7 +32,8 @@ public struct ErrorReply: Sendable {
             dialect,
             requestID,
             retryAfterSeconds: fault.retryAfterSeconds,
-            shouldRetry: fault.shouldRetry
+            shouldRetry: fault.shouldRetry,
+            isRate: fault.isRate
         )
     }
 
@@ -51,12 +52,14 @@ public struct ErrorReply: Sendable {
         _ requestID: String,
         allow: String? = nil,
         retryAfterSeconds: Int? = nil,
-        shouldRetry: Bool? = nil
+        shouldRetry: Bool? = nil,
+        isRate: Bool = false
     ) {
         var fields: [(name: StaticString, value: String)] = [("content-type", "application/json")]
         let shouldRetry = shouldRetry ?? Self.shouldRetry(error.kind, wait: retryAfterSeconds)
         resetsAt = error.resetsAt
-        self.retryAfterSeconds = Self.retryAfter(error.kind, shouldRetry, wait: retryAfterSeconds)
+        self.retryAfterSeconds =
+            isRate ? retryAfterSeconds : Self.retryAfter(error.kind, shouldRetry, wait: retryAfterSeconds)
         if let seconds = self.retryAfterSeconds { fields.append(("retry-after", String(seconds))) }
         if let shouldRetry { fields.append(("x-should-retry", shouldRetry ? "true" : "false")) }
         if let allow { fields.append(("allow", allow)) }
@@ -99,7 +102,7 @@ extension FailureKind {
         switch self {
         case .invalidRequest, .unauthenticated, .paymentRequired, .forbidden, .notFound, .modelNotFound,
             .methodNotAllowed, .tooLarge, .targetTooLong, .unsupportedMediaType, .expectationFailed, .headersTooLarge,
-            .notImplemented:
+            .notImplemented, .shareSpent:
             false
         // Over another connection a misdirected request reaches its server (RFC 9110 §15.5.20).
         case .misdirected, .requestTimeout, .conflict, .rateLimited, .internalError, .badGateway, .unavailable,
@@ -179,7 +182,7 @@ struct ErrorObject {
             "invalid_request_error"
         case .unauthenticated: "authentication_error"
         case .conflict: "conflict_error"
-        case .paymentRequired: "billing_error"
+        case .paymentRequired, .shareSpent: "billing_error"
         case .forbidden: "permission_error"
         case .notFound, .modelNotFound: "not_found_error"
         case .tooLarge: "request_too_large"
@@ -196,7 +199,7 @@ struct ErrorObject {
             .targetTooLong, .unsupportedMediaType, .expectationFailed, .misdirected, .headersTooLarge:
             "invalid_request_error"
         case .unauthenticated: isRefusal ? "invalid_request_error" : "authentication_error"
-        case .paymentRequired: "insufficient_quota"
+        case .paymentRequired, .shareSpent: "insufficient_quota"
         case .forbidden: "permission_error"
         case .rateLimited: "rate_limit_error"
         case .internalError, .notImplemented, .badGateway, .unavailable, .gatewayTimeout, .overloaded:
@@ -211,7 +214,7 @@ struct ErrorObject {
         case .unauthenticated where isRefusal: "invalid_api_key"
         case .modelNotFound: "model_not_found"
         case .rateLimited: "rate_limit_exceeded"
-        case .paymentRequired: "insufficient_quota"
+        case .paymentRequired, .shareSpent: "insufficient_quota"
         case .overloaded: "overloaded"
         default: nil
         }

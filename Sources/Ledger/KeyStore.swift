@@ -123,7 +123,7 @@ public struct KeyStore: Sendable {
         return key.map { .done($0) } ?? .unknown
     }
 
-    private static func all(in database: Database) throws(LedgerFault) -> [StoredKey] {
+    static func all(in database: Database) throws(LedgerFault) -> [StoredKey] {
         var keys = try database.rows(
             "SELECT id, name, options, enabled, created, changed FROM keys ORDER BY id", body: key)
         // Both in the order of the ids: every secret belongs to the key at hand or to a later one.

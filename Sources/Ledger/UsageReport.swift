@@ -47,6 +47,16 @@ public struct UsageRow: Sendable, Equatable {
     public var count: UsageCount
 }
 
+/// What one key used in one hour.
+public struct OwnerHour: Sendable, Equatable {
+    /// The id of the key.
+    public var owner: String
+    /// Hours since 1970 in UTC.
+    public var hour: Int
+    /// What was used.
+    public var count: UsageCount
+}
+
 /// One row of a report on refusals.
 public struct RefusalRow: Sendable, Equatable {
     /// What it stands for; with models and clients, which are not known of refusals, the reason.
@@ -61,6 +71,21 @@ extension UsageStore {
     /// What each owner has used since an hour, in the order of their ids.
     public func sums(since hour: Int, then: @escaping @Sendable (Result<[UsageRow], LedgerFault>) -> Void) {
         report(UsageFilter(since: hour), by: .key, then: then)
+    }
+
+    /// What each owner has used in each hour from one on, in the order of their ids.
+    public func hours(since hour: Int, then: @escaping @Sendable (Result<[OwnerHour], LedgerFault>) -> Void) {
+        ledger.read(
+            .report,
+            { (database) throws(LedgerFault) in
+                try database.rows(
+                    """
+                    SELECT owner, hour, sum(requests), sum(failures), sum(refusals), sum(input), sum(output),
+                        sum(cache_read), sum(cache_write), sum(cost), sum(milliseconds), sum(first_milliseconds)
+                    FROM usage WHERE hour >= ?1 GROUP BY owner, hour ORDER BY owner, hour
+                    """, hour
+                ) { OwnerHour(owner: $0.text(0), hour: $0.integer(1), count: UsageCount($0, from: 2)) }
+            }, then: then)
     }
 
     /// What was used, in the order of the groups.

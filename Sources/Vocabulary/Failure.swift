@@ -3,6 +3,8 @@ public enum FailureKind: Sendable, Equatable {
     case invalidRequest, unauthenticated, paymentRequired, forbidden, notFound, modelNotFound
     case methodNotAllowed, requestTimeout, conflict, tooLarge, targetTooLong, unsupportedMediaType
     case expectationFailed, misdirected, headersTooLarge
+    /// The caller's own share is used up; the account may have more for others.
+    case shareSpent
     case rateLimited, internalError, notImplemented, badGateway, unavailable, gatewayTimeout, overloaded
 
     /// The HTTP status (RFC 9110 §15; 529 is the vendor's own for overload).
@@ -21,7 +23,7 @@ public enum FailureKind: Sendable, Equatable {
         case .unsupportedMediaType: 415
         case .expectationFailed: 417
         case .misdirected: 421
-        case .rateLimited: 429
+        case .rateLimited, .shareSpent: 429
         case .headersTooLarge: 431
         case .internalError: 500
         case .notImplemented: 501
@@ -76,6 +78,8 @@ public struct Fault: Error, Sendable, Equatable {
     public var resetsAt: Int?
     /// True where this gateway itself asks to come back in a moment: it is busy, or being stopped.
     public var isMomentary = false
+    /// True for a rate of the caller's own: how long it lasts is known to the second.
+    public var isRate = false
     /// True where the same question may well be answered if it is asked again in a moment.
     public var isPassing = false
     /// What is wrong with the login of the CLI, where that is the cause.

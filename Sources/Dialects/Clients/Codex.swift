@@ -23,14 +23,14 @@ public enum Codex {
     }
 
     private static func isUsageLimit(_ fault: Fault) -> Bool {
-        fault.kind == .rateLimited && (fault.resetsAt != nil || fault.shouldRetry == false)
+        fault.kind == .shareSpent || fault.kind == .rateLimited && (fault.resetsAt != nil || fault.shouldRetry == false)
     }
 
     /// The code of a failure; `hasBegun` when a part of the answer is out.
     static func code(of fault: Fault, hasBegun: Bool) -> StaticString {
         if isContextOverflow(fault) { return "context_length_exceeded" }
         switch fault.kind {
-        case .paymentRequired: return "insufficient_quota"
+        case .paymentRequired, .shareSpent: return "insufficient_quota"
         case .rateLimited, .overloaded, .unavailable:
             if fault.isMomentary { return "rate_limit_exceeded" }
             return fault.kind == .overloaded ? "server_is_overloaded" : "invalid_prompt"

@@ -104,7 +104,7 @@ struct ResponsesObject: Sendable {
             }
             writer.key("code")
             switch fault.kind {
-            case .rateLimited: writer.string(literal: "rate_limit_exceeded")
+            case .rateLimited, .shareSpent: writer.string(literal: "rate_limit_exceeded")
             case .invalidRequest, .tooLarge: writer.string(literal: "invalid_prompt")
             default: writer.string(literal: "server_error")
             }

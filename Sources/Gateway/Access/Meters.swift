@@ -88,6 +88,17 @@ final class Meters: Sendable {
         }
     }
 
+    /// Says that a turn is too large for the fullest of the key's limits.
+    func tooLarge(_ principal: Principal, at moment: MeterMoment) -> LimitRefusal {
+        meters.withLock { meters in
+            let meter = meters[principal.id] ?? KeyMeter()
+            let refusals = principal.options.caps.map { meter.refusal(.tooLarge, $0, principal.options, needing: 1, at: moment) }
+            let none = KeyCap(metric: .requests, window: .day, amount: 0)
+            return refusals.max { $0.utilization < $1.utilization }
+                ?? meter.refusal(.tooLarge, none, principal.options, needing: 1, at: moment)
+        }
+    }
+
     /// An answer of fewer tokens than this is worth nothing.
     private static let leastOutput = 16
 
@@ -103,9 +114,14 @@ final class Meters: Sendable {
     /// How far a key has used up its share; nil where it has none.
     func share(of principal: Principal, at moment: MeterMoment) -> KeyShare? {
         guard principal.options.hasShare else { return nil }
-        return meters.withLock { meters in
+        return shares(of: principal, at: moment).max { $0.utilization < $1.utilization }
+    }
+
+    /// How far a key has used up each of its bounds on days or more.
+    func shares(of principal: Principal, at moment: MeterMoment) -> [KeyShare] {
+        meters.withLock { meters in
             let meter = meters[principal.id] ?? KeyMeter()
-            let shares = principal.options.caps.filter(\.isShare).map { cap in
+            return principal.options.caps.filter(\.isShare).map { cap in
                 let used = meter.used(cap.window, principal.options.windows, at: moment.now, moment.instant).of(cap.metric)
                 return KeyShare(
                     cap: cap, used: used,
@@ -113,7 +129,6 @@ final class Meters: Sendable {
                         of: cap.window, principal.options.windows, cap.metric, limit: cap.amount, at: moment.now, moment.instant),
                     message: principal.options.message)
             }
-            return shares.max { $0.utilization < $1.utilization }
         }
     }
 
@@ -123,11 +138,13 @@ final class Meters: Sendable {
         guard !caps.isEmpty else { return [] }
         return meters.withLock { meters in
             let meter = meters[principal.id] ?? KeyMeter()
-            return caps.map { cap in
+            let rates = caps.map { cap in
                 let used = meter.used(.minute, .rolling, at: moment.now, moment.instant).of(cap.metric)
                 let end = meter.end(of: .minute, .rolling, cap.metric, limit: 1, at: moment.now, moment.instant)
                 return KeyRate(cap: cap, remaining: max(0, cap.amount - used), resetSeconds: used == 0 ? 0 : end - moment.now)
             }
+            // The tightest first.
+            return rates.sorted { $0.remaining * max(1, $1.cap.amount) < $1.remaining * max(1, $0.cap.amount) }
         }
     }
 

@@ -14,6 +14,8 @@ struct AnswerContext {
     var snapshot: Snapshot
     /// The usage limits, for callers with a key alone: they are no stranger's business.
     var quota: QuotaView?
+    /// Whose key was shown and accepted; nil as long as there is none.
+    var principal: Principal?
     /// The name of the key that was shown and accepted, for the log; nil as long as there is none.
     var keyID: String?
     /// The program that asks; nil as long as it has not mattered.
@@ -183,8 +185,15 @@ struct AnswerContext {
     func models(_ request: Request) -> Response {
         let query = QueryParameters.parse(request.query ?? [])
         let isForCodex = query.contains { $0.name == "client_version" }
-        let body = seat.state.modelLists.list(of: snapshot, forCodex: isForCodex) {
-            ModelList.list(snapshot.models.entries.map(shown), withCodexCatalog: isForCodex)
+        let body: [UInt8]
+        if let options = principal?.options, options.models != nil {
+            let grants = KeyGrants(options: options)
+            let allowed = snapshot.models.entries.filter { grants.allows(model: $0.id, target: $0.target) }
+            body = ModelList.list(allowed.map(shown), withCodexCatalog: isForCodex)
+        } else {
+            body = seat.state.modelLists.list(of: snapshot, forCodex: isForCodex) {
+                ModelList.list(snapshot.models.entries.map(shown), withCodexCatalog: isForCodex)
+            }
         }
         return logged("/models", json(status: 200, body))
     }
@@ -195,7 +204,8 @@ struct AnswerContext {
 
     /// `GET /v1/models/{id}`.
     func model(named name: String) throws(Refusal) -> Response {
-        guard let entry = snapshot.models.entry(for: name) else {
+        let grants = KeyGrants(options: principal?.options ?? KeyOptions())
+        guard let entry = snapshot.models.entry(for: name), grants.allows(model: name, target: entry.target) else {
             throw Refusal(
                 .modelNotFound, "There is no model of this name.", param: "model", code: "model_not_found")
         }
@@ -253,7 +263,7 @@ struct AnswerContext {
         + "anthropic-dangerous-direct-browser-access"
     private static let exposedFields =
         "request-id, x-request-id, retry-after, retry-after-ms, x-should-retry, x-portcullis-ignored, "
-        + "x-portcullis-degraded, " + QuotaFields.names
+        + "x-portcullis-degraded, " + QuotaFields.names + ", " + KeyShareFields.names
 }
 
 extension ModelEntry {

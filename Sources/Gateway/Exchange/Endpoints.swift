@@ -215,7 +215,10 @@ enum Endpoints {
                 return .work(.stored(StoredRequest(context: context, principal: principal, call: call)))
             case .turn(let dialect, let countsTokens):
                 let principal = try identify(request, &context)
+                let grants = KeyGrants(options: principal.options)
+                try grants.check(dialect)
                 try checkBody(request, context.snapshot)
+                if case .length(let count) = request.body { try grants.check(bodyBytes: count) }
                 context.quota?.tellsCodex = dialect == .responses
                 context.note(client: request.fields)
                 let preferences = try TurnPreferences(request.fields, options: principal.options)
@@ -254,7 +257,8 @@ enum Endpoints {
     @discardableResult
     private static func identify(_ request: Request, _ context: inout AnswerContext) throws(Refusal) -> Principal {
         let principal = try authenticate(request, context)
-        context.quota = QuotaView(context.snapshot.quota)
+        context.quota = QuotaView(context.snapshot.quota, for: principal, in: context.seat.site.meters)
+        context.principal = principal
         context.keyID = principal.name
         return principal
     }

@@ -90,6 +90,7 @@ extension Exchange {
         do throws(Fault) {
             plan.spent = budget.spent(at: seat.loop.now)
             if !turn.countsTokens { try context.checkQuota(model: model) }
+            try reserve(for: &plan)
             let trace =
                 isKeeping && site.processes.keeps
                 ? ConversationTrace(plan, of: conversation, in: turn.dialect, now: WallClock.unixSeconds) : nil

@@ -7,7 +7,7 @@ import Vocabulary
 ///
 /// Everything happens in the one task that calls `run`, on the connection's loop: the client's socket, the CLI's pipes
 /// and all deadlines signal one wakeup. While the client takes nothing the CLI's output is not read, and so it stops.
-struct Exchange {
+struct Exchange: ~Copyable {
     let turn: TurnRequest
     let channel: any RequestChannel
     let supply: any TurnSupply
@@ -22,6 +22,10 @@ struct Exchange {
     private(set) var budget: RetryBudget
     /// What all attempts that are over have used, however they ended.
     private(set) var used = TurnUsage()
+    /// What the key is charged with; nil before it is, and once that is settled.
+    private var charge: TurnCharge?
+    /// The most that the turn can come to; nothing as long as it has not begun.
+    var bound = TurnBound()
     /// What is asked; without its messages once it will not be asked again.
     private var question = Conversation(model: "")
     /// False once a kept process has turned out not to do.
@@ -46,6 +50,7 @@ struct Exchange {
     /// Runs the turn to its end; the client has been answered, or is gone, and nothing of the turn is left.
     mutating func run(answering writer: consuming ResponseWriter) async {
         do throws(TurnFailure) {
+            charge = try begin()
             let permit = try await admit()
             record.admittedMicroseconds = elapsed
             let conversation = try await decode(try await readBody())
@@ -61,8 +66,33 @@ struct Exchange {
             await fail(error, writer)
         }
         record.endMicroseconds = elapsed
+        settle()
         (record.retries, record.cliRetries) = (budget.retries, budget.cliRetries)
         site.note(record)
+    }
+
+    /// Tells the key's meter what the turn has used.
+    private mutating func settle() {
+        guard let charge = charge.take() else { return }
+        var usage = usageRecord
+        usage.hasFailed = record.fault != nil
+        usage.milliseconds = elapsed / 1000
+        usage.firstMilliseconds = (record.firstEventMicroseconds ?? 0) / 1000
+        if usage.amounts.cost > 0 || record.cost != nil { record.cost = usage.amounts.cost }
+        charge.settle(usage, as: usagePlace)
+    }
+
+    /// Reserves of the key's limits what the turn may come to; returns how many tokens its answer may have.
+    mutating func chargeReserve(_ most: Amounts, perOutputToken: Int) throws(LimitRefusal) -> Int {
+        guard var charge = charge.take() else { return most.output }
+        let granted: Result<Int, LimitRefusal>
+        do throws(LimitRefusal) {
+            granted = .success(try charge.reserve(most, perOutputToken: perOutputToken, as: usagePlace))
+        } catch {
+            granted = .failure(error)
+        }
+        self.charge = consume charge
+        return try granted.get()
     }
 
     /// Read anew each time: the loop's own clock stands still while a process is spawned.
@@ -104,15 +134,22 @@ struct Exchange {
         request.isCodex = turn.preferences.client == .codex
         request.summaries = turn.summaries
         request.defaultModel = context.snapshot.models.defaultModel
-        let conversation = try await keeper.conversation(body, request)
+        let grants = KeyGrants(options: turn.principal.options)
+        do throws(Refusal) { try grants.check(bodyBytes: body.count) } catch { throw .refusal(error) }
+        var conversation = try await keeper.conversation(body, request)
+        conversation.model = grants.model(for: conversation.model, isTask: turn.preferences.isTask)
         record.model = String(conversation.model.prefix(128))
         streams = conversation.streams
         if context.snapshot.configuration.logging.tellsClientIDs, let metadata = conversation.metadata {
             record.clientIDs += ClientIDs.of(metadata)
         }
-        do throws(Refusal) { model = try context.snapshot.models.resolve(conversation.model) } catch {
+        do throws(Refusal) {
+            model = try context.snapshot.models.resolve(conversation.model)
+            try grants.check(model: conversation.model, target: model)
+        } catch {
             throw .refusal(error)
         }
+        grants.lowerEffort(of: &conversation)
         return conversation
     }
 

@@ -8,6 +8,8 @@ extension FieldName {
     static let anthropicBeta: FieldName = "anthropic-beta"
     /// The program that asks, as Codex and its kin say it.
     static let originator: FieldName = "originator"
+    /// Which background task a chat app asks for.
+    static let openWebUITask: FieldName = "x-openwebui-task"
     static let accept: FieldName = "accept"
     static let userAgent: FieldName = "user-agent"
     /// Tells nginx in front to pass events on as they come.
@@ -34,5 +36,4 @@ extension FieldName {
     static let openWebUIEmail: FieldName = "x-openwebui-user-email"
     static let openWebUIChat: FieldName = "x-openwebui-chat-id"
     static let openWebUIMessage: FieldName = "x-openwebui-message-id"
-    static let openWebUITask: FieldName = "x-openwebui-task"
 }

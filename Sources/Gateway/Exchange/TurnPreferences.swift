@@ -11,6 +11,8 @@ struct TurnPreferences: Sendable {
     var client: KeyOptions.Client?
     /// True where `accept` names server-sent events.
     var takesStream = false
+    /// True for a background task of a chat app.
+    var isTask = false
     /// What `anthropic-beta` names, as far as it matters here.
     var betas: Set<VendorBeta> = []
 
@@ -34,6 +36,7 @@ struct TurnPreferences: Sendable {
             mcpServers += MCPRegistry.split(String(decoding: value, as: UTF8.self))
         }
         betas = Self.betas(fields)
+        isTask = fields.isBackgroundTask
         takesStream = fields.string(of: .accept)?.contains("text/event-stream") == true
     }
 

@@ -82,7 +82,7 @@ final class QuotaBook: Sendable {
     }
 }
 
-/// What of the account's limits concerns one answer.
+/// What of limits concerns one answer: the account's, or those of the caller's own key where it has some.
 struct QuotaView {
     let book: QuotaBook
     /// The family of models that the answer is about; nil when it is about none.
@@ -90,7 +90,19 @@ struct QuotaView {
     /// True where Codex may be the one who reads the answer.
     var tellsCodex = false
 
-    init(_ book: QuotaBook) { self.book = book }
+    /// The caller, where their key has limits of its own.
+    private let limited: Principal?
+    private let meters: Meters?
+    /// True once the account itself has refused: then its windows are told, whatever the key's own are.
+    private var isAccountRefusing = false
+    /// True for an answer that was refused because the key's share is spent.
+    var isShareSpent = false
+
+    init(_ book: QuotaBook, for principal: Principal? = nil, in meters: Meters? = nil) {
+        self.book = book
+        limited = principal.flatMap { $0.options.caps.isEmpty ? nil : $0 }
+        self.meters = meters
+    }
 
     /// The answer is about this model.
     mutating func concerns(model: String) { family = ModelTraits.family(of: model) }
@@ -100,17 +112,28 @@ struct QuotaView {
         guard let newest = quotas.last else { return }
         book.note(quotas, model: model, observedAt: observedAt, now: WallClock.unixSeconds)
         // An answer that was refused for a limit tells of that limit.
-        guard newest.isRejected, let claim = newest.claim else { return }
+        guard newest.isRejected else { return }
+        isAccountRefusing = true
+        guard let claim = newest.claim else { return }
         family = ModelFamily.named(in: claim) ?? family
     }
 
     /// Why such an answer is not to be begun now; nil when it may be.
-    func refusal(overage: OveragePolicy, now: Int) -> Fault? {
-        book.refusal(for: family, overage: overage, now: now)
+    mutating func refusal(overage: OveragePolicy, now: Int) -> Fault? {
+        let fault = book.refusal(for: family, overage: overage, now: now)
+        if fault != nil { isAccountRefusing = true }
+        return fault
     }
 
     /// Appends what is known.
     func append(to fields: inout ResponseFields) {
+        if let limited, let meters {
+            let moment = MeterMoment.current
+            KeyShareFields.append(meters.rates(of: limited, at: moment), now: moment.now, to: &fields)
+            if !isAccountRefusing, let share = meters.share(of: limited, at: moment) {
+                return KeyShareFields.append(share, isRefused: isShareSpent, tellsCodex: tellsCodex, to: &fields)
+            }
+        }
         guard book.isKnown, let own = book.fields(for: family, now: WallClock.unixSeconds) else { return }
         fields.append(contentsOf: own)
         if tellsCodex { CodexQuotaFields.append(book.state(now: WallClock.unixSeconds), to: &fields) }

@@ -14,7 +14,7 @@ actor Service {
     private let signals: Signals
     private let systemd: Systemd
     private let directories: TurnDirectories
-    private let ledger: Ledger
+    let ledger: Ledger
     /// Under which the digests of keys are made.
     private let pepper: [UInt8]
     private var workers: [Worker] = []
@@ -92,6 +92,12 @@ actor Service {
         self.pepper = pepper
     }
 
+    private func restore(_ recorder: UsageRecorder, _ gateway: String) async throws(ConfigurationFaults) -> Meters {
+        do throws(LedgerFault) { return try await meters(recording: recorder, as: gateway) } catch {
+            throw ConfigurationFaults([ConfigurationFault("STATE_DIR", "the ledger cannot be read: \(error)")])
+        }
+    }
+
     /// Keeps what was loaded, but for the secrets of keys.
     private func remember(_ loaded: SnapshotLoader.Loaded) {
         self.loaded = loaded
@@ -101,9 +107,12 @@ actor Service {
     private func serve(_ loaded: SnapshotLoader.Loaded) async {
         do throws(ConfigurationFaults) {
             let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
-            let keys = KeyDirectory(
-                loaded.keys, isRequired: loaded.configuration.keys.isRequired, hash: KeySecretHash(pepper: pepper))
-            let site = Site(snapshot, keys: keys, log: log, ledger: ledger)
+            let hash = KeySecretHash(pepper: pepper)
+            let keys = KeyDirectory(loaded.keys, isRequired: loaded.configuration.keys.isRequired, hash: hash)
+            let gateway = Base62.encode(hash.derived(for: KeyID(named: "gateway")), digits: 11)
+            let recorder = UsageRecorder(ledger.usage, gateway: gateway)
+            let meters = try await restore(recorder, gateway)
+            let site = Site(snapshot, keys: keys, meters: meters, recorder: recorder, log: log, ledger: ledger)
             self.site = site
             remember(loaded)
             tidyLedger()
@@ -395,7 +404,7 @@ actor Service {
     /// Ends when nothing runs and nothing is kept any more.
     func endIfEmpty() async {
         guard isEnding, busyLoops == 0, !isKeeping else { return }
-        await site?.end()
+        await site?.end(on: loop)
         log.info("ended")
         loop.stop()
     }

@@ -93,6 +93,8 @@ extension Site {
         }
         text.begin("portcullis_log_lines_dropped_total", .counter, "Log lines that were lost because nobody read them in time.")
         text.sample([], log.droppedLines)
+        text.begin("portcullis_usage_unwritten", .gauge, "1 while what keys use cannot be written to the disk.")
+        text.sample([], recorder?.fault == nil ? 0 : 1)
         text.begin("process_cpu_seconds_total", .counter, "Processor time of the gateway itself.")
         text.sample([], CurrentProcess.processorSeconds)
         text.begin("portcullis_cli_cpu_seconds_total", .counter, "Processor time of the CLI's processes that have ended.")

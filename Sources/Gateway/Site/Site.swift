@@ -11,6 +11,10 @@ final class Site: Sendable {
     let admission: Admission
     /// Who may ask.
     let keys: KeyDirectory
+    /// What keys have used and may use.
+    let meters: Meters
+    /// Brings that into the ledger; nil where nothing of it is to be kept.
+    let recorder: UsageRecorder?
     /// What survives a restart.
     let ledger: Ledger
     /// Large stored responses on their way to clients; those who find no place come again.
@@ -29,9 +33,14 @@ final class Site: Sendable {
     private let current: Mutex<Snapshot>
     private let changes = Atomic(0)
 
-    init(_ snapshot: Snapshot, keys: KeyDirectory, log: Log, ledger: Ledger) {
+    init(
+        _ snapshot: Snapshot, keys: KeyDirectory, meters: Meters = Meters(), recorder: UsageRecorder? = nil, log: Log,
+        ledger: Ledger
+    ) {
         self.log = log
         self.keys = keys
+        self.meters = meters
+        self.recorder = recorder
         self.ledger = ledger
         limiter = ConnectionLimiter(snapshot.connectionLimits)
         admission = Admission(snapshot.turnLimits)
@@ -78,7 +87,8 @@ final class Site: Sendable {
     }
 
     /// Ends what lives as long as the service, once nothing is served any more, and waits for it.
-    func end() async {
+    func end(on loop: EventLoop) async {
+        await recorder?.flush(on: loop)
         // What was to be stored is on the disk before the process may go.
         ledger.close()
     }

@@ -1,0 +1,80 @@
+import ClaudeCLI
+import Models
+import Platform
+import Vocabulary
+
+/// What the caller's key is charged with: checked when the request comes, reserved before the turn begins, settled when
+/// all is over.
+extension Exchange {
+    /// Counts the request, unless one of the key's limits is reached.
+    mutating func begin() throws(TurnFailure) -> TurnCharge {
+        do throws(LimitRefusal) {
+            return try site.meters.begin(turn.principal, countsTokens: turn.countsTokens, at: .current)
+        } catch {
+            throw .fault(fault(error))
+        }
+    }
+
+    private mutating func fault(_ refusal: LimitRefusal) -> Fault {
+        record.refusal = refusal.reason == .rate ? .keyRate : .keyLimit
+        context.quota?.isShareSpent = refusal.reason == .spent || refusal.reason == .tooLarge
+        return Fault(refusal, now: WallClock.unixSeconds)
+    }
+
+    /// Reserves what a turn may come to. Where that is more than is left, its answer may be shorter than was asked for.
+    mutating func reserve(for plan: inout TurnPlan) throws(Fault) {
+        guard !turn.countsTokens else { return }
+        let names = context.snapshot.cli.modelNames
+        let traits = ModelTraits.of(model, resolved: names)
+        let price = ModelTraits.price(of: model, resolved: names)
+        let (unsaid, limits) = (traits.unsaidOutputTokens, context.snapshot.supply.limits)
+        bound = plan.bound(unsaidOutput: unsaid, contextTokens: traits.contextTokens, retries: limits.maxRetries)
+        guard !turn.principal.options.caps.isEmpty else { return }
+        var most = Amounts()
+        // Any token of a prompt may be one that the vendor has in its cache, or not.
+        (most.input, most.cached, most.output) = (bound.inputTokens, bound.inputTokens, bound.outputTokens)
+        most.cost = price.most(input: bound.inputTokens, output: bound.outputTokens, prompt: bound.promptTokens)
+        let each = price.most(input: 0, output: 1, prompt: bound.promptTokens)
+        let granted: Int
+        do throws(LimitRefusal) {
+            granted = try chargeReserve(most, perOutputToken: each)
+        } catch {
+            throw fault(error)
+        }
+        guard granted < bound.outputTokens else { return }
+        let fewer = (bound.outputTokens - granted + plan.mostMessages - 1) / plan.mostMessages
+        let limit = plan.mostOutput(unsaid: unsaid) - fewer
+        guard limit > 0, plan.limitOutput(to: limit, unsaidOutput: unsaid) else {
+            throw fault(site.meters.tooLarge(turn.principal, at: .current))
+        }
+        bound.outputTokens = granted
+    }
+
+    /// What the turn has used, as the ledger counts it.
+    var usageRecord: UsageRecorder.Record {
+        var record = UsageRecorder.Record()
+        let tokens = used.tokens
+        record.amounts.input = tokens.inputTokens.plus(tokens.cacheCreationTokens)
+        record.amounts.cached = tokens.cacheReadTokens
+        record.amounts.output = tokens.outputTokens
+        record.amounts.cost = used.cost(at: ModelTraits.price(of: model, resolved: context.snapshot.cli.modelNames))
+        record.cacheWritten = tokens.cacheCreationTokens
+        if used.isEstimated { record.amounts.output = min(record.amounts.output, bound.outputTokens) }
+        if used.isPending { addPending(to: &record) }
+        return record
+    }
+
+    /// The vendor may be at work on a prompt of which it has told nothing yet, and bills it: a token is some three bytes.
+    private func addPending(to record: inout UsageRecorder.Record) {
+        let prompt = bound.promptTokens / 3
+        record.amounts.input = record.amounts.input.plus(prompt)
+        let price = ModelTraits.price(of: model, resolved: context.snapshot.cli.modelNames)
+        record.amounts.cost = record.amounts.cost.plus(price.most(input: prompt, output: 0, prompt: prompt))
+    }
+
+    /// Of what kind the turn was, for reports.
+    var usagePlace: UsageRecorder.Place {
+        let traits = ModelTraits.of(model, resolved: context.snapshot.cli.modelNames)
+        return UsageRecorder.Place(model: traits.isKnown ? model : "other", client: context.client?.rawValue ?? "")
+    }
+}

@@ -1,0 +1,180 @@
+import Platform
+import Testing
+import Vocabulary
+
+@testable import ClaudeCLI
+@testable import Gateway
+
+@Suite("Limits of a key")
+struct MetersTests {
+    /// Noon of Saturday, 28 November 2026.
+    private static let noon = 1_795_867_200
+    private static let day = 86_400
+
+    private func principal(_ words: String..., id: String = "alice") throws -> Principal {
+        Principal(
+            id: KeyID(named: id), name: id, options: try KeyOptions(words: words), owner: ProcessOwner(identity: []))
+    }
+
+    private func moment(_ now: Int = noon, seconds: Int = 1000) -> MeterMoment {
+        MeterMoment(now: now, instant: Instant(nanoseconds: UInt64(seconds) * 1_000_000_000))
+    }
+
+    /// Has a turn begin, reserve and use; returns how many tokens its answer might have had, or why it might not.
+    private func turn(
+        _ meters: Meters, _ principal: Principal, most: Amounts = Amounts(), used: Amounts? = nil, each: Int = 0,
+        at moment: MeterMoment
+    ) -> Result<Int, LimitRefusal> {
+        do throws(LimitRefusal) {
+            var charge = try meters.begin(principal, at: moment)
+            let granted = try charge.reserve(most, perOutputToken: each, as: UsageRecorder.Place(), at: moment)
+            var record = UsageRecorder.Record()
+            record.amounts = used ?? most
+            charge.settle(record, as: UsageRecorder.Place(), at: moment)
+            return .success(granted)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func reason(_ result: Result<Int, LimitRefusal>) -> LimitRefusal.Reason? {
+        if case .failure(let refusal) = result { refusal.reason } else { nil }
+    }
+
+    @Test("of 200 requests at once ten pass that may ask ten times a minute")
+    func rate() async throws {
+        let (meters, alice) = (Meters(), try principal("rpm=10"))
+        let passed = await withTaskGroup(of: Bool.self, returning: Int.self) { group in
+            for _ in 0..<200 { group.addTask { reason(turn(meters, alice, at: moment())) == nil } }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(passed == 10)
+    }
+
+    @Test("in no minute there are more than its limit, wherever it begins")
+    func rollingMinute() throws {
+        let (meters, alice) = (Meters(), try principal("rpm=10"))
+        var passed: [Int] = []
+        for second in 0..<300 where reason(turn(meters, alice, at: moment(seconds: 1000 + second))) == nil { passed.append(second) }
+        for second in passed { #expect(passed.count { (second..<second + 60).contains($0) } <= 10) }
+        #expect(passed.count >= 40)
+        guard case .failure(let refusal) = turn(meters, alice, at: moment(seconds: 1299)) else {
+            Issue.record("it passed")
+            return
+        }
+        #expect(refusal.reason == .rate && (1...61).contains(refusal.resetsAt - Self.noon))
+    }
+
+    @Test("turns side by side never pass a cap together, and the last ones get shorter answers")
+    func reservation() throws {
+        let (meters, alice) = (Meters(), try principal("spend-per-day=0.001"))
+        // Each may cost a quarter of the cap: 100 tokens of input at 500, 200 of output at 1000.
+        let most = Amounts(input: 100, output: 200, cached: 100, cost: 250_000)
+        var charges: [Int] = []
+        var reasons: [LimitRefusal.Reason] = []
+        var first: TurnCharge? = try meters.begin(alice, at: moment())
+        let whole = try first?.reserve(most, perOutputToken: 1000, as: UsageRecorder.Place(), at: moment())
+        #expect(whole == 200)
+        for _ in 0..<24 {
+            switch turn(meters, alice, most: most, each: 1000, at: moment()) {
+            case .success(let granted): charges.append(granted)
+            case .failure(let refusal): reasons.append(refusal.reason)
+            }
+        }
+        // One quarter is reserved all the time: three others fit, and then no more.
+        #expect(charges == [200, 200, 200] && Set(reasons) == [.reserved])
+        first = nil
+        // What was reserved and not used is free again.
+        #expect(try turn(meters, alice, most: most, each: 1000, at: moment()).get() == 200)
+        #expect(reason(turn(meters, alice, most: most, each: 1000, at: moment())) == .spent)
+    }
+
+    @Test("an answer is made shorter rather than refused, down to what is worth nothing")
+    func shorter() throws {
+        let (meters, alice) = (Meters(), try principal("output-tokens-per-day=300"))
+        let most = Amounts(input: 10, output: 200, cached: 10)
+        #expect(try turn(meters, alice, most: most, at: moment()).get() == 200)
+        #expect(try turn(meters, alice, most: most, used: Amounts(output: 90), at: moment()).get() == 100)
+        #expect(reason(turn(meters, alice, most: most, at: moment())) == .tooLarge)
+        #expect(reason(turn(meters, alice, used: Amounts(output: 10), at: moment())) == nil)
+        #expect(reason(turn(meters, alice, at: moment())) == .spent)
+    }
+
+    @Test("days, weeks from Monday and months are those of UTC", arguments: [
+        ("day", 12 * 3600), ("week", 36 * 3600), ("month", 60 * 3600),
+    ])
+    func calendar(window: String, left: Int) throws {
+        let (meters, alice) = (Meters(), try principal("requests-per-\(window)=1"))
+        #expect(reason(turn(meters, alice, at: moment())) == nil)
+        guard case .failure(let refusal) = turn(meters, alice, at: moment(Self.noon + left - 1)) else {
+            Issue.record("it passed")
+            return
+        }
+        #expect(refusal.reason == .spent && refusal.resetsAt == Self.noon + left)
+        #expect(reason(turn(meters, alice, at: moment(Self.noon + left))) == nil)
+    }
+
+    @Test("a window that rolls holds at least its length, and opens when the hour has gone")
+    func rolling() throws {
+        let (meters, alice) = (Meters(), try principal("requests-per-day=1", "windows=rolling"))
+        #expect(reason(turn(meters, alice, at: moment())) == nil)
+        guard case .failure(let refusal) = turn(meters, alice, at: moment(Self.noon + Self.day)) else {
+            Issue.record("it passed")
+            return
+        }
+        #expect(refusal.resetsAt == Self.noon + Self.day + 3600)
+        #expect(reason(turn(meters, alice, at: moment(refusal.resetsAt))) == nil)
+    }
+
+    @Test("a clock that is set forth and back gives each day its cap once")
+    func clock() throws {
+        let (meters, alice) = (Meters(), try principal("requests-per-day=2"))
+        let days = [0, 1, 0, 400, 0, 1, -1, 0, 1, 400, -1]
+        let passed = days.flatMap { day in
+            (0..<3).filter { _ in reason(turn(meters, alice, at: moment(Self.noon + day * Self.day))) == nil }.map { _ in day }
+        }
+        #expect([-1, 0, 1, 400].map { day in passed.count { $0 == day } } == [2, 2, 2, 2])
+    }
+
+    @Test("what was used before a restart counts, also in the last minute")
+    func restored() throws {
+        let (meters, alice) = (Meters(), try principal("requests-per-day=5", "rpm=2"))
+        meters.restore(alice.id, hour: Self.noon / 3600 - 1, Amounts(requests: 4))
+        meters.restoreRecent(alice.id, age: 20, Amounts(requests: 1), at: moment().instant)
+        #expect(reason(turn(meters, alice, at: moment())) == nil)
+        #expect(reason(turn(meters, alice, at: moment())) == .rate || reason(turn(meters, alice, at: moment())) == .spent)
+        #expect(reason(turn(meters, alice, at: moment(seconds: 1200))) == .spent)
+    }
+
+    @Test("a turn that is left alone has used nothing, and frees what it had reserved")
+    func left() throws {
+        let (meters, alice) = (Meters(), try principal("tokens-per-day=100"))
+        do {
+            var charge = try meters.begin(alice, at: moment())
+            _ = try charge.reserve(Amounts(input: 50, output: 50), perOutputToken: 0, as: UsageRecorder.Place(), at: moment())
+        }
+        #expect(try turn(meters, alice, most: Amounts(input: 50, output: 50), at: moment()).get() == 50)
+    }
+
+    @Test("the fullest share is told, and one that is used up by a cap of nothing")
+    func share() throws {
+        let (meters, alice) = (Meters(), try principal("spend-per-day=1", "tokens-per-month=1000"))
+        _ = turn(meters, alice, most: Amounts(input: 100, output: 100, cost: 800_000_000), at: moment())
+        let share = try #require(meters.share(of: alice, at: moment()))
+        #expect(share.cap.name == "spend-per-day" && share.utilization == 0.8 && share.resetsAt == Self.noon + 12 * 3600)
+        let nothing = try principal("spend-per-day=0", id: "bob")
+        #expect(meters.share(of: nothing, at: moment())?.utilization == 1)
+        #expect(reason(turn(meters, nothing, at: moment())) == .spent)
+        #expect(meters.share(of: try principal("rpm=1"), at: moment()) == nil)
+    }
+
+    @Test("more hours than can be kept forget the farthest first, whichever way the clock was set")
+    func manyHours() {
+        var meter = KeyMeter()
+        for hour in 0..<3000 { meter.add(Amounts(requests: 1), hour: 500_000 + hour) }
+        #expect(meter.hours.first?.hour == 501_400 && meter.hours.last?.hour == 502_999)
+        meter.add(Amounts(requests: 1), hour: 600_000)
+        for hour in 0..<1600 { meter.add(Amounts(requests: 1), hour: 502_000 + hour) }
+        #expect(meter.hours.last?.hour == 503_599)
+    }
+}
