@@ -45,12 +45,13 @@ let package = Package(
         .target(name: "Models", dependencies: ["Vocabulary"], swiftSettings: strict),
         .target(name: "Dialects", dependencies: ["Vocabulary"], swiftSettings: strict),
         .target(name: "ClaudeCLI", dependencies: ["Vocabulary", "Platform"], swiftSettings: strict),
+        .target(name: "Server", dependencies: ["Platform", "TLS", "HTTP", "Vocabulary"], swiftSettings: strict),
         .target(name: "Ledger", dependencies: ["CSQLite"], swiftSettings: strict),
         .target(
             name: "Gateway",
             dependencies: [
-                "Platform", "TLS", "HTTP", "Vocabulary", "Models", "Dialects", "ClaudeCLI", "Ledger", "COpenSSL",
-                "CKeys",
+                "Platform", "TLS", "HTTP", "Vocabulary", "Models", "Dialects", "ClaudeCLI", "Ledger", "Server",
+                "COpenSSL", "CKeys",
             ],
             swiftSettings: strict),
 
@@ -74,12 +75,15 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL"], swiftSettings: strict),
+        .testTarget(
+            name: "ServerTests", dependencies: ["Server", "COpenSSL", "HTTP", "Platform", "TLS", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "LedgerTests", dependencies: ["Ledger", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "ClaudeCLI", "COpenSSL", "HTTP", "Ledger", "Models", "Platform", "TLS", "TestSupport", "Vocabulary",
-                "claude-standin",
+                "Gateway", "ClaudeCLI", "COpenSSL", "HTTP", "Ledger", "Models", "Platform", "Server", "TLS", "TestSupport",
+                "Vocabulary", "claude-standin",
             ],
             swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"], swiftSettings: strict),

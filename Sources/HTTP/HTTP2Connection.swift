@@ -29,6 +29,8 @@ import CNGHTTP2
     /// Streams that ended before the client had ended its side: frames that it had sent by then may still come.
     private var endedEarly: [Int32] = []
 
+    /// How many streams either side has reset.
+    public private(set) var resetStreams = 0
     /// How many streams are open.
     public var openStreams: Int { streams.count }
 
@@ -221,6 +223,7 @@ import CNGHTTP2
 
     /// Counts a stream that ends by a reset of either side.
     func noteReset() {
+        resetStreams += 1
         if !resets.spend(at: milliseconds) { terminate() }
     }
 

@@ -64,6 +64,19 @@ import Synchronization
         ring()
     }
 
+    /// Starts a task on the loop. Call it there.
+    ///
+    /// What the job refers to need not be `Sendable`: it never leaves the loop.
+    public func spawn(_ job: @escaping () async -> Void) {
+        checkIsolated()
+        // Sound: this is the loop's thread, so all that the job refers to belongs to the loop or to nobody else; and a task
+        // that prefers the loop runs there alone, but for what it calls of an actor that is pinned elsewhere, which the
+        // compiler lets it reach with sendable values only.
+        nonisolated(unsafe) let job = job
+        // Unstructured: whoever calls says why.
+        Task(executorPreference: self) { unsafe await job() }
+    }
+
     /// Lets `run` return after the turn in progress, from any thread.
     public func stop() {
         remote.withLock { $0.shouldStop = true }

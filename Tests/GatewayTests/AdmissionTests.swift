@@ -148,83 +148,64 @@ struct AdmissionTests {
         #expect(notes.all.first?.hasPrefix("a refused overloaded") == true)
         #expect(notes.all.last == "b")
     }
-}
 
-@Suite("Connection limits", .timeLimit(.minutes(1)))
-struct ConnectionLimiterTests {
-    private func peer(_ last: UInt8) -> PeerAddress {
-        var storage = sockaddr_storage()
-        storage.ss_family = sa_family_t(AF_INET)
-        unsafe withUnsafeMutableBytes(of: &storage) { bytes in
-            for (index, byte) in [10, 0, 0, last].enumerated() { unsafe bytes[4 + index] = byte }
-        }
-        return PeerAddress(storage)
+    /// A principal with options of its own.
+    private func principal(_ id: String, _ words: String...) throws -> Principal {
+        Principal(id: KeyID(named: id), name: id, options: try KeyOptions(words: words), owner: ProcessOwner(identity: []))
     }
 
-    private func limiter(total: Int = 10, perNetwork: Int = 10, strangers: Int = 10) -> ConnectionLimiter {
-        ConnectionLimiter(
-            ConnectionLimiter.Limits(total: total, perNetwork: perNetwork, unauthenticatedPerNetwork: strangers))
-    }
-
-    /// True when there is a place now; it is given back at once.
-    private func hasPlace(_ limiter: ConnectionLimiter, _ last: UInt8) -> Bool {
-        let place = limiter.admit(peer(last))
-        return place != nil
-    }
-
-    @Test("there are so many in all, and places come back")
-    func total() {
-        let limiter = limiter(total: 2)
-        do {
-            let first = limiter.admit(peer(1))
-            let second = limiter.admit(peer(2))
-            let isRefused = !hasPlace(limiter, 3)
-            #expect(isRefused)
-            #expect(limiter.open == 2)
-            _ = consume first
-            _ = consume second
-        }
-        #expect(limiter.open == 0)
-        #expect(hasPlace(limiter, 3))
-    }
-
-    @Test("one network does not take the places of others")
-    func perNetwork() {
-        let limiter = limiter(perNetwork: 1)
-        let first = limiter.admit(peer(1))
-        #expect(!hasPlace(limiter, 1))
-        #expect(hasPlace(limiter, 2))
-        _ = consume first
-        #expect(hasPlace(limiter, 1))
-        limiter.change(ConnectionLimiter.Limits(total: 0, perNetwork: 1, unauthenticatedPerNetwork: 1))
-        #expect(!hasPlace(limiter, 1))
-    }
-
-    @Test("beyond so many strangers of one network the next waits until one has shown a key or gone")
-    func strangers() async throws {
-        let loop = try #require(TestService.nextLoop())
-        let limiter = limiter(strangers: 1)
-        let (one, two) = (peer(1), peer(2))
+    /// Runs `body` with permits of these, on the loop.
+    private func permits(
+        _ admission: Admission, _ principals: [Principal], _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        let loop = loop
+        guard let first = principals.first else { return try await body() }
+        let rest = Array(principals.dropFirst())
         // Unstructured because only a task can be given an executor.
-        let steps = await Task(executorPreference: loop) {
-            let wakeup = Wakeup()
-            func remote() -> RemoteWakeup { RemoteWakeup(wakeup, on: loop) }
-            guard var first = limiter.admit(one), var second = limiter.admit(one), var other = limiter.admit(two) else {
-                return ["no place"]
-            }
-            var steps = [first.beginUnauthenticated(waking: remote()), second.beginUnauthenticated(waking: remote())]
-            steps.append(other.beginUnauthenticated(waking: remote()))
-            first.endUnauthenticated()
-            await wakeup.wait()
-            steps.append(second.beginUnauthenticated(waking: remote()))
-            guard var third = limiter.admit(one) else { return ["no place"] }
-            steps.append(third.beginUnauthenticated(waking: remote()))
-            _ = consume second
-            await wakeup.wait()
-            steps.append(third.beginUnauthenticated(waking: remote()))
-            return steps.map { $0 ? "begins" : "waits" }
+        try await Task(executorPreference: loop) {
+            let permit = try await admission.permit(for: first, on: loop, waking: Wakeup(), isGone: { false })
+            try await permits(admission, rest, body)
+            _ = consume permit
         }.value
-        #expect(steps == ["begins", "waits", "begins", "begins", "waits", "begins"])
-        #expect(limiter.open == 0)
+    }
+
+    @Test("a flood of one key leaves the last place free for another, who does not wait")
+    func lastPlace() async throws {
+        let admission = admission(running: 4, waiting: 0)
+        let (flood, other) = (principals[0], principals[1])
+        try await permits(admission, [flood, flood, flood]) {
+            let notes = Notes()
+            await visit(admission, as: 0, "flood", notes).value
+            await visit(admission, as: 1, "other", notes).value
+            #expect(notes.all.first?.hasPrefix("flood refused overloaded") == true && notes.all.last == "other")
+        }
+        let lone = Admission(
+            Admission.Limits(running: 4, waiting: 0, waitMilliseconds: .seconds(1)), hasOtherKeys: { false })
+        try await permits(lone, [flood, flood, flood, flood]) { #expect(lone.load.running == 4) }
+        _ = other
+    }
+
+    @Test("a key that may run two turns at once waits for its own, and others pass it by")
+    func ownPlaces() async throws {
+        let admission = admission(running: 8, waiting: 8, wait: Milliseconds(10))
+        let narrow = try principal("narrow", "turns=2")
+        let loop = loop
+        try await permits(admission, [narrow, narrow]) {
+            let notes = Notes()
+            await visit(admission, as: 1, "other", notes).value
+            #expect(notes.all == ["other"])
+            // Unstructured because only a task can be given an executor.
+            let fault = await Task(executorPreference: loop) { () async -> Fault? in
+                do throws(Fault) {
+                    let permit = try await admission.permit(for: narrow, on: loop, waking: Wakeup(), isGone: { false })
+                    _ = consume permit
+                    return nil
+                } catch {
+                    return error
+                }
+            }.value
+            #expect(fault?.kind == .rateLimited && fault?.message.contains("2 requests at once") == true)
+        }
+        #expect(admission.load == (0, 0))
     }
 }

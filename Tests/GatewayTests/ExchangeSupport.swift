@@ -8,6 +8,7 @@ import Testing
 import Vocabulary
 
 @testable import Gateway
+@testable import Server
 
 /// What a client saw of its request, and what was left behind.
 struct Seen: Sendable {
@@ -32,11 +33,11 @@ struct Seen: Sendable {
 ///
 /// Everything of it lives on one loop; `prepare` is called there before the request is read.
 final class Scene {
-    let seat: SceneSeat
+    let seat: Seat
     let channel: SceneChannel
     let supply: RecordedTurns
 
-    private init(_ seat: SceneSeat, _ channel: SceneChannel, _ supply: RecordedTurns) {
+    private init(_ seat: Seat, _ channel: SceneChannel, _ supply: RecordedTurns) {
         self.seat = seat
         self.channel = channel
         self.supply = supply
@@ -59,7 +60,7 @@ final class Scene {
         defer { Glibc.close(descriptor) }
         let site = try site(scratch, ledger, pingSeconds, limits, log: descriptor)
         let task = Task(executorPreference: loop) { () throws -> Seen in
-            let seat = SceneSeat(site, on: loop)
+            let seat = Seat(at: Desk(site, on: LoopState(on: loop)), for: SceneCaller())
             let channel = SceneChannel(try request(ask), body: Array(ask.body.utf8))
             let scene = Scene(seat, channel, RecordedTurns(limits: limits))
             try prepare(scene)
@@ -149,16 +150,9 @@ struct Ask: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(path) \(body.contains("\"stream\":true") ? "streamed" : "whole")" }
 }
 
-/// A place on a loop, and nothing more.
-final class SceneSeat: Seat {
-    let site: Site
-    let state: LoopState
+/// A client without a connection.
+final class SceneCaller: Caller {
     let peer = PeerAddress(sockaddr_storage())
-
-    init(_ site: Site, on loop: EventLoop) {
-        self.site = site
-        state = LoopState(on: loop)
-    }
 
     func noteAuthenticated() {}
 }

@@ -6,6 +6,7 @@ import Testing
 import Vocabulary
 
 @testable import Gateway
+@testable import Server
 
 /// An exchange between a client that is no socket and a CLI that is a recording.
 @Suite("The exchange")

@@ -4,6 +4,7 @@ import Testing
 import Vocabulary
 
 @testable import Gateway
+@testable import Server
 
 @Suite("A turn that fails before the client was told anything")
 struct RetryTests {

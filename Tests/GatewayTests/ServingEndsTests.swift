@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import Server
 import Testing
 
 @testable import Gateway
@@ -141,7 +142,7 @@ struct ServingEndsTests {
         for client in [chat, message] { _ = try client.take(through: "d0") }
         let (whenEmpty, isEmpty) = AsyncStream.makeStream(of: Void.self)
         await service.worker.drain { isEmpty.yield() }
-        await service.worker.endTurns()
+        await service.worker.endJobs()
         let chatEnd = try chat.take(through: "0\r\n\r\n")
         #expect(chatEnd.contains(#""error""#))
         #expect(!chatEnd.contains(#""finish_reason":"stop""#))

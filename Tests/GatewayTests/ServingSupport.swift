@@ -2,6 +2,7 @@ import ClaudeCLI
 import Glibc
 import Ledger
 import Platform
+import Server
 import Synchronization
 import TLS
 import TestSupport
@@ -66,7 +67,7 @@ final class TestService: Sendable {
         loop = try #require(Self.nextLoop())
         let listeners = try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true)
         port = Self.port(of: try #require(listeners.first?.number))
-        worker = Worker(on: loop, for: site, listeners: listeners)
+        worker = Worker(on: loop, serving: site, listeners: listeners)
         await worker.start()
     }
 
@@ -75,7 +76,7 @@ final class TestService: Sendable {
         // Unstructured: the service ends with its test, which nobody waits for.
         Task {
             await worker.drain { withExtendedLifetime(scratch) {} }
-            await worker.endTurns()
+            await worker.endJobs()
         }
     }
 

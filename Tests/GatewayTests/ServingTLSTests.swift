@@ -1,3 +1,4 @@
+import Server
 import Testing
 
 @testable import Gateway
@@ -41,11 +42,11 @@ struct ServingTLSTests {
     func http2Reset() async throws {
         let watch = try ChildWatch()
         let path = watch.path
-        let client = try TLSClient(
-            try await TestService.encrypted {
-                $0.maxRunning = 1
-                $0.script = "exec 9>\(path)\necho >&9\nexec \"$STANDIN\" \"$@\""
-            }, offering: "h2")
+        let service = try await TestService.encrypted {
+            $0.maxRunning = 1
+            $0.script = "exec 9>\(path)\necho >&9\nexec \"$STANDIN\" \"$@\""
+        }
+        let client = try TLSClient(service, offering: "h2")
         client.send(Frames.opening + Frames.chat("standin:stall", on: 1))
         _ = try client.read(until: "d0")
         #expect(watch.hasBegun())
@@ -53,5 +54,6 @@ struct ServingTLSTests {
         #expect(watch.isGone())
         client.send(Frames.chat("standin:echo next one", on: 3))
         #expect(try client.read(until: "data: [DONE]").contains("next "))
+        #expect(service.site.events.counts.streamsReset == 1)
     }
 }

@@ -43,6 +43,27 @@ struct EventLoopTests {
         #expect(places == [true, true, true, true])
     }
 
+    @Test("a task that is spawned on a loop shares what cannot be sent, and stays there")
+    func spawnedTask() async throws {
+        final class Places { var isCurrent: [Bool] = [] }
+        let places = try await Harness.onLoop { loop in
+            let (places, wakeup) = (Places(), Wakeup())
+            loop.spawn {
+                places.isCurrent.append(loop.isCurrent)
+                await Task.yield()
+                places.isCurrent.append(loop.isCurrent)
+                _ = await Resident(on: loop).visit()
+                places.isCurrent.append(loop.isCurrent)
+                places.isCurrent.append(await Self.isCurrentInside(loop))
+                wakeup.signal()
+            }
+            #expect(places.isCurrent.isEmpty, "it begins when whoever spawned it waits")
+            await wakeup.wait()
+            return places.isCurrent
+        }
+        #expect(places == [true, true, true, true])
+    }
+
     private static func isCurrentInside(_ loop: EventLoop) async -> Bool {
         await Task.yield()
         return loop.isCurrent

@@ -2,6 +2,7 @@ import Dialects
 import HTTP
 import Models
 import Platform
+import Server
 import Vocabulary
 
 /// What every answer to one request has in common: its identifier, the fields that browsers need, and its log line.
@@ -9,7 +10,7 @@ struct AnswerContext {
     /// `req_` and 22 letters and digits.
     let requestID: String
     let started: Instant
-    let seat: any Seat
+    let seat: Seat
     /// The configuration that the request keeps to its end; a turn whose CLI was replaced goes on with the newest.
     var snapshot: Snapshot
     /// The usage limits, for callers with a key alone: they are no stranger's business.
@@ -28,7 +29,7 @@ struct AnswerContext {
     /// True when another origin would have been told something else.
     private let dependsOnOrigin: Bool
 
-    init(_ request: Request, at seat: any Seat) {
+    init(_ request: Request, at seat: Seat) {
         self.seat = seat
         snapshot = seat.site.snapshot
         requestID = seat.state.newIdentifier("req_")
@@ -39,7 +40,7 @@ struct AnswerContext {
     }
 
     /// The context of what could not be read as a request.
-    init(unreadableAt seat: any Seat) {
+    init(unreadableAt seat: Seat) {
         self.seat = seat
         snapshot = seat.site.snapshot
         requestID = seat.state.newIdentifier("req_")
@@ -54,7 +55,7 @@ struct AnswerContext {
         var record = AuditRecord()
         record.id = requestID
         record.keyID = keyID
-        record.address = seat.peer.text
+        record.address = seat.client.text
         record.method = method?.name ?? "-"
         record.path = path
         record.client = client?.rawValue
@@ -113,7 +114,7 @@ struct AnswerContext {
 
     /// `GET /health`: whether the service lives and how busy it is.
     func health() -> Response {
-        let response = json(status: 200, seat.state.healthBody(seat.site))
+        let response = json(status: 200, seat.desk.healthBody())
         var record = record(path: "/health")
         record.isMonitoring = true
         finish(&record, response)
@@ -191,7 +192,7 @@ struct AnswerContext {
             let allowed = snapshot.models.entries.filter { grants.allows(model: $0.id, target: $0.target) }
             body = ModelList.list(allowed.map(shown), withCodexCatalog: isForCodex)
         } else {
-            body = seat.state.modelLists.list(of: snapshot, forCodex: isForCodex) {
+            body = seat.desk.modelLists.list(of: snapshot, forCodex: isForCodex) {
                 ModelList.list(snapshot.models.entries.map(shown), withCodexCatalog: isForCodex)
             }
         }

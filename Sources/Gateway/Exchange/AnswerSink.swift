@@ -1,6 +1,7 @@
 import Dialects
 import HTTP
 import Platform
+import Server
 import Vocabulary
 
 /// What becomes of a turn's events: a stream, a body, a number. It holds the right to answer until it has used it.
@@ -10,7 +11,7 @@ import Vocabulary
 protocol AnswerSink: ~Copyable {
     /// A sink for the answer to `conversation`.
     init(
-        _ conversation: Conversation, as form: AnswerForm, on seat: any Seat, answering writer: consuming ResponseWriter)
+        _ conversation: Conversation, as form: AnswerForm, on seat: Seat, answering writer: consuming ResponseWriter)
 
     /// True once a failure can no longer be told by a status, and so has to be told in the answer.
     var isPromised: Bool { get }

@@ -1,6 +1,7 @@
 import Dialects
 import HTTP
 import Platform
+import Server
 import Vocabulary
 
 /// Gathers the answer and sends it whole: until then nothing is promised.
@@ -11,7 +12,7 @@ struct BodySink: ~Copyable, AnswerSink {
     private var body: [UInt8] = []
 
     init(
-        _ conversation: Conversation, as form: AnswerForm, on seat: any Seat, answering writer: consuming ResponseWriter
+        _ conversation: Conversation, as form: AnswerForm, on seat: Seat, answering writer: consuming ResponseWriter
     ) {
         announcements = AnswerContext.announcements(conversation)
         collector = ReplyBody(dialect: form.dialect, conversation: conversation, identity: form.identity)

@@ -1,4 +1,5 @@
 import Dialects
+import Server
 import Vocabulary
 
 /// Tells how many tokens a conversation has; the model is not asked.
@@ -8,7 +9,7 @@ struct CountSink: ~Copyable, AnswerSink {
     private var body: [UInt8] = []
 
     init(
-        _ conversation: Conversation, as form: AnswerForm, on seat: any Seat, answering writer: consuming ResponseWriter
+        _ conversation: Conversation, as form: AnswerForm, on seat: Seat, answering writer: consuming ResponseWriter
     ) {
         dialect = form.dialect
         self.writer = consume writer

@@ -1,6 +1,7 @@
 import Dialects
 import HTTP
 import Platform
+import Server
 import Vocabulary
 
 /// A request for a turn whose caller is known: what an exchange needs to begin.
@@ -46,7 +47,7 @@ final class StoredRequest {
 }
 
 /// What cannot be answered at once.
-enum Work {
+enum Work: Job {
     case turn(TurnRequest)
     case stored(StoredRequest)
 
@@ -132,9 +133,9 @@ enum Endpoints {
     ]
 
     /// Finds out what a request asks for and answers it, unless it needs the CLI.
-    static func route(_ request: Request, at seat: any Seat) -> Route {
+    static func route(_ request: Request, at seat: Seat) -> Route {
         let path = PlainPath.of(request.path)
-        if isPlainHealth(request, path, seat) { return .answer(seat.state.healthResponse(seat.site)) }
+        if isPlainHealth(request, path, seat) { return .answer(seat.desk.healthResponse()) }
         var context = AnswerContext(request, at: seat)
         if request.method == .options { return .answer(context.preflight(request)) }
         guard let row = rows.first(where: { $0.takes(path) }) else {
@@ -150,7 +151,7 @@ enum Endpoints {
 
     /// A monitor's question, for which nothing has to be made: it is not logged and no browser waits for its answer.
     private static func isPlainHealth(
-        _ request: Request, _ path: ArraySlice<UInt8>, _ seat: any Seat
+        _ request: Request, _ path: ArraySlice<UInt8>, _ seat: Seat
     ) -> Bool {
         path == healthPath && (request.method == .get || request.method == .head)
             && request.fields[.origin] == nil && !seat.site.log.writes(.debug)
@@ -165,7 +166,7 @@ enum Endpoints {
     private static let healthPath = Array("/health".utf8)[...]
 
     /// The answer to what is not even a request.
-    static func unreadable(_ fault: HTTPFault, at seat: any Seat) -> Response {
+    static func unreadable(_ fault: HTTPFault, at seat: Seat) -> Response {
         AnswerContext(unreadableAt: seat).refuse(Refusal(fault), path: "unreadable", as: .chatCompletions)
     }
 

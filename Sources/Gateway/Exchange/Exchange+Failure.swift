@@ -1,4 +1,5 @@
 import Dialects
+import Server
 import Vocabulary
 
 /// How a client is told that there is no answer.

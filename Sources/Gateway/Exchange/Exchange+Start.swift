@@ -1,6 +1,7 @@
 import ClaudeCLI
 import Models
 import Platform
+import Server
 import Vocabulary
 
 /// A turn that has begun, with what its process is to be known by afterwards.

@@ -1,6 +1,7 @@
 import ClaudeCLI
 import Dialects
 import Platform
+import Server
 import Vocabulary
 
 /// One turn from permit to log line: the only place that joins a client and the CLI.
@@ -31,7 +32,7 @@ struct Exchange: ~Copyable {
     /// False once a kept process has turned out not to do.
     private(set) var isKeeping = true
 
-    var seat: any Seat { context.seat }
+    var seat: Seat { context.seat }
     var site: Site { seat.site }
 
     init(_ turn: TurnRequest, asked channel: any RequestChannel, of supply: (any TurnSupply)? = nil) {
@@ -105,7 +106,7 @@ struct Exchange: ~Copyable {
             guard seat.phase == .serving else { throw .goingDown }
             if let fault = context.snapshot.cli.selfTest.turnFault, context.snapshot.isCLIUnchanged { throw fault }
             return try await site.admission.permit(
-                for: turn.principal, on: seat.loop, waking: channel.wakeup,
+                for: turn.principal, isTask: turn.preferences.isTask, on: seat.loop, waking: channel.wakeup,
                 isGone: { channel.isClientGone || seat.phase == .ending })
         } catch {
             throw .fault(error)

@@ -1,4 +1,5 @@
 import HTTP
+import Server
 import Vocabulary
 
 /// A prepared answer to `GET /health`: whether the service lives and how busy it is.

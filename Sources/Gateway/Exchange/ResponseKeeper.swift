@@ -1,6 +1,7 @@
 import Dialects
 import Ledger
 import Platform
+import Server
 import Vocabulary
 
 /// What a turn has to do with the ledger: fetches what a Responses request refers to, and stores the answer.

@@ -1,6 +1,7 @@
 import Dialects
 import HTTP
 import Ledger
+import Server
 import Vocabulary
 
 /// A request about a response that was stored: `/v1/responses/{id}` and what lies below.

@@ -1,11 +1,12 @@
 import Dialects
 import HTTP
 import Platform
+import Server
 import Vocabulary
 
 /// Streams the answer as it comes; a model that is silent for long gets the client a sign of life.
 struct StreamSink: ~Copyable, AnswerSink {
-    private let seat: any Seat
+    private let seat: Seat
     private let pingInterval: Milliseconds
     private let announcements: [(FieldName, String)]
     private var encoder: ReplyStream
@@ -17,7 +18,7 @@ struct StreamSink: ~Copyable, AnswerSink {
     private var sign: Instant
 
     init(
-        _ conversation: Conversation, as form: AnswerForm, on seat: any Seat, answering writer: consuming ResponseWriter
+        _ conversation: Conversation, as form: AnswerForm, on seat: Seat, answering writer: consuming ResponseWriter
     ) {
         self.seat = seat
         pingInterval = form.pingInterval

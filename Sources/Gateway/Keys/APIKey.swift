@@ -1,3 +1,5 @@
+import Vocabulary
+
 /// A key as the operator gives it; printing it shows its name only.
 struct APIKey: Sendable, Equatable {
     /// The longest secret taken.

@@ -1,4 +1,5 @@
 internal import COpenSSL
+import Vocabulary
 
 /// What is kept of a key's secret: HMAC-SHA256 (RFC 2104) of its SHA-256 under a secret of this gateway.
 ///

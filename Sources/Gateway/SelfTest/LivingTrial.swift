@@ -143,11 +143,9 @@ struct LivingTrial {
         defer { alarm.cancel() }
         var isWhole = false
         while true {
-            bench.upstream.poll()
             let step = session.poll { event, _ in
                 if case .finished = event { isWhole = true }
             }
-            bench.upstream.poll()
             if step == .ended { return isWhole }
             if alarm.isDue {
                 outcome.isComplete = false

@@ -79,9 +79,7 @@ enum SelfTest {
         var running: [SelfTestTurn] = []
         var done: [SelfTestTurn] = []
         while true {
-            bench.upstream.poll()
             for turn in running { turn.poll() }
-            bench.upstream.poll()
             done += running.filter(\.isOver)
             running.removeAll(where: \.isOver)
             let isSilent =

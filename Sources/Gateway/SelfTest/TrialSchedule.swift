@@ -5,7 +5,7 @@ import Platform
 /// end.
 struct TrialSchedule {
     /// A trial that led to nothing, and when the next is due.
-    fileprivate struct Attempt {
+    fileprivate struct LastTrial {
         var file: ProgramFile?
         var ended: Instant
         var next: Instant
@@ -13,9 +13,9 @@ struct TrialSchedule {
     }
 
     /// The newest trial of a program that could not be used.
-    private var failed: Attempt?
+    private var failed: LastTrial?
     /// The newest trial that ran out of time.
-    private var unfinished: Attempt?
+    private var unfinished: LastTrial?
     /// When the program is looked at next, unless a turn asks for it sooner.
     private(set) var nextLook = Instant(nanoseconds: 0)
 
@@ -40,7 +40,7 @@ struct TrialSchedule {
             unfinished = nil
             return false
         }
-        if unfinished?.file != file { unfinished = Attempt(file, at: now, Self.firstRepetition) }
+        if unfinished?.file != file { unfinished = LastTrial(file, at: now, Self.firstRepetition) }
         return isReached(unfinished?.next ?? now, now)
     }
 
@@ -48,7 +48,7 @@ struct TrialSchedule {
     mutating func fail(_ file: ProgramFile?, at now: Instant) -> Bool {
         let isFirst = failed == nil
         let pause = failed.map { min(Milliseconds($0.pause.count * 2), Self.longestRepair) } ?? Self.firstRepair
-        failed = Attempt(file, at: now, pause)
+        failed = LastTrial(file, at: now, pause)
         return isFirst
     }
 
@@ -59,7 +59,7 @@ struct TrialSchedule {
     mutating func end(at now: Instant) {
         failed = nil
         guard let last = unfinished else { return }
-        unfinished = Attempt(last.file, at: now, min(Milliseconds(last.pause.count * 2), Self.longestRepetition))
+        unfinished = LastTrial(last.file, at: now, min(Milliseconds(last.pause.count * 2), Self.longestRepetition))
     }
 
     private mutating func isReached(_ moment: Instant, _ now: Instant) -> Bool {
@@ -68,7 +68,7 @@ struct TrialSchedule {
     }
 }
 
-extension TrialSchedule.Attempt {
+extension TrialSchedule.LastTrial {
     fileprivate init(_ file: ProgramFile?, at now: Instant, _ pause: Milliseconds) {
         self.init(file: file, ended: now, next: now + pause, pause: pause)
     }

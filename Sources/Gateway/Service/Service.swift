@@ -2,7 +2,9 @@ import ClaudeCLI
 import Glibc
 import Ledger
 import Platform
+import Server
 import TLS
+import Vocabulary
 
 /// The running service: starts loops and listeners, hears signals and the service manager, reloads, and ends.
 ///
@@ -189,7 +191,7 @@ actor Service {
             for (index, loop) in loops.enumerated() {
                 let listeners = try listeners(for: index, configuration)
                 if index == 0 { addresses = Self.places(of: listeners) }
-                workers.append(Worker(on: loop, for: site, listeners: listeners))
+                workers.append(Worker(on: loop, serving: site, listeners: listeners))
                 if index > 0 { try loop.start() }
             }
         } catch {
@@ -369,7 +371,7 @@ actor Service {
     /// The first time: stops accepting and waits for what runs. The second time: ends at once.
     private func end(_ signal: Int32) async {
         guard !isEnding else {
-            for worker in workers { await worker.endTurns() }
+            for worker in workers { await worker.endJobs() }
             return
         }
         isEnding = true
@@ -393,7 +395,7 @@ actor Service {
         limit.deadline = loop.now + .seconds(site?.snapshot.configuration.drainSeconds ?? 0)
         while !limit.isDue { await wakeup.wait() }
         log.warning("the drain limit is reached: breaking off what still runs")
-        for worker in workers { await worker.endTurns() }
+        for worker in workers { await worker.endJobs() }
     }
 
     private func workerIsEmpty() async {

@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import Vocabulary
 
 /// How operators write the addresses to listen on.
 extension ListenAddress {

@@ -1,6 +1,7 @@
 import ClaudeCLI
 import Ledger
 import Platform
+import Server
 import Synchronization
 
 /// What all loops share for as long as the service lives, and what must have an end when it does. Everything in it may
@@ -8,6 +9,8 @@ import Synchronization
 final class Site: Sendable {
     let log: Log
     let limiter: ConnectionLimiter
+    /// What happens to connections, for whoever shows numbers.
+    let events = ServerEvents()
     let admission: Admission
     /// Who may ask.
     let keys: KeyDirectory
@@ -43,7 +46,7 @@ final class Site: Sendable {
         self.recorder = recorder
         self.ledger = ledger
         limiter = ConnectionLimiter(snapshot.connectionLimits)
-        admission = Admission(snapshot.turnLimits)
+        admission = Admission(snapshot.turnLimits, hasOtherKeys: { keys.count > 1 })
         current = Mutex(snapshot)
         metrics.change(snapshot.configuration.metrics)
         processes.change(ProcessStore.Limits(snapshot.configuration))

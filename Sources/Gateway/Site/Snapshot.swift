@@ -1,5 +1,6 @@
 import ClaudeCLI
 import Platform
+import Server
 import TLS
 
 /// One loaded configuration with everything read and built for it; a reload makes a new one or none.

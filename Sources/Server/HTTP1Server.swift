@@ -14,7 +14,7 @@ final class HTTP1Server {
     /// True when the next head has begun behind a request that has been answered, so that its deadline is to be set.
     private var hasHeadBegun = false
 
-    private var limits: Limits { _read { yield connection.limits.configured } }
+    private var deadlines: Deadlines { _read { yield connection.limits.deadlines } }
 
     init(on connection: Connection) {
         self.connection = connection
@@ -24,7 +24,7 @@ final class HTTP1Server {
     /// Serves requests until either side ends the connection.
     func run() async {
         var served = 0
-        var fairness = 16
+        var fairness = Fairness()
         while true {
             switch step() {
             case .answered: break
@@ -34,18 +34,15 @@ final class HTTP1Server {
                 }
                 guard await receiveMore(served: served) else { return }
                 continue
-            case .work(let channel, let work):
-                guard await serve(work, over: channel) else { return }
+            case .job(let channel, let job):
+                guard await serve(job, over: channel) else { return }
             case .ends(let lingers):
                 await end(lingering: lingers)
                 return
             }
             served += 1
             hasHeadBegun = true
-            fairness -= 1
-            if fairness == 0 || connection.output.count > Self.pipelinedOutputBytes {
-                // A client on another core could keep us from ever seeing an empty socket and starve the others.
-                fairness = 16
+            if fairness.isSpent() || connection.output.count > Self.pipelinedOutputBytes {
                 guard await connection.flush() else { return }
                 await Task.yield()
             }
@@ -62,8 +59,8 @@ final class HTTP1Server {
         case answered
         /// It is not complete.
         case needsMore
-        /// It takes the CLI or the ledger.
-        case work(HTTP1Channel, Work)
+        /// Its answer takes time, or its body.
+        case job(HTTP1Channel, any Job)
         /// Its answer, the last one, is in the output.
         case ends(lingering: Bool)
     }
@@ -74,9 +71,9 @@ final class HTTP1Server {
     private func step() -> Step {
         do throws(HTTPFault) {
             guard let request = try nextHead() else { return .needsMore }
-            switch Endpoints.route(request, at: connection) {
-            case .work(let work): return .work(HTTP1Channel(request, over: self), work)
-            case .answer(let response):
+            switch connection.responder.answer(request, from: connection) {
+            case .job(let job): return .job(HTTP1Channel(request, over: self), job)
+            case .whole(let response):
                 let isBodySkipped = skipBody(of: request)
                 let keepAlive = isBodySkipped && request.keepAlive && connection.state.phase == .serving
                 append(response, to: request, keepAlive: keepAlive)
@@ -106,12 +103,12 @@ final class HTTP1Server {
         return decoded?.head
     }
 
-    /// Does the work of a request; false when the connection is over.
+    /// Does the job of a request; false when the connection is over.
     ///
     /// Not inlined, so that only a connection that serves a turn has room for it in its task.
     @inline(never)
-    private func serve(_ work: Work, over channel: HTTP1Channel) async -> Bool {
-        await work.run(asked: channel, answering: ResponseWriter(channel))
+    private func serve(_ job: any Job, over channel: HTTP1Channel) async -> Bool {
+        await job.run(asked: channel, answering: ResponseWriter(channel))
         switch channel.outcome {
         case .keepsAlive where connection.state.phase == .serving: return true
         case .keepsAlive: await end(lingering: false)
@@ -133,7 +130,7 @@ final class HTTP1Server {
     }
 
     private func refuse(_ fault: HTTPFault) {
-        let response = Endpoints.unreadable(fault, at: connection)
+        let response = connection.answer(unreadable: fault)
         HTTP1Encoder.append(
             response, under: .unreadable, date: connection.state.httpDate, to: &connection.output)
     }
@@ -160,10 +157,10 @@ final class HTTP1Server {
         }
         let isIdle = input.isEmpty
         if isIdle {
-            let seconds = served == 0 ? limits.requestHeadSeconds : limits.keepAliveSeconds
+            let seconds = served == 0 ? deadlines.headSeconds : deadlines.keepAliveSeconds
             connection.alarm.deadline = connection.loop.now + .seconds(seconds)
         } else if hasHeadBegun {
-            connection.alarm.deadline = connection.loop.now + .seconds(limits.requestHeadSeconds)
+            connection.alarm.deadline = connection.loop.now + .seconds(deadlines.headSeconds)
         }
         hasHeadBegun = false
         while true {
@@ -175,7 +172,7 @@ final class HTTP1Server {
             case .bytes(let count):
                 if isIdle {
                     // The head's deadline counts from its first byte: a byte now and then does not extend it.
-                    connection.alarm.deadline = connection.loop.now + .seconds(limits.requestHeadSeconds)
+                    connection.alarm.deadline = connection.loop.now + .seconds(deadlines.headSeconds)
                     fresh = count
                 } else {
                     takeScratch(count)
@@ -233,16 +230,15 @@ private final class HTTP1Channel: ResponseChannel {
     var hasUnreadBody: Bool { !isBodyRead }
 
     func readBody(within limits: WireLimits) async throws(BodyFault) -> [UInt8] {
-        if case .length(let count) = request.body, count > limits.http.bodyBytes {
-            throw .refused(BodyClock.tooLarge)
-        }
+        var intake: BodyIntake
+        do throws(HTTPFault) { intake = try BodyIntake(request.body, within: limits) } catch { throw .refused(error) }
         if request.expectsContinue, request.body != .none {
             HTTP1Encoder.appendContinue(to: &connection.output)
         }
         guard await connection.flush() else { throw .gone }
-        let body = try await server.readBody(of: request, within: limits)
+        try await server.read(&intake)
         isBodyRead = true
-        return body
+        return intake.finish()
     }
 
     func respond(_ response: Response) async {
@@ -295,60 +291,36 @@ extension HTTP1Server {
     fileprivate var channelConnection: Connection { connection }
 
     /// Reads the body that follows a head.
-    fileprivate func readBody(
-        of request: Request, within limits: WireLimits
-    ) async throws(BodyFault) -> [UInt8] {
-        var clock = BodyClock(limits.configured, now: connection.loop.now)
-        var body: [UInt8] = []
+    fileprivate func read(_ intake: inout BodyIntake) async throws(BodyFault) {
+        intake.begin(at: connection.loop.now)
         defer { connection.alarm.deadline = nil }
-        switch request.body {
-        case .none, .untilEnd: return []
-        case .length(let count):
-            body.reserveCapacity(count)
-            while body.count < count {
-                if inputStart == input.count { try await receiveBody(&clock) }
-                let part = min(count - body.count, input.count - inputStart)
-                body.append(contentsOf: input[inputStart..<(inputStart + part)])
-                inputStart += part
+        while true {
+            do throws(HTTPFault) {
+                if try intake.take(from: input, at: &inputStart) { return }
+            } catch {
+                throw .refused(error)
             }
-        case .chunked:
-            var chunks = ChunkedDecoder(limits: limits.http)
-            while true {
-                let event: ChunkedDecoder.Event
-                do throws(HTTPFault) {
-                    event = try input.withSpan(from: 0) { (bytes) throws(HTTPFault) in
-                        try chunks.next(in: bytes, at: &inputStart)
-                    }
-                } catch {
-                    throw .refused(error)
-                }
-                switch event {
-                case .data(let range): body.append(contentsOf: input[range])
-                case .needsMore: try await receiveBody(&clock)
-                case .finished: return body
-                }
-            }
+            try await receive(&intake)
         }
-        return body
     }
 
-    private func receiveBody(_ clock: inout BodyClock) async throws(BodyFault) {
+    private func receive(_ intake: inout BodyIntake) async throws(BodyFault) {
         input.removeAll(keepingCapacity: true)
         inputStart = 0
-        connection.alarm.deadline = clock.deadline
+        connection.alarm.deadline = intake.deadline
         while true {
             switch await connection.receive() {
             case .bytes(let count):
-                clock.note(count, now: connection.loop.now)
+                intake.note(count, now: connection.loop.now)
                 takeScratch(count)
                 // A body that comes as fast as it is read must not hold up the loop's other connections.
-                if clock.isTimeToYield { await Task.yield() }
+                if intake.fairness.isSpent() { await Task.yield() }
                 return
             case .closed: throw .gone
             case .woken: if connection.state.phase == .ending { throw .gone }
             case .timedOut:
-                if clock.deadline <= connection.loop.now { throw .refused(BodyClock.tooSlow) }
-                connection.alarm.deadline = clock.deadline
+                if intake.deadline <= connection.loop.now { throw .refused(BodyIntake.tooSlow) }
+                connection.alarm.deadline = intake.deadline
             }
         }
     }

@@ -5,15 +5,12 @@ import TLS
 /// One accepted connection, from its handshake to its end: bytes in, bytes out, and the deadlines of both.
 ///
 /// Confined to its loop. What is said over it is `HTTP1Server`'s or `HTTP2Server`'s.
-final class Connection {
-    let site: Site
-    let worker: Worker
+final class Connection: Caller {
+    let responder: any Responder
     let state: LoopState
     /// Those it began with; a reload changes nothing of what is open.
     let limits: WireLimits
     let peer: PeerAddress
-    /// Set by the worker once the connection is registered.
-    var id = 0
     /// Set while HTTP/2 is spoken.
     private(set) var http2: HTTP2Server?
     let wakeup = Wakeup()
@@ -22,6 +19,7 @@ final class Connection {
     var output: [UInt8] = []
     private var outputStart = 0
     private let readiness: Readiness
+    let application: any Application
     private var transport: Transport
     private var place: ConnectionPlace
 
@@ -41,25 +39,31 @@ final class Connection {
 
     /// Nil when OpenSSL is out of memory.
     init?(
-        _ socket: consuming FileDescriptor, from peer: PeerAddress, place: consuming ConnectionPlace, site: Site,
-        worker: Worker, state: LoopState
+        _ socket: consuming FileDescriptor, from peer: PeerAddress, place: consuming ConnectionPlace,
+        serving application: any Application, by responder: any Responder, state: LoopState
     ) {
-        self.site = site
-        self.worker = worker
+        self.application = application
+        self.responder = responder
         self.state = state
         self.peer = peer
         self.place = place
         alarm = Alarm(on: state.loop, waking: wakeup)
         let number = socket.number
-        let snapshot = site.snapshot
-        limits = snapshot.wire
+        let terms = application.terms
+        limits = terms.limits
         do throws(TLSFault) {
-            transport = try Transport(socket, context: snapshot.tls)
+            transport = try Transport(socket, context: terms.tls)
         } catch {
-            site.log.warning("TLS: \(error.message)")
+            application.note(.noSession(error.message))
             return nil
         }
         readiness = Readiness(number, on: state.loop, interest: .socket, waking: wakeup)
+    }
+
+    /// The answer to what cannot be read as a request.
+    func answer(unreadable fault: HTTPFault) -> Response {
+        application.events.noteUnreadable(fault.status)
+        return responder.answer(unreadable: fault, from: self)
     }
 
     /// True once the peer has closed its side.
@@ -67,7 +71,9 @@ final class Connection {
 
     /// Serves until the peer, a deadline or the service's end closes the connection.
     func run() async {
+        application.events.noteOpen()
         defer {
+            application.events.noteEnd()
             readiness.cancel()
             alarm.cancel()
             http2 = nil
@@ -154,18 +160,12 @@ final class Connection {
     }
 
     private func flushAsTaken() async -> Bool {
-        let stall = Alarm(on: loop, waking: wakeup)
-        defer { stall.cancel() }
-        var sent = outputStart
-        stall.deadline = loop.now + .seconds(limits.configured.writeStallSeconds)
+        var stall = StallClock(
+            on: loop, waking: wakeup, seconds: limits.deadlines.writeStallSeconds, progress: outputStart)
         while true {
             await wakeup.wait()
             if let isSent = flushNow() { return isSent }
-            if outputStart > sent {
-                sent = outputStart
-                stall.deadline = loop.now + .seconds(limits.configured.writeStallSeconds)
-            }
-            if stall.isDue { return false }
+            if stall.isStalled(at: outputStart) { return false }
         }
     }
 
@@ -180,13 +180,12 @@ final class Connection {
         transport.finishWriting()
         alarm.deadline = loop.now + .seconds(Self.lingerSeconds)
         var left = Self.lingerBytes
-        var reads = 0
+        var fairness = Fairness()
         while left > 0 {
             switch await receive() {
             case .bytes(let count):
                 left -= count
-                reads += 1
-                if reads % 16 == 0 { await Task.yield() }
+                if fairness.isSpent() { await Task.yield() }
                 if alarm.isDue { return }
             case .woken: continue
             case .closed, .timedOut: return
@@ -206,34 +205,31 @@ final class Connection {
     // MARK: - Handshake
 
     private func shakeHands() async -> Bool {
-        alarm.deadline = loop.now + .seconds(limits.configured.tlsHandshakeSeconds)
+        alarm.deadline = loop.now + .seconds(limits.deadlines.handshakeSeconds)
         while !place.beginUnauthenticated(waking: RemoteWakeup(wakeup, on: loop)) {
-            if alarm.isDue || readiness.hasHungUp || state.phase != .serving {
-                return noHandshake("too many connections of this network have shown no key yet")
+            if readiness.hasHungUp { return noHandshake(.cut, "the peer closed the connection") }
+            if alarm.isDue || state.phase != .serving {
+                application.note(.refused(.unauthenticated, peer))
+                return false
             }
             await wakeup.wait()
         }
         while true {
             switch transport.handshake() {
             case .bytes: return true
-            case .closed: return noHandshake("the peer closed the connection")
-            case .failed(let fault): return noHandshake(fault.message)
+            case .closed: return noHandshake(.cut, "the peer closed the connection")
+            case .failed(let fault): return noHandshake(HandshakeFailure(fault.kind), fault.message)
             case .needsRead: readiness.readWouldBlock()
             case .needsWrite: readiness.writeWouldBlock()
             }
-            if alarm.isDue { return noHandshake("not complete within TLS_HANDSHAKE_SECONDS") }
+            if alarm.isDue { return noHandshake(.timeout, "not complete within TLS_HANDSHAKE_SECONDS") }
             if state.phase == .ending { return false }
             await wakeup.wait()
         }
     }
 
-    /// A line for whoever looks why a client cannot connect; scanners of a public port would fill a log with it.
-    private func noHandshake(_ reason: String) -> Bool {
-        site.log.write(.debug) { line in
-            line.add("event", "handshake")
-            line.add("addr", peer.text)
-            line.add("fault", reason)
-        }
+    private func noHandshake(_ failure: HandshakeFailure, _ reason: String) -> Bool {
+        application.note(.noHandshake(failure, peer, reason))
         return false
     }
 }

@@ -1,11 +1,11 @@
-import HTTP
-import Platform
+package import HTTP
+package import Platform
 
-/// What an exchange knows of the client that asks: everything but a way to answer. Confined to its connection's loop.
-protocol RequestChannel: AnyObject {
+/// What a job knows of the client that asks: everything but a way to answer. Confined to its connection's loop.
+package protocol RequestChannel: AnyObject {
     /// The request's head.
     var request: Request { get }
-    /// Signalled when the client goes, takes output, or the service ends; the exchange hangs its own causes on it.
+    /// Signalled when the client goes, takes output, or the service ends; a job hangs its own causes on it.
     var wakeup: Wakeup { get }
     /// True when nobody is left to answer.
     var isClientGone: Bool { get }
@@ -15,7 +15,7 @@ protocol RequestChannel: AnyObject {
 }
 
 /// Why a body could not be read.
-enum BodyFault: Error {
+package enum BodyFault: Error {
     /// The client is told so.
     case refused(HTTPFault)
     /// Nobody is left to be told.

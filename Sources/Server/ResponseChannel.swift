@@ -1,7 +1,7 @@
 import HTTP
 
-/// One request's way back to its client, over whichever version of HTTP. Known to the servers alone, which give an
-/// exchange its two halves: a `RequestChannel`, and a `ResponseWriter` that is good for one answer.
+/// One request's way back to its client, over whichever version of HTTP. Known to this module alone, which gives
+/// a job its two halves: a `RequestChannel`, and a `ResponseWriter` that is good for one answer.
 protocol ResponseChannel: RequestChannel {
     /// Sends a whole response.
     func respond(_ response: Response) async

@@ -1,29 +1,33 @@
-import Platform
+package import Platform
 
-/// One event loop's share of the service: accepts connections and serves them, all on its own thread.
+/// One event loop's share of a service: accepts connections and serves them, all on its own thread.
 ///
-/// The actor is pinned to its loop, and every task of a connection prefers the loop: connections, streams and turns
+/// The actor is pinned to its loop, and every task of a connection prefers the loop: connections, streams and jobs
 /// are plain classes confined to it, which call each other without locks and without hops.
-actor Worker {
-    nonisolated let loop: EventLoop
-    private let site: Site
+package actor Worker {
+    package nonisolated let loop: EventLoop
+    private let application: any Application
+    private let responder: any Responder
     private let state: LoopState
     private var listeners: [Listener]
     /// What the tasks sleep on that end with the accepting.
     private var accepting: [Wakeup] = []
-    private var whenEmpty: (@Sendable () -> Void)?
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+    /// The loop.
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
-    init(on loop: EventLoop, for site: Site, listeners: sending [Listener]) {
+    /// Serves on a loop what listeners bring, once it is started.
+    package init(on loop: EventLoop, serving application: any Application, listeners: sending [Listener]) {
         self.loop = loop
-        self.site = site
+        self.application = application
         self.listeners = listeners
-        state = LoopState(on: loop)
+        let state = LoopState(on: loop)
+        responder = application.responder(on: state)
+        self.state = state
     }
 
     /// Begins to accept.
-    func start() {
+    package func start() {
         for index in listeners.indices {
             // Unstructured: a listener's life ends with the service, not with a caller.
             Task(executorPreference: loop) { await self.accept(from: index) }
@@ -33,21 +37,15 @@ actor Worker {
     }
 
     /// Stops accepting and lets connections close as they become idle; calls back when the last has.
-    func drain(whenEmpty: @escaping @Sendable () -> Void) {
-        self.whenEmpty = whenEmpty
+    package func drain(whenEmpty: @escaping @Sendable () -> Void) {
         listeners.removeAll()
         state.enter(.draining)
         for wakeup in accepting { wakeup.signal() }
-        noticeEmpty()
+        state.tellWhenEmpty(whenEmpty)
     }
 
     /// Breaks off what still runs.
-    func endTurns() { state.enter(.ending) }
-
-    /// Serves one stream of one of this loop's HTTP/2 connections.
-    func serve(stream: Int32, of connection: Int) async {
-        await state.connection(connection)?.http2?.serve(stream)
-    }
+    package func endJobs() { state.enter(.ending) }
 
     private func accept(from index: Int) async {
         // A service that is told to end while it starts has none any more.
@@ -61,20 +59,18 @@ actor Worker {
             readiness.cancel()
             pause.cancel()
         }
-        var fairness = Self.acceptsPerTurn
+        var fairness = Fairness()
         while state.phase == .serving {
             switch listener.accept() {
             case .connection(let socket, let peer):
                 admit(socket, peer)
-                fairness -= 1
-                if fairness == 0 {
-                    fairness = Self.acceptsPerTurn
-                    await Task.yield()
-                }
+                // A burst of new connections must not hold up those that are being served.
+                if fairness.isSpent() { await Task.yield() }
             case .none:
                 readiness.readWouldBlock()
                 await wakeup.wait()
             case .exhausted:
+                application.note(.refused(.exhausted, nil))
                 // Without a pause the listener, which stays readable, would keep the loop busy for nothing.
                 pause.deadline = loop.now + Milliseconds(100)
                 while !pause.isDue, state.phase == .serving { await wakeup.wait() }
@@ -96,35 +92,16 @@ actor Worker {
         quiet.cancel()
     }
 
-    /// A burst of new connections must not hold up those that are being served.
-    private static let acceptsPerTurn = 16
-
     private func admit(_ socket: consuming FileDescriptor, _ peer: PeerAddress) {
-        guard let place = site.limiter.admit(peer) else {  // closed without reading a byte
-            site.log.write(.debug) { line in
-                line.add("event", "refused")
-                line.add("addr", peer.text)
-                line.add("fault", "MAX_CONNECTIONS or MAX_CONNECTIONS_PER_ADDRESS is reached")
-            }
-            return
+        application.events.noteAccepted()
+        let place: ConnectionPlace
+        do throws(ConnectionRefusal) { place = try application.limiter.admit(peer) } catch {
+            return application.note(.refused(error, peer))
         }
-        guard let connection = Connection(socket, from: peer, place: place, site: site, worker: self, state: state)
+        guard
+            let connection = Connection(
+                socket, from: peer, place: place, serving: application, by: responder, state: state)
         else { return }
-        let id = state.add(connection)
-        connection.id = id
-        // Unstructured: a connection's life is its peer's, not the accepting task's.
-        Task(executorPreference: loop) { await self.serve(id) }
-    }
-
-    private func serve(_ id: Int) async {
-        await state.connection(id)?.run()
-        state.remove(id)
-        noticeEmpty()
-    }
-
-    private func noticeEmpty() {
-        guard state.phase != .serving, state.isEmpty, let callback = whenEmpty else { return }
-        whenEmpty = nil
-        callback()
+        state.serve(connection)
     }
 }

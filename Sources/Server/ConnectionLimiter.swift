@@ -5,11 +5,19 @@ import Synchronization
 ///
 /// The last limit makes further connections wait rather than refusing them, because a client that opens fifty at once
 /// is no attacker; each waits within its handshake's deadline.
-final class ConnectionLimiter: Sendable {
-    struct Limits: Sendable {
+package final class ConnectionLimiter: Sendable {
+    /// How many there may be.
+    package struct Limits: Sendable {
         var total: Int
         var perNetwork: Int
         var unauthenticatedPerNetwork: Int
+
+        /// So many in all, from one network, and from one network before a key was shown.
+        package init(total: Int, perNetwork: Int, unauthenticatedPerNetwork: Int) {
+            self.total = total
+            self.perNetwork = perNetwork
+            self.unauthenticatedPerNetwork = unauthenticatedPerNetwork
+        }
     }
 
     private struct Network {
@@ -26,25 +34,27 @@ final class ConnectionLimiter: Sendable {
 
     private let state: Mutex<State>
 
-    init(_ limits: Limits) { state = Mutex(State(limits: limits)) }
+    /// Without a connection yet.
+    package init(_ limits: Limits) { state = Mutex(State(limits: limits)) }
 
     /// Takes new limits for connections to come.
-    func change(_ limits: Limits) { state.withLock { $0.limits = limits } }
+    package func change(_ limits: Limits) { state.withLock { $0.limits = limits } }
 
     /// How many connections are open.
-    var open: Int { state.withLock { $0.total } }
+    package var open: Int { state.withLock { $0.total } }
 
-    /// A place for a new connection, or nil when there is none.
-    func admit(_ peer: PeerAddress) -> ConnectionPlace? {
-        let isAdmitted = state.withLock { state in
-            guard state.total < state.limits.total else { return false }
+    /// A place for a new connection, or why there is none.
+    func admit(_ peer: PeerAddress) throws(ConnectionRefusal) -> ConnectionPlace {
+        let refusal = state.withLock { state -> ConnectionRefusal? in
+            guard state.total < state.limits.total else { return .total }
             let open = state.networks[peer.network]?.open ?? 0
-            guard open < state.limits.perNetwork else { return false }
+            guard open < state.limits.perNetwork else { return .network }
             state.total += 1
             state.networks[peer.network, default: Network()].open += 1
-            return true
+            return nil
         }
-        return isAdmitted ? ConnectionPlace(limiter: self, network: peer.network) : nil
+        if let refusal { throw refusal }
+        return ConnectionPlace(limiter: self, network: peer.network)
     }
 
     /// Begins the time before a key is shown; false when the caller has to wait until `wakeup` is signalled.

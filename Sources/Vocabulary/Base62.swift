@@ -1,11 +1,14 @@
 /// Numbers in the digits 0–9, A–Z, a–z.
-enum Base62 {
-    static let digits = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
+public enum Base62 {
+    /// In the order of their values.
+    public static let digits = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
 
-    static func isDigit(_ byte: UInt8) -> Bool { digits.contains(byte) }
+    /// True for one of the digits.
+    public static func isDigit(_ byte: UInt8) -> Bool { digits.contains(byte) }
 
     /// Takes the least significant digit off a number.
-    static func digit(_ number: inout UInt64) -> UInt8 {
+    @inlinable
+    public static func digit(_ number: inout UInt64) -> UInt8 {
         let (quotient, remainder) = number.quotientAndRemainder(dividingBy: 62)
         number = quotient
         let digit = UInt8(truncatingIfNeeded: remainder)
@@ -14,7 +17,7 @@ enum Base62 {
     }
 
     /// A big-endian number in exactly `count` digits; more significant ones are lost.
-    static func encode(_ bytes: [UInt8], digits count: Int) -> String {
+    public static func encode(_ bytes: [UInt8], digits count: Int) -> String {
         var number = bytes
         var text = [UInt8](repeating: digits[0], count: count)
         for position in stride(from: count - 1, through: 0, by: -1) {

@@ -1,16 +1,21 @@
 import HTTP
 import Platform
 
-/// The server's side of one HTTP/2 connection: moves its bytes and starts a task for each turn.
+/// The server's side of one HTTP/2 connection: moves its bytes and starts a task for each job.
 final class HTTP2Server {
     private let connection: Connection
     private let http2: HTTP2Connection
-    /// What takes the CLI or the ledger, by stream.
+    /// Those of the jobs that run, by stream.
     private var channels: [Int32: HTTP2Channel] = [:]
     private var hasAnnouncedEnd = false
-    private var running = 0
+    /// Of the streams that were reset those that have been counted.
+    private var countedResets = 0
+    /// How often it has looked at its socket.
+    private(set) var looks = 0
+    /// Who waits for the next look.
+    private var waiting: [Wakeup] = []
 
-    private var limits: Limits { _read { yield connection.limits.configured } }
+    private var running: Int { channels.count }
 
     init?(on connection: Connection) {
         let limits = connection.limits
@@ -24,13 +29,14 @@ final class HTTP2Server {
     /// Serves streams until either side ends the connection.
     func run() async {
         await move()
+        countResets()
         http2.close()
-        // Turns whose client has gone are still ending their processes: the service's end waits for them too.
+        // Jobs whose client has gone are still ending their processes: the service's end waits for them too.
         while running > 0 { await connection.wakeup.wait() }
     }
 
     private func move() async {
-        var fairness = 16
+        var fairness = Fairness()
         startIdleClock()
         while true {
             guard await sendAll() else { return }
@@ -41,26 +47,25 @@ final class HTTP2Server {
                 http2.goAway()
                 return await end()
             }
-            switch await connection.receive() {
+            let received = await connection.receive()
+            noteLook()
+            switch received {
             case .bytes(let count):
                 let bytes = unsafe UnsafeRawBufferPointer(connection.loop.scratch).bindMemory(to: UInt8.self)
                 let part = unsafe UnsafeBufferPointer(rebasing: bytes[..<count])
                 let now = Int(connection.loop.now.nanoseconds / 1_000_000)
                 let isSound = unsafe http2.receive(part.span, at: now)
                 let hasBegun = takeRequests()
+                countResets()
                 guard isSound else {
                     _ = await sendAll()
                     return await end()
                 }
-                fairness -= 1
-                if hasBegun || fairness == 0 {
-                    fairness = 16
-                    await Task.yield()
-                }
+                if fairness.isSpent() || hasBegun { await Task.yield() }
             case .closed: return
             case .woken: break
             case .timedOut:
-                // Nothing asked for long and no turn runs. Streams may be open all the same: a head or a body that never
+                // Nothing asked for long and no job runs. Streams may be open all the same: a head or a body that never
                 // ends, an answer that is never read. Without the return an alarm that stays due would spin the loop.
                 if running == 0 {
                     http2.goAway()
@@ -71,14 +76,11 @@ final class HTTP2Server {
         }
     }
 
-    /// Does work that `takeRequests` has begun.
-    func serve(_ id: Int32) async {
-        guard let channel = channels[id], let work = channel.work.take() else { return }
-        await work.run(asked: channel, answering: ResponseWriter(channel))
-        channels[id] = nil
+    private func serve(_ job: any Job, over channel: HTTP2Channel, on stream: Int32) async {
+        await job.run(asked: channel, answering: ResponseWriter(channel))
+        channels[stream] = nil
         channel.detach()
         connection.state.noteEnd()
-        running -= 1
         if running == 0 { startIdleClock() }
         // What the answer left to send is the connection's business.
         connection.wakeup.signal()
@@ -87,9 +89,28 @@ final class HTTP2Server {
     /// The service drains or ends.
     func noticePhase() { for channel in channels.values { channel.wakeup.signal() } }
 
+    /// Signals `wakeup` once the connection has looked at its socket.
+    fileprivate func look(for wakeup: Wakeup) {
+        waiting.append(wakeup)
+        connection.wakeup.signal()
+    }
+
+    private func noteLook() {
+        looks += 1
+        guard !waiting.isEmpty else { return }
+        for wakeup in waiting { wakeup.signal() }
+        waiting = []
+    }
+
     fileprivate var channelConnection: Connection { connection }
 
     // MARK: - The connection
+
+    private func countResets() {
+        guard http2.resetStreams > countedResets else { return }
+        connection.application.events.noteReset(http2.resetStreams - countedResets)
+        countedResets = http2.resetStreams
+    }
 
     private func sendAll() async -> Bool {
         while true {
@@ -106,13 +127,14 @@ final class HTTP2Server {
         for stream in requests {
             switch stream.head {
             case .failure(let fault):
-                stream.respond(Endpoints.unreadable(fault, at: connection), date: connection.state.httpDate)
+                let response = connection.answer(unreadable: fault)
+                stream.respond(response, date: connection.state.httpDate)
             case .success(let request):
-                switch Endpoints.route(request, at: connection) {
-                case .answer(let response): stream.respond(response, date: connection.state.httpDate)
-                case .work(let work):
+                switch connection.responder.answer(request, from: connection) {
+                case .whole(let response): stream.respond(response, date: connection.state.httpDate)
+                case .job(let job):
                     hasBegun = true
-                    begin(work, on: stream, request)
+                    begin(job, on: stream, request)
                 }
             }
         }
@@ -120,21 +142,20 @@ final class HTTP2Server {
         return hasBegun
     }
 
-    private func begin(_ work: Work, on stream: HTTP2Stream, _ request: Request) {
-        channels[stream.id] = HTTP2Channel(request, stream, work, over: self)
-        running += 1
-        let (worker, id, number) = (connection.worker, connection.id, stream.id)
+    private func begin(_ job: any Job, on stream: HTTP2Stream, _ request: Request) {
+        let (channel, id) = (HTTP2Channel(request, stream, over: self), stream.id)
+        channels[id] = channel
         // Unstructured: streams end independently of each other and of the task that reads the connection.
-        Task(executorPreference: connection.loop) { await worker.serve(stream: number, of: id) }
+        connection.loop.spawn { await self.serve(job, over: channel, on: id) }
     }
 
     /// Only a request restarts it: a peer that merely pings is idle.
     private func startIdleClock() {
-        connection.alarm.deadline = connection.loop.now + .seconds(limits.http2IdleSeconds)
+        connection.alarm.deadline = connection.loop.now + .seconds(connection.limits.deadlines.http2IdleSeconds)
     }
 
     /// GOAWAY comes after the last stream: clients there are, Python's h2 among them, drop every running stream when
-    /// they hear it, though RFC 9113 §6.8 lets those go on. New turns are refused meanwhile.
+    /// they hear it, though RFC 9113 §6.8 lets those go on. New ones are refused meanwhile.
     private func announceEndIfDraining() {
         guard connection.state.phase != .serving, http2.openStreams == 0, !hasAnnouncedEnd else { return }
         hasAnnouncedEnd = true
@@ -147,65 +168,66 @@ final class HTTP2Server {
     }
 }
 
-/// One turn's way back over HTTP/2.
+/// One job's way back over HTTP/2.
 private final class HTTP2Channel: ResponseChannel {
     let request: Request
     let wakeup = Wakeup()
-    /// What is to be done; nil once it has begun.
-    var work: Work?
     private let stream: HTTP2Stream
     private let server: HTTP2Server
     private var isStalled = false
 
-    init(_ request: Request, _ stream: HTTP2Stream, _ work: Work, over server: HTTP2Server) {
+    init(_ request: Request, _ stream: HTTP2Stream, over server: HTTP2Server) {
         self.request = request
         self.stream = stream
-        self.work = work
         self.server = server
         let wakeup = wakeup
         stream.onChange = { wakeup.signal() }
     }
 
-    /// The work is done: what the stream does from now on is nobody's business.
+    /// The job is done: what the stream does from now on is nobody's business.
     func detach() { stream.onChange = nil }
 
     private var connection: Connection { server.channelConnection }
-    private var limits: Limits { _read { yield connection.limits.configured } }
 
     var isClientGone: Bool { stream.isClosed || isStalled }
 
     func readBody(within limits: WireLimits) async throws(BodyFault) -> [UInt8] {
-        let most = limits.http.bodyBytes
-        if case .length(let count) = request.body, count > most { throw .refused(BodyClock.tooLarge) }
-        if request.expectsContinue {
-            stream.sendContinue()
-            connection.wakeup.signal()
+        do throws(HTTPFault) {
+            var intake = try BodyIntake(request.body, within: limits)
+            if request.expectsContinue {
+                stream.sendContinue()
+                connection.wakeup.signal()
+            }
+            intake.begin(at: connection.loop.now)
+            if try await read(&intake) { return intake.finish() }
+        } catch {
+            throw .refused(error)
         }
-        var clock = BodyClock(limits.configured, now: connection.loop.now)
+        throw .gone
+    }
+
+    /// Reads all of a body; false when nobody is left to be answered.
+    private func read(_ intake: inout BodyIntake) async throws(HTTPFault) -> Bool {
         let alarm = Alarm(on: connection.loop, waking: wakeup)
         defer { alarm.cancel() }
-        var body: [UInt8] = []
-        var hasHadLastChance = false
+        var looksAtDeadline: Int?
         while true {
-            let before = body.count
-            stream.takeBody(into: &body)
-            if body.count > most { throw .refused(BodyClock.tooLarge) }
-            if stream.isClosed || connection.state.phase == .ending { throw .gone }
-            if stream.hasEndedBody { return body }
-            if body.count > before {
-                clock.note(body.count - before, now: connection.loop.now)
-                connection.wakeup.signal()  // the window has opened: an update is to be sent
+            let now = connection.loop.now
+            let hasCome = try intake.take(at: now) { stream.takeBody(into: &$0) }
+            if stream.isClosed || connection.state.phase == .ending { return false }
+            if stream.hasEndedBody { return true }
+            if hasCome { connection.wakeup.signal() }  // the window has opened: an update is to be sent
+            if intake.deadline > now {
+                looksAtDeadline = nil
+                alarm.deadline = intake.deadline
+            } else if let looksAtDeadline {
+                if server.looks > looksAtDeadline { throw BodyIntake.tooSlow }
+            } else {
+                // A loop that was late itself may have left the body in the socket: the connection looks first.
+                looksAtDeadline = server.looks
+                alarm.deadline = nil
+                server.look(for: wakeup)
             }
-            if clock.deadline <= connection.loop.now {
-                if hasHadLastChance { throw .refused(BodyClock.tooSlow) }
-                // A loop that was late itself may have left the body in the socket: the connection reads first.
-                hasHadLastChance = true
-                await Task.yield()
-                await Task.yield()
-                continue
-            }
-            hasHadLastChance = false
-            alarm.deadline = clock.deadline
             await wakeup.wait()
         }
     }
@@ -221,16 +243,11 @@ private final class HTTP2Channel: ResponseChannel {
         stream.write(&bytes)
         connection.wakeup.signal()
         guard stream.pendingBytes > Self.highWaterBytes else { return !stream.isClosed }
-        let alarm = Alarm(on: connection.loop, waking: wakeup)
-        defer { alarm.cancel() }
-        var pending = stream.pendingBytes
-        alarm.deadline = connection.loop.now + .seconds(limits.writeStallSeconds)
+        var stall = StallClock(
+            on: connection.loop, waking: wakeup, seconds: connection.limits.deadlines.writeStallSeconds,
+            progress: stream.pendingBytes)
         while !stream.isClosed, stream.pendingBytes > HTTP2Stream.lowWaterBytes {
-            if stream.pendingBytes < pending {
-                pending = stream.pendingBytes
-                alarm.deadline = connection.loop.now + .seconds(limits.writeStallSeconds)
-            }
-            if alarm.isDue {
+            if stall.isStalled(at: stream.pendingBytes) {
                 isStalled = true
                 stream.reset()
                 connection.wakeup.signal()

@@ -1,22 +1,30 @@
 import HTTP
+import Server
 
-/// The bounds of connections and requests, in all their forms. An object, so that whoever keeps them for long, as a
-/// connection does to its end, keeps no more than a reference.
-final class WireLimits: Sendable {
-    /// As they are configured.
-    let configured: Limits
-    let http: HTTPLimits
-    let http2: HTTP2Limits
+extension WireLimits {
+    /// The bounds that the settings give.
+    convenience init(_ limits: Limits) {
+        self.init(Deadlines(limits), http: HTTPLimits(limits), http2: HTTP2Limits(limits))
+    }
+}
 
-    init(_ limits: Limits) {
-        configured = limits
-        http = HTTPLimits(limits)
-        http2 = HTTP2Limits(limits)
+extension Deadlines {
+    fileprivate init(_ limits: Limits) {
+        self.init()
+        handshakeSeconds = limits.tlsHandshakeSeconds
+        headSeconds = limits.requestHeadSeconds
+        bodyIdleSeconds = limits.bodyIdleSeconds
+        bodyMinBytesPerSecond = limits.bodyMinBytesPerSecond
+        bodyMinRateAfterSeconds = limits.bodyMinRateAfterSeconds
+        bodyTotalSeconds = limits.bodyTotalSeconds
+        keepAliveSeconds = limits.keepAliveSeconds
+        http2IdleSeconds = limits.http2IdleSeconds
+        writeStallSeconds = limits.writeStallSeconds
     }
 }
 
 extension HTTPLimits {
-    init(_ limits: Limits) {
+    fileprivate init(_ limits: Limits) {
         self.init()
         requestLineBytes = limits.maxRequestLineBytes
         fieldBytes = limits.maxHeaderBytes
@@ -30,7 +38,7 @@ extension HTTPLimits {
 }
 
 extension HTTP2Limits {
-    init(_ limits: Limits) {
+    fileprivate init(_ limits: Limits) {
         self.init()
         concurrentStreams = limits.http2MaxStreams
         streamWindowBytes = limits.http2StreamWindowBytes

@@ -2,9 +2,10 @@ import COpenSSL
 import Glibc
 import Platform
 import TLS
+import TestSupport
 import Testing
 
-@testable import Gateway
+@testable import Server
 
 @Suite("A transport tells when it has emptied its socket")
 struct TransportTests {

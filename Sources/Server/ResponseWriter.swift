@@ -1,10 +1,10 @@
-import HTTP
+package import HTTP
 
 /// The only way to answer: answering consumes it, so that a second answer does not compile.
 ///
-/// Only a server can make one, since nobody else ever holds a `ResponseChannel`. One that is dropped unanswered cuts the
+/// Only a server can make one, since nobody beyond its module knows a `ResponseChannel`. One that is dropped unanswered cuts the
 /// request off: no client waits for an answer that nobody is going to give.
-struct ResponseWriter: ~Copyable {
+package struct ResponseWriter: ~Copyable {
     private let channel: any ResponseChannel
     private var isAnswered = false
 
@@ -13,13 +13,13 @@ struct ResponseWriter: ~Copyable {
     deinit { if !isAnswered { channel.abort() } }
 
     /// Sends a whole response.
-    consuming func respond(_ response: Response) async {
+    package consuming func respond(_ response: Response) async {
         isAnswered = true
         await channel.respond(response)
     }
 
     /// Begins a streamed response.
-    consuming func stream(_ head: Response) -> StreamWriter {
+    package consuming func stream(_ head: Response) -> StreamWriter {
         isAnswered = true
         channel.begin(head)
         return StreamWriter(channel)
@@ -27,18 +27,18 @@ struct ResponseWriter: ~Copyable {
 }
 
 /// A streamed response in progress; one that is dropped unfinished is cut off, never silently ended.
-struct StreamWriter: ~Copyable {
+package struct StreamWriter: ~Copyable {
     private let channel: any ResponseChannel
     private var isFinished = false
     /// How many bytes the client's side has taken.
-    private(set) var sentBytes = 0
+    package private(set) var sentBytes = 0
 
     fileprivate init(_ channel: any ResponseChannel) { self.channel = channel }
 
     deinit { if !isFinished { channel.abort() } }
 
     /// Sends what `bytes` holds and empties it; false when the client is gone or takes nothing for too long.
-    mutating func send(_ bytes: inout [UInt8]) async -> Bool {
+    package mutating func send(_ bytes: inout [UInt8]) async -> Bool {
         let count = bytes.count
         guard await channel.send(&bytes) else { return false }
         sentBytes += count
@@ -46,7 +46,7 @@ struct StreamWriter: ~Copyable {
     }
 
     /// Ends the response.
-    consuming func finish() async {
+    package consuming func finish() async {
         isFinished = true
         await channel.finish()
     }

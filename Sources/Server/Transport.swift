@@ -5,8 +5,6 @@ import TLS
 struct Transport: ~Copyable {
     /// The socket, for watching.
     var number: Int32 { socket.number }
-    /// True when the connection is encrypted.
-    let isEncrypted: Bool
 
     private let socket: FileDescriptor
     private var session: TLSSession?
@@ -14,7 +12,6 @@ struct Transport: ~Copyable {
     /// A connection under TLS, or a plain one without a context.
     init(_ socket: consuming FileDescriptor, context: TLSContext?) throws(TLSFault) {
         session = if let context { try TLSSession(context, socket: socket.number) } else { nil }
-        isEncrypted = context != nil
         self.socket = socket
     }
 

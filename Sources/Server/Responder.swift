@@ -1,0 +1,67 @@
+package import HTTP
+package import Platform
+package import TLS
+
+/// What a server serves: the terms of its connections, and somebody on each loop who answers.
+package protocol Application: Sendable {
+    /// The terms of a connection that is accepted now.
+    var terms: Terms { get }
+    /// The places for connections; all loops share them.
+    var limiter: ConnectionLimiter { get }
+    /// Somebody who answers what the connections of one loop bring. Called once for each loop; what is returned is used
+    /// on that loop alone.
+    func responder(on state: LoopState) -> any Responder
+    /// Counts what happens to connections; all loops share it.
+    var events: ServerEvents { get }
+    /// Hears what happens to connections before anybody can be asked. It has been counted. Called on any loop.
+    func hear(_ event: ServerEvent)
+}
+
+extension Application {
+    func note(_ event: ServerEvent) {
+        events.note(event)
+        hear(event)
+    }
+}
+
+/// The terms that a connection keeps to its end.
+package struct Terms: Sendable {
+    let limits: WireLimits
+    let tls: TLSContext?
+
+    /// Terms of encrypted connections, or of plain ones without a context.
+    package init(_ limits: WireLimits, tls: TLSContext?) {
+        self.limits = limits
+        self.tls = tls
+    }
+}
+
+/// Answers requests; confined to its loop.
+package protocol Responder: AnyObject {
+    /// Answers a request at once, or says what doing so takes.
+    func answer(_ request: Request, from caller: any Caller) -> Answer
+    /// The answer to what cannot be read as a request.
+    func answer(unreadable fault: HTTPFault, from caller: any Caller) -> Response
+}
+
+/// What becomes of a request.
+package enum Answer {
+    /// It is answered at once; its body is not wanted.
+    case whole(Response)
+    /// The answer takes time, or the body.
+    case job(any Job)
+}
+
+/// The work of one request.
+package protocol Job {
+    /// Does it; afterwards the client has been answered or is gone, and nothing of the work is left.
+    func run(asked channel: any RequestChannel, answering writer: consuming ResponseWriter) async
+}
+
+/// Who asks, as the server knows them: a connection. Confined to its loop.
+package protocol Caller: AnyObject {
+    /// The other end of the connection.
+    var peer: PeerAddress { get }
+    /// A key was shown that is good: the connection no longer counts as a stranger's.
+    func noteAuthenticated()
+}
