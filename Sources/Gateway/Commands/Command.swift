@@ -6,6 +6,8 @@ enum Command: Sendable, Equatable {
     case check(options: [String])
     /// Have the running service load everything anew.
     case reload(options: [String])
+    /// Tell what keys have used.
+    case report(arguments: [String])
     /// Print a new key.
     case newKey(name: String)
     /// Print the help text, or the README's table.
@@ -33,6 +35,7 @@ enum Command: Sendable, Equatable {
         case .serve: self = .serve(options: rest)
         case .check: self = .check(options: rest)
         case .reload: self = .reload(options: rest)
+        case .usage: self = .report(arguments: rest)
         case .newKey:
             guard rest.count == 1, APIKey.isName(rest[0]) else {
                 throw ConfigurationFault(
@@ -68,6 +71,7 @@ enum Subcommand: String, Sendable, CaseIterable {
     case serve
     case check
     case reload
+    case usage
     case newKey = "new-key"
     case help
     case version
@@ -88,6 +92,7 @@ enum Subcommand: String, Sendable, CaseIterable {
     var arguments: String {
         switch self {
         case .serve, .check, .reload: "[OPTIONS]"
+        case .usage: "[--by day|month|model|client|key] [--key NAME] [--since DAY] [--until DAY] [--json|--csv] [OPTIONS]"
         case .newKey: "NAME"
         case .help: "[--markdown | COMMAND]"
         case .version: ""
@@ -100,6 +105,7 @@ enum Subcommand: String, Sendable, CaseIterable {
         case .serve: "serve until SIGTERM; SIGHUP reloads"
         case .check: "validate everything; 0, or 78 and one line per fault"
         case .reload: "have the running service load them anew; 0, or 78"
+        case .usage: "tell what keys have used, beside a running service too"
         case .newKey: "print a new key as a line for the API key file"
         case .help: "all options, the table of the README, or one command"
         case .version: "print the version"

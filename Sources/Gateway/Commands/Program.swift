@@ -18,6 +18,7 @@ public enum Program {
         case .check(let options): return check(SnapshotLoader(options: options, environment: environment))
         case .reload(let options):
             return ReloadCommand.run(SnapshotLoader(options: options, environment: environment))
+        case .report(let arguments): return UsageCommand.run(arguments, environment: environment)
         case .newKey(let name): return newKey(name)
         case .help(let asMarkdown):
             Terminal.say(asMarkdown ? Configuration.referenceMarkdown() : Configuration.helpText())

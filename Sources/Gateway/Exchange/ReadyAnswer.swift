@@ -1,3 +1,4 @@
+import Server
 import Vocabulary
 
 /// Whether a balancer should send anybody here: `GET /readyz`.
@@ -7,14 +8,14 @@ struct ReadyAnswer {
     let body: [UInt8]
     let isReady: Bool
 
-    init(_ seat: any Seat) {
+    init(_ seat: Seat) {
         let site = seat.site
         let cli = site.snapshot.cli
         let login = site.login.word
         let isUsable = !site.problems.current.contains { $0.subject == .cli }
         self.init(
             login: login, selfTest: cli.selfTest.word, canAnswer: cli.selfTest.turnFault == nil, isUsable: isUsable,
-            isDraining: seat.phase != .serving)
+            isDraining: seat.phase != .serving || site.isEnding)
     }
 
     init(login: LoginState.Word, selfTest: String, canAnswer: Bool, isUsable: Bool, isDraining: Bool) {

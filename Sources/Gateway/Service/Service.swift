@@ -20,6 +20,8 @@ actor Service {
     /// Under which the digests of keys are made.
     private let pepper: [UInt8]
     private var workers: [Worker] = []
+    /// Serves those who watch, to the end of the service.
+    var watchWorker: Worker?
     /// Where it listens, as the kernel says.
     private var addresses = ""
     private(set) var site: Site?
@@ -197,6 +199,7 @@ actor Service {
         } catch {
             throw ConfigurationFaults([ConfigurationFault("LISTEN", error.description)])
         }
+        try await openWatchDoor(of: site)
         for worker in workers { await worker.start() }
         log.info("listening on \(addresses)\(isInherited)\(configuration.isPlaintext ? ", plain HTTP" : "")")
     }
@@ -283,14 +286,6 @@ actor Service {
         for problem in site.problems.current { log.warning(problem.text) }
     }
 
-    /// Lets what has expired be removed in the background.
-    private func tidyLedger() {
-        guard let responses = site?.snapshot.configuration.responses else { return }
-        ledger.responses.tidy(notBefore: responses.notBefore, within: responses.maxBytes) { [log] fault in
-            if let fault, fault != .closed { log.warning("expired responses could not be removed: \(fault)") }
-        }
-    }
-
     private func hear(_ signal: Int32) async {
         switch signal {
         case SIGHUP:
@@ -339,10 +334,11 @@ actor Service {
             let loaded = try loader.load(served: site.snapshot.configuration.cli.path)
             let (old, new) = (site.snapshot.configuration, loaded.configuration)
             guard old.listeners == new.listeners, old.isPlaintext == new.isPlaintext, old.loops == new.loops,
-                old.stateDirectory == new.stateDirectory
+                old.stateDirectory == new.stateDirectory, old.metrics.listener == new.metrics.listener
             else {
                 throw ConfigurationFaults([
-                    ConfigurationFault("reload", "LISTEN, PLAINTEXT, LOOPS and STATE_DIR change only with a restart")
+                    ConfigurationFault(
+                        "reload", "LISTEN, PLAINTEXT, LOOPS, STATE_DIR and METRICS_LISTEN change only with a restart")
                 ])
             }
             let snapshot = try await SnapshotLoader.snapshot(
@@ -375,6 +371,7 @@ actor Service {
             return
         }
         isEnding = true
+        site?.noteEnding()
         systemd.stopping(status: "finishing what runs")
         log.info("signal \(signal): finishing what runs")
         busyLoops = workers.count

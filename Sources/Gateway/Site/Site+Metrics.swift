@@ -1,5 +1,6 @@
 import ClaudeCLI
 import Platform
+import Server
 
 /// What is measured when somebody asks, beside what is counted as it happens.
 extension Site {
@@ -16,13 +17,6 @@ extension Site {
         return text.bytes
     }
 
-    /// What has become of connections.
-    private var connectionCounts: ConnectionCounts {
-        var counts = ConnectionCounts()
-        counts.open = limiter.open
-        return counts
-    }
-
     private func writeLoad(_ text: inout MetricsText) {
         let load = admission.load
         let limits = snapshot.turnLimits
@@ -34,7 +28,7 @@ extension Site {
         text.sample([], limits.running)
         text.begin("portcullis_turns_waiting_limit", .gauge, "Turns that may wait.")
         text.sample([], limits.waiting)
-        connectionCounts.write(to: &text)
+        text.connections(events.counts)
     }
 
     private func writeProcesses(_ text: inout MetricsText) {

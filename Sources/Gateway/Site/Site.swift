@@ -33,6 +33,7 @@ final class Site: Sendable {
     /// Processes of the CLI between two turns.
     let processes = ProcessStore()
     let started = Instant.now
+    private let ending = Atomic(false)
     private let current: Mutex<Snapshot>
     private let changes = Atomic(0)
 
@@ -88,6 +89,12 @@ final class Site: Sendable {
         let kind = snapshot.cli.file.map { snapshot.supply.kind(of: $0) }
         processes.keepOnly({ [keys] in keys.knows($0) }, kind: kind)
     }
+
+    /// True once the service has been told to end.
+    var isEnding: Bool { ending.load(ordering: .relaxed) }
+
+    /// The service has been told to end.
+    func noteEnding() { ending.store(true, ordering: .relaxed) }
 
     /// Ends what lives as long as the service, once nothing is served any more, and waits for it.
     func end(on loop: EventLoop) async {
