@@ -9,8 +9,9 @@ final class Connection: Caller {
     let responder: any Responder
     let state: LoopState
     /// Those it began with; a reload changes nothing of what is open.
-    let limits: WireLimits
-    let peer: PeerAddress
+    var limits: WireLimits { terms.limits }
+    private(set) var peer: PeerAddress
+    private(set) var trustedProxies: [AddressRange] = []
     /// Set while HTTP/2 is spoken.
     private(set) var http2: HTTP2Server?
     let wakeup = Wakeup()
@@ -20,6 +21,8 @@ final class Connection: Caller {
     private var outputStart = 0
     private let readiness: Readiness
     let application: any Application
+    private let terms: Terms
+    private let isProxied: Bool
     private var transport: Transport
     private var place: ConnectionPlace
 
@@ -39,8 +42,8 @@ final class Connection: Caller {
 
     /// Nil when OpenSSL is out of memory.
     init?(
-        _ socket: consuming FileDescriptor, from peer: PeerAddress, place: consuming ConnectionPlace,
-        serving application: any Application, by responder: any Responder, state: LoopState
+        _ socket: consuming FileDescriptor, from peer: PeerAddress, isProxied: Bool, under terms: Terms,
+        place: consuming ConnectionPlace, serving application: any Application, by responder: any Responder, state: LoopState
     ) {
         self.application = application
         self.responder = responder
@@ -49,8 +52,8 @@ final class Connection: Caller {
         self.place = place
         alarm = Alarm(on: state.loop, waking: wakeup)
         let number = socket.number
-        let terms = application.terms
-        limits = terms.limits
+        self.isProxied = isProxied
+        self.terms = terms
         do throws(TLSFault) {
             transport = try Transport(socket, context: terms.tls)
         } catch {
@@ -206,9 +209,14 @@ final class Connection: Caller {
 
     private func shakeHands() async -> Bool {
         alarm.deadline = loop.now + .seconds(limits.deadlines.handshakeSeconds)
+        if isProxied {
+            guard await readProxyHeader() else { return false }
+        }
+        if terms.trusts(peer) { trustedProxies = terms.trustedProxies }
         while !place.beginUnauthenticated(waking: RemoteWakeup(wakeup, on: loop)) {
             if readiness.hasHungUp { return noHandshake(.cut, "the peer closed the connection") }
-            if alarm.isDue || state.phase != .serving {
+            if state.phase != .serving { return false }
+            if alarm.isDue {
                 application.note(.refused(.unauthenticated, peer))
                 return false
             }
@@ -226,6 +234,33 @@ final class Connection: Caller {
             if state.phase == .ending { return false }
             await wakeup.wait()
         }
+    }
+
+    /// Reads who has connected to the proxy at the other end; false when it does not say so as it should.
+    private func readProxyHeader() async -> Bool {
+        var header = ProxyHeader()
+        var isComplete = false
+        while !isComplete {
+            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: loop.scratch[..<header.wanted])
+            switch unsafe transport.readUnencrypted(into: room) {
+            case .bytes(let count):
+                do throws(ProxyHeader.Malformed) { isComplete = unsafe try header.take(room.prefix(count)) } catch {
+                    return noHandshake(.proxyHeader, error.reason)
+                }
+            case .end, .failed: return noHandshake(.cut, "the proxy closed the connection")
+            case .wouldBlock:
+                readiness.readWouldBlock()
+                if alarm.isDue { return noHandshake(.timeout, "the proxy did not say in time who asks") }
+                if state.phase == .ending { return false }
+                await wakeup.wait()
+            }
+        }
+        peer = header.client ?? peer
+        do throws(ConnectionRefusal) { try place.settle(peer) } catch {
+            application.note(.refused(error, peer))
+            return false
+        }
+        return true
     }
 
     private func noHandshake(_ failure: HandshakeFailure, _ reason: String) -> Bool {

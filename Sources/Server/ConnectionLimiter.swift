@@ -45,16 +45,28 @@ package final class ConnectionLimiter: Sendable {
 
     /// A place for a new connection, or why there is none.
     func admit(_ peer: PeerAddress) throws(ConnectionRefusal) -> ConnectionPlace {
-        let refusal = state.withLock { state -> ConnectionRefusal? in
-            guard state.total < state.limits.total else { return .total }
-            let open = state.networks[peer.network]?.open ?? 0
-            guard open < state.limits.perNetwork else { return .network }
+        var place = try admitUnknown()
+        try place.settle(peer)
+        return place
+    }
+
+    /// A place for a new connection whose client is not known yet, or why there is none.
+    func admitUnknown() throws(ConnectionRefusal) -> ConnectionPlace {
+        let isAdmitted = state.withLock { state in
+            guard state.total < state.limits.total else { return false }
             state.total += 1
-            state.networks[peer.network, default: Network()].open += 1
-            return nil
+            return true
         }
-        if let refusal { throw refusal }
-        return ConnectionPlace(limiter: self, network: peer.network)
+        guard isAdmitted else { throw .total }
+        return ConnectionPlace(limiter: self)
+    }
+
+    fileprivate func settle(_ network: PeerAddress.InlineBytes) -> Bool {
+        state.withLock { state in
+            guard state.networks[network]?.open ?? 0 < state.limits.perNetwork else { return false }
+            state.networks[network, default: Network()].open += 1
+            return true
+        }
     }
 
     /// Begins the time before a key is shown; false when the caller has to wait until `wakeup` is signalled.
@@ -84,10 +96,11 @@ package final class ConnectionLimiter: Sendable {
         for wakeup in waiting { wakeup.signal() }
     }
 
-    fileprivate func release(_ network: PeerAddress.InlineBytes, waiting wakeup: RemoteWakeup?) {
+    fileprivate func release(_ network: PeerAddress.InlineBytes?, waiting wakeup: RemoteWakeup?) {
         state.withLock { state in
-            if let wakeup { state.networks[network]?.waiting.removeAll { $0 === wakeup } }
             state.total -= 1
+            guard let network else { return }
+            if let wakeup { state.networks[network]?.waiting.removeAll { $0 === wakeup } }
             state.networks[network]?.open -= 1
             if state.networks[network]?.open == 0 { state.networks[network] = nil }
         }
@@ -97,24 +110,29 @@ package final class ConnectionLimiter: Sendable {
 /// One connection's place; given back when it goes.
 struct ConnectionPlace: ~Copyable {
     private let limiter: ConnectionLimiter
-    private let network: PeerAddress.InlineBytes
+    /// Nil as long as the client is not known.
+    private var network: PeerAddress.InlineBytes?
     private var isUnauthenticated = false
     /// What the connection was told to wait by.
     private var waiting: RemoteWakeup?
 
-    fileprivate init(limiter: ConnectionLimiter, network: PeerAddress.InlineBytes) {
-        self.limiter = limiter
-        self.network = network
+    fileprivate init(limiter: ConnectionLimiter) { self.limiter = limiter }
+
+    /// The client is known: from now on its network's limits hold.
+    mutating func settle(_ client: PeerAddress) throws(ConnectionRefusal) {
+        guard network == nil else { return }
+        guard limiter.settle(client.network) else { throw .network }
+        network = client.network
     }
 
     deinit {
-        if isUnauthenticated { limiter.endUnauthenticated(network) }
+        if isUnauthenticated, let network { limiter.endUnauthenticated(network) }
         limiter.release(network, waiting: waiting)
     }
 
     /// Begins the time before a key is shown; when false, try again once `wakeup` has been signalled.
     mutating func beginUnauthenticated(waking wakeup: @autoclosure () -> RemoteWakeup) -> Bool {
-        guard !isUnauthenticated else { return true }
+        guard !isUnauthenticated, let network else { return true }
         let waiting = waiting ?? wakeup()
         self.waiting = waiting
         isUnauthenticated = limiter.beginUnauthenticated(network, waking: waiting)
@@ -123,7 +141,7 @@ struct ConnectionPlace: ~Copyable {
 
     /// A key was shown.
     mutating func endUnauthenticated() {
-        guard isUnauthenticated else { return }
+        guard isUnauthenticated, let network else { return }
         isUnauthenticated = false
         limiter.endUnauthenticated(network)
     }

@@ -51,16 +51,18 @@ package final class LoopState {
 
     /// Serves a connection until it ends.
     func serve(_ connection: Connection) {
-        connections[ObjectIdentifier(connection)] = connection
-        // Unstructured: a connection's life is its peer's, not the accepting task's.
+        let id = ObjectIdentifier(connection)
+        connections[id] = connection
+        // Unstructured: a connection's life is its peer's, not the accepting task's. Only the dictionary holds it, so that
+        // its socket and its place are free before anybody is told that the loop is empty.
         loop.spawn {
-            await connection.run()
-            self.remove(connection)
+            await self.connections[id]?.run()
+            self.remove(id)
         }
     }
 
-    private func remove(_ connection: Connection) {
-        connections[ObjectIdentifier(connection)] = nil
+    private func remove(_ id: ObjectIdentifier) {
+        connections[id] = nil
         noteEnd()
         noticeEmpty()
     }

@@ -28,12 +28,23 @@ extension Application {
 package struct Terms: Sendable {
     let limits: WireLimits
     let tls: TLSContext?
+    /// Who may say in whose name they ask.
+    let trustedProxies: [AddressRange]
+    /// True when they do so with a PROXY header at the beginning of each connection.
+    let hasProxyHeaders: Bool
 
     /// Terms of encrypted connections, or of plain ones without a context.
-    package init(_ limits: WireLimits, tls: TLSContext?) {
+    package init(
+        _ limits: WireLimits, tls: TLSContext?, trustedProxies: [AddressRange] = [], hasProxyHeaders: Bool = false
+    ) {
         self.limits = limits
         self.tls = tls
+        self.trustedProxies = trustedProxies
+        self.hasProxyHeaders = hasProxyHeaders
     }
+
+    /// True for a proxy whose word on its clients counts.
+    func trusts(_ peer: PeerAddress) -> Bool { trustedProxies.contains { $0.contains(peer) } }
 }
 
 /// Answers requests; confined to its loop.
@@ -60,8 +71,10 @@ package protocol Job {
 
 /// Who asks, as the server knows them: a connection. Confined to its loop.
 package protocol Caller: AnyObject {
-    /// The other end of the connection.
+    /// The other end of the connection, or whom a trusted proxy there has named in its PROXY header.
     var peer: PeerAddress { get }
+    /// The trusted proxies, for a peer that is one of them: it may name others in its requests. Empty for all others.
+    var trustedProxies: [AddressRange] { get }
     /// A key was shown that is good: the connection no longer counts as a stranger's.
     func noteAuthenticated()
 }

@@ -26,6 +26,8 @@ package enum HandshakeFailure: String, Sendable, CaseIterable {
     case timeout
     /// The peer has ended the connection.
     case cut
+    /// A trusted proxy has not begun with the header that tells who asks.
+    case proxyHeader = "proxy_header"
     /// Anything else.
     case other
 

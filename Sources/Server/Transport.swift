@@ -26,6 +26,9 @@ struct Transport: ~Copyable {
     /// True when the last read has itself met the end of what the socket held: the next one would find nothing.
     private(set) var hasEmptiedSocket = false
 
+    /// Reads what is there before anything is encrypted, as long as the handshake has not begun.
+    func readUnencrypted(into buffer: UnsafeMutableRawBufferPointer) -> IOResult { unsafe socket.read(into: buffer) }
+
     /// Reads what is there.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> TLSResult {
         if session != nil { return unsafe readSession(into: buffer) }

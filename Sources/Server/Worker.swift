@@ -94,13 +94,19 @@ package actor Worker {
 
     private func admit(_ socket: consuming FileDescriptor, _ peer: PeerAddress) {
         application.events.noteAccepted()
+        let terms = application.terms
+        let isProxied = terms.hasProxyHeaders && terms.trusts(peer)
         let place: ConnectionPlace
-        do throws(ConnectionRefusal) { place = try application.limiter.admit(peer) } catch {
+        do throws(ConnectionRefusal) {
+            // Whose network counts behind a proxy is known when its header has been read.
+            place = isProxied ? try application.limiter.admitUnknown() : try application.limiter.admit(peer)
+        } catch {
             return application.note(.refused(error, peer))
         }
         guard
             let connection = Connection(
-                socket, from: peer, place: place, serving: application, by: responder, state: state)
+                socket, from: peer, isProxied: isProxied, under: terms, place: place, serving: application, by: responder,
+                state: state)
         else { return }
         state.serve(connection)
     }

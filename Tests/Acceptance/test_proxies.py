@@ -5,6 +5,7 @@ import pathlib
 import pwd
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import time
@@ -18,21 +19,29 @@ EXAMPLES = ROOT / "deploy/examples"
 # Debian keeps servers out of the PATH of an ordinary user.
 SERVERS = os.environ["PATH"] + ":/usr/sbin:/sbin"
 BEHIND = ["--max-connections-per-address", "4096", "--max-unauthenticated-per-address", "4096"]
+TRUSTING = ["--trusted-proxies", "127.0.0.1"]
+BALANCER = "127.0.0.8"
 
 
 def example(name, changes):
-    """The text of an example with other places in it; each of them must be there."""
+    """The text of an example with other places in it; each of them must be there, and the flags that it needs behind it."""
     text = (EXAMPLES / name).read_text()
-    assert " ".join(BEHIND[:2]) in text and " ".join(BEHIND[2:]) in text
+    assert " ".join(TRUSTING) in text
     for old, new in changes.items():
         assert old in text, f"{name} does not hold {old!r}"
         text = text.replace(old, str(new))
     return text
 
 
+def http_example(name, changes):
+    text = example(name, changes)
+    assert " ".join(BEHIND[:2]) in text and " ".join(BEHIND[2:]) in text
+    return text
+
+
 def nginx(folder, port, gateway):
     """Over the Unix socket; the others are reached over TCP."""
-    server = example("nginx.conf", {
+    server = http_example("nginx.conf", {
         "server 127.0.0.1:8080;": f"server {gateway.listen[1]};",
         "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
         "/etc/ssl/portcullis": folder / "tls",
@@ -47,7 +56,7 @@ def nginx(folder, port, gateway):
 
 
 def caddy(folder, port, gateway):
-    site = example("Caddyfile", {
+    site = http_example("Caddyfile", {
         "api.example.org {": f"https://localhost:{port} {{\n\tbind 127.0.0.1",
         "127.0.0.1:8080": f"127.0.0.1:{gateway.port}",
         "/etc/ssl/portcullis": folder / "tls",
@@ -58,10 +67,20 @@ def caddy(folder, port, gateway):
 
 def haproxy(folder, port, gateway):
     (folder / "both.pem").write_text((folder / "tls/chain.pem").read_text() + (folder / "tls/key.pem").read_text())
-    (folder / "haproxy.cfg").write_text(example("haproxy.cfg", {
+    (folder / "haproxy.cfg").write_text(http_example("haproxy.cfg", {
         "bind :443": f"bind 127.0.0.1:{port}",
         "127.0.0.1:8080": f"127.0.0.1:{gateway.port}",
         "/etc/ssl/portcullis": folder,
+    }))
+    return ["haproxy", "-db", "-f", folder / "haproxy.cfg"]
+
+
+def haproxy_tcp(folder, port, gateway):
+    (folder / "haproxy.cfg").write_text(example("haproxy-tcp.cfg", {
+        "bind :443": f"bind 127.0.0.1:{port}",
+        # From an address of its own: who comes past it is a client.
+        "127.0.0.1:8443 send": f"127.0.0.1:{gateway.port} source {BALANCER} send",
+        "inter 5s": "inter 200ms",
     }))
     return ["haproxy", "-db", "-f", folder / "haproxy.cfg"]
 
@@ -118,7 +137,8 @@ def proxy(request, portcullis, standin, keys, tmp_path_factory):
     listen = [f"127.0.0.1:{free_port()}", f"unix:{folder}/http.sock"]
     login = {"CLAUDE_CODE_OAUTH_TOKEN": "standin"}
     with Gateway(
-        portcullis, folder / "gateway", keys, standin, login, flags=BEHIND, listen=listen, tls=False
+        portcullis, folder / "gateway", keys, standin, login, flags=BEHIND + ["--trusted-proxies", "127.0.0.1,unix"],
+        listen=listen, tls=False
     ) as gateway:
         proxy = Proxy(request.param, folder, gateway)
         try:
@@ -179,9 +199,26 @@ def test_ids_and_refusals_are_the_gateways(proxy):
         refused = http.post("/v1/messages", json=message_body("Hello"), headers={"x-api-key": "wrong"})
     anthropic_error(refused, 401)
     for response in [answer, refused]:
-        line = next(line for line in proxy.gateway.log().splitlines() if response.headers["request-id"] in line)
-        # All clients are the proxy.
-        assert "addr=127.0.0.1 " in line or "addr=unix " in line
+        # The proxy is trusted, and has told who asks.
+        assert "addr=127.0.0.1 " in line_of(proxy.gateway, response)
+
+
+def test_the_log_says_who_asks_whatever_they_say_themselves(proxy):
+    # Another address of the loopback network is no trusted proxy.
+    transport = httpx2.HTTPTransport(verify=proxy.verify, local_address="127.0.0.9")
+    with httpx2.Client(base_url=proxy.url, transport=transport, trust_env=False, timeout=30) as http:
+        answer = http.get("/v1/models", headers={"x-forwarded-for": "203.0.113.9", **proxy.headers})
+    assert answer.status_code == 200
+    assert "addr=127.0.0.9 " in line_of(proxy.gateway, answer)
+
+
+def line_of(gateway, response):
+    """The log's line of a request; a turn's comes when its process is done with."""
+    def lines():
+        return [line for line in gateway.log().splitlines() if response.headers["request-id"] in line]
+
+    eventually(lines, "the request is logged", within=10)
+    return lines()[0]
 
 
 def connections(gateway):
@@ -221,7 +258,55 @@ def test_more_clients_than_one_address_is_allowed_are_served(proxy):
         assert answer.status_code == 200 and message_events(answer.text)[-1]["type"] == "message_stop"
 
 
-@pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile", "haproxy.cfg"])
+@both_versions
+def test_a_balancer_tells_who_asks_and_leaves_tls_to_the_gateway(portcullis, standin, keys, tmp_path, http2):
+    if shutil.which("haproxy", path=SERVERS) is None:
+        pytest.skip("haproxy is not installed; deploy/test installs it")
+    (tmp_path / "gateway").mkdir()
+    login = {"CLAUDE_CODE_OAUTH_TOKEN": "standin"}
+    flags = ["--trusted-proxies", BALANCER, "--proxy-protocol", "v2", "--log-level", "debug"]
+    listen = [f"127.0.0.1:{free_port()}"]
+    with Gateway(portcullis, tmp_path / "gateway", keys, standin, login, flags=flags, listen=listen) as gateway:
+        proxy = Proxy(haproxy_tcp, tmp_path, gateway)
+        # The certificate is the gateway's.
+        proxy.verify = gateway.verify()
+        try:
+            eventually(proxy.answers, "haproxy answers", within=20)
+            transport = httpx2.HTTPTransport(verify=gateway.verify(), http2=http2, local_address="127.0.0.9")
+            with httpx2.Client(base_url=proxy.url, transport=transport, trust_env=False, timeout=30) as http:
+                body = message_body("standin:echo who")
+                told = {"x-forwarded-for": "203.0.113.9", **proxy.headers}
+                answer = http.post("/v1/messages", json=body, headers=told)
+                assert answer.json()["content"][0]["text"] == "who"
+                assert answer.http_version == ("HTTP/2" if http2 else "HTTP/1.1")
+            assert "addr=127.0.0.9 " in line_of(gateway, answer)
+            assert not [line for line in gateway.log().splitlines() if "event=handshake" in line and "PROXY" in line]
+            # Whoever comes past the proxy from its address must say who asks; from elsewhere nobody may.
+            assert is_turned_away(gateway, BALANCER, b"\x16\x03\x01 no header")
+            assert is_turned_away(gateway, "127.0.0.9", PROXY_HEADER)
+            failed = [line for line in gateway.log().splitlines() if "event=handshake" in line]
+            assert any(f"addr={BALANCER} " in line and "no PROXY header" in line for line in failed)
+            assert any("addr=127.0.0.9 " in line and "TLS: " in line for line in failed)
+            assert "203.0.113.7" not in gateway.log()
+        finally:
+            proxy.stop()
+
+
+# Version 2, TCP over IPv4: 203.0.113.7 has connected to 127.0.0.1.
+PROXY_HEADER = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\xcb\x00\x71\x07\x7f\x00\x00\x01\x30\x39\x01\xbb"
+
+
+def is_turned_away(gateway, source, sent):
+    """Whether a client from that address gets no answer to what it sends, but for an alert."""
+    with socket.create_connection(("127.0.0.1", gateway.port), 10, (source, 0)) as client:
+        client.sendall(sent)
+        try:
+            return b"HTTP" not in client.recv(1000)
+        except ConnectionResetError:
+            return True
+
+
+@pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile", "haproxy.cfg", "haproxy-tcp.cfg"])
 def test_no_example_waits_for_less_than_the_longest_answer(name):
     text = (EXAMPLES / name).read_text()
     timeouts = re.findall(r"(?m)^\s*(proxy_read_timeout|send_timeout|response_header_timeout|timeout (?:client|server)) +(\d+)s", text)

@@ -30,6 +30,12 @@ struct ConfigurationFaultTests {
             (["--"], "'--': is no option; see portcullis help"),
             (["--listen", "nowhere"], "--listen: 'nowhere' is not HOST:PORT, [IPv6]:PORT or unix:/path"),
             (["--listen", "127.0.0.1:1", "--listen", "127.0.0.1:1"], "LISTEN: 127.0.0.1:1 is given twice"),
+            (
+                ["--trusted-proxies", "10.0.0.1,10.0.0.0/33"],
+                "--trusted-proxies: '10.0.0.0/33' is no address as 10.0.0.1 or ::1, no range as 10.0.0.0/8, and not unix"
+            ),
+            (["--proxy-protocol", "v3"], "--proxy-protocol: 'v3' is none of off, v2"),
+            (["--proxy-protocol", "v2"], "--proxy-protocol: needs TRUSTED_PROXIES: nobody else may begin with a header"),
             (["--port", "70000"], "--port: '70000' is not a port from 0 to 65535"),
             (["--host", "1.2.3"], "--host: '1.2.3' is neither an IPv4 or IPv6 address nor a host name"),
             (

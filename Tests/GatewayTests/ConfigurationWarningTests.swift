@@ -15,6 +15,18 @@ struct ConfigurationWarningTests {
         #expect(try load(["--max-turns", "5"], environment: environment).turns.maxRunning == 5)
     }
 
+    @Test("trusting everybody's word is warned of, and read as it is written")
+    func trustedProxies() throws {
+        let some = try load(["--trusted-proxies", "10.0.0.1,unix", "--trusted-proxies", "fd00::/8", "--proxy-protocol", "V2"])
+        #expect(some.proxies.trusted.map(\.description) == ["10.0.0.1", "unix", "fd00::/8"] && some.proxies.header == .v2)
+        #expect(some.warnings == [])
+        let all = try load(environment: ["TRUSTED_PROXIES": "0.0.0.0/0"])
+        #expect(
+            all.warnings == [
+                "TRUSTED_PROXIES (environment): 0.0.0.0/0 is everybody, so that every client may name any address as its own"
+            ])
+    }
+
     @Test("the file can be named by PORTCULLIS_CONFIG alone")
     func configurationFile() throws {
         let configuration = try load(environment: ["PORTCULLIS_CONFIG": "/c"], file: "MAX_TURNS=6\n")

@@ -153,6 +153,7 @@ struct Ask: Sendable, CustomTestStringConvertible {
 /// A client without a connection.
 final class SceneCaller: Caller {
     let peer = PeerAddress(sockaddr_storage())
+    let trustedProxies: [AddressRange] = []
 
     func noteAuthenticated() {}
 }

@@ -76,7 +76,7 @@ struct EventTests {
         try TLSCaller.call(service, verifies: true)
         try TLSCaller.call(service, newest: TLS1_1_VERSION)
         let counts = service.parrot.events.counts.handshakesFailed
-        #expect(counts == [.notTLS: 1, .cut: 1, .timeout: 1, .alert: 1, .noAgreement: 1, .other: 0])
+        #expect(counts == [.notTLS: 1, .cut: 1, .timeout: 1, .alert: 1, .noAgreement: 1, .proxyHeader: 0, .other: 0])
         let heard = service.parrot.heard.withLock { $0.joined(separator: "\n") }
         #expect(heard.contains("http request") && heard.contains("unknown ca") && heard.contains("unsupported protocol"))
     }

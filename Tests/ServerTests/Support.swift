@@ -40,11 +40,15 @@ final class Parrot: Application {
     let limits: WireLimits
     let heard = Mutex<[String]>([])
 
-    init(_ limits: WireLimits = WireLimits(), tls: TLSContext? = nil, connections: Int = 100, strangers: Int = 100) {
+    init(
+        _ limits: WireLimits = WireLimits(), tls: TLSContext? = nil, connections: Int = 100, perNetwork: Int = 100,
+        strangers: Int = 100, proxies: [String] = [], hasHeaders: Bool = false
+    ) {
         self.limits = limits
-        terms = Terms(limits, tls: tls)
+        terms = Terms(
+            limits, tls: tls, trustedProxies: proxies.compactMap { AddressRange($0) }, hasProxyHeaders: hasHeaders)
         limiter = ConnectionLimiter(
-            ConnectionLimiter.Limits(total: connections, perNetwork: 100, unauthenticatedPerNetwork: strangers))
+            ConnectionLimiter.Limits(total: connections, perNetwork: perNetwork, unauthenticatedPerNetwork: strangers))
     }
 
     func responder(on state: LoopState) -> any Responder { ParrotDesk(self) }

@@ -26,6 +26,8 @@ final class KeyDirectory: Sendable {
         /// Keys of the ledger that are switched off.
         var disabled: Set<KeyID> = []
         var owners: [ProcessOwner: Int] = [:]
+        /// Those that have a share of the account.
+        var sharing: [KeyID: Principal] = [:]
         var isRequired: Bool
     }
 
@@ -79,6 +81,9 @@ final class KeyDirectory: Sendable {
         state.withLock { state in state.principals.values.first { $0.name == name } }
     }
 
+    /// The keys that have a share of the account's windows.
+    var sharing: [Principal] { state.withLock { $0.sharing.isEmpty ? [] : Array($0.sharing.values) } }
+
     /// All keys.
     var principals: [Principal] { state.withLock { Array($0.principals.values) } }
 
@@ -130,6 +135,7 @@ extension KeyDirectory.State {
     fileprivate mutating func add(_ principal: Principal, _ secrets: [(digest: [UInt8]?, notAfter: Int?)]) {
         principals[principal.id] = principal
         owners[principal.owner, default: 0] += 1
+        if principal.options.share != nil { sharing[principal.id] = principal }
         for (digest, notAfter) in secrets {
             // Without a digest the key opens nothing.
             guard let digest else { continue }
@@ -142,6 +148,7 @@ extension KeyDirectory.State {
         guard let principal = principals.removeValue(forKey: id) else { return }
         for digest in digests.removeValue(forKey: id) ?? [] { table.remove(digest) }
         disabled.remove(id)
+        sharing[id] = nil
         owners[principal.owner, default: 1] -= 1
         if owners[principal.owner] == 0 { owners[principal.owner] = nil }
     }

@@ -34,6 +34,11 @@ extension AnswerContext {
         let policy = snapshot.configuration.turns.overage
         let now = WallClock.unixSeconds
         if let fault = quota?.refusal(overage: policy, now: now) { throw fault }
+        guard let principal, let quota else { return }
+        let shares = AccountShares(
+            meters: seat.site.meters, sharing: seat.site.keys.sharing,
+            reservePercent: snapshot.configuration.turns.reservePercent)
+        if let fault = shares.refusal(principal, quota.book.state(now: now), family: quota.family, now: now) { throw fault }
     }
 
     /// A 429 always says when to come back, also where the limit is none of the account's windows.

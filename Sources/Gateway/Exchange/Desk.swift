@@ -18,7 +18,7 @@ final class Desk: Responder {
     }
 
     func answer(_ request: Request, from caller: any Caller) -> Answer {
-        switch Endpoints.route(request, at: Seat(at: self, for: caller)) {
+        switch Endpoints.route(request, at: Seat(at: self, for: caller, asking: request)) {
         case .answer(let response): .whole(response)
         case .work(let work): .job(work)
         }

@@ -303,6 +303,10 @@ enum Endpoints {
         let verdict: KeyDirectory.Verdict = credential.map { keys.authenticate($0.span) } ?? .unknown
         switch verdict {
         case .accepted(let principal):
+            let addresses = principal.options.addresses
+            guard addresses.isEmpty || addresses.contains(where: { $0.contains(context.seat.client) }) else {
+                throw Refusal(.forbidden, "This key may not be used from this address.")
+            }
             context.seat.noteAuthenticated()
             return principal
         case .refused(let reason): throw Refusal(.unauthenticated, reason.message)

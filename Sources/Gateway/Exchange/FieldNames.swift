@@ -10,6 +10,8 @@ extension FieldName {
     static let originator: FieldName = "originator"
     /// Which background task a chat app asks for.
     static let openWebUITask: FieldName = "x-openwebui-task"
+    /// Who asks, as proxies in front tell.
+    static let xForwardedFor: FieldName = "x-forwarded-for"
     static let accept: FieldName = "accept"
     static let userAgent: FieldName = "user-agent"
     /// Tells nginx in front to pass events on as they come.

@@ -1,3 +1,4 @@
+import Platform
 import Vocabulary
 
 extension KeyOption {
@@ -39,6 +40,19 @@ extension KeyOption {
         number(
             "body", "SIZE", "The largest request body.", \.bodyBytes, 1...(256 << 20), parse: DecimalText.parseSize,
             text: DecimalText.size),
+        KeyOption(
+            name: "from", syntax: "ADDRESS[/BITS],…", help: "The addresses and networks from which it may be used.",
+            take: { (text, options) throws(ValueProblem) in
+                var ranges: [AddressRange] = []
+                for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+                    guard let range = AddressRange(String(part)) else {
+                        throw ValueProblem("is not a list of addresses as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32")
+                    }
+                    ranges.append(range)
+                }
+                options.addresses = ranges
+            }, clear: { $0.addresses = [] },
+            text: { $0.addresses.isEmpty ? nil : $0.addresses.map(\.description).joined(separator: ",") }),
         list("mcp", "SERVER,… | *", "The registered MCP servers that it may switch on.", \.mcpServers),
     ]
 

@@ -1,3 +1,4 @@
+import Platform
 import Vocabulary
 
 /// What an operator grants, limits or presets for one key.
@@ -38,6 +39,8 @@ struct KeyOptions: Sendable, Hashable {
     var effort: Effort?
     /// The largest request body, in bytes.
     var bodyBytes: Int?
+    /// From where it may be used; empty for anywhere.
+    var addresses: [AddressRange] = []
     /// How many turns of it run at once.
     var turns: Int?
     var caps: [KeyCap] = []

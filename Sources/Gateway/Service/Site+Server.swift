@@ -4,7 +4,9 @@ import Server
 extension Site: Application {
     var terms: Terms {
         let snapshot = snapshot
-        return Terms(snapshot.wire, tls: snapshot.tls)
+        let proxies = snapshot.configuration.proxies
+        return Terms(
+            snapshot.wire, tls: snapshot.tls, trustedProxies: proxies.trusted, hasProxyHeaders: proxies.header == .v2)
     }
 
     func responder(on state: LoopState) -> any Responder { Desk(self, on: state) }

@@ -11,6 +11,8 @@ struct Configuration: Sendable, Equatable {
     var isPlaintext = false
     /// Certificates and protocol version.
     var tls = TLSSettings()
+    /// Which proxies in front say who asks.
+    var proxies = ProxySettings()
     /// Who may ask.
     var keys = KeySettings()
     /// The CLI and what it is given.
@@ -74,6 +76,17 @@ struct CertificatePair: Sendable, Equatable {
     var keyFile: String
 }
 
+/// Which proxies in front say who asks, and how.
+struct ProxySettings: Sendable, Equatable {
+    /// Whether connections begin with a header of the PROXY protocol.
+    enum Header: String, Sendable, CaseIterable { case off, v2 }
+
+    /// Those whose word counts.
+    var trusted: [AddressRange] = []
+    /// Whether their connections begin with a header.
+    var header = Header.off
+}
+
 /// The CLI and what it is given.
 struct CLISettings: Sendable, Equatable {
     /// The `claude` program; absolute.
@@ -102,6 +115,8 @@ struct TurnSettings: Sendable, Equatable {
     var maxWaiting = 0
     /// How long a turn waits, in seconds.
     var waitSeconds = 30
+    /// What is kept of each of the account's windows for keys that may use it, in hundredths.
+    var reservePercent = 0
     /// Whether turns may use what the account pays for beyond its limits.
     var overage = OveragePolicy.allow
 }

@@ -216,6 +216,7 @@ private struct ConfigurationLoader {
         validateListeners()
         validateKeys()
         validateTLS()
+        validateProxies()
         validateModels()
         let limits = configuration.limits
         if limits.maxHeadBytes < limits.maxHeaderBytes {
@@ -275,6 +276,21 @@ private struct ConfigurationLoader {
         } else if tls.certificateFiles.count != tls.keyFiles.count {
             let counts = "\(tls.certificateFiles.count) certificates but \(tls.keyFiles.count) keys"
             faults.append(ConfigurationFault("TLS_KEY", "\(counts); each needs its own, in the same order"))
+        }
+    }
+
+    private mutating func validateProxies() {
+        let proxies = configuration.proxies
+        if proxies.header != .off, proxies.trusted.isEmpty {
+            faults.append(
+                ConfigurationFault(
+                    sources.last("PROXY_PROTOCOL")?.place ?? "PROXY_PROTOCOL",
+                    "needs TRUSTED_PROXIES: nobody else may begin with a header"))
+        }
+        for range in proxies.trusted where range.isEverything {
+            warnings.append(
+                "\(sources.last("TRUSTED_PROXIES")?.place ?? "TRUSTED_PROXIES"): \(range) is everybody, so that every "
+                    + "client may name any address as its own")
         }
     }
 

@@ -126,6 +126,17 @@ extension Setting.Reader {
         }
     }
 
+    /// A part in hundredths, with or without the sign.
+    static func percent(_ range: ClosedRange<Int>, _ field: Setting.Field<Int>) -> Self {
+        Self(syntax: "percent", fallback: "\(Configuration()[keyPath: field])%") { (configuration, text) throws(ValueProblem) in
+            let digits = text.hasSuffix("%") ? text.dropLast() : text[...]
+            guard let value = DecimalText.parse(digits.utf8), range.contains(value) else {
+                throw ValueProblem("\(quoted(text)) is not a part from \(range.lowerBound)% to \(range.upperBound)%")
+            }
+            configuration[keyPath: field] = value
+        }
+    }
+
     /// A time in its setting's unit, or in another that makes a whole number of it.
     static func time(_ range: ClosedRange<Int>, _ unit: TimeUnit, _ field: Setting.Field<Int>) -> Self {
         Self(syntax: unit.rawValue, fallback: String(Configuration()[keyPath: field])) {

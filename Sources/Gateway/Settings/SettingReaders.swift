@@ -66,6 +66,16 @@ extension Setting.Reader {
         }
     }
 
+    /// Addresses and ranges of them.
+    static func addressRanges(_ field: Setting.Field<[AddressRange]>) -> Self {
+        .list("ADDRESS | ADDRESS/BITS | unix", field) { (text, _) throws(ValueProblem) in
+            guard let range = AddressRange(text) else {
+                throw ValueProblem("\(quoted(text)) is no address as 10.0.0.1 or ::1, no range as 10.0.0.0/8, and not unix")
+            }
+            return range
+        }
+    }
+
     /// Keys given by value.
     static var inlineKeys: Self {
         .list("KEY,…", \.keys.inline, isSecret: true) { (text, index) throws(ValueProblem) in

@@ -60,6 +60,13 @@ extension Setting {
             "The private key of each `TLS_CERTIFICATE`, in the same order.", fallback: "none"),
         Setting(
             "TLS_MIN_VERSION", .listening, .choice(\.tls.minimumVersion), "The oldest TLS version accepted."),
+        Setting(
+            "TRUSTED_PROXIES", .listening, .addressRanges(\.proxies.trusted),
+            "Proxies in front whose word on the client's address counts: that of `x-forwarded-for`, or of "
+                + "`PROXY_PROTOCOL`; `unix` is whoever comes over a Unix socket.", fallback: "none"),
+        Setting(
+            "PROXY_PROTOCOL", .listening, .choice(\.proxies.header),
+            "With `v2` each connection of a trusted proxy must begin with a header of the PROXY protocol, before TLS."),
     ]
 
     private static let authentication: [Setting] = [
@@ -121,13 +128,18 @@ extension Setting {
         Setting(
             "MAX_TURNS", .turns, .whole(1...4096, "turns", \.turns.maxRunning),
             "Answers that run at once; each is a process of 100 to 200 MiB.",
-            fallback: "16 per core, at most three quarters of the memory at 200 MiB each"),
+            fallback: "16 per core, at most three quarters of the memory at 200 MiB each",
+            foreign: [ForeignName("WORKER_CONCURRENCY")]),
         Setting(
             "MAX_WAITING_TURNS", .turns, .whole(0...65_536, "turns", \.turns.maxWaiting),
-            "Requests that wait for one of them to end; more are refused.", fallback: "twice MAX_TURNS"),
+            "Requests that wait for one of them to end; more are refused.", fallback: "twice MAX_TURNS",
+            foreign: [ForeignName("MAX_QUEUE_SIZE")]),
         Setting(
             "TURN_WAIT_SECONDS", .turns, .whole(0...3600, "seconds", \.turns.waitSeconds),
             "How long a request waits."),
+        Setting(
+            "RESERVE", .turns, .percent(0...90, \.turns.reservePercent),
+            "What is kept of each of the account's windows for keys with `reserve=yes`."),
         Setting(
             "OVERAGE", .turns, .choice(\.turns.overage),
             "Whether requests go on when the account's limit is reached and further usage is paid for; "

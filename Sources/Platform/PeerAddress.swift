@@ -1,21 +1,5 @@
 public import Glibc
 
-/// Where a service listens.
-public enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
-    /// A TCP port on a numeric address or host name; an empty host or `*` means every address.
-    case tcp(host: String, port: UInt16)
-    /// A Unix socket.
-    case unix(path: String)
-
-    /// `HOST:PORT`, `[IPv6]:PORT` or `unix:/path`.
-    public var description: String {
-        switch self {
-        case .unix(let path): "unix:\(path)"
-        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        }
-    }
-}
-
 /// Who is at the other end of a connection.
 public struct PeerAddress: Sendable, Hashable {
     /// 4 bytes for IPv4, 16 for IPv6, none for a Unix socket.
@@ -25,9 +9,16 @@ public struct PeerAddress: Sendable, Hashable {
 
     /// Up to 16 bytes in place.
     public struct InlineBytes: Sendable, Hashable {
-        fileprivate var high: UInt64 = 0
-        fileprivate var low: UInt64 = 0
-        fileprivate var count: UInt8 = 0
+        var high: UInt64 = 0
+        var low: UInt64 = 0
+        var count: UInt8 = 0
+
+        /// Makes an IPv4 address of one that is mapped into IPv6 (RFC 4291 §2.5.5.2).
+        fileprivate mutating func unmap() {
+            guard count == 16, high == 0, low >> 32 == 0xFFFF else { return }
+            count = 4
+            low &= 0xFFFF_FFFF
+        }
     }
 
     /// The address that the kernel reported for an accepted connection; IPv4 mapped into IPv6 counts as IPv4.
@@ -47,15 +38,52 @@ public struct PeerAddress: Sendable, Hashable {
                     UInt64(bigEndian: unsafe $0.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
                 )
             }
-            if address.high == 0, address.low >> 32 == 0xFFFF {
-                address.count = 4
-                address.low &= 0xFFFF_FFFF
-            }
+            address.unmap()
         default: break
         }
+        self.init(bytes: address)
+    }
+
+    /// An IPv4 address as a number.
+    public init(ipv4 number: UInt32) {
+        self.init(bytes: InlineBytes(high: 0, low: UInt64(number), count: 4))
+    }
+
+    /// An IPv6 address as two numbers, the first half first; IPv4 mapped into IPv6 counts as IPv4.
+    public init(ipv6 high: UInt64, _ low: UInt64) {
+        var address = InlineBytes(high: high, low: low, count: 16)
+        address.unmap()
+        self.init(bytes: address)
+    }
+
+    /// An address as people write it, IPv6 without brackets and zone; nil for anything else.
+    public init?(_ text: String) {
+        guard text.utf8.count <= Self.maxTextBytes, !text.utf8.contains(0) else { return nil }
+        var storage = in6_addr()  // the larger of the two
+        if unsafe inet_pton(AF_INET, text, &storage) == 1 {
+            let number = unsafe withUnsafeBytes(of: storage) { unsafe $0.loadUnaligned(as: UInt32.self) }
+            self.init(ipv4: UInt32(bigEndian: number))
+        } else if unsafe inet_pton(AF_INET6, text, &storage) == 1 {
+            let halves = unsafe withUnsafeBytes(of: storage) { bytes in
+                (
+                    unsafe bytes.loadUnaligned(as: UInt64.self),
+                    unsafe bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+                )
+            }
+            self.init(ipv6: UInt64(bigEndian: halves.0), UInt64(bigEndian: halves.1))
+        } else {
+            return nil
+        }
+    }
+
+    /// The longest text of an address, IPv4 within IPv6.
+    public static let maxTextBytes = 45
+
+    init(bytes address: InlineBytes) {
         bytes = address
-        if address.count == 16 { address.low = 0 }
-        network = address
+        var network = address
+        if network.count == 16 { network.low = 0 }
+        self.network = network
     }
 
     /// The numeric host of an Internet address, as `getnameinfo` writes it; nil for others.
