@@ -149,6 +149,29 @@ struct MetricsTests {
         #expect(told.split(separator: "\n").count { $0.hasPrefix("portcullis_key_requests_total") } == 1001)
     }
 
+    @Test("every status, reason and family has a counter of its own")
+    func places() {
+        let text = text { metrics in
+            for status in RequestMetrics.statuses {
+                for dialect in RequestMetrics.dialects { metrics.count(turn(status, dialect: dialect)) }
+            }
+            for reason in RefusalReason.allCases { metrics.count(turn(429) { $0.refusal = reason }) }
+            for family in ModelFamily.allCases {
+                metrics.count(turn(200) { ($0.family, $0.inputTokens, $0.outputTokens, $0.cost) = (family, 0, 9, 1) })
+            }
+        }
+        for dialect in RequestMetrics.dialects {
+            #expect(text.contains("portcullis_requests_total{dialect=\"\(dialect)\",code=\"529\"} 1\n"))
+        }
+        for reason in RefusalReason.allCases {
+            #expect(!text.contains("portcullis_refusals_total{reason=\"\(reason.rawValue)\"} 0\n"))
+        }
+        for family in ModelFamily.allCases {
+            #expect(text.contains("portcullis_tokens_total{family=\"\(family.rawValue)\",kind=\"output\"} 9\n"))
+            #expect(text.contains("portcullis_cost_usd_total{family=\"\(family.rawValue)\"} 0.000000001\n"))
+        }
+    }
+
     @Test("values of labels are escaped, and OpenMetrics has its own ending and names of counters")
     func forms() {
         var text = MetricsText(.openMetrics)

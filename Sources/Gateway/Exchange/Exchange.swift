@@ -68,8 +68,15 @@ struct Exchange: ~Copyable {
         }
         record.endMicroseconds = elapsed
         settle()
+        noteRefusal()
         (record.retries, record.cliRetries) = (budget.retries, budget.cliRetries)
         site.note(record)
+    }
+
+    /// Counts for reports why the turn was not let in; the key's own limits are counted where they are checked.
+    private func noteRefusal() {
+        guard record.refusal == nil, let reason = record.refusedFor else { return }
+        site.recorder?.note(refusal: reason.rawValue, of: turn.principal.id, at: WallClock.unixSeconds)
     }
 
     /// Tells the key's meter what the turn has used.
