@@ -27,7 +27,8 @@ struct MetersTests {
     ) -> Result<Int, LimitRefusal> {
         do throws(LimitRefusal) {
             var charge = try meters.begin(principal, at: moment)
-            let granted = try charge.reserve(most, perOutputToken: each, as: UsageRecorder.Place(), at: moment)
+            let need = need(most, each: each)
+            let granted = try charge.reserve(need, as: UsageRecorder.Place(), at: moment)
             var record = UsageRecorder.Record()
             record.amounts = used ?? most
             charge.settle(record, as: UsageRecorder.Place(), at: moment)
@@ -35,6 +36,14 @@ struct MetersTests {
         } catch {
             return .failure(error)
         }
+    }
+
+    /// A turn whose prompt likely comes to half of the most.
+    private func need(_ most: Amounts, each: Int) -> TurnNeed {
+        var need = TurnNeed()
+        (need.most, need.outputCost) = (most, each)
+        need.prompt = Amounts(input: most.input / 2, cost: (most.cost - most.output * each) / 2)
+        return need
     }
 
     private func reason(_ result: Result<Int, LimitRefusal>) -> LimitRefusal.Reason? {
@@ -65,7 +74,7 @@ struct MetersTests {
         #expect(refusal.reason == .rate && (1...61).contains(refusal.resetsAt - Self.noon))
     }
 
-    @Test("turns side by side never pass a cap together, and the last ones get shorter answers")
+    @Test("turns side by side never pass a cap together; one that is alone has what is left, in a shorter answer")
     func reservation() throws {
         let (meters, alice) = (Meters(), try principal("spend-per-day=0.001"))
         // Each may cost a quarter of the cap: 100 tokens of input at 500, 200 of output at 1000.
@@ -73,8 +82,7 @@ struct MetersTests {
         var charges: [Int] = []
         var reasons: [LimitRefusal.Reason] = []
         var first: TurnCharge? = try meters.begin(alice, at: moment())
-        let whole = try first?.reserve(most, perOutputToken: 1000, as: UsageRecorder.Place(), at: moment())
-        #expect(whole == 200)
+        #expect(try first?.reserve(need(most, each: 1000), as: UsageRecorder.Place(), at: moment()) == 200)
         for _ in 0..<24 {
             switch turn(meters, alice, most: most, each: 1000, at: moment()) {
             case .success(let granted): charges.append(granted)
@@ -84,15 +92,21 @@ struct MetersTests {
         // One quarter is reserved all the time: three others fit, and then no more.
         #expect(charges == [200, 200, 200] && Set(reasons) == [.reserved])
         first = nil
-        // What was reserved and not used is free again.
-        #expect(try turn(meters, alice, most: most, each: 1000, at: moment()).get() == 200)
+        // What was reserved and not used is free again: 0.00025 dollars, of which 150 are used.
+        #expect(try turn(meters, alice, most: most, used: Amounts(cost: 150_000), each: 1000, at: moment()).get() == 200)
+        // 100,000 are left; the prompt likely takes 25,000 of them.
+        #expect(try turn(meters, alice, most: most, used: Amounts(cost: 70_000), each: 1000, at: moment()).get() == 75)
+        #expect(reason(turn(meters, alice, most: most, each: 1000, at: moment())) == .tooLarge)
+        #expect(reason(turn(meters, alice, used: Amounts(cost: 30_000), at: moment())) == nil)
         #expect(reason(turn(meters, alice, most: most, each: 1000, at: moment())) == .spent)
     }
 
-    @Test("an answer is made shorter rather than refused, down to what is worth nothing")
-    func shorter() throws {
-        let (meters, alice) = (Meters(), try principal("output-tokens-per-day=300"))
-        let most = Amounts(input: 10, output: 200, cached: 10)
+    @Test("an answer is made shorter rather than refused, down to what is worth nothing", arguments: [
+        "output-tokens-per-day", "tokens-per-day",
+    ])
+    func shorter(name: String) throws {
+        let (meters, alice) = (Meters(), try principal("\(name)=300"))
+        let most = Amounts(output: 200)
         #expect(try turn(meters, alice, most: most, at: moment()).get() == 200)
         #expect(try turn(meters, alice, most: most, used: Amounts(output: 90), at: moment()).get() == 100)
         #expect(reason(turn(meters, alice, most: most, at: moment())) == .tooLarge)
@@ -151,7 +165,7 @@ struct MetersTests {
         let (meters, alice) = (Meters(), try principal("tokens-per-day=100"))
         do {
             var charge = try meters.begin(alice, at: moment())
-            _ = try charge.reserve(Amounts(input: 50, output: 50), perOutputToken: 0, as: UsageRecorder.Place(), at: moment())
+            _ = try charge.reserve(need(Amounts(input: 50, output: 50), each: 0), as: UsageRecorder.Place(), at: moment())
         }
         #expect(try turn(meters, alice, most: Amounts(input: 50, output: 50), at: moment()).get() == 50)
     }

@@ -54,37 +54,35 @@ final class Meters: Sendable {
         return TurnCharge(principal, of: self, recorder: recorder, countsTokens: countsTokens, at: moment)
     }
 
-    /// Reserves what a turn may come to; where that is too much, an answer of fewer tokens may do.
+    /// Reserves what a turn may come to at the most.
     ///
-    /// Returns how many tokens the answer may have: `most.output`, or what is left for it where that is still worth it.
+    /// Beside other turns of the key all of it must be left. A turn that is alone has whatever is left: it need only be
+    /// enough for what its prompt likely comes to and a short answer, which may then have no more tokens than are left for
+    /// it. So no turns ever pass a cap together, and the last of a share is not lost to caution.
     fileprivate func reserve(
-        _ most: Amounts, perOutputToken: Int, for principal: Principal, at moment: MeterMoment
-    ) throws(LimitRefusal) -> Int {
+        _ need: TurnNeed, for principal: Principal, at moment: MeterMoment
+    ) throws(LimitRefusal) -> Amounts {
         let outcome = meters.withLock { meters -> Result<Amounts, LimitRefusal> in
-            guard var meter = meters[principal.id] else { return .success(most) }
-            var granted = most
+            guard var meter = meters[principal.id] else { return .success(need.most) }
+            var granted = need.most
             for cap in principal.options.caps where cap.metric != .requests {
                 let used = meter.used(cap.window, principal.options.windows, at: moment.now, moment.instant).of(cap.metric)
                 let left = cap.amount - used - meter.held.of(cap.metric)
                 guard granted.of(cap.metric) > left else { continue }
-                let each = cap.metric == .spend ? perOutputToken : cap.metric.countsOutput ? 1 : 0
-                let excess = granted.of(cap.metric) - left
-                let fewer = each > 0 ? (excess + each - 1) / each : Int.max
-                guard fewer <= granted.output - Self.leastOutput else {
-                    let isReserved = meter.held.of(cap.metric) > 0
+                let isAlone = meter.held == Amounts()
+                guard isAlone, need.shorten(&granted, cap.metric, to: left) else {
                     return .failure(
                         meter.refusal(
-                            isReserved ? .reserved : .tooLarge, cap, principal.options, needing: most.of(cap.metric), at: moment))
+                            isAlone ? .tooLarge : .reserved, cap, principal.options, needing: need.least.of(cap.metric),
+                            at: moment))
                 }
-                granted.output -= fewer
-                granted.cost -= fewer.times(perOutputToken)
             }
             meter.hold(granted)
             meters[principal.id] = meter
             return .success(granted)
         }
         switch outcome {
-        case .success(let granted): return granted.output
+        case .success(let granted): return granted
         case .failure(let refusal):
             recorder?.note(refusal: refusal.cap.name, of: principal.id, at: moment.now)
             throw refusal
@@ -101,9 +99,6 @@ final class Meters: Sendable {
                 ?? meter.refusal(.tooLarge, none, principal.options, needing: 1, at: moment)
         }
     }
-
-    /// An answer of fewer tokens than this is worth nothing.
-    private static let leastOutput = 16
 
     /// Ends a turn: what it had reserved is free, what it used is counted.
     fileprivate func settle(_ principal: Principal, held: Amounts, used: Amounts, at moment: MeterMoment) {
@@ -166,9 +161,44 @@ final class Meters: Sendable {
     }
 }
 
-extension KeyCap.Metric {
-    /// True where each token of an answer counts.
-    fileprivate var countsOutput: Bool { self == .tokens || self == .outputTokens }
+/// What a turn may come to.
+struct TurnNeed: Sendable {
+    /// At the most.
+    var most = Amounts()
+    /// What its prompt likely comes to.
+    var prompt = Amounts()
+    /// What one token of its answer costs at the most, in nano-dollars.
+    var outputCost = 0
+
+    /// An answer of fewer tokens than this is worth nothing.
+    private static let leastOutput = 16
+
+    /// The prompt with the shortest answer.
+    fileprivate var least: Amounts {
+        var least = prompt
+        least.output = min(most.output, Self.leastOutput)
+        least.cost = least.cost.plus(least.output.times(outputCost))
+        return least
+    }
+
+    /// Fits what is granted into what is left of a metric, by a shorter answer; false where that would be too short.
+    fileprivate func shorten(_ granted: inout Amounts, _ metric: KeyCap.Metric, to left: Int) -> Bool {
+        guard least.of(metric) <= left else { return false }
+        let room = left - prompt.of(metric)
+        switch metric {
+        case .requests: return true
+        case .inputTokens: granted.input = left
+        case .cachedTokens: granted.cached = left
+        case .outputTokens: granted.output = min(granted.output, left)
+        case .tokens:
+            granted.output = min(granted.output, room)
+            granted.input = left - granted.output
+        case .spend:
+            if outputCost > 0 { granted.output = min(granted.output, room / outputCost) }
+            granted.cost = left
+        }
+        return true
+    }
 }
 
 extension KeyMeter {
@@ -228,17 +258,13 @@ struct TurnCharge: ~Copyable {
     /// Reserves what the turn may come to; returns how many tokens its answer may have. A turn that is begun again gives
     /// back what its attempt before had reserved.
     mutating func reserve(
-        _ most: Amounts, perOutputToken: Int, as place: UsageRecorder.Place, at moment: MeterMoment = .current
+        _ need: TurnNeed, as place: UsageRecorder.Place, at moment: MeterMoment = .current
     ) throws(LimitRefusal) -> Int {
         giveBack()
-        guard !principal.options.caps.isEmpty else { return most.output }
-        let output = try meters.reserve(most, perOutputToken: perOutputToken, for: principal, at: moment)
-        held = most
-        held.output = output
-        held.cost -= (most.output - output).times(perOutputToken)
-        held.requests = 0
+        guard !principal.options.caps.isEmpty else { return need.most.output }
+        held = try meters.reserve(need, for: principal, at: moment)
         hold = recorder?.hold(held, of: principal.id, as: place, at: moment.now)
-        return output
+        return held.output
     }
 
     private mutating func giveBack() {

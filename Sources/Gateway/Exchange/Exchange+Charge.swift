@@ -27,20 +27,12 @@ extension Exchange {
         let names = context.snapshot.cli.modelNames
         let traits = ModelTraits.of(model, resolved: names)
         let price = ModelTraits.price(of: model, resolved: names)
-        let (unsaid, limits) = (traits.unsaidOutputTokens, context.snapshot.supply.limits)
-        bound = plan.bound(unsaidOutput: unsaid, contextTokens: traits.contextTokens, retries: limits.maxRetries)
+        let unsaid = traits.unsaidOutputTokens
+        // What the CLI asks for again had failed, and is on no bill.
+        bound = plan.bound(unsaidOutput: unsaid, contextTokens: traits.contextTokens, retries: 0)
         guard !turn.principal.options.caps.isEmpty else { return }
-        var most = Amounts()
-        // Any token of a prompt may be one that the vendor has in its cache, or not.
-        (most.input, most.cached, most.output) = (bound.inputTokens, bound.inputTokens, bound.outputTokens)
-        most.cost = price.most(input: bound.inputTokens, output: bound.outputTokens, prompt: bound.promptTokens)
-        let each = price.most(input: 0, output: 1, prompt: bound.promptTokens)
         let granted: Int
-        do throws(LimitRefusal) {
-            granted = try chargeReserve(most, perOutputToken: each)
-        } catch {
-            throw fault(error)
-        }
+        do throws(LimitRefusal) { granted = try chargeReserve(need(at: price)) } catch { throw fault(error) }
         guard granted < bound.outputTokens else { return }
         let fewer = (bound.outputTokens - granted + plan.mostMessages - 1) / plan.mostMessages
         let limit = plan.mostOutput(unsaid: unsaid) - fewer
@@ -49,6 +41,21 @@ extension Exchange {
         }
         bound.outputTokens = granted
     }
+
+    private func need(at price: Price) -> TurnNeed {
+        var need = TurnNeed()
+        // Any token of a prompt may be one that the vendor has in its cache, or not.
+        (need.most.input, need.most.cached, need.most.output) = (bound.inputTokens, bound.inputTokens, bound.outputTokens)
+        need.most.cost = price.most(input: bound.inputTokens, output: bound.outputTokens, prompt: bound.promptTokens)
+        need.outputCost = price.most(input: 0, output: 1, prompt: bound.promptTokens)
+        let likely = bound.promptTokens / Self.bytesPerToken
+        need.prompt.input = likely
+        need.prompt.cost = likely.times(price.input).times(price.factor(ofPrompt: likely))
+        return need
+    }
+
+    /// What a token of text has on average, and hardly ever less.
+    private static let bytesPerToken = 4
 
     /// What the turn has used, as the ledger counts it.
     var usageRecord: UsageRecorder.Record {
@@ -64,9 +71,9 @@ extension Exchange {
         return record
     }
 
-    /// The vendor may be at work on a prompt of which it has told nothing yet, and bills it: a token is some three bytes.
+    /// The vendor may be at work on a prompt of which it has told nothing yet, and bills it.
     private func addPending(to record: inout UsageRecorder.Record) {
-        let prompt = bound.promptTokens / 3
+        let prompt = bound.promptTokens / Self.bytesPerToken
         record.amounts.input = record.amounts.input.plus(prompt)
         let price = ModelTraits.price(of: model, resolved: context.snapshot.cli.modelNames)
         record.amounts.cost = record.amounts.cost.plus(price.most(input: prompt, output: 0, prompt: prompt))

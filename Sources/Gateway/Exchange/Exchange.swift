@@ -91,11 +91,11 @@ struct Exchange: ~Copyable {
     }
 
     /// Reserves of the key's limits what the turn may come to; returns how many tokens its answer may have.
-    mutating func chargeReserve(_ most: Amounts, perOutputToken: Int) throws(LimitRefusal) -> Int {
-        guard var charge = charge.take() else { return most.output }
+    mutating func chargeReserve(_ need: TurnNeed) throws(LimitRefusal) -> Int {
+        guard var charge = charge.take() else { return need.most.output }
         let granted: Result<Int, LimitRefusal>
         do throws(LimitRefusal) {
-            granted = .success(try charge.reserve(most, perOutputToken: perOutputToken, as: usagePlace))
+            granted = .success(try charge.reserve(need, as: usagePlace))
         } catch {
             granted = .failure(error)
         }
