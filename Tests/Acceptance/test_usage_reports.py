@@ -107,7 +107,7 @@ def test_a_question_that_is_none_is_refused_in_words(portcullis, words, said):
 
 
 def test_failed_and_refused_turns_are_counted_with_their_reasons(counted, nonce):
-    body = message_body(f"{nonce}\nerror:400", model="sonnet")
+    body = message_body(f"{nonce}\nstatus:400", model="sonnet")
     assert counted.post("/v1/messages", body).status_code >= 400
     assert counted.post("/v1/messages", message_body(nonce, model="no-such-model")).status_code == 404
     row = eventually(lambda: rows(counted).get(TODAY), "the turns are on the disk")

@@ -1,3 +1,4 @@
+import ClaudeCLI
 import Glibc
 import Platform
 import Synchronization

@@ -1,11 +1,11 @@
 import ClaudeCLI
-import Ledger
 import Platform
 import TestSupport
 import Testing
 import Vocabulary
 
 @testable import Gateway
+@testable import Ledger
 
 @Suite("Reports on usage", .timeLimit(.minutes(2)))
 struct UsageReportTests {
