@@ -92,7 +92,7 @@ enum Subcommand: String, Sendable, CaseIterable {
     var arguments: String {
         switch self {
         case .serve, .check, .reload: "[OPTIONS]"
-        case .usage: "[--by WHAT] [--key NAME] [--since DAY] [--until DAY] [--json|--csv]"
+        case .usage: "[--by WHAT] [OPTIONS]"
         case .newKey: "NAME"
         case .help: "[--markdown | COMMAND]"
         case .version: ""
@@ -105,7 +105,7 @@ enum Subcommand: String, Sendable, CaseIterable {
         case .serve: "serve until SIGTERM; SIGHUP reloads"
         case .check: "validate everything; 0, or 78 and one line per fault"
         case .reload: "have the running service load them anew; 0, or 78"
-        case .usage: "what keys have used, by day, month, model, client or key"
+        case .usage: "what keys have used; --help tells more"
         case .newKey: "print a new key as a line for the API key file"
         case .help: "all options, the table of the README, or one command"
         case .version: "print the version"

@@ -25,6 +25,7 @@ public enum Program {
             return 0
         case .usage(let subcommand):
             Terminal.say("usage: \(subcommand.usage)")
+            if subcommand == .usage { Terminal.say(UsageCommand.help) }
             return 0
         case .nothing:
             Terminal.tell("\(Subcommand.usages)\n\n'portcullis help' tells all options.")

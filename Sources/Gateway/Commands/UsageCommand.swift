@@ -4,6 +4,18 @@ import Vocabulary
 
 /// `portcullis usage`: tells what keys have used out of the ledger, beside a running service too.
 enum UsageCommand {
+    /// What may stand behind it.
+    static let help = """
+
+          --by WHAT       day, month, model, client or key; by day without it
+          --key NAME      of one key alone
+          --since DAY     the first day: 2026-11-28, today, yesterday, or 30d for the last 30 days;
+                          without it the first of this month
+          --until DAY     the last day, today without it
+          --json, --csv   for programs and for sheets
+          and the options of 'portcullis serve', of which --config and --state-dir matter.
+        """
+
     /// How the answer is written.
     enum Form: Equatable { case text, json, csv }
 
