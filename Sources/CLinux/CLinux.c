@@ -28,6 +28,14 @@ int linux_stream_socket(int family, int blocks) {
     return socket(family, SOCK_STREAM | SOCK_CLOEXEC | (blocks ? 0 : SOCK_NONBLOCK), 0);
 }
 
+int linux_peer_user(int socket, uint32_t *user) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length)) return -1;
+    *user = peer.uid;
+    return 0;
+}
+
 static int control(int epoll, int operation, int fd, uint32_t events) {
     struct epoll_event event = {.events = events, .data.fd = fd};
     return epoll_ctl(epoll, operation, fd, &event);

@@ -18,16 +18,7 @@ public enum Dialect: Sendable, CaseIterable {
         _ body: [UInt8],
         context: RequestContext = RequestContext()
     ) throws(Refusal) -> Conversation {
-        if self == .responses {
-            let draft = try ResponsesDraft(body, context: context)
-            if let id = draft.previousResponseID { throw StoredAnswers.unknownPrevious(id) }
-            return try draft.conversation()
-        }
-        let root = try RequestBody.parse(body, limits: context.limits)
-        return switch self {
-        case .anthropic: try AnthropicRequest.decode(root, context: context)
-        case .chatCompletions, .responses: try ChatRequest.decode(root, context: context)
-        }
+        try RequestDraft(body, dialect: self, limits: context.limits).decode(context)
     }
 }
 
@@ -43,6 +34,10 @@ public struct RequestContext: Sendable {
     public var isCodex = false
     /// Seals summaries under the caller's key; nil where none can be made and none understood.
     public var summaries: (any SummarySeal)?
+    /// What comes before the request's own messages; nil where that is nothing.
+    public var history: (any StoredHistory)?
+    /// The model, where the request's own word for it names a conversation too.
+    public var model: String?
     /// The model of requests that name none; nil refuses them.
     public var defaultModel: String?
     /// What the request's `anthropic-beta` field switches on; other dialects do not look at it.

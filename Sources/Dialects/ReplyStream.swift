@@ -31,6 +31,8 @@ public struct ReplyStream: Sendable {
     private var held: ReplyEnd?
     private let dialect: Dialect
     private var filters: ReplyFilters?
+    /// True where the caller stores something before the stream may end.
+    private let isNamed: Bool
 
     /// When the answer was complete, in Unix seconds, where the caller sets it before the last event
     /// (Responses).
@@ -42,6 +44,7 @@ public struct ReplyStream: Sendable {
     /// A stream that answers `conversation`.
     public init(dialect: Dialect, conversation: Conversation, identity: ReplyIdentity) {
         self.dialect = dialect
+        isNamed = conversation.named != nil
         filters = ReplyFilters(conversation, dialect)
         encoder =
             switch dialect {
@@ -60,7 +63,7 @@ public struct ReplyStream: Sendable {
         switch event {
         case .finished(let end):
             guard held == nil else { return }
-            if encoder.isStored {
+            if encoder.isStored || isNamed {
                 held = end
                 encoder.settle(end, into: &out)
                 return
@@ -75,7 +78,8 @@ public struct ReplyStream: Sendable {
 
     /// What must be stored before the stream may end; nil as long as it has not finished, and when nothing is stored.
     ///
-    /// A stream that is stored holds its end back until `release`, or until it is told `.failed` instead.
+    /// A stream that is stored, or whose conversation is, holds its end back until `release`, or until it is told
+    /// `.failed` instead.
     public var keepsake: StoredReply? { held.flatMap { encoder.keepsake($0) } }
 
     /// Appends the end that was held back.

@@ -4,6 +4,7 @@ import Vocabulary
 enum RequestFields {
     /// The model's name; where none is named the default one's, if there is such.
     static func model(_ root: JSONValue, _ context: RequestContext) throws(Refusal) -> String {
+        if let model = context.model { return model }
         let named = root.optional("model")
         if let model = context.defaultModel, named == nil || named?.text?.isEmpty == true { return model }
         let value = try root.required("model")

@@ -31,6 +31,23 @@ public struct ConversationStore: Sendable {
             .lookup, { (database) throws(LedgerFault) in try Self.load(id, reader, maxBytes, in: database) }, then: then)
     }
 
+    /// A conversation with the first piece of its content alone.
+    public func find(
+        _ id: String, for reader: Reader,
+        then: @escaping @Sendable (Result<ConversationFinding, LedgerFault>) -> Void
+    ) {
+        ledger.read(
+            .lookup,
+            { (database) throws(LedgerFault) in
+                guard let head = try Self.head(id, reader, in: database) else { return .unknown }
+                let first = try database.rows(
+                    "SELECT content FROM conversation_turns WHERE owner = ?1 AND id = ?2 AND position = 0",
+                    reader.owner, id
+                ) { $0.bytes(0) }
+                return .found(head, contents: first)
+            }, then: then)
+    }
+
     /// Conversations of the reader, the last used first: those that come after the one with the id `previous`, at most
     /// `count`.
     public func list(

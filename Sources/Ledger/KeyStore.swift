@@ -14,6 +14,35 @@ public struct KeyStore: Sendable {
         ledger.read(.report, { (database) throws(LedgerFault) in try Self.all(in: database) }, then: then)
     }
 
+    /// The key of that name. `then` hears nil when there is none.
+    public func named(_ name: String, then: @escaping @Sendable (Result<StoredKey?, LedgerFault>) -> Void) {
+        ledger.read(
+            .lookup,
+            { (database) throws(LedgerFault) in
+                guard
+                    let id = try database.first(
+                        "SELECT id FROM keys WHERE name = ?1", name, body: { $0.text(0) })
+                else { return nil }
+                return try Self.find(id, in: database)
+            }, then: then)
+    }
+
+    /// The first keys behind a name, at most `count`, in the order of their names.
+    public func page(
+        after name: String, _ count: Int, then: @escaping @Sendable (Result<[StoredKey], LedgerFault>) -> Void
+    ) {
+        ledger.read(
+            .report,
+            { (database) throws(LedgerFault) in
+                var keys = try database.rows(
+                    """
+                    SELECT id, name, options, enabled, created, changed FROM keys WHERE name > ?1 ORDER BY name LIMIT ?2
+                    """, name, count, body: Self.key)
+                for index in keys.indices { keys[index].secrets = try Self.secrets(of: keys[index].id, in: database) }
+                return keys
+            }, then: then)
+    }
+
     /// Adds a key. `.nameTaken` where its name or id is another's.
     public func add(
         _ key: NewKey, by act: Act, then: @escaping @Sendable (Result<KeyChange, LedgerFault>) -> Void
@@ -27,8 +56,7 @@ public struct KeyStore: Sendable {
                 """, key.id, key.name, key.options, act.at)
             guard made == 1 else { return .nameTaken }
             try Self.addSecret(key.digest, to: key.id, at: act.at, in: database)
-            try note("key add", key.id, "\(key.name): \(key.options)", act, in: database)
-            return try Self.outcome(for: key.id, in: database)
+            return try Self.noted("key add", key.id, key.options, act, in: database)
         }
     }
 
@@ -39,8 +67,7 @@ public struct KeyStore: Sendable {
         write(then) { (database) throws(LedgerFault) in
             let found = try database.run("UPDATE keys SET options = ?2, changed = ?3 WHERE id = ?1", id, options, act.at)
             guard found == 1 else { return .unknown }
-            try note("key set", id, options, act, in: database)
-            return try Self.outcome(for: id, in: database)
+            return try Self.noted("key set", id, options, act, in: database)
         }
     }
 
@@ -52,8 +79,7 @@ public struct KeyStore: Sendable {
             let found = try database.run(
                 "UPDATE keys SET enabled = ?2, changed = ?3 WHERE id = ?1", id, isEnabled, act.at)
             guard found == 1 else { return .unknown }
-            try note(isEnabled ? "key enable" : "key disable", id, "", act, in: database)
-            return try Self.outcome(for: id, in: database)
+            return try Self.noted(isEnabled ? "key enable" : "key disable", id, "", act, in: database)
         }
     }
 
@@ -69,8 +95,7 @@ public struct KeyStore: Sendable {
                 "UPDATE secrets SET not_after = ?2 WHERE key = ?1 AND (not_after IS NULL OR not_after > ?2)", id, last)
             try database.run("DELETE FROM secrets WHERE key = ?1 AND not_after < ?2", id, act.at)
             try Self.addSecret(digest, to: id, at: act.at, in: database)
-            try note("key rotate", id, "old secrets until \(last)", act, in: database)
-            return try Self.outcome(for: id, in: database)
+            return try Self.noted("key rotate", id, "old secrets until \(last)", act, in: database)
         }
     }
 
@@ -79,11 +104,10 @@ public struct KeyStore: Sendable {
         _ id: String, by act: Act, then: @escaping @Sendable (Result<KeyChange, LedgerFault>) -> Void
     ) {
         write(then) { (database) throws(LedgerFault) in
-            let was = try Self.outcome(for: id, in: database)
-            guard case .done(let key) = was else { return was }
+            let was = try Self.noted("key remove", id, "", act, in: database)
+            guard case .done = was else { return was }
             try database.run("DELETE FROM secrets WHERE key = ?1", id)
             try database.run("DELETE FROM keys WHERE id = ?1", id)
-            try note("key remove", id, key.name, act, in: database)
             return was
         }
     }
@@ -97,10 +121,14 @@ public struct KeyStore: Sendable {
         ledger.write(limit: Ledger.fewWaiting, body, then: then)
     }
 
-    private func note(
+    /// The key as it is now; what was done to it stands in the trail, with its name.
+    private static func noted(
         _ action: String, _ id: String, _ detail: String, _ act: Act, in database: Database
-    ) throws(LedgerFault) {
-        try AuditStore.append(AuditEntry(act, action: action, subject: id, detail: detail), in: database)
+    ) throws(LedgerFault) -> KeyChange {
+        guard let key = try find(id, in: database) else { return .unknown }
+        let words = detail.isEmpty ? key.name : "\(key.name): \(detail)"
+        try AuditStore.append(AuditEntry(act, action: action, subject: id, detail: words), in: database)
+        return .done(key)
     }
 
     private static func knows(_ digest: [UInt8], in database: Database) throws(LedgerFault) -> Bool {
@@ -113,14 +141,17 @@ public struct KeyStore: Sendable {
         try database.run("INSERT INTO secrets (digest, key, created) VALUES (?1, ?2, ?3)", digest, id, second)
     }
 
-    /// The key as it is now.
-    private static func outcome(for id: String, in database: Database) throws(LedgerFault) -> KeyChange {
+    private static func find(_ id: String, in database: Database) throws(LedgerFault) -> StoredKey? {
         var key = try database.first(
             "SELECT id, name, options, enabled, created, changed FROM keys WHERE id = ?1", id, body: key)
-        key?.secrets = try database.rows(
+        if key != nil { key?.secrets = try secrets(of: id, in: database) }
+        return key
+    }
+
+    private static func secrets(of id: String, in database: Database) throws(LedgerFault) -> [StoredSecret] {
+        try database.rows(
             "SELECT digest, not_after, created FROM secrets WHERE key = ?1 ORDER BY created, digest", id
         ) { secret($0, 0) }
-        return key.map { .done($0) } ?? .unknown
     }
 
     static func all(in database: Database) throws(LedgerFault) -> [StoredKey] {

@@ -26,8 +26,8 @@ public final class Ledger: Sendable {
     }
 
     /// Checks a file as opening it would, but changes nothing of it, whatever its form, and may be used beside a running
-    /// service. The result is how many responses can be found in it, nil when there is no file. Blocks.
-    public static func inspect(path: String) throws(LedgerFault) -> Int? { try LedgerFile.inspect(path) }
+    /// service. The result is what it holds, nil when there is no file. Blocks.
+    public static func inspect(path: String) throws(LedgerFault) -> LedgerContents? { try LedgerFile.inspect(path) }
 
     deinit { close() }
 

@@ -1,5 +1,13 @@
 import Glibc
 
+/// What a check finds in a ledger.
+public struct LedgerContents: Sendable, Equatable {
+    /// How many responses can be found in it.
+    public var responses = 0
+    /// Its keys, in the order of their ids.
+    public var keys: [StoredKey] = []
+}
+
 /// The file of a ledger: made private, brought to the newest form, and refused when it is damaged.
 enum LedgerFile {
     /// The newest form; `user_version` of the file says which one it has.
@@ -40,15 +48,18 @@ enum LedgerFile {
         }
     }
 
-    /// Checks a file as `prepare` would, beside whoever uses it and without a change to what it holds; the result is how
-    /// many responses can be found in it, nil when there is no file.
-    static func inspect(_ path: String) throws(LedgerFault) -> Int? {
+    /// Checks a file as `prepare` would, beside whoever uses it and without a change to what it holds; nil when there is
+    /// no file.
+    static func inspect(_ path: String) throws(LedgerFault) -> LedgerContents? {
         if unsafe access(path, F_OK) != 0, errno == ENOENT { return nil }
         let database = try Database(path: path, isReadOnly: true)
         do throws(LedgerFault) {
-            guard try form(of: database) != 0 else { return 0 }
+            let found = try form(of: database)
+            guard found != 0 else { return LedgerContents() }
             try checkWhole(database)
-            return try database.integer("SELECT count(*) FROM responses WHERE hidden = 0")
+            return LedgerContents(
+                responses: try database.integer("SELECT count(*) FROM responses WHERE hidden = 0"),
+                keys: found >= Migration.formWithKeys ? try KeyStore.all(in: database) : [])
         } catch {
             throw atTheStart(error)
         }

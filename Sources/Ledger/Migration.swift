@@ -11,6 +11,9 @@ struct Migration {
         Migration(sql: conversations),
     ]
 
+    /// The first form that has keys.
+    static let formWithKeys = 3
+
     // `children` counts the responses that continue this one: what has none may go. `hidden` was deleted by its owner,
     // and its items stay only for those that continue it. Contents have tables of their own, because SQLite rewrites a
     // row whole when it changes a number in it.

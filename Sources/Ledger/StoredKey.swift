@@ -20,7 +20,7 @@ public struct StoredKey: Sendable, Equatable {
 public struct StoredSecret: Sendable, Equatable {
     /// 32 bytes.
     public var digest: [UInt8]
-    /// The last Unix second in which it is valid; nil when it has no end.
+    /// The Unix second in which it ends; nil when it has no end.
     public var notAfter: Int?
     /// When it was made, in Unix seconds.
     public var created: Int

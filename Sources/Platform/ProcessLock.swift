@@ -11,10 +11,14 @@ public enum ProcessLock {
     private static let set: Int32 = 37  // F_OFD_SETLK
 
     /// Takes the lock until the process ends; false when another one has it. Makes the file, mode 0600, if there is none.
-    public static func hold(_ path: String) throws(SystemError) -> Bool {
+    ///
+    /// `isBrief` says to others that it will be free again in a moment.
+    public static func hold(_ path: String, isBrief: Bool = false) throws(SystemError) -> Bool {
         let number = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0o600)
         guard number >= 0 else { throw .last("open") }
         var lock = whole
+        // One byte is as good as all of them: whoever wants it whole meets this one, and whoever wants the same too.
+        if isBrief { lock.l_len = 1 }
         if unsafe fcntl(number, set, &lock) == 0 { return true }  // Never closed: it is the process's to its end.
         let failure = SystemError.last("fcntl")
         close(number)
@@ -23,12 +27,17 @@ public enum ProcessLock {
     }
 
     /// True when a process has the lock; asking does not take it.
-    public static func isHeld(_ path: String) -> Bool {
+    public static func isHeld(_ path: String) -> Bool { holder(of: path) != nil }
+
+    /// True when the process that has the lock will give it back in a moment.
+    public static func isHeldBriefly(_ path: String) -> Bool { holder(of: path)?.l_len == 1 }
+
+    private static func holder(of path: String) -> flock? {
         let number = unsafe open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY)
-        guard number >= 0 else { return false }
+        guard number >= 0 else { return nil }
         defer { close(number) }
         var lock = whole
-        return unsafe fcntl(number, ask, &lock) == 0 && lock.l_type != F_UNLCK
+        return unsafe fcntl(number, ask, &lock) == 0 && lock.l_type != F_UNLCK ? lock : nil
     }
 
     private static var whole: flock {

@@ -1,8 +1,15 @@
 import CLinux
 import Glibc
 
-/// The client's side of a Unix socket, for programs that may wait.
+/// What Unix sockets have beside others: the client's side for programs that may wait, and who is at the other end.
 public enum UnixSocket {
+    /// The user at the other end of a connected socket; nil when the kernel does not say.
+    public static func peerUser(of number: Int32) -> UInt32? {
+        var user: UInt32 = 0
+        return unsafe linux_peer_user(number, &user) == 0 ? user : nil
+    }
+
+
     /// Connects to the socket at `path`; reads and writes on it wait, each at most `seconds`.
     ///
     /// The error is the system's: `ENOENT` where there is no such file, `ECONNREFUSED` where nobody listens.

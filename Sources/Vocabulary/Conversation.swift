@@ -38,6 +38,8 @@ public struct Conversation: Sendable {
     public var isCodex = false
     /// True when the answer is stored before the client has all of it (Responses).
     public var isStored = false
+    /// The name under which it is kept, and what is to be stored; nil where the gateway keeps nothing of it.
+    public var named: NamedConversation?
     /// How hard to think; nil when nothing was asked.
     public var effort: Effort?
     /// What the client sees of the thinking.

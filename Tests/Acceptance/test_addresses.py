@@ -13,7 +13,7 @@ MISSING = [
     "/completions", "/fim/completions", "/embeddings", "/audio/speech", "/audio/transcriptions",
     "/audio/translations", "/images/generations", "/images/edits", "/images/variations", "/moderations", "/files",
     "/files/file-1/content", "/batches", "/batches/b1/cancel", "/messages/batches", "/messages/batches/b1",
-    "/assistants", "/threads/t1/runs", "/fine_tuning/jobs", "/vector_stores", "/conversations/c1/items", "/realtime",
+    "/assistants", "/threads/t1/runs", "/fine_tuning/jobs", "/vector_stores", "/realtime",
     "/responses/compact", "/organization/usage/completions", "/dashboard/billing/usage",
     "/dashboard/billing/subscription", "/model/info", "/openai/deployments/gpt-4o/chat/completions", "/api/tags",
 ]

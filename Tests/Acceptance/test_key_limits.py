@@ -11,6 +11,8 @@ import anthropic
 import openai
 import pytest
 
+from test_claude_code import answers, claude_code, limit_events
+from test_codex import FALLBACK, aliased, start
 from harness import DIALECTS, HELLO, anthropic_error, eventually, message_body, openai_error, user
 
 UNIFIED = "anthropic-ratelimit-unified-"
@@ -102,12 +104,12 @@ def test_a_spent_share_is_told_before_anybody_is_asked(limited, upstream, nonce,
         answer = ask(gateway, text=f"{nonce}\n{QUESTION}")
         assert answer.status_code == 200
     eventually(lambda: ask(gateway, text="say:yes").status_code == 429, "the share is spent")
-    before = len(upstream.recorded)
+    before = len(upstream.recorded())
     message = spent(ask(gateway, dialect, "say:yes"), dialect)
     assert "daily spend limit of $0.05" in message and message.endswith("Ask for more at https://example.org/quota")
     streamed = ask(gateway, dialect, "say:yes", stream=True)
     assert streamed.status_code == 429
-    assert len(upstream.recorded) == before
+    assert len(upstream.recorded()) == before
     counted = gateway.post(
         "/v1/messages/count_tokens", {"model": MODEL, "messages": HELLO}, headers={"x-api-key": gateway.key})
     assert counted.status_code == 200
@@ -159,6 +161,42 @@ def test_background_tasks_go_to_their_own_model(limited, upstream, nonce):
     fields = {"authorization": f"Bearer {gateway.key}", "x-openwebui-task": "title_generation"}
     assert gateway.post("/v1/chat/completions", body, headers=fields).status_code == 200
     assert upstream.only_turn(nonce).body["model"] == "claude-haiku-4-5"
+
+
+def spend(gateway, dollars):
+    """Has the first key spend so much, in an answer that the tests' upstream says is dear."""
+    before = float(unified(ask_models(gateway))["overage-utilization"])
+    assert ask(gateway, text=f"usage:{round(dollars / 3 * 1_000_000)}:0:0").status_code == 200
+    eventually(lambda: float(unified(ask_models(gateway))["overage-utilization"]) > before, "it is settled")
+
+
+def test_claude_code_shows_the_share_warns_twice_and_stops_with_the_operators_words(limited, claude_code, upstream):
+    """With the README's recipe; its own prompt has more than 100,000 bytes."""
+    gateway = limited("spend-per-day=10", 'message="Ask for more at https://example.org/quota"', env={"WARM_PROCESSES": "0"})
+    for dollars, utilization, threshold in (8.0, 0.8, 0.75), (1.65, 0.97, 0.95):
+        spend(gateway, dollars)
+        lines, _ = claude_code(gateway, "say:fine")
+        assert (lines[-1]["is_error"], lines[-1]["result"]) == (False, "fine")
+        told = limit_events(lines)[-1]
+        assert (told["status"], told["rateLimitType"]) == ("allowed_warning", "overage")
+        assert told["utilization"] == pytest.approx(utilization, abs=0.02) and told["surpassedThreshold"] == threshold
+    spend(gateway, 0.5)
+    before, seen = len(upstream.recorded()), len(answers(gateway, 5))
+    lines, took = claude_code(gateway, "say:never")
+    assert answers(gateway, seen + 1)[seen:] == [429] and took < 20
+    assert lines[-1]["is_error"] and lines[-1]["result"].endswith("Ask for more at https://example.org/quota")
+    assert "daily spend limit of $10.00" in lines[-1]["result"]
+    assert len(upstream.recorded()) == before
+
+
+def test_codex_is_told_of_a_spent_share_with_its_time_and_asks_once(limited, start, upstream):
+    gateway = limited("spend-per-day=1", "client=codex", env={"MODEL_ALIASES": "gpt-5.5=sonnet,gpt-5.4=sonnet"})
+    assert ask(gateway, text="usage:500000:0:0").status_code == 200
+    eventually(lambda: ask_models(gateway).headers.get(UNIFIED + "overage-utilization") not in (None, "0.00"), "it is settled")
+    before = len(upstream.recorded())
+    turn = start(FALLBACK, gateway).run("say:never")
+    assert any("daily spend limit of $1.00" in error or "usage limit" in error for error in turn.errors), turn
+    assert len(upstream.recorded()) == before
 
 
 def test_sdks_sleep_no_longer_than_a_rate_lasts_and_not_at_all_for_a_share(limited):

@@ -270,7 +270,7 @@ def test_a_reload_switches_storing_off_and_on_again(make_gateway, login):
 
 @pytest.mark.parametrize(
     "field, value",
-    [("background", True), ("conversation", "conv_1"), ("prompt", {"id": "pmpt_1"})],
+    [("background", True), ("prompt", {"id": "pmpt_1"})],
 )
 def test_what_cannot_be_had_is_refused(storing, field, value):
     error = openai_error(storing.post("/v1/responses", {"model": MODEL, "input": "x", field: value}), 400)

@@ -68,8 +68,8 @@ struct ArchitectureTests {
     private static let floors: [String: [String]] = [
         "ClaudeCLI": ["", "Lines", "Plan", "Reply", "Turn", "Launch", "Session", "Questions", "Supply"],
         "Gateway": [
-            "", "Logging", "Metrics", "Reading", "Keys", "Models", "MCP", "Settings", "Access", "Quota", "Login", "SelfTest", "Site",
-            "Continuation", "Exchange", "Service", "Commands",
+            "", "Logging", "Metrics", "Reading", "Keys", "Models", "MCP", "Settings", "Access", "Quota", "Login", "SelfTest",
+            "Site", "Continuation", "Exchange", "Administration", "Service", "Commands",
         ],
     ]
 

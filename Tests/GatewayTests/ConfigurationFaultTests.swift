@@ -207,7 +207,7 @@ struct ConfigurationFaultTests {
             _ = try Configuration.load(arguments: [], environment: [:], machine: plainMachine)
         }
         let places = try #require(caught).faults.map(\.place)
-        #expect(places == ["API_KEYS_FILE", "TLS_CERTIFICATE"])
+        #expect(places == ["TLS_CERTIFICATE"])
     }
 
     @Test("control characters and great lengths do not reach a message")

@@ -70,11 +70,11 @@ struct ConfigurationWarningTests {
 
     @Test("a misspelt variable is told beside the fault that it leads to")
     func besideFaults() throws {
-        let environment = ["API_KEYS_FILE": "", "API_KEY_FILE": "/etc/keys"]
+        let environment = ["TLS_CERTIFICATE": "", "TLS_CERTIFCATE": "/tls/chain.pem"]
         let caught = try #require(throws: ConfigurationFaults.self) { try load(environment: environment) }
-        #expect(caught.faults.map(\.place) == ["API_KEYS_FILE"])
+        #expect(caught.faults.map(\.place) == ["TLS_CERTIFICATE"])
         let last = caught.description.split(separator: "\n").last
-        #expect(last == "warning: API_KEY_FILE (environment): is no setting; did you mean API_KEYS_FILE?")
+        #expect(last == "warning: TLS_CERTIFCATE (environment): is no setting; did you mean TLS_CERTIFICATE?")
     }
 
     @Test("many of them are told in few lines")

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Gateway
+@testable import Ledger
 
 @Suite("Keys of the ledger, and many of them")
 struct KeyTableTests {
@@ -69,6 +70,66 @@ struct KeyTableTests {
         directory.take([try ledgerKey(1, ["one"])])
         directory.configure([try #require(APIKey(name: "other", secret: "from-other"))], isRequired: true)
         #expect(["from-file", "from-other", "one"].map { verdict(directory, $0) } == ["unknown", "other", "key-1"])
+    }
+
+    @Test("a key of the settings counts before one of the ledger with its name or its secret, until a reload takes it away")
+    func overruled() throws {
+        let directory = KeyDirectory(hash: hash)
+        directory.take([try ledgerKey(1, ["one", "both"]), try ledgerKey(2, ["two"])])
+        let named = try #require(APIKey(name: "key-2", secret: "from-file"))
+        let same = try #require(APIKey(name: "other", secret: "both"))
+        directory.configure([named, same], isRequired: true)
+        let secrets = ["one", "both", "two", "from-file"]
+        #expect(secrets.map { verdict(directory, $0) } == ["key-1", "other", "unknown", "key-2"])
+        // What changes in the ledger meanwhile changes nothing of that.
+        directory.take([try ledgerKey(1, ["one", "both"]), try ledgerKey(2, ["two"])])
+        #expect(secrets.map { verdict(directory, $0) } == ["key-1", "other", "unknown", "key-2"])
+        #expect(directory.storedCount == 2 && directory.configured(named: "key-2") != nil)
+        directory.configure([], isRequired: true)
+        #expect(secrets.map { verdict(directory, $0) } == ["key-1", "key-1", "key-2", "unknown"])
+        directory.configure([named, same], isRequired: true)
+        directory.remove(KeyID(stored: "1"))
+        directory.configure([], isRequired: true)
+        #expect(secrets.map { verdict(directory, $0) } == ["unknown", "unknown", "key-2", "unknown"])
+    }
+
+    @Test("the processes of a key that is switched off or overruled are nobody's")
+    func owners() throws {
+        let directory = KeyDirectory(hash: hash)
+        var key = try ledgerKey(1, ["one"])
+        directory.take([key])
+        let owner = try #require(directory.principals.first).owner
+        #expect(directory.knows(owner))
+        key.isEnabled = false
+        directory.take([key])
+        #expect(!directory.knows(owner))
+        key.isEnabled = true
+        directory.take([key])
+        #expect(directory.knows(owner))
+        directory.configure([try #require(APIKey(name: "key-1", secret: "from-file"))], isRequired: true)
+        #expect(!directory.knows(owner))
+        directory.configure([], isRequired: true)
+        #expect(directory.knows(owner))
+        directory.remove(key.id)
+        #expect(!directory.knows(owner))
+    }
+
+    @Test("a key of the ledger whose options cannot be read opens nothing")
+    func unreadable() {
+        let digest = [UInt8](repeating: 7, count: KeySecretHash.bytes)
+        func stored(_ options: String) -> StoredKey {
+            StoredKey(
+                id: "k", name: "alice", options: options, isEnabled: true, created: 1, changed: 1,
+                secrets: [StoredSecret(digest: digest, notAfter: 9, created: 1)])
+        }
+        let read = LedgerKey(stored(#"turns=3 message="Ask Bob""#))
+        #expect(read.isEnabled && read.options.turns == 3 && read.options.message == "Ask Bob")
+        #expect(read.id == KeyID(stored: "k") && read.secrets == [LedgerKey.Secret(digest: digest, notAfter: 9)])
+        for line in ["moon=full", "turns=three", #"message="open"#] {
+            #expect(!LedgerKey(stored(line)).isEnabled)
+            #expect([stored(line)].warnings(configured: []) { _ in nil }.count == 1)
+        }
+        #expect([stored("mcp=files")].warnings(configured: ["alice"]) { $0.first }.count == 2)
     }
 
     @Test("a key of which the file holds the hash alone opens with its secret")

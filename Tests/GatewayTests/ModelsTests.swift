@@ -29,6 +29,18 @@ struct ModelsTests {
         #expect(try catalog.resolve(name) == target)
     }
 
+    @Test("behind a model that is known stands a conversation, unless the whole is a model")
+    func conversations() {
+        let split = { [catalog] (name: String) in catalog.conversation(in: name).map { [$0.model, $0.id] } }
+        #expect(split("sonnet:plans") == ["sonnet", "plans"])
+        #expect(split("anthropic/sonnet[1m]:a:b c") == ["anthropic/sonnet[1m]", "a:b c"])
+        #expect(split("gpt-4o:plans") == ["gpt-4o", "plans"])
+        #expect(split("default:plans") == ["default", "plans"])
+        for name in ["sonnet", "", ":plans", "sonnet:", "nobody:plans", "claude-opus-4-1:0", "sonnet:latest", "a:b:c"] {
+            #expect(split(name) == nil, "\(name)")
+        }
+    }
+
     @Test(
         "any other name is not found",
         arguments: [

@@ -61,6 +61,23 @@ struct ConversationStoreTests {
         }
     }
 
+    @Test("one is found with its first piece alone, by its owner, until it expires")
+    func finds() async throws {
+        _ = try await update("c", length: 0, ["ground", "question", "answer"], at: 100)
+        func find(_ owner: String, notBefore: Int = 0, _ id: String = "c") async throws -> ConversationFinding {
+            let reader = Reader(owner: owner, notBefore: notBefore)
+            return try await answer { ledger.conversations.find(id, for: reader, then: $0) }
+        }
+        guard case .found(let head, let pieces) = try await find("alice", notBefore: 100) else {
+            Issue.record("it was not found")
+            return
+        }
+        #expect(head.length == 3 && head.used == 100 && pieces == [Array("ground".utf8)])
+        #expect(try await find("alice", notBefore: 101) == .unknown)
+        #expect(try await find("bob") == .unknown)
+        #expect(try await find("alice", "d") == .unknown)
+    }
+
     @Test("another owner's conversation of the same name is another one")
     func owners() async throws {
         _ = try await update("c", length: 0, ["of alice"])

@@ -138,6 +138,18 @@ struct KeyStoreTests {
         #expect(try await all().isEmpty)
     }
 
+    @Test("a key is found by its name, and all of them page by page in the order of their names")
+    func byName() async throws {
+        for number in [3, 1, 2] { _ = try await add("k\(number)", "name-\(number)", number) }
+        #expect(try await answer { keys.named("name-2", then: $0) }?.id == "k2")
+        #expect(try await answer { keys.named("name-2", then: $0) }?.secrets.map(\.digest) == [Self.digest(2)])
+        #expect(try await answer { keys.named("name-4", then: $0) } == nil)
+        #expect(try await answer { keys.page(after: "", 2, then: $0) }.map(\.name) == ["name-1", "name-2"])
+        let rest = try await answer { keys.page(after: "name-2", 2, then: $0) }
+        #expect(rest.map(\.name) == ["name-3"] && rest.first?.secrets.map(\.digest) == [Self.digest(3)])
+        #expect(try Ledger.inspect(path: folder.file)?.keys.map(\.name) == ["name-1", "name-2", "name-3"])
+    }
+
     @Test("many keys come back each with its own secrets")
     func many() async throws {
         for number in 0..<60 { _ = try await add("k\(number)", "name \(number)", number) }

@@ -33,6 +33,17 @@ struct ProcessLockTests {
         #expect(unsafe access(path, F_OK) == 0 && !ProcessLock.isHeld(path))
     }
 
+    @Test("one that is held for a moment is told from one that is held for long, and shuts out both")
+    func brief() throws {
+        #expect(try ProcessLock.hold(path, isBrief: true))
+        #expect(ProcessLock.isHeld(path) && ProcessLock.isHeldBriefly(path))
+        #expect(try !ProcessLock.hold(path) && !ProcessLock.hold(path, isBrief: true))
+        let other = scratch.path(of: "other")
+        #expect(try ProcessLock.hold(other))
+        #expect(!ProcessLock.isHeldBriefly(other))
+        #expect(try !ProcessLock.hold(other, isBrief: true))
+    }
+
     @Test("a link in the file's place is not followed")
     func link() throws {
         try scratch.link("lock", to: "/tmp/elsewhere")

@@ -19,6 +19,9 @@ int linux_stream_type(void);
 // socket() of that type with SOCK_CLOEXEC; with SOCK_NONBLOCK unless it blocks. -1 with errno set on failure.
 int linux_stream_socket(int family, int blocks);
 
+// The user at the other end of a connected Unix socket, as the kernel noted it when it connected. -1 with errno set.
+int linux_peer_user(int socket, uint32_t *user);
+
 // epoll_ctl with the descriptor itself as the event's data.
 int linux_epoll_add(int epoll, int fd, uint32_t events);
 int linux_epoll_modify(int epoll, int fd, uint32_t events);

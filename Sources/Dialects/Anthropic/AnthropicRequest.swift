@@ -9,6 +9,7 @@ enum AnthropicRequest {
         if let system = root.optional("system") { conversation.system = try systemTexts(system) }
         var changes = ToolChanges()
         try messages(root, &changes, into: &conversation)
+        try context.history?.join(&conversation)
         try AnthropicTools.decode(root, changes, into: &conversation)
         try thinking(root, context, into: &conversation)
         try output(root, into: &conversation)

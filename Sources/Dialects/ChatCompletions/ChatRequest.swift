@@ -13,6 +13,7 @@ enum ChatRequest {
         // Anthropic's place for instructions.
         if let system = root.optional("system") { conversation.system = try AnthropicRequest.systemTexts(system) }
         conversation.turns = try ChatMessages.decode(list, into: &conversation)
+        try context.history?.join(&conversation)
         try RequestFields.sample(root, into: &conversation)
         try limits(root, into: &conversation)
         try ChatTools.decode(root, into: &conversation)

@@ -14,8 +14,13 @@ public struct ResponsesDraft: Sendable {
 
     /// Reads a body as far as that can be done without what was stored.
     public init(_ body: [UInt8], context: RequestContext = RequestContext()) throws(Refusal) {
+        try self.init(RequestDraft(body, dialect: .responses, limits: context.limits), context: context)
+    }
+
+    /// Reads on where a draft has begun.
+    public init(_ draft: RequestDraft, context: RequestContext = RequestContext()) throws(Refusal) {
         self.context = context
-        root = try RequestBody.parse(body, limits: context.limits)
+        root = draft.root
         let previous = try root.optional("previous_response_id")?.requireString()
         previousResponseID = previous?.isEmpty == true ? nil : previous
         let references = Self.references(root)

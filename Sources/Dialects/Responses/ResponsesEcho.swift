@@ -30,6 +30,9 @@ enum ResponsesEcho {
             ("truncation", try truncation(root, &conversation)),
             ("metadata", try metadata(root, &conversation)),
         ]
+        if let named = conversation.named {
+            members.append(("conversation", object { $0.member("id", named.id) }))
+        }
         try addNames(root, to: &members)
         return members
     }

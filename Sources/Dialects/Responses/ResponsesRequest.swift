@@ -8,7 +8,7 @@ enum ResponsesRequest {
         stored: ItemLookup
     ) throws(Refusal) -> Conversation {
         var conversation = Conversation(model: try RequestFields.model(root, context))
-        try refuse(root)
+        try refuse(root, context)
         if let instructions = root.optional("instructions") {
             let text = try instructions.requireText()
             if !text.isEmpty { conversation.system = [text] }
@@ -41,8 +41,8 @@ enum ResponsesRequest {
     }
 
     /// What would leave out a part of the conversation, or answer in another way than asked.
-    private static func refuse(_ root: JSONValue) throws(Refusal) {
-        if let conversation = root.optional("conversation") {
+    private static func refuse(_ root: JSONValue, _ context: RequestContext) throws(Refusal) {
+        if context.history == nil, let conversation = root.optional("conversation") {
             throw conversation.invalid("is not supported; use previous_response_id, or send the whole conversation")
         }
         if let prompt = root.optional("prompt") {
@@ -53,14 +53,16 @@ enum ResponsesRequest {
         }
     }
 
-    /// As at the vendor a response is stored unless the request says otherwise.
+    /// As at the vendor a response is stored unless the request says otherwise; but what is said in a conversation with a
+    /// name is stored there: a response that went on from it by its id would miss what came before.
     private static func storage(
         _ root: JSONValue,
         _ context: RequestContext,
         into conversation: inout Conversation
     ) throws(Refusal) {
         let asked = try root.optional("store")?.requireBool()
-        conversation.isStored = context.storesResponses && !context.countsTokens && asked != false
+        let isNamed = context.history != nil
+        conversation.isStored = context.storesResponses && !context.countsTokens && asked != false && !isNamed
         if asked == true, !context.storesResponses { conversation.ignore("store") }
     }
 
@@ -75,6 +77,7 @@ enum ResponsesRequest {
         var input = ResponsesInput(context.summaries)
         try input.tools.addOwn(RequestFields.list(root, "tools"), into: &conversation)
         conversation.turns = try input.decode(root.required("input"), stored, into: &conversation)
+        try context.history?.join(&conversation)
         conversation.tools = input.tools.list
         conversation.system += input.tools.notes
         if let choice = root.optional("tool_choice") {

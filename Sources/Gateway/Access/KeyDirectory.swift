@@ -7,6 +7,9 @@ import Synchronization
 ///
 /// Usable from any thread. A presented key is hashed first, so that neither its length nor its content shows in what
 /// follows; then its digest is looked up in constant time. A change is in force for the next request.
+///
+/// What the settings say counts: a key of the ledger whose name they have opens nothing, and a secret that both have is
+/// theirs, for as long as that is so.
 final class KeyDirectory: Sendable {
     /// What becomes of a presented key.
     enum Verdict {
@@ -23,6 +26,12 @@ final class KeyDirectory: Sendable {
         var principals: [KeyID: Principal] = [:]
         /// Those of the settings.
         var configured: Set<KeyID> = []
+        var configuredNames: [String: KeyID] = [:]
+        /// Those of the ledger, whether they open or not.
+        var stored: [KeyID: StoredEntry] = [:]
+        var storedNames: [String: KeyID] = [:]
+        /// Keys of the ledger of which the settings have the name or a secret.
+        var overruled: Set<KeyID> = []
         /// Keys of the ledger that are switched off.
         var disabled: Set<KeyID> = []
         var owners: [ProcessOwner: Int] = [:]
@@ -31,8 +40,15 @@ final class KeyDirectory: Sendable {
         var isRequired: Bool
     }
 
+    fileprivate struct StoredEntry {
+        let principal: Principal
+        let secrets: [LedgerKey.Secret]
+        let isEnabled: Bool
+    }
+
+    /// Makes the digests that secrets are known by.
+    let hash: KeySecretHash
     private let state: Mutex<State>
-    private let hash: KeySecretHash
     /// Tells owners apart for the life of this process.
     private let ownerHash = KeyedHash(key: KeySecretHash.random())
     private let anonymousPrincipal = Principal(
@@ -84,6 +100,17 @@ final class KeyDirectory: Sendable {
     /// The keys that have a share of the account's windows.
     var sharing: [Principal] { state.withLock { $0.sharing.isEmpty ? [] : Array($0.sharing.values) } }
 
+    /// The key of the settings that is known by this name; nil when there is none.
+    func configured(named name: String) -> Principal? {
+        state.withLock { state in state.configuredNames[name].flatMap { state.principals[$0] } }
+    }
+
+    /// The keys of the settings.
+    var configured: [Principal] { state.withLock { state in state.configured.compactMap { state.principals[$0] } } }
+
+    /// How many keys of the ledger are known, whether they open or not.
+    var storedCount: Int { state.withLock { $0.stored.count } }
+
     /// All keys.
     var principals: [Principal] { state.withLock { Array($0.principals.values) } }
 
@@ -100,13 +127,21 @@ final class KeyDirectory: Sendable {
         }
         state.withLock { state in
             state.isRequired = isRequired
-            for id in state.configured { state.remove(id) }
-            state.configured = []
+            for id in state.configured { state.leave(id) }
+            (state.configured, state.configuredNames) = ([], [:])
+            var concerned = state.overruled
+            for (principal, digest) in made {
+                if let same = state.storedNames[principal.name] { concerned.insert(same) }
+                if let digest, let same = state.table.entry(of: digest)?.principal.id { concerned.insert(same) }
+            }
+            for id in concerned { state.leave(id) }
             state.table.reserve(state.table.count + made.count)
             for (principal, digest) in made {
                 state.add(principal, [(digest, nil)])
                 state.configured.insert(principal.id)
+                state.configuredNames[principal.name] = principal.id
             }
+            for id in concerned { state.enter(id) }
         }
     }
 
@@ -118,24 +153,39 @@ final class KeyDirectory: Sendable {
                 id: key.id, name: key.name, options: key.options, owner: ProcessOwner(identity: seed), seal: .fixed(seed))
         }
         state.withLock { state in
-            state.table.reserve(state.table.count + keys.count)
+            state.reserve(keys.count)
             for (key, principal) in zip(keys, made) {
-                state.remove(key.id)
-                state.add(principal, key.secrets.map { ($0.digest, $0.notAfter) })
-                if !key.isEnabled { state.disabled.insert(key.id) }
+                state.forget(key.id)
+                state.stored[key.id] = StoredEntry(
+                    principal: principal, secrets: key.secrets, isEnabled: key.isEnabled)
+                state.storedNames[key.name] = key.id
+                state.enter(key.id)
             }
         }
     }
 
     /// Forgets a key of the ledger.
-    func remove(_ id: KeyID) { state.withLock { $0.remove(id) } }
+    func remove(_ id: KeyID) { state.withLock { $0.forget(id) } }
 }
 
 extension KeyDirectory.State {
-    fileprivate mutating func add(_ principal: Principal, _ secrets: [(digest: [UInt8]?, notAfter: Int?)]) {
+    /// Makes room for so many more keys of the ledger at once.
+    fileprivate mutating func reserve(_ more: Int) {
+        table.reserve(table.count + more)
+        guard more > 1 else { return }
+        principals.reserveCapacity(principals.count + more)
+        owners.reserveCapacity(owners.count + more)
+        digests.reserveCapacity(digests.count + more)
+        stored.reserveCapacity(stored.count + more)
+        storedNames.reserveCapacity(storedNames.count + more)
+    }
+
+    fileprivate mutating func add(
+        _ principal: Principal, _ secrets: [(digest: [UInt8]?, notAfter: Int?)], isEnabled: Bool = true
+    ) {
         principals[principal.id] = principal
-        owners[principal.owner, default: 0] += 1
-        if principal.options.share != nil { sharing[principal.id] = principal }
+        if isEnabled { owners[principal.owner, default: 0] += 1 } else { disabled.insert(principal.id) }
+        if isEnabled, principal.options.share != nil { sharing[principal.id] = principal }
         for (digest, notAfter) in secrets {
             // Without a digest the key opens nothing.
             guard let digest else { continue }
@@ -144,13 +194,36 @@ extension KeyDirectory.State {
         }
     }
 
-    fileprivate mutating func remove(_ id: KeyID) {
+    /// Lets a key of the ledger open what the settings leave it.
+    fileprivate mutating func enter(_ id: KeyID) {
+        guard let key = stored[id] else { return }
+        guard configuredNames[key.principal.name] == nil else {
+            overruled.insert(id)
+            return
+        }
+        let own = key.secrets.filter { secret in
+            !(table.entry(of: secret.digest).map { configured.contains($0.principal.id) } ?? false)
+        }
+        if own.count < key.secrets.count { overruled.insert(id) }
+        add(key.principal, own.map { ($0.digest, $0.notAfter) }, isEnabled: key.isEnabled)
+    }
+
+    /// Takes what a key opens with from it.
+    fileprivate mutating func leave(_ id: KeyID) {
+        overruled.remove(id)
         guard let principal = principals.removeValue(forKey: id) else { return }
         for digest in digests.removeValue(forKey: id) ?? [] { table.remove(digest) }
-        disabled.remove(id)
         sharing[id] = nil
+        // The processes of a key that is switched off are nobody's.
+        guard disabled.remove(id) == nil else { return }
         owners[principal.owner, default: 1] -= 1
         if owners[principal.owner] == 0 { owners[principal.owner] = nil }
+    }
+
+    fileprivate mutating func forget(_ id: KeyID) {
+        leave(id)
+        guard let key = stored.removeValue(forKey: id) else { return }
+        if storedNames[key.principal.name] == id { storedNames[key.principal.name] = nil }
     }
 }
 

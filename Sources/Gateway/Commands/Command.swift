@@ -6,12 +6,18 @@ enum Command: Sendable, Equatable {
     case check(options: [String])
     /// Have the running service load everything anew.
     case reload(options: [String])
+    /// Change or show the keys of the ledger.
+    case key(KeyCommand)
+    /// Show what administrators did.
+    case audit(AuditCommand)
     /// Tell what keys have used.
     case report(arguments: [String])
     /// Print a new key.
     case newKey(name: String)
     /// Print the help text, or the README's table.
     case help(asMarkdown: Bool)
+    /// Print how keys are administered and which options they have, or the README's table of these.
+    case keyHelp(asMarkdown: Bool)
     /// Print how one subcommand is used.
     case usage(of: Subcommand)
     /// Say what there is, since nothing was asked for.
@@ -30,11 +36,14 @@ enum Command: Sendable, Equatable {
         let asksForHelp = rest.contains("--help") || rest.contains("-h")
         let asksForVersion = rest.contains("--version") || rest.contains("-V")
         switch subcommand {
+        case .key where asksForHelp: self = .keyHelp(asMarkdown: false)
         case _ where asksForHelp: self = subcommand.hasOptions ? .help(asMarkdown: false) : .usage(of: subcommand)
         case _ where asksForVersion: self = .version
         case .serve: self = .serve(options: rest)
         case .check: self = .check(options: rest)
         case .reload: self = .reload(options: rest)
+        case .key: self = .key(try KeyCommand(rest))
+        case .audit: self = .audit(try AuditCommand(rest))
         case .usage: self = .report(arguments: rest)
         case .newKey:
             guard rest.count == 1, APIKey.isName(rest[0]) else {
@@ -51,6 +60,7 @@ enum Command: Sendable, Equatable {
         guard let topic = rest.first else { return .help(asMarkdown: false) }
         if topic == "--markdown" { return .help(asMarkdown: true) }
         guard let subcommand = Subcommand(topic) else { throw unknown(topic) }
+        if subcommand == .key { return .keyHelp(asMarkdown: rest.dropFirst().first == "--markdown") }
         return subcommand.hasOptions ? .help(asMarkdown: false) : .usage(of: subcommand)
     }
 
@@ -71,6 +81,8 @@ enum Subcommand: String, Sendable, CaseIterable {
     case serve
     case check
     case reload
+    case key
+    case audit
     case usage
     case newKey = "new-key"
     case help
@@ -92,9 +104,11 @@ enum Subcommand: String, Sendable, CaseIterable {
     var arguments: String {
         switch self {
         case .serve, .check, .reload: "[OPTIONS]"
+        case .key: "ACT …"
+        case .audit: "[--json] [COUNT]"
         case .usage: "[--by WHAT] [OPTIONS]"
         case .newKey: "NAME"
-        case .help: "[--markdown | COMMAND]"
+        case .help: "[COMMAND] [--markdown]"
         case .version: ""
         }
     }
@@ -105,6 +119,8 @@ enum Subcommand: String, Sendable, CaseIterable {
         case .serve: "serve until SIGTERM; SIGHUP reloads"
         case .check: "validate everything; 0, or 78 and one line per fault"
         case .reload: "have the running service load them anew; 0, or 78"
+        case .key: "keys: add, list, show, set, rotate, disable, remove"
+        case .audit: "what administrators did, the newest first"
         case .usage: "what keys have used; --help tells more"
         case .newKey: "print a new key as a line for the API key file"
         case .help: "all options, the table of the README, or one command"

@@ -18,10 +18,15 @@ public enum Program {
         case .check(let options): return check(SnapshotLoader(options: options, environment: environment))
         case .reload(let options):
             return ReloadCommand.run(SnapshotLoader(options: options, environment: environment))
+        case .key(let command): return command.run(SnapshotLoader(options: command.options, environment: environment))
+        case .audit(let command): return command.run(SnapshotLoader(options: command.options, environment: environment))
         case .report(let arguments): return UsageCommand.run(arguments, environment: environment)
         case .newKey(let name): return newKey(name)
         case .help(let asMarkdown):
             Terminal.say(asMarkdown ? Configuration.referenceMarkdown() : Configuration.helpText())
+            return 0
+        case .keyHelp(let asMarkdown):
+            Terminal.say(asMarkdown ? KeyOption.referenceMarkdown() : KeyOption.helpText())
             return 0
         case .usage(let subcommand):
             Terminal.say("usage: \(subcommand.usage)")
@@ -52,7 +57,7 @@ public enum Program {
         do throws(ConfigurationFaults) {
             try becomeServiceUser(loader)
             let loaded = try loader.load()
-            let ledger = try SnapshotLoader.ledgerNote(of: loaded)
+            let ledger = try SnapshotLoader.ledgerNotes(of: loaded)
             let loop: EventLoop
             do throws(SystemError) { loop = try EventLoop() } catch {
                 Terminal.complain(error.description)
@@ -67,8 +72,8 @@ public enum Program {
             Terminal.say("to listen on \(addresses)\(loaded.configuration.isPlaintext ? ", plain HTTP" : "")")
             for note in loaded.notes { Terminal.say(note) }
             let problems = loaded.certificates.compactMap(\.problem) + (login.problem.map { [$0] } ?? [])
-            for warning in loaded.warnings + problems { Terminal.complain("warning: \(warning)") }
-            Terminal.say(ledger)
+            for warning in loaded.warnings + ledger.warnings + problems { Terminal.complain("warning: \(warning)") }
+            for note in ledger.notes { Terminal.say(note) }
             let state = loaded.configuration.stateDirectory
             if StateDirectory.isInUse(state) {
                 Terminal.say("\(state) is in use by a running service: all is checked, but a second one cannot start")

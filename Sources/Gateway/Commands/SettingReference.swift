@@ -40,10 +40,13 @@ extension Configuration {
     private static func markdownRow(_ setting: Setting) -> String {
         let names = ([setting.name] + setting.aliases).map { "`\($0)`" }.joined(separator: ", ")
         let flag = setting.flag.map { "`\($0)`" } ?? "–"
-        let cells = [names, flag, setting.syntax, setting.fallback, setting.wholeHelp].map {
-            $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
-        }
-        return "| \(cells.joined(separator: " | ")) |\n"
+        return markdownRow([names, flag, setting.syntax, setting.fallback, setting.wholeHelp])
+    }
+
+    /// The row of a Markdown table with these cells.
+    static func markdownRow(_ cells: [String]) -> String {
+        let escaped = cells.map { $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }
+        return "| \(escaped.joined(separator: " | ")) |\n"
     }
 
     private static func helpEntry(_ setting: Setting) -> String {
@@ -55,7 +58,7 @@ extension Configuration {
     }
 
     /// The words in lines of at most 96 columns, indented by six.
-    private static func wrapped(_ text: String) -> String {
+    static func wrapped(_ text: String) -> String {
         var lines: [String] = []
         for word in text.split(separator: " ") {
             if let line = lines.last, line.count + word.count < 96 {

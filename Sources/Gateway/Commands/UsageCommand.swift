@@ -73,7 +73,7 @@ enum UsageCommand {
 
     /// As its owner, since whoever opens the ledger first makes files beside it.
     private static func stateDirectory(_ loader: SnapshotLoader) throws(ConfigurationFaults) -> String {
-        let state = StateDirectory.resolved(try loader.configuration().stateDirectory)
+        let state = StateDirectory.resolved(try loader.configurationForAdministration().stateDirectory)
         do throws(SystemError) { _ = try CurrentProcess.becomeOwner(of: state) } catch {
             throw ConfigurationFaults([ConfigurationFault("STATE_DIR", error.description)])
         }

@@ -264,7 +264,7 @@ struct AnswerContext {
         + "anthropic-dangerous-direct-browser-access"
     private static let exposedFields =
         "request-id, x-request-id, retry-after, retry-after-ms, x-should-retry, x-portcullis-ignored, "
-        + "x-portcullis-degraded, " + QuotaFields.names + ", " + KeyShareFields.names
+        + "x-portcullis-degraded, x-conversation-id, x-portcullis-conversation, " + QuotaFields.names + ", " + KeyShareFields.names
 }
 
 extension ModelEntry {

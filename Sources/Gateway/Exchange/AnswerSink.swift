@@ -55,9 +55,14 @@ struct AnswerForm {
 }
 
 extension AnswerContext {
-    /// What the client is told of its wishes that are not fulfilled.
+    /// What the client is told of its wishes that are not fulfilled, and of the conversation that it named.
     static func announcements(_ conversation: Conversation) -> [(FieldName, String)] {
-        guard !conversation.ignored.isEmpty else { return [] }
-        return [(.ignored, conversation.ignored.joined(separator: ", "))]
+        var fields: [(FieldName, String)] = []
+        if !conversation.ignored.isEmpty { fields.append((.ignored, conversation.ignored.joined(separator: ", "))) }
+        if let named = conversation.named {
+            fields.append((.conversationID, named.id))
+            fields.append((.conversationState, named.state.rawValue))
+        }
+        return fields
     }
 }

@@ -51,6 +51,7 @@ enum Work: Job {
     case turn(TurnRequest)
     case stored(StoredRequest)
     case usage(UsageRequest)
+    case conversations(ConversationRequest)
 
     /// Does it; the client has been answered, or is gone, and no process is left.
     func run(asked channel: any RequestChannel, answering writer: consuming ResponseWriter) async {
@@ -60,6 +61,7 @@ enum Work: Job {
             await exchange.run(answering: writer)
         case .stored(let request): await StoredExchange(request, asked: channel).run(answering: writer)
         case .usage(let request): await UsageExchange(request, asked: channel).run(answering: writer)
+        case .conversations(let request): await ConversationExchange(request, asked: channel).run(answering: writer)
         }
     }
 }
@@ -77,6 +79,7 @@ enum Endpoints {
     private enum Target: Sendable {
         case information, health, readiness, metrics, hello, models, model, quota, usage, accountUsage, stored
         case turn(Dialect, countsTokens: Bool = false)
+        case conversations(canCreate: Bool = false)
         case missing(MissingEndpoints.Endpoint)
 
         /// The methods it answers to, for `allow`.
@@ -136,10 +139,15 @@ enum Endpoints {
         Row("/quota", .quota),
         Row("/usage", .usage),
         Row("/api/oauth/usage", .accountUsage),
+        Row("/conversations", .conversations(canCreate: true)),
+        Row("/api/sessions", .conversations()),
         Row("/api/hello", .hello),
         Row("/", .information),
     ] + MissingEndpoints.all.map { Row($0) } + [
         Row("/responses/", .stored, isPrefix: true),
+        Row("/conversations/", .conversations(), isPrefix: true),
+        Row("/api/sessions/", .conversations(), isPrefix: true),
+        Row("/sessions/", .conversations(), isPrefix: true),
         Row("/models/", .model, isPrefix: true),
     ]
 
@@ -246,6 +254,14 @@ enum Endpoints {
                 let principal = try identify(request, &context)
                 let call = try StoredCall(request, rest)
                 return .work(.stored(StoredRequest(context: context, principal: principal, call: call)))
+            case .conversations(let canCreate):
+                let principal = try identify(request, &context)
+                let call = try ConversationCall(request, rest, canCreate: canCreate)
+                if case .create = call { try checkBody(request, context.snapshot) }
+                return .work(
+                    .conversations(
+                        ConversationRequest(
+                            context: context, path: row.template, principal: principal, dialect: dialect, call: call)))
             case .turn(let dialect, let countsTokens):
                 let principal = try identify(request, &context)
                 let grants = KeyGrants(options: principal.options)
@@ -273,7 +289,7 @@ enum Endpoints {
             switch target {
             case .turn: request.method == .post
             // Which methods there are depends on what follows the id.
-            case .stored, .missing: true
+            case .stored, .conversations, .missing: true
             default: request.method == .get || request.method == .head
             }
         guard !isAllowed else { return }

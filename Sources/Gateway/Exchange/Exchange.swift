@@ -14,6 +14,8 @@ struct Exchange: ~Copyable {
     let supply: any TurnSupply
     var record: AuditRecord
     private var keeper: ResponseKeeper
+    /// Nil where the request names no conversation.
+    private var conversations: ConversationKeeper?
 
     var context: AnswerContext
     /// True for a request that wants a stream; as long as it has not been read, one that takes a stream.
@@ -66,6 +68,7 @@ struct Exchange: ~Copyable {
         } catch {
             await fail(error, writer)
         }
+        conversations?.close()
         record.endMicroseconds = elapsed
         settle()
         noteRefusal()
@@ -144,7 +147,8 @@ struct Exchange: ~Copyable {
         request.defaultModel = context.snapshot.models.defaultModel
         let grants = KeyGrants(options: turn.principal.options)
         do throws(Refusal) { try grants.check(bodyBytes: body.count) } catch { throw .refusal(error) }
-        var conversation = try await keeper.conversation(body, request)
+        let draft = try await openConversation(body, &request)
+        var conversation = try await keeper.conversation(draft, request)
         conversation.model = grants.model(for: conversation.model, isTask: turn.preferences.isTask)
         record.model = String(conversation.model.prefix(128))
         streams = conversation.streams
@@ -159,6 +163,28 @@ struct Exchange: ~Copyable {
         }
         grants.lowerEffort(of: &conversation)
         return conversation
+    }
+
+    /// Reads the body as far as it goes without what is stored, and fetches the conversation that it names.
+    private mutating func openConversation(
+        _ body: consuming [UInt8], _ request: inout RequestContext
+    ) async throws(TurnFailure) -> RequestDraft {
+        let draft: RequestDraft
+        let name: ConversationName?
+        do throws(Refusal) {
+            draft = try RequestDraft(body, dialect: turn.dialect, limits: request.limits)
+            name = try ConversationName(
+                of: draft, field: turn.preferences.conversation, models: context.snapshot.models,
+                isKeeping: context.snapshot.configuration.conversations.isKeeping)
+        } catch {
+            throw .refusal(error)
+        }
+        guard let name else { return draft }
+        let keeper = ConversationKeeper(turn, name, asked: channel)
+        conversations = keeper
+        request.history = try await keeper.open(draft.byteCount)
+        request.model = name.model
+        return draft
     }
 
     // MARK: - The answer
@@ -177,6 +203,7 @@ struct Exchange: ~Copyable {
                 return await fail(error, writer)
             }
             budget.begin(at: seat.loop.now)
+            conversations?.begin(conversation)
             // The question has them, as long as they may be needed.
             conversation.turns = []
             record.spawnedMicroseconds = elapsed
@@ -233,6 +260,7 @@ struct Exchange: ~Copyable {
             let step = await process.step(until: nextSign(of: process, sink.nextSign)) { event, line in
                 outcome.note(event)
                 attempt.trace?.hear(event, of: line)
+                conversations?.hear(event, of: line)
                 if case .failed = event, !sink.isPromised { return }
                 sink.take(event, of: line)
             }
@@ -284,7 +312,10 @@ struct Exchange: ~Copyable {
     ) async -> Fault? {
         if outcome.fault == nil {
             if let fault = sink.complete(process) { return fault }
-            if let keepsake = sink.keepsake, let fault = await keeper.keep(keepsake) {
+            var unkept: Fault?
+            if let keepsake = sink.keepsake { unkept = await keeper.keep(keepsake) }
+            if unkept == nil { unkept = await conversations?.keep() }
+            if let fault = unkept {
                 guard sink.isPromised else { return fault }
                 tell(fault, &outcome, in: &sink)
                 note(outcome)

@@ -24,6 +24,10 @@ extension FieldName {
     static let effort: FieldName = "x-effort"
     /// The registered MCP servers to switch on.
     static let mcpServers: FieldName = "x-mcp-servers"
+    /// The conversation that a request goes on with; its answer repeats the name.
+    static let conversationID: FieldName = "x-conversation-id"
+    /// How the request stood to it: `begun`, `continued` or `reset`.
+    static let conversationState: FieldName = "x-portcullis-conversation"
     /// What Chromium asks before a page reaches into a private network, and the answer to it.
     static let accessControlRequestPrivateNetwork: FieldName = "access-control-request-private-network"
     static let accessControlAllowPrivateNetwork: FieldName = "access-control-allow-private-network"

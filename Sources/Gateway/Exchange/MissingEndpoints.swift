@@ -48,7 +48,6 @@ enum MissingEndpoints {
         Endpoint("/fine_tuning/jobs", elsewhere: "fine-tuning"),
         Endpoint("/assistants", "Ask /v1/responses."),
         Endpoint("/threads", "Ask /v1/responses."),
-        Endpoint("/conversations", "Go on with an answer by previous_response_id at /v1/responses."),
         Endpoint("/responses/compact", "Send a shorter history to /v1/responses."),
         Endpoint("/organization", "GET /v1/quota tells of the account's limits."),
         Endpoint("/dashboard/billing/usage", "GET /v1/quota tells of the account's limits."),

@@ -31,16 +31,16 @@ struct ResponseKeeper {
 
     /// Decodes a request together with what it refers to.
     mutating func conversation(
-        _ body: consuming [UInt8], _ context: RequestContext
+        _ request: consuming RequestDraft, _ context: RequestContext
     ) async throws(TurnFailure) -> Conversation {
         guard dialect == .responses else {
-            do throws(Refusal) { return try dialect.decode(body, context: context) } catch { throw .refusal(error) }
+            do throws(Refusal) { return try request.decode(context) } catch { throw .refusal(error) }
         }
         var context = context
         context.storesResponses = store != nil
-        let bodyBytes = body.count
+        let bodyBytes = request.byteCount
         do throws(Refusal) {
-            let draft = try ResponsesDraft(body, context: context)
+            let draft = try ResponsesDraft(request, context: context)
             self.draft = draft
             if draft.previousResponseID != nil || !draft.referencedResponses.isEmpty {
                 try await fetch(draft, bodyBytes)

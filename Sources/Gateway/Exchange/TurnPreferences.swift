@@ -9,6 +9,8 @@ struct TurnPreferences: Sendable {
     var mcpServers: [String] = []
     /// The client whose peculiarities are to be smoothed out.
     var client: KeyOptions.Client?
+    /// The conversation that it goes on with.
+    var conversation: String?
     /// True where `accept` names server-sent events.
     var takesStream = false
     /// True for a background task of a chat app.
@@ -32,6 +34,7 @@ struct TurnPreferences: Sendable {
             client = known
         }
         if client == nil, Self.isCodex(fields) { client = .codex }
+        conversation = try ConversationName.field(fields)
         for value in fields.values(of: .mcpServers) {
             mcpServers += MCPRegistry.split(String(decoding: value, as: UTF8.self))
         }

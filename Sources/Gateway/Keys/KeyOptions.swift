@@ -116,18 +116,19 @@ extension KeyOptions {
     /// The words of a line: blanks stand between them, but for those in quotes. Nil where a quote is not closed.
     static func split(_ line: some StringProtocol) -> [String]? {
         var words: [String] = []
-        var word = ""
+        var word: [UInt8] = []
         var isQuoted = false
-        for character in line {
-            switch character {
-            case "\"": isQuoted.toggle()
-            case " " where !isQuoted, "\t" where !isQuoted:
-                if !word.isEmpty { words.append(word) }
-                word = ""
-            default: word.append(character)
+        // Bytes: a service reads the lines of all its keys when it starts.
+        for byte in line.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""): isQuoted.toggle()
+            case UInt8(ascii: " ") where !isQuoted, UInt8(ascii: "\t") where !isQuoted:
+                if !word.isEmpty { words.append(String(decoding: word, as: UTF8.self)) }
+                word = []
+            default: word.append(byte)
             }
         }
-        if !word.isEmpty { words.append(word) }
+        if !word.isEmpty { words.append(String(decoding: word, as: UTF8.self)) }
         return isQuoted ? nil : words
     }
 }

@@ -62,7 +62,8 @@ struct MCPRegistry: Sendable {
         return servers.isEmpty ? "no MCP servers" : "\(servers.count) MCP servers: \(names)"
     }
 
-    private func unknown(in names: [String]) -> String? {
+    /// The first of the names that is no server's; nil when all are.
+    func unknown(in names: [String]) -> String? {
         names.first { name in name != "*" && !servers.contains { $0.name == name } }
     }
 

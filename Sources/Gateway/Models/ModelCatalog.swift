@@ -64,6 +64,18 @@ struct ModelCatalog: Sendable {
         return ModelName.isKnownToCLI(bare) ? bare : nil
     }
 
+    /// The model and the conversation that a name like `sonnet:plans` stands for; nil where the whole of it names a
+    /// model, or none of it does. Some clients write `:latest` behind every name, and mean no conversation by it.
+    func conversation(in name: String) -> (model: String, id: String)? {
+        guard name.utf8.contains(UInt8(ascii: ":")), target(of: name) == nil else { return nil }
+        for index in name.indices.reversed() where name[index] == ":" {
+            let (model, id) = (String(name[..<index]), String(name[name.index(after: index)...]))
+            guard !model.isEmpty, !id.isEmpty, target(of: model) != nil else { continue }
+            return id == "latest" ? nil : (model, id)
+        }
+        return nil
+    }
+
     /// All that `GET /v1/models` lists; the default model, if any, is first, and every id can be asked for.
     var entries: [Entry] {
         var names = defaultModel.map { [$0] } ?? []

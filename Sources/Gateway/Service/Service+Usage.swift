@@ -24,7 +24,10 @@ extension Service {
     /// Lets what has expired be removed in the background.
     func tidyLedger() {
         guard let configuration = site?.snapshot.configuration else { return }
-        let responses = configuration.responses
+        let (responses, conversations) = (configuration.responses, configuration.conversations)
+        ledger.conversations.tidy(notBefore: conversations.notBefore, within: conversations.maxBytes) { [log] fault in
+            if let fault, fault != .closed { log.warning("expired conversations could not be removed: \(fault)") }
+        }
         ledger.responses.tidy(notBefore: responses.notBefore, within: responses.maxBytes) { [log] fault in
             if let fault, fault != .closed { log.warning("expired responses could not be removed: \(fault)") }
         }
@@ -36,13 +39,13 @@ extension Service {
             if let fault, fault != .closed { log.warning("old usage could not be removed: \(fault)") }
         }
         ledger.audit.tidy(keeping: Self.keptActs) { [log] fault in
-            if let fault, fault != .closed { log.warning("old administrative acts could not be removed: \(fault)") }
+            if let fault, fault != .closed { log.warning("old acts could not be removed: \(fault)") }
         }
     }
 
     /// As long as hours are told apart, which is longer than any limit of a key counts.
     private static let hoursApart = 40 * 24
-    private static let keptActs = 10_000
+    private static let keptActs = 100_000
 
     /// Meters that know what keys used before this start; what the turns of a life that ended in a crash had reserved
     /// counts as used.

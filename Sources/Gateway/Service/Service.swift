@@ -113,6 +113,7 @@ actor Service {
             let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
             let hash = KeySecretHash(pepper: pepper)
             let keys = KeyDirectory(loaded.keys, isRequired: loaded.configuration.keys.isRequired, hash: hash)
+            try await loadStoredKeys(into: keys, loaded)
             let gateway = Base62.encode(hash.derived(for: KeyID(named: "gateway")), digits: 11)
             let recorder = UsageRecorder(ledger.usage, gateway: gateway)
             let meters = try await restore(recorder, gateway)
@@ -139,6 +140,21 @@ actor Service {
         // Unstructured: the CLI takes its time to tell, and is asked again for as long as the service lives.
         Task(executorPreference: loop) { await self.watchLogin() }
         await supervise()
+    }
+
+    /// Takes the keys of the ledger, before anybody can ask.
+    private func loadStoredKeys(
+        into keys: KeyDirectory, _ loaded: SnapshotLoader.Loaded
+    ) async throws(ConfigurationFaults) {
+        do throws(LedgerFault) {
+            let stored = try await LedgerWait.ask(on: loop, waking: Wakeup()) { self.ledger.keys.all(then: $0) }
+            keys.take(LedgerKey.all(stored))
+            if !stored.isEmpty { log.info("\(stored.count) keys of the ledger") }
+            for warning in loaded.warnings(of: stored) { log.warning(warning) }
+        } catch {
+            throw SnapshotLoader.fault(error, loaded)
+        }
+        try loaded.checkKeys(stored: keys.storedCount)
     }
 
     private func watchLogin() async {
@@ -341,6 +357,7 @@ actor Service {
                         "reload", "LISTEN, PLAINTEXT, LOOPS, STATE_DIR and METRICS_LISTEN change only with a restart")
                 ])
             }
+            try loaded.checkKeys(stored: site.keys.storedCount)
             let snapshot = try await SnapshotLoader.snapshot(
                 of: loaded, directories: directories, on: loop, after: site.snapshot)
             guard !isEnding else { return ending }

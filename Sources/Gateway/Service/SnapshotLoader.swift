@@ -31,6 +31,19 @@ struct SnapshotLoader {
         fileprivate var tls: TLSContext?
         fileprivate var environment: CLIEnvironment
         fileprivate var servers: MCPRegistry
+
+        /// Without any key nobody could ask: that is not meant so.
+        func checkKeys(stored: Int) throws(ConfigurationFaults) {
+            guard configuration.keys.isRequired, keys.isEmpty, stored == 0 else { return }
+            throw ConfigurationFaults(
+                [ConfigurationFault("API_KEYS_FILE", "no keys; 'portcullis key add NAME' makes one")],
+                warnings: configuration.warnings)
+        }
+
+        /// What an operator should know of keys of the ledger.
+        func warnings(of stored: [StoredKey]) -> [String] {
+            stored.warnings(configured: Set(keys.map(\.name))) { servers.unknown(in: $0) }
+        }
     }
 
     /// The settings alone; nothing that they name is looked at. The program `served` need not be there at the moment: it
@@ -40,6 +53,12 @@ struct SnapshotLoader {
         let isExecutable = machine.isExecutable
         machine.isExecutable = { $0 == served || isExecutable($0) }
         return try Configuration.load(arguments: options, environment: environment, machine: machine)
+    }
+
+    /// The settings that an administrative command needs; others may be faulty.
+    func configurationForAdministration() throws(ConfigurationFaults) -> Configuration {
+        try Configuration.loadForAdministration(
+            arguments: options, environment: environment, machine: Machine.current(names))
     }
 
     /// Everything short of running the CLI.
@@ -153,21 +172,27 @@ struct SnapshotLoader {
         }
     }
 
-    /// What is stored, in a line for the operator. Faults are those of the start.
-    static func ledgerNote(of loaded: Loaded) throws(ConfigurationFaults) -> String {
-        do throws(LedgerFault) {
-            guard let count = try Ledger.inspect(path: ledgerPath(of: loaded)) else { return "no stored responses yet" }
-            return "\(count) stored responses, their file is sound"
-        } catch {
+    /// What is stored, in lines for the operator, and what of it needs him. Faults are those of the start.
+    static func ledgerNotes(
+        of loaded: Loaded
+    ) throws(ConfigurationFaults) -> (notes: [String], warnings: [String]) {
+        let contents: LedgerContents?
+        do throws(LedgerFault) { contents = try Ledger.inspect(path: ledgerPath(of: loaded)) } catch {
             throw fault(error, loaded)
         }
+        let keys = contents?.keys ?? []
+        try loaded.checkKeys(stored: keys.count)
+        let responses = contents.map { "\($0.responses) stored responses, their file is sound" }
+        return (
+            ["\(keys.count) keys of the ledger", responses ?? "no stored responses yet"], loaded.warnings(of: keys)
+        )
     }
 
     private static func ledgerPath(of loaded: Loaded) -> String {
         loaded.configuration.stateDirectory + "/ledger.sqlite"
     }
 
-    private static func fault(_ fault: LedgerFault, _ loaded: Loaded) -> ConfigurationFaults {
+    static func fault(_ fault: LedgerFault, _ loaded: Loaded) -> ConfigurationFaults {
         let path = ledgerPath(of: loaded)
         let remedy =
             if case .damaged = fault { "restore it, or move it away to begin anew" } else {

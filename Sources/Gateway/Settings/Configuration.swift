@@ -27,6 +27,8 @@ struct Configuration: Sendable, Equatable {
     var processes = ProcessSettings()
     /// Which responses survive, and for how long.
     var responses = ResponseSettings()
+    /// Which conversations survive, and for how long.
+    var conversations = ConversationSettings()
     /// What is logged, and where.
     var logging = LogSettings()
     /// What is told to those who watch the service.
@@ -135,6 +137,18 @@ struct ResponseSettings: Sendable, Equatable {
 struct UsageSettings: Sendable, Equatable {
     /// In days; older ones are forgotten.
     var keepDays = 400
+}
+
+/// Which conversations survive, and for how long.
+struct ConversationSettings: Sendable, Equatable {
+    /// False when none is kept.
+    var isKeeping = true
+    /// How long one is kept that nobody goes on with, in days.
+    var keepDays = 30
+    /// All of them together.
+    var maxBytes = 1 << 30
+    /// Those of one key.
+    var maxBytesPerKey = 256 << 20
 }
 
 /// The bounds on what a peer may send, hold or delay.

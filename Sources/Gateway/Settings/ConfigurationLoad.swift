@@ -26,6 +26,34 @@ extension Configuration {
         readFile: (String) throws(FileFault) -> ConfigurationFile = ConfigurationFile.read,
         machine: Machine = .current()
     ) throws(ConfigurationFaults) -> Configuration {
+        var loader = loader(arguments, environment, readFile, machine)
+        loader.readValues()
+        loader.resolveListeners()
+        loader.deriveDefaults()
+        loader.validate()
+        let warnings = loader.sources.warnings
+        guard loader.faults.isEmpty else { throw ConfigurationFaults(loader.faults, warnings: warnings) }
+        loader.configuration.warnings = warnings + loader.warnings
+        return loader.configuration
+    }
+
+    /// The state directory and who may ask, of a configuration whose other parts may be faulty.
+    static func loadForAdministration(
+        arguments: [String], environment: [String: String],
+        readFile: (String) throws(FileFault) -> ConfigurationFile = ConfigurationFile.read,
+        machine: Machine = .current()
+    ) throws(ConfigurationFaults) -> Configuration {
+        var loader = loader(arguments, environment, readFile, machine)
+        guard let configuration = loader.readForAdministration() else {
+            throw ConfigurationFaults(loader.faults, warnings: loader.sources.warnings)
+        }
+        return configuration
+    }
+
+    private static func loader(
+        _ arguments: [String], _ environment: [String: String],
+        _ readFile: (String) throws(FileFault) -> ConfigurationFile, _ machine: Machine
+    ) -> ConfigurationLoader {
         var sources = ConfigurationSources()
         sources.takeArguments(arguments)
         sources.takeEnvironment(environment)
@@ -39,16 +67,9 @@ extension Configuration {
                 fileFault = ConfigurationFault(file.place, error.description)
             }
         }
-        var loader = ConfigurationLoader(
+        return ConfigurationLoader(
             sources: sources, environment: environment, machine: machine,
             faults: sources.faults + (fileFault.map { [$0] } ?? []))
-        loader.readValues()
-        loader.resolveListeners()
-        loader.deriveDefaults()
-        loader.validate()
-        guard loader.faults.isEmpty else { throw ConfigurationFaults(loader.faults, warnings: sources.warnings) }
-        loader.configuration.warnings = sources.warnings + loader.warnings
-        return loader.configuration
     }
 }
 
@@ -61,6 +82,16 @@ private struct ConfigurationLoader {
     /// What becomes of a setting other than it says.
     var warnings: [String] = []
     var configuration = Configuration()
+
+    /// What a command needs that changes something under the state directory: the directory and who may ask. What else is
+    /// wrong, as a CLI that is being replaced, is no reason to keep a key.
+    mutating func readForAdministration() -> Configuration? {
+        readValues()
+        guard faults.isEmpty else { return nil }
+        deriveDefaults()
+        configuration.keys.allowsWeakKeys = true
+        return configuration
+    }
 
     /// Reads every value by its row.
     mutating func readValues() {
@@ -255,13 +286,6 @@ private struct ConfigurationLoader {
                 ConfigurationFault(
                     sources.last("REQUIRE_AUTH")?.place ?? "REQUIRE_AUTH",
                     "\(open) can be reached from other machines; keys are needed there"))
-        }
-        let wasWritten = sources.given["PROXY_API_KEYS"] != nil || keys.file != nil
-        if keys.isRequired, !wasWritten {
-            faults.append(
-                ConfigurationFault(
-                    "API_KEYS_FILE",
-                    "no keys; put what 'portcullis new-key NAME' prints into a file of mode 0600"))
         }
     }
 

@@ -11,6 +11,7 @@ struct Setting: Sendable {
         case turns = "Turns"
         case processes = "Living processes"
         case responses = "Stored responses"
+        case conversations = "Conversations"
         case usage = "Usage and metrics"
         case logging = "Logging"
         case time = "Limits: time"

@@ -37,13 +37,35 @@ enum StateDirectory {
     static func claim(_ path: String) throws(ConfigurationFaults) {
         let problem: String
         do throws(SystemError) {
-            if try ProcessLock.hold(lock(path)) { return }
+            let end = Instant.now + .seconds(briefSeconds)
+            while true {
+                if try ProcessLock.hold(lock(path)) { return }
+                // A command that changes something in it is over in a moment.
+                guard ProcessLock.isHeldBriefly(lock(path)), Instant.now < end else { break }
+                pause()
+            }
             problem = "is in use by another service; give each a directory of its own"
         } catch {
             problem = "cannot be locked, \(error.description)"
         }
         throw ConfigurationFaults([ConfigurationFault("STATE_DIR", "\(path) \(problem)")])
     }
+
+    /// Makes the directory this process's own for a moment, as a command does; false when a service has it, or another
+    /// command for long.
+    static func claimBriefly(_ path: String) throws(SystemError) -> Bool {
+        let end = Instant.now + .seconds(briefSeconds)
+        while true {
+            if try ProcessLock.hold(lock(path), isBrief: true) { return true }
+            guard ProcessLock.isHeldBriefly(lock(path)), Instant.now < end else { return false }
+            pause()
+        }
+    }
+
+    /// What the lock of a command cannot tell is when it is over.
+    static func pause() { _ = poll(nil, 0, 20) }
+
+    private static let briefSeconds = 5
 
     /// True when a running service has the directory.
     static func isInUse(_ path: String) -> Bool { ProcessLock.isHeld(lock(path)) }

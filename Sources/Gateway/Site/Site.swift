@@ -22,6 +22,10 @@ final class Site: Sendable {
     let ledger: Ledger
     /// Large stored responses on their way to clients; those who find no place come again.
     let largeAnswers = Places(8)
+    /// Conversations that are being begun with items of their own, which no turn's permit bounds.
+    let beginnings = Places(8)
+    /// Where turns wait that would go on with the same conversation.
+    let conversations = ConversationQueue()
     /// What needs the operator now.
     let problems = Problems()
     /// Where turns wait for a CLI that was replaced.
@@ -83,6 +87,9 @@ final class Site: Sendable {
         log.audit(record)
         metrics.count(record)
     }
+
+    /// Ends processes of keys that are gone or switched off, after a change of the keys.
+    func endForeignProcesses() { endForeignProcesses(snapshot) }
 
     /// Ends what no turn will use any more: processes of keys that are gone, and of another CLI.
     private func endForeignProcesses(_ snapshot: Snapshot) {

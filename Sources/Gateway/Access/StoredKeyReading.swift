@@ -1,0 +1,62 @@
+import Ledger
+
+extension LedgerKey {
+    /// A key as the ledger holds it. One whose options cannot be read opens nothing: they may have been a limit.
+    init(_ stored: StoredKey) { self.init(stored, try? KeyOptions(stored: stored.options)) }
+
+    /// All keys of the ledger; most have the options of others, which are read once.
+    static func all(_ stored: [StoredKey]) -> [LedgerKey] {
+        var known: [String: KeyOptions?] = [:]
+        return stored.map { key in
+            let options = known[key.options] ?? (try? KeyOptions(stored: key.options))
+            if known.count < mostRemembered, known[key.options] == nil { known[key.options] = .some(options) }
+            return LedgerKey(key, options)
+        }
+    }
+
+    private static var mostRemembered: Int { 1000 }
+
+    private init(_ stored: StoredKey, _ options: KeyOptions?) {
+        self.init(
+            id: KeyID(stored: stored.id), name: stored.name, options: options ?? KeyOptions(),
+            isEnabled: stored.isEnabled && options != nil,
+            secrets: stored.secrets.map { Secret(digest: $0.digest, notAfter: $0.notAfter) })
+    }
+}
+
+extension KeyOptions {
+    /// The options of a key in the ledger.
+    init(stored line: String) throws(ValueProblem) {
+        guard let words = Self.split(line) else { throw ValueProblem("has a quote that is not closed") }
+        try self.init(words: words)
+    }
+}
+
+extension [StoredKey] {
+    /// What an operator should know of keys of the ledger, one line each, without secrets; `configured` are the names that
+    /// the settings have given, and `unknownServer` finds what is no server among the names that a key is granted.
+    func warnings(configured: Set<String>, unknownServer: ([String]) -> String?) -> [String] {
+        var lines: [String] = []
+        var sound: Set<String> = []
+        for key in self {
+            if configured.contains(key.name) {
+                lines.append(
+                    "key \(key.name) is in the settings and in the ledger: that of the settings counts, the other opens nothing")
+            }
+            if sound.contains(key.options) { continue }
+            do throws(ValueProblem) {
+                let options = try KeyOptions(stored: key.options)
+                if options.mcpServers == nil, sound.count < Self.mostRemembered { sound.insert(key.options) }
+                guard let server = unknownServer(options.mcpServers ?? []) else { continue }
+                lines.append("key \(key.name) of the ledger: \(quoted(server)) is no server of PROXY_MCP_CONFIG")
+            } catch {
+                lines.append("key \(key.name) of the ledger \(error.text): it opens nothing until its options are set anew")
+            }
+        }
+        guard lines.count > Self.mostWarnings else { return lines }
+        return lines.prefix(Self.mostWarnings) + ["\(lines.count - Self.mostWarnings) more keys of the ledger are like these"]
+    }
+
+    private static var mostWarnings: Int { 20 }
+    private static var mostRemembered: Int { 1000 }
+}

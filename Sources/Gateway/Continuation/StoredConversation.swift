@@ -1,0 +1,116 @@
+import ClaudeCLI
+import Dialects
+import Vocabulary
+
+/// A conversation as it is stored: what it stands on, and then its messages, a piece each.
+struct StoredConversation: Sendable {
+    private(set) var ground = StoredGround()
+    /// Messages that say something, oldest first.
+    private(set) var turns: [Turn] = []
+    private let pieces: [[UInt8]]
+
+    /// One of which nothing is stored yet.
+    init() { pieces = [] }
+
+    /// Reads the pieces.
+    init(_ pieces: [[UInt8]]) throws(Refusal) {
+        self.pieces = pieces
+        guard let first = pieces.first else { return }
+        ground = try StoredGround(first)
+        for piece in pieces.dropFirst() { turns.append(try StoredTurn.turn(of: piece)) }
+    }
+
+    /// How many pieces are stored.
+    var length: Int { pieces.count }
+
+    /// How long they are together.
+    var byteCount: Int { pieces.reduce(0) { $0 + $1.count } }
+
+    /// True for messages that begin with all of those that are stored, by what reaches the model.
+    func begins(_ others: [Turn]) -> Bool {
+        guard others.count >= turns.count else { return false }
+        let same = others.prefix(turns.count)
+        return same.map(\.role) == turns.map(\.role) && Self.digest(same) == Self.digest(turns[...])
+    }
+
+    private static func digest(_ turns: ArraySlice<Turn>) -> [UInt8]? {
+        let hash = ConversationHash()
+        var form = ConversationForm(to: { hash.add($0) })
+        for turn in turns { form.tell(turn) }
+        return hash.digest()
+    }
+}
+
+/// Puts a stored conversation in front of what a client sends of it.
+///
+/// A client that sends no message of the assistant's sends what is new. One that does keeps a history of its own: it goes
+/// on where that begins with all that is stored, and is what counts from then on where it does not.
+struct ConversationJoin: StoredHistory {
+    let id: String
+    /// Nil where nothing is stored under the name.
+    let stored: StoredConversation?
+    /// How long the conversation may be together with a request, and how long the request is.
+    let (maxBytes, bodyBytes): (Int, Int)
+
+    func join(_ conversation: inout Conversation) throws(Refusal) {
+        let isSummary = conversation.isCompaction
+        let named = try joined(&conversation)
+        // A summary is an item for its client, and no answer.
+        conversation.named = isSummary ? nil : named
+    }
+
+    private func joined(_ conversation: inout Conversation) throws(Refusal) -> NamedConversation {
+        let sent = conversation.turns.filter(\.isWorthKeeping)
+        guard let stored else { return whole(conversation, sent, .begun) }
+        if sent.contains(where: { $0.role == .assistant }) {
+            guard stored.begins(sent) else { return whole(conversation, sent, .reset) }
+            return continued(conversation, stored, new: Array(sent.dropFirst(stored.turns.count)))
+        }
+        guard stored.byteCount + bodyBytes <= maxBytes else { throw .conversationTooLong(maxBytes) }
+        if conversation.system.isEmpty { conversation.system = stored.ground.system }
+        conversation.turns = stored.turns + conversation.turns
+        return continued(conversation, stored, new: sent)
+    }
+
+    private func whole(
+        _ conversation: Conversation, _ turns: [Turn], _ state: NamedConversation.State
+    ) -> NamedConversation {
+        NamedConversation(id: id, state: state, keeping: 0, pieces: pieces(conversation, turns))
+    }
+
+    private func continued(
+        _ conversation: Conversation, _ stored: StoredConversation, new: [Turn]
+    ) -> NamedConversation {
+        guard conversation.system == stored.ground.system else {
+            let pieces = pieces(conversation, stored.turns + new)
+            return NamedConversation(id: id, state: .continued, keeping: 0, pieces: pieces)
+        }
+        return NamedConversation(
+            id: id, state: .continued, keeping: stored.length, pieces: new.map(StoredTurn.bytes))
+    }
+
+    private func pieces(_ conversation: Conversation, _ turns: [Turn]) -> [[UInt8]] {
+        var ground = stored?.ground ?? StoredGround()
+        ground.system = conversation.system
+        return [ground.bytes] + turns.map(StoredTurn.bytes)
+    }
+}
+
+extension Turn {
+    /// True for a message that holds anything: clients write one without content in several ways.
+    var isWorthKeeping: Bool {
+        blocks.contains { block in
+            if case .text(let text) = block { !text.isEmpty } else { true }
+        }
+    }
+}
+
+extension Refusal {
+    /// A conversation has grown beyond what one request may hold.
+    static func conversationTooLong(_ maxBytes: Int) -> Refusal {
+        Refusal(
+            .invalidRequest,
+            "The stored conversation is too large: together with this request it may hold \(maxBytes) bytes. "
+                + "Begin another one, or delete it.", param: "conversation")
+    }
+}
