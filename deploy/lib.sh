@@ -37,6 +37,8 @@ missing_packages() {
             PATH=$PATH:/usr/sbin:/sbin command -v "$proxy" >/dev/null || echo "$proxy"
         done
         command -v valgrind >/dev/null || echo valgrind
+        # For promtool, which judges metrics and alerts; its server is not started.
+        command -v promtool >/dev/null || echo prometheus
         command -v python3 >/dev/null || echo python3
         python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
         # For the containers of Tests/Systemd, which only root can make.
@@ -87,7 +89,7 @@ install_packages() {
     ) >&2 || fail "apt-get did not install $*"
     for package in "$@"; do
         case $package in
-            nginx | haproxy | caddy) systemctl --quiet disable "$package" >/dev/null 2>&1 || true ;;
+            nginx | haproxy | caddy | prometheus) systemctl --quiet disable "$package" >/dev/null 2>&1 || true ;;
         esac
     done
 }

@@ -94,18 +94,21 @@ extension UsageStore {
         then: @escaping @Sendable (Result<[UsageRow], LedgerFault>) -> Void
     ) {
         ledger.read(
-            .report,
-            { (database) throws(LedgerFault) in
-                let group = Self.column(of: grouping)
-                let rows = try database.rows(
-                    composed: """
-                        SELECT \(group), sum(requests), sum(failures), sum(refusals), sum(input), sum(output),
-                            sum(cache_read), sum(cache_write), sum(cost), sum(milliseconds), sum(first_milliseconds)
-                        FROM usage WHERE \(Self.condition(filter)) GROUP BY 1 ORDER BY 1
-                        """, Self.values(filter)
-                ) { UsageRow(group: Self.group($0, grouping), count: UsageCount($0, from: 1)) }
-                return Self.merged(rows)
-            }, then: then)
+            .report, { (database) throws(LedgerFault) in try Self.report(filter, by: grouping, in: database) }, then: then)
+    }
+
+    static func report(
+        _ filter: UsageFilter, by grouping: UsageGrouping, in database: Database
+    ) throws(LedgerFault) -> [UsageRow] {
+        let group = column(of: grouping)
+        let rows = try database.rows(
+            composed: """
+                SELECT \(group), sum(requests), sum(failures), sum(refusals), sum(input), sum(output),
+                    sum(cache_read), sum(cache_write), sum(cost), sum(milliseconds), sum(first_milliseconds)
+                FROM usage WHERE \(condition(filter)) GROUP BY 1 ORDER BY 1
+                """, values(filter)
+        ) { UsageRow(group: self.group($0, grouping), count: UsageCount($0, from: 1)) }
+        return merged(rows)
     }
 
     /// How many requests were refused and why, in the order of the groups.
@@ -114,18 +117,22 @@ extension UsageStore {
         then: @escaping @Sendable (Result<[RefusalRow], LedgerFault>) -> Void
     ) {
         ledger.read(
-            .report,
-            { (database) throws(LedgerFault) in
-                let isKnown = grouping != .model && grouping != .client
-                let group = isKnown ? Self.column(of: grouping) : "reason"
-                let rows = try database.rows(
-                    composed: """
-                        SELECT \(group), reason, sum(count) FROM refusals WHERE \(Self.condition(filter))
-                        GROUP BY 1, 2 ORDER BY 1, 2
-                        """, Self.values(filter)
-                ) { RefusalRow(group: Self.group($0, grouping), reason: $0.text(1), count: $0.integer(2)) }
-                return grouping == .month ? Self.merged(rows) : rows
-            }, then: then)
+            .report, { (database) throws(LedgerFault) in try Self.refusals(filter, by: grouping, in: database) },
+            then: then)
+    }
+
+    static func refusals(
+        _ filter: UsageFilter, by grouping: UsageGrouping, in database: Database
+    ) throws(LedgerFault) -> [RefusalRow] {
+        let isKnown = grouping != .model && grouping != .client
+        let group = isKnown ? column(of: grouping) : "reason"
+        let rows = try database.rows(
+            composed: """
+                SELECT \(group), reason, sum(count) FROM refusals WHERE \(condition(filter))
+                GROUP BY 1, 2 ORDER BY 1, 2
+                """, values(filter)
+        ) { RefusalRow(group: self.group($0, grouping), reason: $0.text(1), count: $0.integer(2)) }
+        return grouping == .month ? merged(rows) : rows
     }
 
     /// What was used in each second that is remembered from then on.

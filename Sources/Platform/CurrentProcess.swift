@@ -37,3 +37,24 @@ public enum CurrentProcess {
     /// It takes milliseconds after a great load: call it when there is nothing else to do.
     public static func releaseMemory() { linux_release_heap() }
 }
+
+extension CurrentProcess {
+    /// The processor time that this process has taken, in seconds.
+    public static var processorSeconds: Double { processorSeconds(of: Int32(RUSAGE_SELF.rawValue)) }
+
+    /// The processor time of all children that have ended and were waited for, in seconds.
+    public static var childrenProcessorSeconds: Double { processorSeconds(of: Int32(RUSAGE_CHILDREN.rawValue)) }
+
+    /// The memory that this process has in RAM, in bytes; nil where the kernel does not tell.
+    public static var residentBytes: Int? {
+        let pages = MachineLoad.text(of: "/proc/self/statm").split(separator: " ").dropFirst().first
+        return pages.flatMap { Int($0) }.map { $0 * sysconf(Int32(_SC_PAGESIZE)) }
+    }
+
+    private static func processorSeconds(of whom: __rusage_who_t) -> Double {
+        var usage = rusage()
+        guard unsafe getrusage(whom, &usage) == 0 else { return 0 }
+        let micro = [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + $1.tv_sec * 1_000_000 + Int($1.tv_usec) }
+        return Double(micro) / 1_000_000
+    }
+}

@@ -28,7 +28,7 @@ public enum MachineLoad {
         return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }
     }
 
-    private static func text(of path: String) -> String {
+    static func text(of path: String) -> String {
         let number = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard number >= 0 else { return "" }
         let file = FileDescriptor(adopting: number)

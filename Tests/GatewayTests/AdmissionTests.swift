@@ -1,3 +1,4 @@
+import ClaudeCLI
 import Glibc
 import ClaudeCLI
 import Platform

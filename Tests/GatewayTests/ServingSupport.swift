@@ -25,6 +25,7 @@ struct ServiceOptions: Sendable {
 /// A service inside this process: one loop, one worker, a port of the kernel's choice.
 final class TestService: Sendable {
     static let key = "test-key-of-the-first-0123456789"
+    static let adminKey = "administrator-key-0123456789"
     static let otherKey = "test-key-of-the-other-9876543210"
 
     let port: UInt16
@@ -44,9 +45,10 @@ final class TestService: Sendable {
         configuration.turns = TurnSettings(maxRunning: options.maxRunning, maxWaiting: options.maxWaiting, waitSeconds: 30)
         configuration.stateDirectory = scratch.path
         configuration.logging.level = .error
-        let keys = try [("first", Self.key), ("other", Self.otherKey)].map {
+        var keys = try [("first", Self.key), ("other", Self.otherKey), ("root", Self.adminKey)].map {
             try #require(APIKey(name: $0.0, secret: $0.1))
         }
+        keys[2].options.role = .admin
         let program = try Self.program(options.script, in: scratch)
         let supply = CLISupply(
             LaunchProfile(

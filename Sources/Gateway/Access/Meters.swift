@@ -121,9 +121,14 @@ final class Meters: Sendable {
     /// How far a key has used up its share; nil where it has none.
     func share(of principal: Principal, at moment: MeterMoment) -> KeyShare? {
         guard principal.options.hasShare else { return nil }
-        return meters.withLock { meters in
+        return shares(of: principal, at: moment).max { $0.utilization < $1.utilization }
+    }
+
+    /// How far a key has used up each of its bounds on days or more.
+    func shares(of principal: Principal, at moment: MeterMoment) -> [KeyShare] {
+        meters.withLock { meters in
             let meter = meters[principal.id] ?? KeyMeter()
-            let shares = principal.options.caps.filter(\.isShare).map { cap in
+            return principal.options.caps.filter(\.isShare).map { cap in
                 let used = meter.used(cap.window, principal.options.windows, at: moment.now, moment.instant).of(cap.metric)
                 return KeyShare(
                     cap: cap, used: used,
@@ -131,7 +136,6 @@ final class Meters: Sendable {
                         of: cap.window, principal.options.windows, cap.metric, limit: cap.amount, at: moment.now, moment.instant),
                     message: principal.options.message)
             }
-            return shares.max { $0.utilization < $1.utilization }
         }
     }
 

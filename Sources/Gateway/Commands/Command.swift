@@ -10,6 +10,8 @@ enum Command: Sendable, Equatable {
     case key(KeyCommand)
     /// Show what administrators did.
     case audit(AuditCommand)
+    /// Tell what keys have used.
+    case report(arguments: [String])
     /// Print a new key.
     case newKey(name: String)
     /// Print the help text, or the README's table.
@@ -42,6 +44,7 @@ enum Command: Sendable, Equatable {
         case .reload: self = .reload(options: rest)
         case .key: self = .key(try KeyCommand(rest))
         case .audit: self = .audit(try AuditCommand(rest))
+        case .usage: self = .report(arguments: rest)
         case .newKey:
             guard rest.count == 1, APIKey.isName(rest[0]) else {
                 throw ConfigurationFault(
@@ -80,6 +83,7 @@ enum Subcommand: String, Sendable, CaseIterable {
     case reload
     case key
     case audit
+    case usage
     case newKey = "new-key"
     case help
     case version
@@ -102,6 +106,7 @@ enum Subcommand: String, Sendable, CaseIterable {
         case .serve, .check, .reload: "[OPTIONS]"
         case .key: "ACT …"
         case .audit: "[--json] [COUNT]"
+        case .usage: "[--by WHAT] [OPTIONS]"
         case .newKey: "NAME"
         case .help: "[COMMAND] [--markdown]"
         case .version: ""
@@ -116,6 +121,7 @@ enum Subcommand: String, Sendable, CaseIterable {
         case .reload: "have the running service load them anew; 0, or 78"
         case .key: "keys: add, list, show, set, rotate, disable, remove"
         case .audit: "what administrators did, the newest first"
+        case .usage: "what keys have used; --help tells more"
         case .newKey: "print a new key as a line for the API key file"
         case .help: "all options, the table of the README, or one command"
         case .version: "print the version"

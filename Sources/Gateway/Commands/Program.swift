@@ -20,6 +20,7 @@ public enum Program {
             return ReloadCommand.run(SnapshotLoader(options: options, environment: environment))
         case .key(let command): return command.run(SnapshotLoader(options: command.options, environment: environment))
         case .audit(let command): return command.run(SnapshotLoader(options: command.options, environment: environment))
+        case .report(let arguments): return UsageCommand.run(arguments, environment: environment)
         case .newKey(let name): return newKey(name)
         case .help(let asMarkdown):
             Terminal.say(asMarkdown ? Configuration.referenceMarkdown() : Configuration.helpText())
@@ -29,6 +30,7 @@ public enum Program {
             return 0
         case .usage(let subcommand):
             Terminal.say("usage: \(subcommand.usage)")
+            if subcommand == .usage { Terminal.say(UsageCommand.help) }
             return 0
         case .nothing:
             Terminal.tell("\(Subcommand.usages)\n\n'portcullis help' tells all options.")

@@ -7,9 +7,11 @@ import Vocabulary
 /// What answers tell of the account's usage limits.
 extension AnswerContext {
     /// `GET /api/oauth/usage`, asked again and again by the client itself.
-    func usageAnswer() -> Response {
+    func usageAnswer(for principal: Principal) -> Response {
         let state = snapshot.quota.state(now: WallClock.unixSeconds)
-        let response = json(status: 200, UsageAnswer.body(state), adding: [(.cacheControl, "no-store")])
+        let meters = seat.site.meters
+        let body = UsageAnswer.body(state, of: principal, in: seat.site.recorder == nil ? nil : meters, at: .current)
+        let response = json(status: 200, body, adding: [(.cacheControl, "no-store")])
         var record = record(path: "/api/oauth/usage")
         record.isMonitoring = true
         finish(&record, response)

@@ -19,6 +19,10 @@ struct AnswerContext {
     var principal: Principal?
     /// The name of the key that was shown and accepted, for the log; nil as long as there is none.
     var keyID: String?
+    /// The program that asks; nil as long as it has not mattered.
+    var client: ClientKind?
+    /// What the client calls its session, its chat and its user, where that is logged.
+    var clientIDs: [AuditRecord.ClientID] = []
     private let method: Method?
     /// What a browser's `origin` gets; nil when there is none, and then nothing of CORS is sent.
     private let allowedOrigin: String?
@@ -54,7 +58,15 @@ struct AnswerContext {
         record.address = seat.client.text
         record.method = method?.name ?? "-"
         record.path = path
+        record.client = client?.rawValue
+        record.clientIDs = clientIDs
         return record
+    }
+
+    /// Notes what program asks.
+    mutating func note(client fields: Fields) {
+        client = ClientKind(fields)
+        if snapshot.configuration.logging.tellsClientIDs { clientIDs = ClientIDs.of(fields) }
     }
 
     // MARK: - Answers
@@ -104,6 +116,30 @@ struct AnswerContext {
     func health() -> Response {
         let response = json(status: 200, seat.desk.healthBody())
         var record = record(path: "/health")
+        record.isMonitoring = true
+        finish(&record, response)
+        return response
+    }
+
+    /// `GET /readyz`: whether a balancer should send anybody here.
+    func readiness() -> Response {
+        let readiness = ReadyAnswer(seat)
+        let response = json(
+            status: readiness.isReady ? 200 : 503, readiness.body, adding: [(.cacheControl, "no-store")])
+        var record = record(path: "/readyz")
+        record.isMonitoring = true
+        finish(&record, response)
+        return response
+    }
+
+    /// `GET /metrics`.
+    func metrics(_ request: Request) -> Response {
+        let form = MetricsText.form(accepting: request.fields.string(of: .accept))
+        var fields = ResponseFields()
+        fields.append(.contentType, MetricsText.contentType(form))
+        addCommon(to: &fields)
+        let response = Response(status: 200, fields: fields, body: seat.site.metricsText(form))
+        var record = record(path: "/metrics")
         record.isMonitoring = true
         finish(&record, response)
         return response
@@ -201,7 +237,7 @@ struct AnswerContext {
         record.status = response.status
         record.bytesOut = response.body.count
         record.endMicroseconds = Instant.now.microseconds(since: started)
-        seat.site.log.audit(record)
+        seat.site.note(record)
     }
 
     private func logged(_ path: String, _ response: Response) -> Response {

@@ -50,6 +50,7 @@ final class StoredRequest {
 enum Work: Job {
     case turn(TurnRequest)
     case stored(StoredRequest)
+    case usage(UsageRequest)
     case conversations(ConversationRequest)
 
     /// Does it; the client has been answered, or is gone, and no process is left.
@@ -59,6 +60,7 @@ enum Work: Job {
             var exchange = Exchange(request, asked: channel)
             await exchange.run(answering: writer)
         case .stored(let request): await StoredExchange(request, asked: channel).run(answering: writer)
+        case .usage(let request): await UsageExchange(request, asked: channel).run(answering: writer)
         case .conversations(let request): await ConversationExchange(request, asked: channel).run(answering: writer)
         }
     }
@@ -75,7 +77,7 @@ enum Endpoints {
     }
 
     private enum Target: Sendable {
-        case information, health, hello, models, model, quota, usage, stored
+        case information, health, readiness, metrics, hello, models, model, quota, usage, accountUsage, stored
         case turn(Dialect, countsTokens: Bool = false)
         case conversations(canCreate: Bool = false)
         case missing(MissingEndpoints.Endpoint)
@@ -85,6 +87,14 @@ enum Endpoints {
             switch self {
             case .turn: "POST, OPTIONS"
             default: "GET, HEAD, OPTIONS"
+            }
+        }
+
+        /// True for what tells of the service and of nobody's questions.
+        var isForWatchers: Bool {
+            switch self {
+            case .metrics, .readiness, .health: true
+            default: false
             }
         }
     }
@@ -117,6 +127,8 @@ enum Endpoints {
     /// Every endpoint, and every one that is missing; each also stands below `/v1`.
     private static let rows: [Row] = [
         Row("/health", .health),
+        Row("/readyz", .readiness),
+        Row("/metrics", .metrics),
         Row("/messages", .turn(.anthropic)),
         Row("/chat/completions", .turn(.chatCompletions)),
         Row("/responses", .turn(.responses)),
@@ -125,7 +137,8 @@ enum Endpoints {
         Row("/models", .models),
         Row("/chat/models", .models),
         Row("/quota", .quota),
-        Row("/api/oauth/usage", .usage),
+        Row("/usage", .usage),
+        Row("/api/oauth/usage", .accountUsage),
         Row("/conversations", .conversations(canCreate: true)),
         Row("/api/sessions", .conversations()),
         Row("/api/hello", .hello),
@@ -153,6 +166,24 @@ enum Endpoints {
             return .answer(context.refuse(refusal, path: "other", as: words))
         }
         return route(request, to: row, path, context)
+    }
+
+    /// Answers at an address that is for those who watch the service, who need no key there.
+    static func watch(_ request: Request, at seat: Seat) -> Response {
+        let context = AnswerContext(request, at: seat)
+        let path = PlainPath.of(request.path)
+        guard let row = rows.first(where: { $0.takes(path) }), row.target.isForWatchers else {
+            let refusal = Refusal(.notFound, "There are /metrics, /health and /readyz at this address, and nothing else.")
+            return context.refuse(refusal, path: "other", as: .chatCompletions)
+        }
+        do throws(Refusal) { try checkMethod(request, row.target) } catch {
+            return context.refuse(error, path: row.template, as: .chatCompletions)
+        }
+        switch row.target {
+        case .metrics: return context.metrics(request)
+        case .readiness: return context.readiness()
+        default: return context.health()
+        }
     }
 
     /// A monitor's question, for which nothing has to be made: it is not logged and no browser waits for its answer.
@@ -196,10 +227,18 @@ enum Endpoints {
             case .health:
                 recognize(request, &context)
                 return .answer(context.health())
+            case .readiness: return .answer(context.readiness())
+            case .metrics:
+                let principal = try identify(request, &context)
+                guard principal.options.role == .admin else { throw .needsAdministrator("The metrics are") }
+                return .answer(context.metrics(request))
             case .hello: return .answer(context.hello())
+            case .accountUsage:
+                let principal = try identify(request, &context)
+                return .answer(context.usageAnswer(for: principal))
             case .usage:
-                try identify(request, &context)
-                return .answer(context.usageAnswer())
+                let principal = try identify(request, &context)
+                return .work(.usage(try UsageRequest(request, of: principal, in: context)))
             case .missing(let endpoint): throw endpoint.refusal
             case .models:
                 try identify(request, &context)
@@ -230,6 +269,7 @@ enum Endpoints {
                 try checkBody(request, context.snapshot)
                 if case .length(let count) = request.body { try grants.check(bodyBytes: count) }
                 context.quota?.tellsCodex = dialect == .responses
+                context.note(client: request.fields)
                 let preferences = try TurnPreferences(request.fields, options: principal.options)
                 return .work(
                     .turn(
@@ -355,6 +395,11 @@ enum Endpoints {
 }
 
 extension Refusal {
+    /// Something that an ordinary key is not shown.
+    static func needsAdministrator(_ subject: String) -> Refusal {
+        Refusal(.forbidden, "\(subject) shown to keys with role=admin alone.")
+    }
+
     /// What cannot be read as HTTP, in the words of a refusal.
     init(_ fault: HTTPFault) {
         let kind: FailureKind =

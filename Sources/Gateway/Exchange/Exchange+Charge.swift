@@ -16,6 +16,7 @@ extension Exchange {
     }
 
     private mutating func fault(_ refusal: LimitRefusal) -> Fault {
+        record.refusal = refusal.reason == .rate ? .keyRate : .keyLimit
         context.quota?.isShareSpent = refusal.reason == .spent || refusal.reason == .tooLarge
         return Fault(refusal, now: WallClock.unixSeconds)
     }
@@ -78,9 +79,13 @@ extension Exchange {
         record.amounts.cost = record.amounts.cost.plus(price.most(input: prompt, output: 0, prompt: prompt))
     }
 
-    /// Of what kind the turn was, for reports.
+    /// Of what kind the turn was, for reports: a model by its own name where it is one of those that are known, else by its
+    /// family. What clients write is no name for a row, since they may write anything.
     var usagePlace: UsageRecorder.Place {
-        let traits = ModelTraits.of(model, resolved: context.snapshot.cli.modelNames)
-        return UsageRecorder.Place(model: traits.isKnown ? model : "other", client: "")
+        let names = context.snapshot.cli.modelNames
+        let full = names[model] ?? model
+        let traits = ModelTraits.of(full)
+        let name = traits.isKnown && traits.version.family != nil ? traits.id : ModelTraits.family(of: full)?.rawValue
+        return UsageRecorder.Place(model: name ?? "other", client: context.client?.rawValue ?? "")
     }
 }

@@ -45,6 +45,7 @@ struct Exchange: ~Copyable {
         streams = turn.preferences.takesStream
         record = turn.context.record(path: turn.path)
         record.dialect = "\(turn.dialect)"
+        record.isTurn = !turn.countsTokens
         keeper = ResponseKeeper(turn, waking: channel.wakeup)
         budget = RetryBudget(turn.context.snapshot.supply.limits)
     }
@@ -70,8 +71,15 @@ struct Exchange: ~Copyable {
         conversations?.close()
         record.endMicroseconds = elapsed
         settle()
+        noteRefusal()
         (record.retries, record.cliRetries) = (budget.retries, budget.cliRetries)
-        site.log.audit(record)
+        site.note(record)
+    }
+
+    /// Counts for reports why the turn was not let in; the key's own limits are counted where they are checked.
+    private func noteRefusal() {
+        guard record.refusal == nil, let reason = record.refusedFor else { return }
+        site.recorder?.note(refusal: reason.rawValue, of: turn.principal.id, at: WallClock.unixSeconds)
     }
 
     /// Tells the key's meter what the turn has used.
@@ -81,6 +89,7 @@ struct Exchange: ~Copyable {
         usage.hasFailed = record.fault != nil
         usage.milliseconds = elapsed / 1000
         usage.firstMilliseconds = (record.firstEventMicroseconds ?? 0) / 1000
+        if usage.amounts.cost > 0 || record.cost != nil { record.cost = usage.amounts.cost }
         charge.settle(usage, as: usagePlace)
     }
 
@@ -143,6 +152,9 @@ struct Exchange: ~Copyable {
         conversation.model = grants.model(for: conversation.model, isTask: turn.preferences.isTask)
         record.model = String(conversation.model.prefix(128))
         streams = conversation.streams
+        if context.snapshot.configuration.logging.tellsClientIDs, let metadata = conversation.metadata {
+            record.clientIDs += ClientIDs.of(metadata)
+        }
         do throws(Refusal) {
             model = try context.snapshot.models.resolve(conversation.model)
             try grants.check(model: conversation.model, target: model)
@@ -341,8 +353,7 @@ struct Exchange: ~Copyable {
         // Read now: the CLI has told the cost by here, where it tells it at all.
         used.add(attempt.turn.usage)
         guard used.tokens != Usage() else { return }
-        record.inputTokens = used.tokens.promptTokens
-        record.outputTokens = used.tokens.outputTokens
+        record.note(used, of: model, resolved: context.snapshot.cli.modelNames)
     }
 
     // MARK: - Pieces

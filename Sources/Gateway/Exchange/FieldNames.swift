@@ -33,4 +33,13 @@ extension FieldName {
     static let accessControlAllowPrivateNetwork: FieldName = "access-control-allow-private-network"
     /// The client whose peculiarities are to be smoothed out.
     static let client: FieldName = "x-portcullis-client"
+    /// The name of an app, as clients of OpenRouter send it.
+    static let appTitle: FieldName = "x-title"
+    static let claudeCodeSession: FieldName = "x-claude-code-session-id"
+    static let claudeCodeAgent: FieldName = "x-claude-code-agent-id"
+    static let codexSession: FieldName = "session_id"
+    static let openWebUIUser: FieldName = "x-openwebui-user-id"
+    static let openWebUIEmail: FieldName = "x-openwebui-user-email"
+    static let openWebUIChat: FieldName = "x-openwebui-chat-id"
+    static let openWebUIMessage: FieldName = "x-openwebui-message-id"
 }

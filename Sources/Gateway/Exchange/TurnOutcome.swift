@@ -28,3 +28,15 @@ extension TurnUsage {
         return price.isKnown ? toldCost.plus(price.cost(of: uncosted)) : max(toldCost, listed)
     }
 }
+
+extension AuditRecord {
+    /// Takes what a turn has used that asked the CLI for `model`.
+    mutating func note(_ used: TurnUsage, of model: String, resolved names: [String: String]) {
+        inputTokens = used.tokens.promptTokens
+        cacheReadTokens = used.tokens.cacheReadTokens
+        cacheWriteTokens = used.tokens.cacheCreationTokens
+        outputTokens = used.tokens.outputTokens
+        cost = used.cost(at: ModelTraits.price(of: model, resolved: names))
+        family = ModelTraits.family(of: names[model] ?? model)
+    }
+}

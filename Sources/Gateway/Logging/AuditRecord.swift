@@ -1,3 +1,5 @@
+import Models
+
 /// What the log tells of one request: who asked what in which dialect, how it ended, and what it took.
 ///
 /// It has no room for a key or a word of a prompt. Times are microseconds from the request's first byte, on a
@@ -27,8 +29,22 @@ struct AuditRecord: Sendable, Equatable {
     var bytesOut = 0
     /// Tokens of the prompt, cached or not.
     var inputTokens: Int?
+    /// Of those, the ones that the vendor's cache brought.
+    var cacheReadTokens: Int?
+    /// Of those, the ones that the vendor wrote into its cache.
+    var cacheWriteTokens: Int?
     /// Tokens of the answer.
     var outputTokens: Int?
+    /// What it cost, in nano-dollars.
+    var cost: Int?
+    /// The family of the model that was asked; nil where it is not known.
+    var family: ModelFamily?
+    /// The kind of the client, one of a few words.
+    var client: String?
+    /// What the client calls its session, its chat and its user, where the operator wants that logged.
+    var clientIDs: [ClientID] = []
+    /// Why the request was not let in, where its status does not say so.
+    var refusal: RefusalReason?
     /// Where the CLI's process came from: `fresh`, `waiting`, `rewound` or `kept`.
     var process: String?
     /// How often the turn was begun again because it had failed before the client was told anything.
@@ -47,10 +63,22 @@ struct AuditRecord: Sendable, Equatable {
     var fault: String?
     /// True for requests of monitors, which are logged at debug level only.
     var isMonitoring = false
+    /// True for a request that wants an answer of the model.
+    var isTurn = false
+
+    /// An id of the client's own: what it is of, and the id, bounded and printable.
+    struct ClientID: Sendable, Equatable {
+        let name: StaticString
+        let text: String
+
+        static func == (left: ClientID, right: ClientID) -> Bool {
+            left.name.description == right.name.description && left.text == right.text
+        }
+    }
 
     /// How important the line is.
     var level: LogLevel {
-        if isMonitoring, status < 500 { return .debug }
+        if isMonitoring { return .debug }
         return status >= 500 || fault != nil ? .warning : .info
     }
 }
@@ -67,12 +95,16 @@ extension Log {
             line.add("method", record.method)
             line.add("path", record.path)
             line.add("model", record.model)
+            line.add("client", record.client)
             if !record.servers.isEmpty { line.add("mcp", record.servers.joined(separator: ",")) }
             line.add("status", record.status)
             line.add("in", record.bytesIn)
             line.add("out", record.bytesOut)
             line.add("input_tokens", record.inputTokens)
+            line.add("cache_read", record.cacheReadTokens)
+            line.add("cache_write", record.cacheWriteTokens)
             line.add("output_tokens", record.outputTokens)
+            if let cost = record.cost { line.add("cost", decimal: (cost + 500) / 1000, places: 6) }
             line.add("process", record.process)
             if record.retries > 0 { line.add("retries", record.retries) }
             if record.cliRetries > 0 { line.add("cli_retries", record.cliRetries) }
@@ -80,6 +112,7 @@ extension Log {
             line.add("spawned_ms", milliseconds: record.spawnedMicroseconds)
             line.add("first_event_ms", milliseconds: record.firstEventMicroseconds)
             line.add("end_ms", milliseconds: record.endMicroseconds)
+            for id in record.clientIDs { line.add(id.name, id.text) }
             line.add("fault", record.fault)
         }
     }

@@ -43,13 +43,20 @@ struct LogLine: ~Copyable {
 
     /// Adds milliseconds with three decimals, where microseconds are known.
     mutating func add(_ key: StaticString, milliseconds microseconds: Int?) {
-        guard let microseconds else { return }
+        if let microseconds { add(key, decimal: microseconds, places: 3) }
+    }
+
+    /// Adds a number of parts as a decimal number: with three places 1500 as `1.500`.
+    mutating func add(_ key: StaticString, decimal parts: Int, places: Int) {
+        let scale = (0..<places).reduce(1) { scale, _ in scale * 10 }
         addKey(key, room: 20) { line in
-            line.append(number: microseconds / 1000)
+            line.append(number: parts / scale)
             line.bytes.append(UInt8(ascii: "."))
-            let rest = microseconds.magnitude % 1000
-            for divisor: UInt in [100, 10, 1] {
+            let rest = parts.magnitude % UInt(scale)
+            var divisor = UInt(scale) / 10
+            while divisor > 0 {
                 line.bytes.append(UInt8(ascii: "0") + UInt8(rest / divisor % 10))
+                divisor /= 10
             }
         }
     }

@@ -7,6 +7,8 @@ struct LogSettings: Sendable, Equatable {
     var level = LogLevel.info
     /// Where lines go.
     var target = Target.auto
+    /// True when the ids that clients send of their sessions, chats and users are logged.
+    var tellsClientIDs = false
     /// systemd's `JOURNAL_STREAM`, which says whether standard error is the journal.
     var journalStream: String?
 }

@@ -82,39 +82,3 @@ enum QuotaAnswer {
         json.member(name, JSONFragment(validated: Array("\(value)".utf8)[...]))
     }
 }
-
-/// The answer to `GET /api/oauth/usage`, which Claude Code asks for its own display of usage.
-enum UsageAnswer {
-    /// The account's windows in percent. Nothing is said of money, since none is counted here: Claude Code then shows
-    /// what the fields of its last answer told.
-    static func body(_ state: QuotaState) -> [UInt8] {
-        var json = JSONWriter()
-        json.beginObject()
-        for name in ["five_hour", "seven_day"] {
-            json.key(JSONText(name))
-            guard let window = state.windows.first(where: { $0.name == name }) else {
-                json.null()
-                continue
-            }
-            json.beginObject()
-            if let share = window.utilization, share.isFinite {
-                // In tenths: a product of binary fractions would show all its digits.
-                let percent = "\((share * 1000).rounded() / 10)"
-                json.member("utilization", JSONFragment(validated: Array(percent.utf8)[...]))
-            } else {
-                json.key("utilization")
-                json.null()
-            }
-            json.key("resets_at")
-            if let end = window.resetsAt { json.string(Timestamp.rfc3339(end)) } else { json.null() }
-            json.endObject()
-        }
-        json.key("extra_usage")
-        json.null()
-        json.key("limits")
-        json.beginArray()
-        json.endArray()
-        json.endObject()
-        return json.bytes
-    }
-}

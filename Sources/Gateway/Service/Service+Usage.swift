@@ -1,8 +1,52 @@
 import Ledger
 import Platform
+import Server
 import Vocabulary
 
 extension Service {
+    /// Opens the second address, where there is one.
+    func openWatchDoor(of site: Site) async throws(ConfigurationFaults) {
+        guard let address = site.snapshot.configuration.metrics.listener else { return }
+        let worker: Worker
+        do throws(SystemError) {
+            let listeners = try Listener.open(address, isFirst: true)
+            for listener in listeners {
+                if let place = listener.address { log.info("metrics are told on \(place)") }
+            }
+            worker = Worker(on: loop, serving: WatchDoor(site), listeners: listeners)
+        } catch {
+            throw ConfigurationFaults([ConfigurationFault("METRICS_LISTEN", error.description)])
+        }
+        watchWorker = worker
+        await worker.start()
+    }
+
+    /// Lets what has expired be removed in the background.
+    func tidyLedger() {
+        guard let configuration = site?.snapshot.configuration else { return }
+        let (responses, conversations) = (configuration.responses, configuration.conversations)
+        ledger.conversations.tidy(notBefore: conversations.notBefore, within: conversations.maxBytes) { [log] fault in
+            if let fault, fault != .closed { log.warning("expired conversations could not be removed: \(fault)") }
+        }
+        ledger.responses.tidy(notBefore: responses.notBefore, within: responses.maxBytes) { [log] fault in
+            if let fault, fault != .closed { log.warning("expired responses could not be removed: \(fault)") }
+        }
+        let now = WallClock.unixSeconds
+        let hour = now / 3600
+        let tidying = UsageStore.Tidying(
+            foldBefore: hour - Self.hoursApart, forgetBefore: hour - configuration.usage.keepDays * 24, recentSince: now - 120)
+        ledger.usage.tidy(tidying) { [log] fault in
+            if let fault, fault != .closed { log.warning("old usage could not be removed: \(fault)") }
+        }
+        ledger.audit.tidy(keeping: Self.keptActs) { [log] fault in
+            if let fault, fault != .closed { log.warning("old acts could not be removed: \(fault)") }
+        }
+    }
+
+    /// As long as hours are told apart, which is longer than any limit of a key counts.
+    private static let hoursApart = 40 * 24
+    private static let keptActs = 100_000
+
     /// Meters that know what keys used before this start; what the turns of a life that ended in a crash had reserved
     /// counts as used.
     func meters(recording recorder: UsageRecorder, as gateway: String) async throws(LedgerFault) -> Meters {

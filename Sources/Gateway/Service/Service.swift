@@ -20,6 +20,8 @@ actor Service {
     /// Under which the digests of keys are made.
     private let pepper: [UInt8]
     private var workers: [Worker] = []
+    /// Serves those who watch, to the end of the service.
+    var watchWorker: Worker?
     /// Where it listens, as the kernel says.
     private var addresses = ""
     private(set) var site: Site?
@@ -175,6 +177,9 @@ actor Service {
         for note in loaded.notes { log.info(note) }
         for warning in loaded.warnings { log.warning(warning) }
         note(.certificate, loaded.certificates.compactMap(\.problem))
+        let now = WallClock.unixSeconds
+        site?.certificates.show(
+            loaded.certificates.map { CertificateBoard.Entry(file: $0.file, end: now + $0.identity.secondsUntilExpiry) })
     }
 
     /// Takes what is wrong with one subject now: what is new goes to the log once, and STATUS and `/health` show it
@@ -210,6 +215,7 @@ actor Service {
         } catch {
             throw ConfigurationFaults([ConfigurationFault("LISTEN", error.description)])
         }
+        try await openWatchDoor(of: site)
         for worker in workers { await worker.start() }
         log.info("listening on \(addresses)\(isInherited)\(configuration.isPlaintext ? ", plain HTTP" : "")")
     }
@@ -296,26 +302,6 @@ actor Service {
         for problem in site.problems.current { log.warning(problem.text) }
     }
 
-    /// Lets what has expired be removed in the background.
-    private func tidyLedger() {
-        guard let configuration = site?.snapshot.configuration else { return }
-        let (responses, conversations) = (configuration.responses, configuration.conversations)
-        ledger.conversations.tidy(
-            notBefore: conversations.notBefore, within: conversations.maxBytes
-        ) { [log] fault in
-            if let fault, fault != .closed { log.warning("expired conversations could not be removed: \(fault)") }
-        }
-        ledger.responses.tidy(notBefore: responses.notBefore, within: responses.maxBytes) { [log] fault in
-            if let fault, fault != .closed { log.warning("expired responses could not be removed: \(fault)") }
-        }
-        ledger.audit.tidy(keeping: Self.keptActs) { [log] fault in
-            if let fault, fault != .closed { log.warning("old acts could not be removed: \(fault)") }
-        }
-    }
-
-    /// How many acts the audit trail keeps.
-    private static let keptActs = 100_000
-
     private func hear(_ signal: Int32) async {
         switch signal {
         case SIGHUP:
@@ -364,10 +350,11 @@ actor Service {
             let loaded = try loader.load(served: site.snapshot.configuration.cli.path)
             let (old, new) = (site.snapshot.configuration, loaded.configuration)
             guard old.listeners == new.listeners, old.isPlaintext == new.isPlaintext, old.loops == new.loops,
-                old.stateDirectory == new.stateDirectory
+                old.stateDirectory == new.stateDirectory, old.metrics.listener == new.metrics.listener
             else {
                 throw ConfigurationFaults([
-                    ConfigurationFault("reload", "LISTEN, PLAINTEXT, LOOPS and STATE_DIR change only with a restart")
+                    ConfigurationFault(
+                        "reload", "LISTEN, PLAINTEXT, LOOPS, STATE_DIR and METRICS_LISTEN change only with a restart")
                 ])
             }
             try loaded.checkKeys(stored: site.keys.storedCount)
@@ -401,6 +388,7 @@ actor Service {
             return
         }
         isEnding = true
+        site?.noteEnding()
         systemd.stopping(status: "finishing what runs")
         log.info("signal \(signal): finishing what runs")
         busyLoops = workers.count

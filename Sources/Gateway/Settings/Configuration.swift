@@ -31,6 +31,10 @@ struct Configuration: Sendable, Equatable {
     var conversations = ConversationSettings()
     /// What is logged, and where.
     var logging = LogSettings()
+    /// What is told to those who watch the service.
+    var metrics = MetricsSettings()
+    /// How long usage is kept.
+    var usage = UsageSettings()
     /// The bounds on what a peer may send, hold or delay.
     var limits = Limits()
     /// A private directory that survives a restart; absolute.
@@ -127,6 +131,12 @@ struct ResponseSettings: Sendable, Equatable {
     var keepDays = 30
     /// All of them together.
     var maxBytes = 1 << 30
+}
+
+/// How long usage is kept.
+struct UsageSettings: Sendable, Equatable {
+    /// In days; older ones are forgotten.
+    var keepDays = 400
 }
 
 /// Which conversations survive, and for how long.

@@ -266,6 +266,10 @@ private struct ConfigurationLoader {
                 faults.append(ConfigurationFault("LISTEN", "\(listener) is given twice"))
             }
         }
+        if let own = configuration.metrics.listener, configuration.listeners.contains(own), own.hasFixedPlace {
+            faults.append(
+                ConfigurationFault(sources.last("METRICS_LISTEN")?.place ?? "METRICS_LISTEN", "\(own) is also in LISTEN"))
+        }
         guard configuration.isPlaintext else { return }
         for listener in configuration.listeners where !listener.isLocal {
             faults.append(
@@ -333,6 +337,14 @@ private struct ConfigurationLoader {
                             "; did you mean \($0)?"
                         } ?? "")))
         }
+    }
+}
+
+extension ListenAddress {
+    /// False where the kernel chooses the port.
+    fileprivate var hasFixedPlace: Bool {
+        if case .tcp(_, 0) = self { return false }
+        return true
     }
 }
 

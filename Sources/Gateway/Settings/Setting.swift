@@ -12,6 +12,7 @@ struct Setting: Sendable {
         case processes = "Living processes"
         case responses = "Stored responses"
         case conversations = "Conversations"
+        case usage = "Usage and metrics"
         case logging = "Logging"
         case time = "Limits: time"
         case size = "Limits: size"

@@ -53,6 +53,19 @@ extension Setting.Reader {
         }
     }
 
+    /// Where those who watch the service may ask without a key.
+    static var watchAddress: Self {
+        Self(syntax: "HOST:PORT | [IPv6]:PORT | unix:/PATH", fallback: "") { (configuration, text) throws(ValueProblem) in
+            guard let address = ListenAddress(text) else {
+                throw ValueProblem("\(quoted(text)) is not HOST:PORT, [IPv6]:PORT or unix:/path")
+            }
+            guard address.isLocal else {
+                throw ValueProblem("\(quoted(text)) can be reached from other machines; write 127.0.0.1, [::1] or unix:/path")
+            }
+            configuration.metrics.listener = address
+        }
+    }
+
     /// Addresses and ranges of them.
     static func addressRanges(_ field: Setting.Field<[AddressRange]>) -> Self {
         .list("ADDRESS | ADDRESS/BITS | unix", field) { (text, _) throws(ValueProblem) in

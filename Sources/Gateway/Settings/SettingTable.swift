@@ -2,7 +2,7 @@ extension Setting {
     /// Every setting there is, in the order of the reference.
     static let all: [Setting] =
         general + listening + authentication + cli + models + mcp + turns + processes + responses + conversations
-        + logging + time + size + http2 + connections
+        + usage + logging + time + size + http2 + connections
 
     /// The row that a name, an alias, a foreign name, or one of them behind `PORTCULLIS_` belongs to.
     static func named(_ name: String) -> Setting? {
@@ -155,5 +155,8 @@ extension Setting {
             "LOG_TARGET", .logging, .choice(\.logging.target),
             "The form of lines on standard error: `journal` leaves the time to the journal; "
                 + "`auto` finds out."),
+        Setting(
+            "LOG_CLIENT_IDS", .logging, .boolean(\.logging.tellsClientIDs),
+            "Log the ids that clients send of their sessions, chats and users, which may name persons."),
     ]
 }

@@ -31,9 +31,13 @@ final class Site: Sendable {
     /// Where turns wait for a CLI that was replaced.
     let cliWatch = CLIWatch()
     let login = LoginBoard()
+    let metrics = RequestMetrics()
+    /// When the certificates end that are shown.
+    let certificates = CertificateBoard()
     /// Processes of the CLI between two turns.
     let processes = ProcessStore()
     let started = Instant.now
+    private let ending = Atomic(false)
     private let current: Mutex<Snapshot>
     private let changes = Atomic(0)
 
@@ -49,6 +53,7 @@ final class Site: Sendable {
         limiter = ConnectionLimiter(snapshot.connectionLimits)
         admission = Admission(snapshot.turnLimits, hasOtherKeys: { keys.count > 1 })
         current = Mutex(snapshot)
+        metrics.change(snapshot.configuration.metrics)
         processes.change(ProcessStore.Limits(snapshot.configuration))
     }
 
@@ -60,6 +65,7 @@ final class Site: Sendable {
         limiter.change(snapshot.connectionLimits)
         admission.change(snapshot.turnLimits)
         current.withLock { $0 = snapshot }
+        metrics.change(snapshot.configuration.metrics)
         processes.change(ProcessStore.Limits(snapshot.configuration))
         endForeignProcesses(snapshot)
         changes.add(1, ordering: .relaxed)
@@ -76,6 +82,12 @@ final class Site: Sendable {
         changes.add(1, ordering: .relaxed)
     }
 
+    /// Writes the line of a request that has ended, and counts it.
+    func note(_ record: AuditRecord) {
+        log.audit(record)
+        metrics.count(record)
+    }
+
     /// Ends processes of keys that are gone or switched off, after a change of the keys.
     func endForeignProcesses() { endForeignProcesses(snapshot) }
 
@@ -84,6 +96,12 @@ final class Site: Sendable {
         let kind = snapshot.cli.file.map { snapshot.supply.kind(of: $0) }
         processes.keepOnly({ [keys] in keys.knows($0) }, kind: kind)
     }
+
+    /// True once the service has been told to end.
+    var isEnding: Bool { ending.load(ordering: .relaxed) }
+
+    /// The service has been told to end.
+    func noteEnding() { ending.store(true, ordering: .relaxed) }
 
     /// Ends what lives as long as the service, once nothing is served any more, and waits for it.
     func end(on loop: EventLoop) async {
