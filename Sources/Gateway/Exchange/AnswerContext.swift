@@ -174,9 +174,7 @@ struct AnswerContext {
         body.member("version", Release.version)
         body.key("endpoints")
         body.beginArray()
-        for path in ["/v1/messages", "/v1/chat/completions", "/v1/responses", "/v1/models", "/v1/quota", "/health"] {
-            body.string(path)
-        }
+        for path in Endpoints.listed { body.string(path) }
         body.endArray()
         body.endObject()
         return logged("/", json(status: 200, body.bytes))

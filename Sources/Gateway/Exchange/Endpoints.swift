@@ -151,6 +151,16 @@ enum Endpoints {
         Row("/models/", .model, isPrefix: true),
     ]
 
+    /// What `GET /` lists: every endpoint, but for those that clients ask by themselves and those that take a name.
+    static let listed: [String] = rows.compactMap { row in
+        switch row.target {
+        case .missing, .information, .hello, .accountUsage: nil
+        case _ where row.isPrefix: nil
+        case _ where row.target.isForWatchers: row.template
+        default: "/v1" + row.template
+        }
+    }
+
     /// Finds out what a request asks for and answers it, unless it needs the CLI.
     static func route(_ request: Request, at seat: Seat) -> Route {
         let path = PlainPath.of(request.path)
