@@ -195,7 +195,7 @@ def test_nothing_of_a_self_test_reaches_the_operators_upstream_or_stays(make_gat
     assert len(upstream.recorded()) == before
     assert gateway.children() == []
     kept = {name for name in os.listdir(gateway.folder / "state") if not name.startswith("ledger.sqlite")}
-    assert kept == {"control", "lock", "self-test.json", "turns"}
+    assert kept == {"control", "lock", "pepper", "self-test.json", "turns"}
     assert (gateway.folder / "state/self-test.json").stat().st_mode & 0o777 == 0o600
 
 

@@ -34,17 +34,8 @@ final class Meters: Sendable {
     /// A request that only counts tokens costs nothing, and so is no matter of limits.
     func begin(_ principal: Principal, countsTokens: Bool = false, at moment: MeterMoment) throws(LimitRefusal) -> TurnCharge {
         let refusal = meters.withLock { meters -> LimitRefusal? in
-            var meter = meters[principal.id] ?? KeyMeter()
-            if !countsTokens {
-                for cap in principal.options.caps {
-                    let used = meter.used(cap.window, principal.options.windows, at: moment.now, moment.instant).of(cap.metric)
-                    if used >= cap.amount { return meter.refusal(.spent, cap, principal.options, needing: 1, at: moment) }
-                }
-                meter.add(Amounts(requests: 1), at: moment.now, moment.instant)
-            }
-            meter.begin()
-            meters[principal.id] = meter
-            return nil
+            // In its place: a copy would copy all its hours.
+            meters[principal.id, default: KeyMeter()].begin(principal.options, countsTokens: countsTokens, at: moment)
         }
         if let refusal {
             recorder?.note(refusal: refusal.cap.name, of: principal.id, at: moment.now)
@@ -63,23 +54,7 @@ final class Meters: Sendable {
         _ need: TurnNeed, for principal: Principal, at moment: MeterMoment
     ) throws(LimitRefusal) -> Amounts {
         let outcome = meters.withLock { meters -> Result<Amounts, LimitRefusal> in
-            guard var meter = meters[principal.id] else { return .success(need.most) }
-            var granted = need.most
-            for cap in principal.options.caps where cap.metric != .requests {
-                let used = meter.used(cap.window, principal.options.windows, at: moment.now, moment.instant).of(cap.metric)
-                let left = cap.amount - used - meter.held.of(cap.metric)
-                guard granted.of(cap.metric) > left else { continue }
-                let isAlone = meter.held == Amounts()
-                guard isAlone, need.shorten(&granted, cap.metric, to: left) else {
-                    return .failure(
-                        meter.refusal(
-                            isAlone ? .tooLarge : .reserved, cap, principal.options, needing: need.least.of(cap.metric),
-                            at: moment))
-                }
-            }
-            meter.hold(granted)
-            meters[principal.id] = meter
-            return .success(granted)
+            meters[principal.id, default: KeyMeter()].reserve(need, principal.options, at: moment)
         }
         switch outcome {
         case .success(let granted): return granted
@@ -202,6 +177,38 @@ struct TurnNeed: Sendable {
 }
 
 extension KeyMeter {
+    /// Counts a request; or why it may not be.
+    fileprivate mutating func begin(_ options: KeyOptions, countsTokens: Bool, at moment: MeterMoment) -> LimitRefusal? {
+        if !countsTokens {
+            for cap in options.caps {
+                let used = used(cap.window, options.windows, at: moment.now, moment.instant).of(cap.metric)
+                if used >= cap.amount { return refusal(.spent, cap, options, needing: 1, at: moment) }
+            }
+            add(Amounts(requests: 1), at: moment.now, moment.instant)
+        }
+        begin()
+        return nil
+    }
+
+    /// Holds what a turn needs, or what is left of it for one that is alone; or why it may not be.
+    fileprivate mutating func reserve(
+        _ need: TurnNeed, _ options: KeyOptions, at moment: MeterMoment
+    ) -> Result<Amounts, LimitRefusal> {
+        var granted = need.most
+        for cap in options.caps where cap.metric != .requests {
+            let used = used(cap.window, options.windows, at: moment.now, moment.instant).of(cap.metric)
+            let left = cap.amount - used - held.of(cap.metric)
+            guard granted.of(cap.metric) > left else { continue }
+            let isAlone = held == Amounts()
+            guard isAlone, need.shorten(&granted, cap.metric, to: left) else {
+                let reason: LimitRefusal.Reason = isAlone ? .tooLarge : .reserved
+                return .failure(refusal(reason, cap, options, needing: need.least.of(cap.metric), at: moment))
+            }
+        }
+        hold(granted)
+        return .success(granted)
+    }
+
     fileprivate func cost(since start: Int, now: Int) -> Int {
         sum(CivilDate.floorDivide(start, 3600)..<CivilDate.floorDivide(now, 3600) + 1).cost
     }
