@@ -182,6 +182,50 @@ struct MetersTests {
         #expect(meters.share(of: try principal("rpm=1"), at: moment()) == nil)
     }
 
+    @Test("of several limits that are reached the one that lasts longest is told")
+    func severalReached() throws {
+        let (meters, alice) = (Meters(), try principal("requests-per-day=1", "requests-per-month=1", "rpm=1"))
+        #expect(reason(turn(meters, alice, at: moment())) == nil)
+        guard case .failure(let refusal) = turn(meters, alice, at: moment()) else {
+            Issue.record("it passed")
+            return
+        }
+        #expect(refusal.cap.window == .month && refusal.reason == .spent)
+    }
+
+    @Test("a request that is turned away for another reason counts for nothing")
+    func cancelled() throws {
+        let (meters, alice) = (Meters(), try principal("requests-per-day=1", "rpm=1", "tokens-per-day=10"))
+        for _ in 0..<3 {
+            var charge = try meters.begin(alice, at: moment())
+            _ = try charge.reserve(need(Amounts(output: 10), each: 0), as: UsageRecorder.Place(), at: moment())
+            charge.cancel()
+        }
+        #expect(try turn(meters, alice, most: Amounts(output: 10), at: moment()).get() == 10)
+    }
+
+    @Test("what an answer has used counts before its end, so that whoever goes on at once finds what is left")
+    func foreseen() throws {
+        let (meters, alice) = (Meters(), try principal("tokens-per-day=100"))
+        var charge = try meters.begin(alice, at: moment())
+        _ = try charge.reserve(need(Amounts(output: 100), each: 0), as: UsageRecorder.Place(), at: moment())
+        #expect(reason(turn(meters, alice, most: Amounts(output: 60), at: moment())) == .reserved)
+        charge.foresee(Amounts(output: 40), at: moment())
+        #expect(try turn(meters, alice, most: Amounts(output: 60), used: Amounts(output: 30), at: moment()).get() == 60)
+        var record = UsageRecorder.Record()
+        record.amounts = Amounts(output: 50)
+        charge.settle(record, as: UsageRecorder.Place(), at: moment())
+        #expect(meters.used(alice.id, in: .day, at: moment()).output == 80)
+    }
+
+    @Test("a request that no minute has room for is told so, and not to come again")
+    func neverFits() throws {
+        let (meters, alice) = (Meters(), try principal("input-tokens-per-minute=100"))
+        #expect(reason(turn(meters, alice, most: Amounts(input: 400), at: moment())) == .tooLarge)
+        #expect(reason(turn(meters, alice, most: Amounts(input: 150), used: Amounts(input: 60), at: moment())) == nil)
+        #expect(reason(turn(meters, alice, most: Amounts(input: 100), at: moment())) == .rate)
+    }
+
     @Test("more hours than can be kept forget the farthest first, whichever way the clock was set")
     func manyHours() {
         var meter = KeyMeter()

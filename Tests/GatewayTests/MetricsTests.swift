@@ -188,20 +188,6 @@ struct MetricsTests {
         #expect(MetricsText.form(accepting: nil) == .prometheus)
     }
 
-    @Test("counting a request costs a third of a microsecond at the most")
-    func cost() {
-        let metrics = RequestMetrics()
-        let record = turn(200) { record in
-            begun(&record)
-            (record.inputTokens, record.outputTokens, record.cost, record.family) = (10, 2, 5, .sonnet)
-        }
-        let began = Instant.now
-        for _ in 0..<20_000 { metrics.count(record) }
-        let each = Double(Instant.now.microseconds(since: began)) / 20_000
-        // Ten times that in a debug build on a busy machine; deploy/bench is where time is measured.
-        #expect(each < 30, "\(each) µs")
-    }
-
     // MARK: - Served
 
     @Test("the metrics are shown to administrators alone")

@@ -21,11 +21,11 @@ final class Admission: Sendable {
         var tickets: [Ticket] = []
         /// When its next one is due beside those of other lines: each turn moves it on by a part that its weight makes smaller.
         var pass: Double
-        let weight: Int
+        var weight: Int
         /// Tells who came first.
         let number: Int
         /// How many turns of the key may run at once.
-        let mostRunning: Int
+        var mostRunning: Int
     }
 
     fileprivate struct State {
@@ -81,7 +81,7 @@ final class Admission: Sendable {
                 state.begin(principal.id)
                 return .granted
             }
-            guard state.waitingCount < state.limits.waiting else { return .refused(state.delaySeconds) }
+            guard state.hasWaitingRoom(for: line) else { return .refused(state.delaySeconds) }
             let ticket = Ticket(RemoteWakeup(wakeup, on: loop))
             let weight = line.isTask ? principal.options.taskWeight ?? 1 : principal.options.weight
             state.enqueue(ticket, in: line, weight: weight, mostRunning: mostRunning)
@@ -194,8 +194,20 @@ extension Admission.State {
             waiting[line] = Admission.Queue(pass: pass, weight: weight, number: lines, mostRunning: mostRunning)
         }
         waiting[line]?.tickets.append(ticket)
+        // As the key is now: it may have been changed while others of it wait.
+        waiting[line]?.weight = weight
+        waiting[line]?.mostRunning = mostRunning
         waitingCount += 1
     }
+
+    /// True where one more may wait: a quarter of the places is not for a line that has the others.
+    fileprivate func hasWaitingRoom(for line: Admission.Line) -> Bool {
+        guard waitingCount < limits.waiting else { return false }
+        guard limits.waiting >= Self.leastForKeptRoom, hasOtherKeys() else { return true }
+        return (waiting[line]?.tickets.count ?? 0) < limits.waiting - limits.waiting / 4
+    }
+
+    private static let leastForKeptRoom = 8
 
     /// Grants what there is room for.
     fileprivate mutating func grantAll() -> [Admission.Ticket] {

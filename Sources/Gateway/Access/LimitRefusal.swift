@@ -32,6 +32,30 @@ struct KeyShare: Sendable, Equatable {
     let resetsAt: Int
     let message: String?
 
+    /// The share that a request was refused for.
+    init(_ refusal: LimitRefusal) {
+        cap = refusal.cap
+        used = Int(min(refusal.utilization, 1e6) * Double(refusal.cap.amount))
+        resetsAt = refusal.resetsAt
+        message = refusal.message
+    }
+
+    /// A share of which nothing is left until then.
+    init(spentUntil resetsAt: Int, of window: KeyCap.Window) {
+        cap = KeyCap(metric: .spend, window: window, amount: 0)
+        used = 0
+        self.resetsAt = resetsAt
+        message = nil
+    }
+
+    /// What was used of a share.
+    init(cap: KeyCap, used: Int, resetsAt: Int, message: String?) {
+        self.cap = cap
+        self.used = used
+        self.resetsAt = resetsAt
+        self.message = message
+    }
+
     /// 1 for all of it; a bound of nothing is used up.
     var utilization: Double { cap.amount == 0 ? 1 : Double(used) / Double(cap.amount) }
 }

@@ -16,6 +16,11 @@ extension Fault {
                     + words,
                 detail: "key limit \(refusal.cap.name)", retryAfterSeconds: wait, shouldRetry: false,
                 resetsAt: refusal.resetsAt)
+        case .tooLarge where !refusal.cap.isShare:
+            self.init(
+                .shareSpent,
+                "This request may use more than this key's \(limit) ever allows. Ask for a shorter answer or send less.\(words)",
+                detail: "key limit \(refusal.cap.name): too large", shouldRetry: false)
         case .tooLarge:
             self.init(
                 .shareSpent,

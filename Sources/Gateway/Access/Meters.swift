@@ -177,13 +177,27 @@ struct TurnNeed: Sendable {
 }
 
 extension KeyMeter {
+    /// A limit by the minute is over in a minute, but for a request that is larger than all of it, and for what others hold.
+    private static func reason(
+        _ reason: LimitRefusal.Reason, _ cap: KeyCap, needing amount: Int
+    ) -> LimitRefusal.Reason {
+        guard !cap.isShare else { return reason }
+        switch reason {
+        case .tooLarge where amount > cap.amount: return .tooLarge
+        case .reserved: return .reserved
+        case .spent, .tooLarge, .rate: return .rate
+        }
+    }
+
     /// Counts a request; or why it may not be.
     fileprivate mutating func begin(_ options: KeyOptions, countsTokens: Bool, at moment: MeterMoment) -> LimitRefusal? {
         if !countsTokens {
-            for cap in options.caps {
+            let spent = options.caps.compactMap { cap -> LimitRefusal? in
                 let used = used(cap.window, options.windows, at: moment.now, moment.instant).of(cap.metric)
-                if used >= cap.amount { return refusal(.spent, cap, options, needing: 1, at: moment) }
+                return used >= cap.amount ? refusal(.spent, cap, options, needing: 1, at: moment) : nil
             }
+            // Of several the one that lasts longest: before its end there is no use in coming again.
+            if let longest = spent.max(by: { $0.resetsAt < $1.resetsAt }) { return longest }
             add(Amounts(requests: 1), at: moment.now, moment.instant)
         }
         begin()
@@ -218,7 +232,7 @@ extension KeyMeter {
     ) -> LimitRefusal {
         let used = used(cap.window, options.windows, at: moment.now, moment.instant).of(cap.metric)
         return LimitRefusal(
-            reason: cap.isShare ? reason : .rate, cap: cap, utilization: cap.amount == 0 ? 1 : Double(used) / Double(cap.amount),
+            reason: Self.reason(reason, cap, needing: amount), cap: cap, utilization: cap.amount == 0 ? 1 : Double(used) / Double(cap.amount),
             resetsAt: end(
                 of: cap.window, options.windows, cap.metric, limit: max(1, cap.amount - amount + 1), at: moment.now, moment.instant),
             windows: options.windows, message: options.message)
@@ -248,15 +262,17 @@ struct TurnCharge: ~Copyable {
     private let recorder: UsageRecorder?
     private var held = Amounts()
     private var hold: String?
+    /// What was counted before the turn was over.
+    private var foreseen = Amounts()
     private let countsTokens: Bool
-    private let begun: Int
+    private let begun: MeterMoment
     private var isSettled = false
 
     fileprivate init(
         _ principal: Principal, of meters: Meters, recorder: UsageRecorder?, countsTokens: Bool, at moment: MeterMoment
     ) {
         self.countsTokens = countsTokens
-        begun = moment.now
+        begun = moment
         self.principal = principal
         self.meters = meters
         self.recorder = recorder
@@ -285,8 +301,28 @@ struct TurnCharge: ~Copyable {
     consuming func settle(_ record: UsageRecorder.Record, as place: UsageRecorder.Place, at moment: MeterMoment = .current) {
         isSettled = true
         guard !countsTokens else { return meters.settle(principal, held: held, used: Amounts(), at: moment) }
-        meters.settle(principal, held: held, used: record.amounts, at: moment)
-        recorder?.settle(record, of: principal, as: place, begun: begun, dropping: hold, at: moment.now)
+        var rest = record.amounts
+        rest -= foreseen
+        meters.settle(principal, held: held, used: rest, at: moment)
+        recorder?.settle(record, of: principal, as: place, begun: begun.now, dropping: hold, at: moment.now)
+    }
+
+    /// The answer is about to end: what is known of its use counts from now on, and nothing is reserved any more. Whoever
+    /// goes on as soon as they have it then finds what is left.
+    mutating func foresee(_ used: Amounts, at moment: MeterMoment = .current) {
+        guard !countsTokens else { return }
+        var more = used
+        more -= foreseen
+        meters.foresee(principal, held: held, used: more, at: moment)
+        foreseen = used
+        held = Amounts()
+    }
+
+    /// Ends a request that was not let in after all: it counts for nothing.
+    consuming func cancel() {
+        isSettled = true
+        meters.cancel(principal, held: held, countsTokens: countsTokens, begun: begun)
+        if !countsTokens { recorder?.cancel(principal, begun: begun.now, dropping: hold) }
     }
 
     deinit {
@@ -297,5 +333,21 @@ struct TurnCharge: ~Copyable {
 }
 
 extension Meters {
+    fileprivate func foresee(_ principal: Principal, held: Amounts, used: Amounts, at moment: MeterMoment) {
+        meters.withLock { meters in
+            meters[principal.id]?.release(held)
+            meters[principal.id]?.add(used, at: moment.now, moment.instant)
+        }
+        sum.withLock { $0.add(used, hour: CivilDate.floorDivide(moment.now, 3600)) }
+    }
+
+    fileprivate func cancel(_ principal: Principal, held: Amounts, countsTokens: Bool, begun: MeterMoment) {
+        meters.withLock { meters in
+            meters[principal.id]?.release(held)
+            meters[principal.id]?.end()
+            if !countsTokens { meters[principal.id]?.add(Amounts(requests: -1), at: begun.now, begun.instant) }
+        }
+    }
+
     fileprivate func giveBack(_ held: Amounts, of id: KeyID) { meters.withLock { $0[id]?.release(held) } }
 }

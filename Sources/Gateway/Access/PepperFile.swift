@@ -1,19 +1,34 @@
 import Glibc
+import Ledger
 
 /// The secret under which a gateway keeps the digests of its keys: 32 bytes in the state directory, made once.
 ///
 /// It lies apart from the ledger, so that a copy of that one alone opens nothing and tells of no key.
 enum PepperFile {
-    /// Reads it, or makes it with mode 0600; a file of another size is a fault, since no stored key would open.
+    /// Reads it, or makes it with mode 0600. A file of another size is a fault, and so is none where the ledger has keys:
+    /// none of them would open.
     static func load(in stateDirectory: String) throws(ConfigurationFaults) -> [UInt8] {
         let path = path(in: stateDirectory)
         do throws(FileFault) {
             if let bytes = try read(path) { return bytes }
+            if ledgerHasKeys(stateDirectory) {
+                throw FileFault(path: path, problem: "is missing; restore it: without it the keys of the ledger open nothing")
+            }
             try make(path)
             if let bytes = try read(path) { return bytes }
             throw FileFault(path: path, problem: "is not \(KeySecretHash.bytes) bytes; without it the keys of the ledger open nothing")
         } catch {
             throw ConfigurationFaults([ConfigurationFault("STATE_DIR", error.description)])
+        }
+    }
+
+    /// True also where it cannot be looked at, which whoever opens it tells of.
+    private static func ledgerHasKeys(_ stateDirectory: String) -> Bool {
+        do throws(LedgerFault) {
+            let contents = try Ledger.inspect(path: stateDirectory + "/ledger.sqlite")
+            return contents.map { !$0.keys.isEmpty } ?? false
+        } catch {
+            return true
         }
     }
 

@@ -68,11 +68,7 @@ final class UsageRecorder: Sendable {
     func note(refusal reason: String, of id: KeyID, at now: Int) {
         add { batch in
             let hour = CivilDate.floorDivide(now, 3600)
-            if let index = batch.refusals.firstIndex(where: { $0.owner == id.text && $0.reason == reason && $0.hour == hour }) {
-                batch.refusals[index].count += 1
-            } else {
-                batch.refusals.append(RefusalDelta(owner: id.text, reason: reason, hour: hour, count: 1))
-            }
+            batch.addRefusal(RefusalDelta(owner: id.text, reason: reason, hour: hour, count: 1))
         }
     }
 
@@ -87,6 +83,22 @@ final class UsageRecorder: Sendable {
     }
 
     func drop(_ hold: String) { add { $0.dropped.append(hold) } }
+
+    /// Takes back a request that was counted and not let in.
+    func cancel(_ principal: Principal, begun: Int, dropping hold: String?) {
+        let counts = principal.options.caps.contains { $0.metric == .requests }
+        guard counts || hold != nil else { return }
+        add { batch in
+            if counts { batch.usage[Self.place(principal.id, Place(), begun), default: UsageCount()].requests -= 1 }
+            if counts, principal.options.caps.contains(where: { !$0.isShare }) {
+                batch.addRecent(RecentUse(owner: principal.id.text, second: begun, requests: -1, input: 0, output: 0, cached: 0))
+            }
+            if let hold { batch.dropped.append(hold) }
+        }
+    }
+
+    /// Tries again to write what could not be written.
+    func retry() { add { _ in } }
 
     /// Counts what a turn has used that began at `begun`.
     func settle(
@@ -156,6 +168,7 @@ final class UsageRecorder: Sendable {
 
     /// Waits until everything is on the disk that came before, or cannot be brought there.
     func flush(on loop: EventLoop) async {
+        retry()
         let wakeup = Wakeup()
         let alarm = Alarm(on: loop, waking: wakeup)
         defer { alarm.cancel() }
@@ -178,6 +191,13 @@ extension UsageRecorder.State {
 }
 
 extension UsageBatch {
+    fileprivate mutating func addRefusal(_ refusal: RefusalDelta) {
+        let index = refusals.firstIndex {
+            $0.owner == refusal.owner && $0.reason == refusal.reason && $0.hour == refusal.hour
+        }
+        if let index { refusals[index].count += refusal.count } else { refusals.append(refusal) }
+    }
+
     fileprivate mutating func addRecent(_ use: RecentUse) {
         if let index = recent.lastIndex(where: { $0.owner == use.owner && $0.second == use.second }) {
             recent[index].requests += use.requests
@@ -192,13 +212,17 @@ extension UsageBatch {
     /// Puts what came before in front.
     fileprivate mutating func prepend(_ older: UsageBatch) {
         for (place, count) in older.usage { usage[place, default: UsageCount()] += count }
-        refusals = older.refusals + refusals
+        let newRefusals = refusals
+        refusals = older.refusals
+        for refusal in newRefusals { addRefusal(refusal) }
         let newer = recent
         recent = older.recent
         for use in newer { addRecent(use) }
-        dropped = older.dropped + dropped
-        let gone = Set(dropped)
-        holds = (older.holds + holds).filter { !gone.contains($0.id) }
+        let gone = Set(older.dropped + dropped)
+        let unwritten = older.holds + holds
+        holds = unwritten.filter { !gone.contains($0.id) }
+        // What was never written need not be dropped.
+        dropped = Array(gone.subtracting(unwritten.map(\.id)))
         recentSince = max(recentSince, older.recentSince)
         recent.removeAll { $0.second < recentSince }
     }

@@ -108,7 +108,7 @@ final class KeyAdministration {
     /// Removes a key.
     func remove(_ name: String, by actor: String) async -> AdminAnswer {
         await turnstile.pass {
-            await withKey(name) { key in
+            await withKey(name, takesOverruled: true) { key in
                 let answer = await self.write(actor) { act, then in self.ledger.keys.remove(key.id, by: act, then: then) }
                 guard case .success(.done) = answer else { return Self.answer(to: answer) }
                 self.keys.remove(KeyID(stored: key.id))
@@ -169,8 +169,12 @@ final class KeyAdministration {
         return AdminAnswer(.data, lines: ["key \(name) is one of the settings: change \(source) and reload"])
     }
 
-    /// The key of the ledger with that name, for `body`.
-    private func withKey(_ name: String, _ body: (StoredKey) async -> AdminAnswer) async -> AdminAnswer {
+    /// The key of the ledger with that name, for `body`; one that the settings overrule as well where it is only removed.
+    private func withKey(
+        _ name: String, takesOverruled: Bool = false, _ body: (StoredKey) async -> AdminAnswer
+    ) async -> AdminAnswer {
+        // Else an act would seem to have changed a key that goes on as the settings have it.
+        if !takesOverruled, let refusal = refusal(ofName: name) { return refusal }
         do throws(LedgerFault) {
             if let key = try await ask({ self.ledger.keys.named(name, then: $0) }) { return await body(key) }
             return refusal(ofName: name) ?? AdminAnswer(.unknown, lines: ["there is no key \(quoted(name))"])

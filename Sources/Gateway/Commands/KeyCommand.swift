@@ -20,7 +20,9 @@ struct KeyCommand: Sendable, Equatable {
         var words = arguments.prefix { !$0.hasPrefix("-") }
         var options = Array(arguments.dropFirst(words.count))
         guard let word = words.popFirst(), let form = Self.forms.first(where: { $0.word == word }) else {
-            let given = arguments.first.map(quoted) ?? "key"
+            // What is no word is not repeated: it may be a key.
+            let isWord = arguments.first.map { $0.utf8.count <= 16 && $0.allSatisfy { $0.isLetter || $0 == "-" } } ?? false
+            let given = isWord ? arguments.first.map(quoted) ?? "key" : "key"
             throw ConfigurationFault(given, "is no act; there are \(Self.forms.map(\.word).joined(separator: ", "))")
         }
         if form.arguments.hasSuffix("[--json]") {

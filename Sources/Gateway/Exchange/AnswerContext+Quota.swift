@@ -38,7 +38,11 @@ extension AnswerContext {
         let shares = AccountShares(
             meters: seat.site.meters, sharing: seat.site.keys.sharing,
             reservePercent: snapshot.configuration.turns.reservePercent)
-        if let fault = shares.refusal(principal, quota.book.state(now: now), family: quota.family, now: now) { throw fault }
+        guard let (fault, share) = shares.refusal(principal, quota.book.state(now: now), family: quota.family, now: now) else {
+            return
+        }
+        self.quota?.refused = share
+        throw fault
     }
 
     /// A 429 always says when to come back, also where the limit is none of the account's windows.

@@ -75,7 +75,7 @@ struct AnswerContext {
     func json(status: Int, _ body: [UInt8], adding extra: [(FieldName, String)] = []) -> Response {
         var fields = ResponseFields()
         fields.append(.contentType, "application/json")
-        addCommon(to: &fields)
+        addCommon(to: &fields, status: status)
         for (name, value) in extra { fields.append(name, value) }
         return Response(status: status, fields: fields, body: body)
     }
@@ -87,7 +87,7 @@ struct AnswerContext {
         fields.append(.cacheControl, "no-cache")
         // Else nginx in front would gather the events before it passes them on.
         fields.append(.accelBuffering, "no")
-        addCommon(to: &fields)
+        addCommon(to: &fields, status: 200)
         for (name, value) in extra { fields.append(name, value) }
         return Response(status: 200, fields: fields)
     }
@@ -137,7 +137,7 @@ struct AnswerContext {
         let form = MetricsText.form(accepting: request.fields.string(of: .accept))
         var fields = ResponseFields()
         fields.append(.contentType, MetricsText.contentType(form))
-        addCommon(to: &fields)
+        addCommon(to: &fields, status: 200)
         let response = Response(status: 200, fields: fields, body: seat.site.metricsText(form))
         var record = record(path: "/metrics")
         record.isMonitoring = true
@@ -215,7 +215,7 @@ struct AnswerContext {
     func preflight(_ request: Request) -> Response {
         var fields = ResponseFields()
         fields.append(.allow, Self.methods)
-        addCommon(to: &fields)
+        addCommon(to: &fields, status: 204)
         if allowedOrigin != nil {
             fields.append(.accessControlAllowMethods, Self.methods)
             // `*` would not cover `authorization`, so what is asked for is allowed by name.
@@ -244,11 +244,11 @@ struct AnswerContext {
         return response
     }
 
-    private func addCommon(to fields: inout ResponseFields) {
+    private func addCommon(to fields: inout ResponseFields, status: Int) {
         // Anthropic's SDKs read the first name, OpenAI's the second.
         fields.append(.requestID, requestID, isUnique: true)
         fields.append(.xRequestID, requestID, isUnique: true)
-        quota?.append(to: &fields)
+        quota?.append(to: &fields, status: status)
         if let degraded = snapshot.cli.degraded { fields.append(.degraded, degraded) }
         if dependsOnOrigin { fields.append(.vary, "origin") }
         guard let allowedOrigin else { return }

@@ -17,7 +17,7 @@ extension Exchange {
 
     private mutating func fault(_ refusal: LimitRefusal) -> Fault {
         record.refusal = refusal.reason == .rate ? .keyRate : .keyLimit
-        context.quota?.isShareSpent = refusal.reason == .spent || refusal.reason == .tooLarge
+        if refusal.cap.isShare, refusal.reason != .reserved { context.quota?.refused = KeyShare(refusal) }
         return Fault(refusal, now: WallClock.unixSeconds)
     }
 
@@ -50,15 +50,15 @@ extension Exchange {
         need.outputCost = price.most(input: 0, output: 1, prompt: bound.promptTokens)
         let likely = bound.promptTokens / Self.bytesPerToken
         need.prompt.input = likely
-        need.prompt.cost = likely.times(price.input).times(price.factor(ofPrompt: likely))
+        need.prompt.cost = price.most(input: likely, output: 0, prompt: bound.promptTokens)
         return need
     }
 
-    /// What a token of text has on average, and hardly ever less.
-    private static let bytesPerToken = 4
+    /// What a token of text or code has on average, or somewhat less.
+    private static let bytesPerToken = 3
 
-    /// What the turn has used, as the ledger counts it.
-    var usageRecord: UsageRecorder.Record {
+    /// What a turn has used, as the ledger counts it.
+    func usageRecord(of used: TurnUsage) -> UsageRecorder.Record {
         var record = UsageRecorder.Record()
         let tokens = used.tokens
         record.amounts.input = tokens.inputTokens.plus(tokens.cacheCreationTokens)

@@ -35,6 +35,7 @@ extension Exchange {
                 traits: ModelTraits.of(model, resolved: context.snapshot.cli.modelNames),
                 canThink: features.has(.parameters), hasServers: !servers.servers.isEmpty)
             do throws(Refusal) { try defaults.complete(&conversation) } catch { throw .refusal(error) }
+            KeyGrants(options: turn.principal.options).lowerEffort(of: &conversation)
             conversation.ignored += features.lost(of: conversation, in: turn.dialect)
             if let attempt = try await start(conversation, servers) { return (conversation, attempt) }
             do throws(Fault) { try await awaitTrial() } catch { throw .fault(error) }

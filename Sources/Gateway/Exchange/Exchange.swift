@@ -31,6 +31,8 @@ struct Exchange: ~Copyable {
     var bound = TurnBound()
     /// What is asked; without its messages once it will not be asked again.
     private var question = Conversation(model: "")
+    /// True once a process was asked.
+    private var hasBegun = false
     /// False once a kept process has turned out not to do.
     private(set) var isKeeping = true
 
@@ -85,12 +87,23 @@ struct Exchange: ~Copyable {
     /// Tells the key's meter what the turn has used.
     private mutating func settle() {
         guard let charge = charge.take() else { return }
-        var usage = usageRecord
+        // Who is turned away because it is busy, or for a limit, has had nothing.
+        if !hasBegun, [429, 503, 529].contains(record.status) { return charge.cancel() }
+        var usage = usageRecord(of: used)
         usage.hasFailed = record.fault != nil
         usage.milliseconds = elapsed / 1000
         usage.firstMilliseconds = (record.firstEventMicroseconds ?? 0) / 1000
         if usage.amounts.cost > 0 || record.cost != nil { record.cost = usage.amounts.cost }
         charge.settle(usage, as: usagePlace)
+    }
+
+    /// Counts what is known of an answer that is about to end, before its client can go on.
+    private mutating func foresee(_ turn: any RunningTurn) {
+        guard var charge = charge.take() else { return }
+        var known = used
+        known.add(turn.usage)
+        charge.foresee(usageRecord(of: known).amounts)
+        self.charge = consume charge
     }
 
     /// Reserves of the key's limits what the turn may come to; returns how many tokens its answer may have.
@@ -161,7 +174,6 @@ struct Exchange: ~Copyable {
         } catch {
             throw .refusal(error)
         }
-        grants.lowerEffort(of: &conversation)
         return conversation
     }
 
@@ -204,6 +216,7 @@ struct Exchange: ~Copyable {
                 return await fail(error, writer)
             }
             budget.begin(at: seat.loop.now)
+            hasBegun = true
             conversations?.begin(conversation)
             // The question has them, as long as they may be needed.
             conversation.turns = []
@@ -325,6 +338,7 @@ struct Exchange: ~Copyable {
         if outcome.fault == nil, outcome.hasBegun { site.login.hearSuccess() }
         if let tokens = process.countedTokens { record.inputTokens = tokens }
         record.status = 200
+        foresee(process)
         let isTaken = await sink.finish(in: context)
         record.bytesOut = sink.sentBytes
         guard isTaken else {

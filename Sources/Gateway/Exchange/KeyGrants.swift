@@ -23,7 +23,7 @@ struct KeyGrants {
 
     /// True for a model that the key may use: `asked` is what the client wrote, `target` what the CLI is given.
     func allows(model asked: String, target: String) -> Bool {
-        guard let allowed = options.models else { return true }
+        guard let allowed = options.models, asked != options.taskModel else { return true }
         return allowed.contains { name in
             guard name.hasSuffix("*") else { return name == asked || name == target }
             return asked.hasPrefix(name.dropLast()) || target.hasPrefix(name.dropLast())

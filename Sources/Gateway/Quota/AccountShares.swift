@@ -5,7 +5,7 @@ import Vocabulary
 /// Fair parts of the windows that the vendor gives the account.
 ///
 /// How much of a window is one key's doing is told by cost: of what is used of it, the key has as large a part as of all
-/// that was paid since it began. A key that has a share may always use it. What is above it, and what keys without a
+/// that was paid since it began. A key that has a share may use it, but for the reserve. What is above it, and what keys without a
 /// share use, must leave to the others what is theirs and not used yet; the nearer a window is to its end the less of
 /// that is kept, so that what others leave unused flows over.
 struct AccountShares {
@@ -16,7 +16,7 @@ struct AccountShares {
     let reservePercent: Int
 
     /// Why a key is not to begin a turn with a model of `family` now; nil when it may.
-    func refusal(_ principal: Principal, _ state: QuotaState, family: ModelFamily?, now: Int) -> Fault? {
+    func refusal(_ principal: Principal, _ state: QuotaState, family: ModelFamily?, now: Int) -> (Fault, KeyShare)? {
         guard !sharing.isEmpty || reservePercent > 0 else { return nil }
         for window in state.windows {
             guard let used = window.usedFraction, used.isFinite, let end = window.resetsAt, end > now,
@@ -24,7 +24,10 @@ struct AccountShares {
                 ModelFamily.named(in: window.name).map({ family == nil || $0 == family }) ?? true
             else { continue }
             let span = WindowSpan(used: used, start: end - length, length: length, end: end)
-            if isRefused(principal, span, now: now) { return Self.fault(window, end: end, now: now) }
+            if isRefused(principal, span, now: now) {
+                let share = KeyShare(spentUntil: end, of: window.name.hasPrefix("five_hour") ? .day : .week)
+                return (Self.fault(window, end: end, now: now), share)
+            }
         }
         return nil
     }

@@ -95,8 +95,8 @@ struct QuotaView {
     private let meters: Meters?
     /// True once the account itself has refused: then its windows are told, whatever the key's own are.
     private var isAccountRefusing = false
-    /// True for an answer that was refused because the key's share is spent.
-    var isShareSpent = false
+    /// What an answer was refused for: a share of the key's that is spent.
+    var refused: KeyShare?
 
     init(_ book: QuotaBook, for principal: Principal? = nil, in meters: Meters? = nil) {
         self.book = book
@@ -126,12 +126,15 @@ struct QuotaView {
     }
 
     /// Appends what is known.
-    func append(to fields: inout ResponseFields) {
+    func append(to fields: inout ResponseFields, status: Int) {
+        if let refused { return KeyShareFields.append(refused, isRefused: true, tellsCodex: tellsCodex, to: &fields) }
         if let limited, let meters {
             let moment = MeterMoment.current
             KeyShareFields.append(meters.rates(of: limited, at: moment), now: moment.now, to: &fields)
             if !isAccountRefusing, let share = meters.share(of: limited, at: moment) {
-                return KeyShareFields.append(share, isRefused: isShareSpent, tellsCodex: tellsCodex, to: &fields)
+                // Beside a refusal for something else Claude Code would take the share for its reason.
+                guard status != 429 else { return }
+                return KeyShareFields.append(share, isRefused: false, tellsCodex: tellsCodex, to: &fields)
             }
         }
         guard book.isKnown, let own = book.fields(for: family, now: WallClock.unixSeconds) else { return }

@@ -60,10 +60,10 @@ actor Service {
             CurrentProcess.forbidDumps()
             try StateDirectory.claim(loaded.configuration.stateDirectory)
             let directories = try SnapshotLoader.directories(of: loaded)
-            let pepper = try PepperFile.load(in: loaded.configuration.stateDirectory)
             let ledger = try SnapshotLoader.ledger(of: loaded)
             // For a start that fails; a service that has served has ended it by then.
             defer { ledger.close() }
+            let pepper = try PepperFile.load(in: loaded.configuration.stateDirectory)
             let service = Service(
                 loader, loop: loop, log: log, signals: signals, systemd: systemd, directories: directories,
                 ledger: ledger, pepper: pepper)
@@ -294,6 +294,7 @@ actor Service {
     }
 
     private func maintain(minutes: Int) {
+        site?.recorder?.retry()
         note(.certificate, loaded?.certificates.compactMap(\.problem) ?? [])
         guard minutes % 60 == 0 else { return }
         tidyLedger()

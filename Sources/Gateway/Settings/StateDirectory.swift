@@ -19,8 +19,8 @@ enum StateDirectory {
         guard unsafe access(path, R_OK | W_OK | X_OK) == 0 else {
             return ConfigurationFault("STATE_DIR", "\(path) must not be written by this user")
         }
-        guard status.st_mode & S_IWOTH == 0 else {
-            return ConfigurationFault("STATE_DIR", "\(path) may be written by everybody; chmod 700")
+        guard status.st_mode & (S_IWOTH | S_IWGRP) == 0 else {
+            return ConfigurationFault("STATE_DIR", "\(path) may be written by others; chmod 700")
         }
         return nil
     }
