@@ -101,7 +101,6 @@ def test_a_wrong_key_costs_one_request(claude_code, own_gateway):
     lines, took = claude_code(own_gateway, "Hello", key="a-key-that-was-mistyped")
     assert answers(own_gateway, 1) == [401] and took < 20
     assert lines[-1]["is_error"] and "401" in lines[-1]["result"]
-    assert lines[-1]["duration_ms"] < 2000
 
 
 # At 400 it tries without its betas, at 404 it makes sure of the model.

@@ -451,29 +451,28 @@ def test_what_was_printed_opens_after_a_crash_in_the_middle(gateway):
 MANY = 100_000
 
 
-def seconds_to_start(gateway, stops=True):
-    """The second start: the CLI is known by then."""
+def cost_of_a_start(gateway, stops=True):
+    """Seconds of the service's own processor time in its second start: the CLI is known by then."""
     gateway.ready()
     gateway.stop()
-    begun = time.monotonic()
     gateway.ready()
-    took = time.monotonic() - begun
+    fields = pathlib.Path(f"/proc/{gateway.process.pid}/stat").read_text().rpartition(")")[2].split()
     if stops:
         gateway.stop()
-    return took
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_hundred_thousand_keys_cost_little_at_the_start_and_nothing_at_a_look_up(gateway):
     keys = Keys(gateway)
     known = keys.add("known")
     first = keys.show("known")
-    without = seconds_to_start(gateway)
+    without = cost_of_a_start(gateway)
     with contextlib.closing(sqlite3.connect(gateway.folder / "state/ledger.sqlite")) as ledger, ledger:
         rows = [(f"id{number}", f"name-{number}", "requests-per-minute=10", 1, 1, 1) for number in range(MANY)]
         ledger.executemany("INSERT INTO keys (id, name, options, enabled, created, changed) VALUES (?,?,?,?,?,?)", rows)
         secrets = [(os.urandom(32), f"id{number}", 1) for number in range(MANY)]
         ledger.executemany("INSERT INTO secrets (digest, key, created) VALUES (?,?,?)", secrets)
-    took = seconds_to_start(gateway, stops=False)
+    took = cost_of_a_start(gateway, stops=False)
     print(f"start: {without:.2f} s without keys, {took:.2f} s with {MANY}")
     assert f"{MANY + 1} keys of the ledger" in gateway.log()
     assert opens(gateway, known)
@@ -482,5 +481,5 @@ def test_a_hundred_thousand_keys_cost_little_at_the_start_and_nothing_at_a_look_
     keys.add("newest")
     print(f"one more: {(time.monotonic() - begun) * 1000:.0f} ms")
     assert len(keys.listed()) == MANY + 4
-    # A program that was built for debugging takes ten times as long; the machine is not ours alone.
-    assert took - without < (60 if "/debug/" in gateway.arguments[0] else 2)
+    # A program that was built for debugging takes ten times as long.
+    assert took - without < (30 if "/debug/" in gateway.arguments[0] else 2)
