@@ -100,9 +100,7 @@ def test_no_cap_is_passed_by_turns_side_by_side(limited, upstream, nonce):
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_spent_share_is_told_before_anybody_is_asked(limited, upstream, nonce, dialect):
     gateway = limited("spend-per-day=0.05", 'message="Ask for more at https://example.org/quota"')
-    for count in range(2):
-        answer = ask(gateway, text=f"{nonce}\n{QUESTION}")
-        assert answer.status_code == 200
+    assert ask(gateway, text=f"{nonce}\nusage:20000:0:0").status_code == 200
     eventually(lambda: ask(gateway, text="say:yes").status_code == 429, "the share is spent")
     before = len(upstream.recorded())
     message = spent(ask(gateway, dialect, "say:yes"), dialect)
