@@ -27,12 +27,12 @@ struct AdminProtocolTests {
             lines.append([byte])
         }
         #expect(lines.next() == .whole(request.line.dropLast()))
-        #expect(lines.next() == .partial && lines.isEmpty)
+        #expect(lines.next() == .partial)
         lines.append(Array("a\n\nbc\nd".utf8))
         #expect(lines.next() == .whole([0x61]))
         #expect(lines.next() == .whole([]))
         #expect(lines.next() == .whole([0x62, 0x63]))
-        #expect(lines.next() == .partial && !lines.isEmpty)
+        #expect(lines.next() == .partial)
     }
 
     @Test("a line that is too long is noticed before its end comes, and at the first byte beyond the bound")

@@ -94,7 +94,10 @@ final class KeyDirectory: Sendable {
 
     /// The key that is known by this name; nil when there is none.
     func principal(named name: String) -> Principal? {
-        state.withLock { state in state.principals.values.first { $0.name == name } }
+        state.withLock { state in
+            // Settings win over the ledger; every request waits for this lock, so nothing is searched for.
+            (state.configuredNames[name] ?? state.storedNames[name]).flatMap { state.principals[$0] }
+        }
     }
 
     /// The keys that have a share of the account's windows.

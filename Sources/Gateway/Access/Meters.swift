@@ -64,11 +64,12 @@ final class Meters: Sendable {
         }
     }
 
-    /// Says that a turn is too large for the fullest of the key's limits.
+    /// Says that a turn is too large for the fullest of the key's limits on what turns use.
     func tooLarge(_ principal: Principal, at moment: MeterMoment) -> LimitRefusal {
         meters.withLock { meters in
             let meter = meters[principal.id] ?? KeyMeter()
-            let refusals = principal.options.caps.map { meter.refusal(.tooLarge, $0, principal.options, needing: 1, at: moment) }
+            let caps = principal.options.caps.filter { $0.metric != .requests }
+            let refusals = caps.map { meter.refusal(.tooLarge, $0, principal.options, needing: 1, at: moment) }
             let none = KeyCap(metric: .requests, window: .day, amount: 0)
             return refusals.max { $0.utilization < $1.utilization }
                 ?? meter.refusal(.tooLarge, none, principal.options, needing: 1, at: moment)

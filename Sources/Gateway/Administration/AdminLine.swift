@@ -21,9 +21,6 @@ struct AdminLine {
 
     init(limit: Int) { self.limit = limit }
 
-    /// True when nothing has come of the next line.
-    var isEmpty: Bool { pending.isEmpty }
-
     mutating func append(_ bytes: some Collection<UInt8>) { pending.append(contentsOf: bytes) }
 
     /// The next line, which is then taken out.
