@@ -11,7 +11,7 @@ struct ReadyAnswer {
     init(_ seat: Seat) {
         let site = seat.site
         let cli = site.snapshot.cli
-        let login = site.login.word
+        let login = site.snapshot.accounts.login
         let isUsable = !site.problems.current.contains { $0.subject == .cli }
         self.init(
             login: login, selfTest: cli.selfTest.word, canAnswer: cli.selfTest.turnFault == nil, isUsable: isUsable,
@@ -41,15 +41,5 @@ struct ReadyAnswer {
         body.endArray()
         body.endObject()
         self.body = body.bytes
-    }
-}
-
-extension LoginState.Word {
-    /// False where no answer can be had with it.
-    fileprivate var letsAnswer: Bool {
-        switch self {
-        case .ok, .expires, .unwritable, .unknown: true
-        case .missing, .unreadable, .expired, .refused, .wrong: false
-        }
     }
 }
