@@ -171,7 +171,8 @@ def test_a_login_that_is_refused_is_passed_and_told(make, upstream, logins, nonc
     assert gateway.ask("chat", f"{nonce}b").status_code == 200
     assert used(upstream, f"{nonce}b") == [HOME] and len(upstream.turns(nonce)) == asked + 1
     with gateway.http() as http:
-        assert http.get("/readyz").json()["checks"]["login"] == "ok"
+        checks = http.get("/readyz").json()["checks"]
+        assert checks["login"] == "ok" and checks["accounts"] == {"work": "refused", "home": "ok", "spare": "ok"}
     logins[WORK] = None
     path = gateway.folder.parent / "work.env"
     path.write_text(path.read_text() + "# as before\n")

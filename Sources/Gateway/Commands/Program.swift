@@ -22,8 +22,8 @@ public enum Program {
         case .audit(let command): return command.run(SnapshotLoader(options: command.options, environment: environment))
         case .report(let arguments): return UsageCommand.run(arguments, environment: environment)
         case .newKey(let name): return newKey(name)
-        case .help(let asMarkdown):
-            Terminal.say(asMarkdown ? Configuration.referenceMarkdown() : Configuration.helpText())
+        case .help(let form):
+            Terminal.say(form.content)
             return 0
         case .keyHelp(let asMarkdown):
             Terminal.say(asMarkdown ? KeyOption.referenceMarkdown() : KeyOption.helpText())
