@@ -27,15 +27,52 @@ final class Meters: Sendable {
         meters.withLock { $0[id, default: KeyMeter()].addRecent(used, age: seconds, at: instant) }
     }
 
+    /// The newest hour in which anything was used, in hours since 1970; nil where nothing was.
+    var newestHour: Int? { sum.withLock { $0.hours.last?.hour } }
+
+    // MARK: - Keys that go
+
+    /// How many keys are known of.
+    var count: Int { meters.withLock { $0.count } }
+
+    /// Forgets a key whose id is never given to another; while it has turns, when the last of them ends.
+    func forget(_ id: KeyID) {
+        meters.withLock { meters in
+            meters[id]?.isForsaken = true
+            if meters[id]?.isOver == true { meters[id] = nil }
+        }
+    }
+
+    /// Forgets keys of the ledger that `isKnown` denies, and others that it denies once no limit counts so far back.
+    func forget(unless isKnown: (KeyID) -> Bool, now: Int) {
+        // Asked outside of the lock, which every request waits for.
+        let ids = meters.withLock { Array($0.keys) }.filter { !isKnown($0) }
+        let hour = CivilDate.floorDivide(now, 3600) - Self.longestHours
+        for id in ids {
+            meters.withLock { meters in
+                guard let meter = meters[id], id.isStored || meter.hours.last.map({ $0.hour < hour }) ?? true else { return }
+                meters[id]?.isForsaken = true
+                if meter.running <= 0 { meters[id] = nil }
+            }
+        }
+    }
+
+    /// The longest stretch that is counted, and the day it may begin in.
+    static let longestHours = 32 * 24
+
     // MARK: - The way of a turn
 
     /// Counts a request, unless one of the key's limits is reached already; what it will use is not known yet.
     ///
-    /// A request that only counts tokens costs nothing, and so is no matter of limits.
-    func begin(_ principal: Principal, countsTokens: Bool = false, at moment: MeterMoment) throws(LimitRefusal) -> TurnCharge {
+    /// A request that only counts tokens costs nothing, and so is no matter of limits; one that begins no turn is a matter
+    /// of those on requests alone.
+    func begin(
+        _ principal: Principal, countsTokens: Bool = false, isTurn: Bool = true, at moment: MeterMoment
+    ) throws(LimitRefusal) -> TurnCharge {
         let refusal = meters.withLock { meters -> LimitRefusal? in
             // In its place: a copy would copy all its hours.
-            meters[principal.id, default: KeyMeter()].begin(principal.options, countsTokens: countsTokens, at: moment)
+            meters[principal.id, default: KeyMeter()]
+                .begin(principal.options, countsTokens: countsTokens, isTurn: isTurn, at: moment)
         }
         if let refusal {
             recorder?.note(refusal: refusal.cap.name, of: principal.id, at: moment.now)
@@ -82,6 +119,7 @@ final class Meters: Sendable {
             meters[principal.id]?.release(held)
             meters[principal.id]?.end()
             meters[principal.id]?.add(used, at: moment.now, moment.instant)
+            if meters[principal.id]?.isOver == true { meters[principal.id] = nil }
         }
         sum.withLock { $0.add(used, hour: CivilDate.floorDivide(moment.now, 3600)) }
     }
@@ -191,9 +229,12 @@ extension KeyMeter {
     }
 
     /// Counts a request; or why it may not be.
-    fileprivate mutating func begin(_ options: KeyOptions, countsTokens: Bool, at moment: MeterMoment) -> LimitRefusal? {
+    fileprivate mutating func begin(
+        _ options: KeyOptions, countsTokens: Bool, isTurn: Bool, at moment: MeterMoment
+    ) -> LimitRefusal? {
         if !countsTokens {
             let spent = options.caps.compactMap { cap -> LimitRefusal? in
+                guard isTurn || cap.metric == .requests else { return nil }
                 let used = used(cap.window, options.windows, at: moment.now, moment.instant).of(cap.metric)
                 return used >= cap.amount ? refusal(.spent, cap, options, needing: 1, at: moment) : nil
             }
@@ -347,6 +388,7 @@ extension Meters {
             meters[principal.id]?.release(held)
             meters[principal.id]?.end()
             if !countsTokens { meters[principal.id]?.add(Amounts(requests: -1), at: begun.now, begun.instant) }
+            if meters[principal.id]?.isOver == true { meters[principal.id] = nil }
         }
     }
 
