@@ -249,7 +249,7 @@ struct MetersTests {
         }
         #expect(meters.count == 1)
         // What they cost was the account's.
-        #expect(meters.cost(since: Self.noon, now: Self.noon) == 1007)
+        #expect(meters.accounts.cost(in: "", since: Self.noon, now: Self.noon) == 1007)
         let gone = Principal(
             stored: KeyID(stored: "gone"), name: "gone", options: stays.options, sealedUnder: KeySecretHash())
         var charge = try meters.begin(gone, at: moment())
@@ -272,9 +272,9 @@ struct MetersTests {
         for id in ids { meters.restore(id, hour: Self.noon / 3600, Amounts(cost: 1)) }
         let known = [ids[1], ids[3]]
         meters.forget(unless: known.contains, now: Self.noon)
-        #expect(meters.count == 3 && meters.cost(of: ids[2], since: Self.noon, now: Self.noon) == 1)
+        #expect(meters.count == 3 && meters.used(ids[2], in: .day, at: moment()).cost == 1)
         meters.forget(unless: known.contains, now: Self.noon + 33 * Self.day)
-        #expect(meters.count == 2 && meters.cost(of: ids[3], since: Self.noon, now: Self.noon) == 1)
+        #expect(meters.count == 2 && meters.used(ids[3], in: .day, at: moment()).cost == 1)
     }
 
     @Test("what begins no turn is a matter of the limits on requests alone")
