@@ -172,7 +172,8 @@ import CNGHTTP2
             lastStream = id
             return
         }
-        guard id <= lastAllowed, streams[id] == nil else { return }
+        // nghttp2 judges frames on the connection itself.
+        guard id > 0, id <= lastAllowed, streams[id] == nil else { return }
         switch resetMemory.judge(id, dataBytes: dataBytes, endsStream: endsStream) {
         case .discard:
             if dataBytes == 0 { noteIdleFrame() }

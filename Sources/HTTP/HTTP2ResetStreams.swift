@@ -54,6 +54,8 @@ struct HTTP2ResetStreams {
         switch endings[index].ending {
         case .byClient: return .resetAgain
         case .byServer(let bytesInFlight, let mayEnd):
+            // Trailers end their stream, whatever its state (RFC 9113 §8.1).
+            guard dataBytes != nil || endsStream else { return .end(.protocolError) }
             // The window did not open again after the reset, and after its end or its trailers a body has no more.
             let left = bytesInFlight - (dataBytes ?? 0)
             guard mayEnd, left >= 0 else { return .end(.streamClosed) }

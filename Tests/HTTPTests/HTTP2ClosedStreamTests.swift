@@ -123,6 +123,23 @@ struct HTTP2ClosedStreamTests {
         #expect(link.goAwayCode == 5)
     }
 
+    @Test("trailers without an end are an error of the protocol, also after a reset")
+    func endlessTrailers() throws {
+        let link = try RawLink()
+        #expect(link.send(RawLink.request(1, isOpen: true)))
+        _ = link.send(RawLink.frame(1, 0x4, 1, [0x00, 0x01, 0x78, 0x01, 0x79]))
+        #expect(link.resets == [RawLink.Reset(stream: 1, code: 1)])
+        _ = link.send(RawLink.frame(1, 0x4, 1, [0x00, 0x01, 0x78, 0x01, 0x79]))
+        #expect(link.goAwayCode == 1)
+    }
+
+    @Test("DATA on the connection itself is an error of the protocol")
+    func dataOnConnection() throws {
+        let link = try RawLink()
+        _ = link.send(RawLink.frame(0, 0, 0, [1]))
+        #expect(link.goAwayCode == 1)
+    }
+
     @Test("the body of a request whose head was refused is thrown away")
     func bodyAfterRefusal() throws {
         let link = try RawLink()

@@ -96,6 +96,8 @@ struct AnswerContext {
     func refuse(_ refusal: Refusal, path: String, as dialect: Dialect) -> Response {
         var record = record(path: path)
         record.fault = "\(refusal.kind)"
+        // The only limit that is told before anybody is known.
+        if refusal.kind == .rateLimited { record.refusal = .failedKeys }
         let response = error(ErrorReply(refusal, dialect: dialect, requestID: requestID))
         finish(&record, response)
         return response

@@ -47,6 +47,8 @@ struct Configuration: Sendable, Equatable {
     var pingSeconds = 15
     /// Whose web pages may ask.
     var cors = CORSPolicy.everybody
+    /// The names that clients may call the service by.
+    var hosts = HostPolicy()
     /// What the operator should be warned of, though it stops nothing: one line each, without secrets.
     var warnings: [String] = []
 
@@ -210,4 +212,6 @@ struct Limits: Sendable, Equatable {
     var maxConnectionsPerAddress = 64
     /// Of those, the ones that have shown no valid key yet.
     var maxUnauthenticatedPerAddress = 16
+    /// Wrong keys of one IPv4 address or IPv6 /48 in a row; 0 for any number.
+    var failedKeysPerAddress = 10
 }

@@ -67,6 +67,10 @@ extension Setting {
         Setting(
             "PROXY_PROTOCOL", .listening, .choice(\.proxies.header),
             "With `v2` each connection of a trusted proxy must begin with a header of the PROXY protocol, before TLS."),
+        Setting(
+            "ALLOWED_HOSTS", .listening, .hosts,
+            "The names that clients may call the service by, without a port; `*.example.com` is any name below it. "
+                + "Others get 421.", fallback: "any"),
     ]
 
     private static let authentication: [Setting] = [

@@ -14,6 +14,8 @@ final class Site: Sendable {
     let admission: Admission
     /// Who may ask.
     let keys: KeyDirectory
+    /// Where wrong keys come from.
+    let failedKeys = FailedKeys()
     /// What keys have used and may use.
     let meters: Meters
     /// Brings that into the ledger; nil where nothing of it is to be kept.
