@@ -12,6 +12,7 @@ final class Connection: Caller {
     var limits: WireLimits { terms.limits }
     private(set) var peer: PeerAddress
     private(set) var trustedProxies: [AddressRange] = []
+    private(set) var clientCertificate: ClientCertificate?
     /// Set while HTTP/2 is spoken.
     private(set) var http2: HTTP2Server?
     let wakeup = Wakeup()
@@ -224,7 +225,9 @@ final class Connection: Caller {
         }
         while true {
             switch transport.handshake() {
-            case .bytes: return true
+            case .bytes:
+                clientCertificate = transport.clientCertificate
+                return true
             case .closed: return noHandshake(.cut, "the peer closed the connection")
             case .failed(let fault): return noHandshake(HandshakeFailure(fault.kind), fault.message)
             case .needsRead: readiness.readWouldBlock()

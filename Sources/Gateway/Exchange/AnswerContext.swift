@@ -250,6 +250,7 @@ struct AnswerContext {
         // Anthropic's SDKs read the first name, OpenAI's the second.
         fields.append(.requestID, requestID, isUnique: true)
         fields.append(.xRequestID, requestID, isUnique: true)
+        fields.append(contentsOf: snapshot.protection)
         quota?.append(to: &fields, status: status)
         if let degraded = snapshot.cli.degraded { fields.append(.degraded, degraded) }
         if dependsOnOrigin { fields.append(.vary, "origin") }

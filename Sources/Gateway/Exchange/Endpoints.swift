@@ -333,7 +333,11 @@ enum Endpoints {
         let keys = context.seat.site.keys
         let gate = KeyGate(context)
         if let credential { try gate.check(credential) }
-        let verdict: KeyDirectory.Verdict = credential.map { keys.authenticate($0.span) } ?? .unknown
+        var verdict: KeyDirectory.Verdict = credential.map { keys.authenticate($0.span) } ?? .unknown
+        // Whoever has a key without its certificate is told no more than who has none.
+        if case .accepted(let principal) = verdict, !principal.options.isAt(home: context.seat.clientCertificate) {
+            verdict = .unknown
+        }
         if let credential { gate.note(verdict, of: credential) }
         switch verdict {
         case .accepted(let principal):

@@ -22,7 +22,7 @@ struct Check: Sendable, Equatable {
         _ configuration: Configuration,
         certificateProblem: CertificateProblem
     ) {
-        checkKeys(configuration.keys)
+        checkKeys(configuration.keys, asksForCertificates: configuration.tls.clientAuthorityFile != nil)
         if !configuration.isPlaintext {
             for pair in configuration.tls.certificates { check(pair, certificateProblem) }
         }
@@ -34,11 +34,14 @@ struct Check: Sendable, Equatable {
         notes += configuration.processes.notes
     }
 
-    private mutating func checkKeys(_ settings: KeySettings) {
+    private mutating func checkKeys(_ settings: KeySettings, asksForCertificates: Bool) {
         do throws(ConfigurationFaults) {
             let keys = try settings.loadKeys()
             let names = keys.map(\.name).joined(separator: ", ")
             notes.append(keys.isEmpty ? "no API keys" : "\(keys.count) API keys: \(names)")
+            for key in keys where key.options.needsCertificate && !asksForCertificates {
+                warnings.append("key \(key.name) needs a client certificate, but CLIENT_CA asks for none: it opens nothing")
+            }
             for key in keys {
                 guard let weakness = key.weakness else { continue }
                 warnings.append("key \(key.name) \(weakness); taken because only this machine can connect")

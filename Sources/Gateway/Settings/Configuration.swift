@@ -65,6 +65,20 @@ struct TLSSettings: Sendable, Equatable {
     var minimumVersion = Version.tls12
     var certificateFiles: [String] = []
     var keyFiles: [String] = []
+    /// An OCSP response for each certificate, `none` for one without; empty for none at all.
+    var ocspFiles: [String] = []
+    /// The authorities whose certificates clients are asked for.
+    var clientAuthorityFile: String?
+    /// How long browsers are to come over TLS alone, in seconds; 0 to say nothing of it.
+    var strictTransportSeconds = 31_536_000
+
+    /// Every file that the TLS of a service is made of.
+    var files: [String] {
+        certificateFiles + keyFiles + ocspFiles.filter { $0 != Self.noFile } + (clientAuthorityFile.map { [$0] } ?? [])
+    }
+
+    /// In the place of a file that there is none of.
+    static let noFile = "none"
 
     /// Certificate chains with their keys; the first answers names that no other knows.
     var certificates: [CertificatePair] {

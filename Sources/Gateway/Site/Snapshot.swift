@@ -1,4 +1,5 @@
 import ClaudeCLI
+import HTTP
 import Platform
 import Server
 import TLS
@@ -19,6 +20,8 @@ final class Snapshot: Sendable {
     /// The CLI that was tried.
     let cli: TriedCLI
     let wire: WireLimits
+    /// What every answer tells browsers for their own good.
+    let protection: ResponseFields
     /// What is known of the usage limits of the account behind the CLI.
     let quota: QuotaBook
 
@@ -34,6 +37,7 @@ final class Snapshot: Sendable {
         self.cli = cli
         models = ModelCatalog(configuration.models)
         wire = WireLimits(configuration.limits)
+        protection = .protection(configuration)
         let account = supply.profile.account
         quota = old.flatMap { $0.supply.profile.account == account ? $0.quota : nil } ?? QuotaBook()
     }
@@ -43,6 +47,13 @@ final class Snapshot: Sendable {
         self.init(
             other.configuration, tls: other.tls, supply: other.supply, servers: other.servers,
             cli: cli, after: other)
+    }
+
+    /// The same, with other certificates.
+    convenience init(_ other: Snapshot, tls: TLSContext?) {
+        self.init(
+            other.configuration, tls: tls, supply: other.supply, servers: other.servers,
+            cli: other.cli, after: other)
     }
 
     /// True while the program that turns would run is the one that was tried.
