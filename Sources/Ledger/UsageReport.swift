@@ -88,6 +88,20 @@ extension UsageStore {
             }, then: then)
     }
 
+    /// What the turns of each owner have cost in each account, hour by hour from one on.
+    public func accountCosts(since hour: Int, then: @escaping @Sendable (Result<[AccountCost], LedgerFault>) -> Void) {
+        ledger.read(
+            .report,
+            { (database) throws(LedgerFault) in
+                try database.rows(
+                    "SELECT account, owner, hour, cost FROM account_costs WHERE hour >= ?1 ORDER BY account, owner, hour", hour
+                ) { row in
+                    AccountCost(
+                        place: AccountPlace(account: row.text(0), owner: row.text(1), hour: row.integer(2)), cost: row.integer(3))
+                }
+            }, then: then)
+    }
+
     /// What was used, in the order of the groups.
     public func report(
         _ filter: UsageFilter, by grouping: UsageGrouping,

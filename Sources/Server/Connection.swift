@@ -209,6 +209,13 @@ final class Connection: Caller {
     // MARK: - Handshake
 
     private func shakeHands() async -> Bool {
+        guard terms.tls != nil || isProxied else { return await greet() }
+        place.beginGreeting(waking: RemoteWakeup(wakeup, on: loop))
+        guard await greet() else { return false }
+        return place.endGreeting() || giveWay()
+    }
+
+    private func greet() async -> Bool {
         alarm.deadline = loop.now + .seconds(limits.deadlines.handshakeSeconds)
         if isProxied {
             guard await readProxyHeader() else { return false }
@@ -221,6 +228,7 @@ final class Connection: Caller {
                 application.note(.refused(.unauthenticated, peer))
                 return false
             }
+            if place.hasGivenWay { return giveWay() }
             await wakeup.wait()
         }
         while true {
@@ -235,8 +243,15 @@ final class Connection: Caller {
             }
             if alarm.isDue { return noHandshake(.timeout, "not complete within TLS_HANDSHAKE_SECONDS") }
             if state.phase == .ending { return false }
+            if place.hasGivenWay { return giveWay() }
             await wakeup.wait()
         }
+    }
+
+    /// A newcomer has taken the place, since there was no other.
+    private func giveWay() -> Bool {
+        application.note(.refused(.total, peer))
+        return false
     }
 
     /// Reads who has connected to the proxy at the other end; false when it does not say so as it should.
@@ -255,6 +270,7 @@ final class Connection: Caller {
                 readiness.readWouldBlock()
                 if alarm.isDue { return noHandshake(.timeout, "the proxy did not say in time who asks") }
                 if state.phase == .ending { return false }
+                if place.hasGivenWay { return giveWay() }
                 await wakeup.wait()
             }
         }

@@ -22,5 +22,5 @@ public final class OCSPStaple: Sendable {
     }
 
     /// False once it is out of date: clients refuse a certificate with such a staple, and take one without.
-    var isInForce: Bool { end.map { portcullis_unix_time() < $0 } ?? true }
+    func isInForce(at now: Int64 = portcullis_unix_time()) -> Bool { end.map { now < $0 } ?? true }
 }

@@ -135,7 +135,7 @@ import COpenSSL
         guard let argument = unsafe argument, let chosen = unsafe SSL_get_certificate(ssl) else { return SSL_TLSEXT_ERR_NOACK }
         let me = unsafe Unmanaged<TLSContext>.fromOpaque(argument).takeUnretainedValue()
         let staple = me.staples.first { unsafe $0.identity.certificate == chosen }
-        guard let staple, staple.isInForce else { return SSL_TLSEXT_ERR_NOACK }
+        guard let staple, staple.isInForce() else { return SSL_TLSEXT_ERR_NOACK }
         let isGiven = unsafe portcullis_staple(ssl, staple.bytes, staple.bytes.count)
         return isGiven == 1 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK
     }

@@ -38,7 +38,9 @@ def shows(key):
 
 @pytest.fixture
 def guarded(make_gateway, standin):
-    return make_gateway(cli=standin, cli_env=None).ready()
+    gateway = make_gateway(cli=standin, cli_env=None)
+    del gateway.env["FAILED_KEYS_PER_ADDRESS"]
+    return gateway.ready()
 
 
 def test_an_eleventh_wrong_key_is_not_looked_at(guarded):
@@ -204,6 +206,19 @@ def test_accepting_pauses_while_there_is_no_descriptor(make_gateway, standin):
     for each in idle:
         each.close()
     eventually(lambda: gateway.answers_or_died() and gateway.process.poll() is None, "it answers again")
+
+
+def test_slow_handshakes_keep_nobody_out(make_gateway, standin):
+    gateway = make_gateway(cli=standin, cli_env=None, env={"MAX_CONNECTIONS": "8", "TLS_HANDSHAKE_SECONDS": "60"}).ready()
+    with gateway.http() as known:
+        assert known.get("/health").status_code == 200
+        slow = [socket.create_connection(("127.0.0.1", gateway.port), 10) for _ in range(12)]
+        assert gateway.health()["status"] == "ok"
+        # Those that give way are the oldest, and who is past the handshake does not.
+        assert slow[0].recv(1) == b""
+        assert known.get("/health").status_code == 200
+        for each in slow:
+            each.close()
 
 
 # The attack kit posts `{}`, which is no question; these are the eight with one.

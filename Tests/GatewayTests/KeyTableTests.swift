@@ -127,9 +127,11 @@ struct KeyTableTests {
         #expect(read.id == KeyID(stored: "k") && read.secrets == [LedgerKey.Secret(digest: digest, notAfter: 9)])
         for line in ["moon=full", "turns=three", #"message="open"#] {
             #expect(!LedgerKey(stored(line)).isEnabled)
-            #expect([stored(line)].warnings(configured: []) { _ in nil }.count == 1)
+            #expect([stored(line)].warnings(configured: [], in: GrantedNames(.none, AccountSettings())).count == 1)
         }
-        #expect([stored("mcp=files")].warnings(configured: ["alice"]) { $0.first }.count == 2)
+        for line in ["mcp=files", "account=work"] {
+            #expect([stored(line)].warnings(configured: ["alice"], in: GrantedNames(.none, AccountSettings())).count == 2)
+        }
     }
 
     @Test("a key of which the file holds the hash alone opens with its secret")

@@ -9,8 +9,8 @@ import Vocabulary
 /// pass a cap together.
 final class Meters: Sendable {
     private let meters = Mutex<[KeyID: KeyMeter]>([:])
-    /// What all of them together have used.
-    private let sum = Mutex(KeyMeter())
+    /// What the turns of keys have cost in each account.
+    let accounts = AccountCosts()
     private let recorder: UsageRecorder?
 
     /// Meters that tell what is used to `recorder`.
@@ -19,7 +19,6 @@ final class Meters: Sendable {
     /// Takes what was used before this process began.
     func restore(_ id: KeyID, hour: Int, _ used: Amounts) {
         meters.withLock { $0[id, default: KeyMeter()].add(used, hour: hour) }
-        sum.withLock { $0.add(used, hour: hour) }
     }
 
     /// Takes what was used in the last minute before this process began.
@@ -83,15 +82,6 @@ final class Meters: Sendable {
             meters[principal.id]?.end()
             meters[principal.id]?.add(used, at: moment.now, moment.instant)
         }
-        sum.withLock { $0.add(used, hour: CivilDate.floorDivide(moment.now, 3600)) }
-    }
-
-    /// What all keys have cost since a moment, to the hour.
-    func cost(since start: Int, now: Int) -> Int { sum.withLock { $0.cost(since: start, now: now) } }
-
-    /// What one key has cost since a moment, to the hour.
-    func cost(of id: KeyID, since start: Int, now: Int) -> Int {
-        meters.withLock { $0[id]?.cost(since: start, now: now) ?? 0 }
     }
 
     /// How far a key has used up its share; nil where it has none.
@@ -224,10 +214,6 @@ extension KeyMeter {
         return .success(granted)
     }
 
-    fileprivate func cost(since start: Int, now: Int) -> Int {
-        sum(CivilDate.floorDivide(start, 3600)..<CivilDate.floorDivide(now, 3600) + 1).cost
-    }
-
     fileprivate func refusal(
         _ reason: LimitRefusal.Reason, _ cap: KeyCap, _ options: KeyOptions, needing amount: Int, at moment: MeterMoment
     ) -> LimitRefusal {
@@ -305,6 +291,8 @@ struct TurnCharge: ~Copyable {
         var rest = record.amounts
         rest -= foreseen
         meters.settle(principal, held: held, used: rest, at: moment)
+        meters.accounts.add(
+            record.amounts.cost, of: principal.id, in: place.account, hour: CivilDate.floorDivide(moment.now, 3600))
         recorder?.settle(record, of: principal, as: place, begun: begun.now, dropping: hold, at: moment.now)
     }
 
@@ -339,7 +327,6 @@ extension Meters {
             meters[principal.id]?.release(held)
             meters[principal.id]?.add(used, at: moment.now, moment.instant)
         }
-        sum.withLock { $0.add(used, hour: CivilDate.floorDivide(moment.now, 3600)) }
     }
 
     fileprivate func cancel(_ principal: Principal, held: Amounts, countsTokens: Bool, begun: MeterMoment) {

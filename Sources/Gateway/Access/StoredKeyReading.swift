@@ -34,8 +34,8 @@ extension KeyOptions {
 
 extension [StoredKey] {
     /// What an operator should know of keys of the ledger, one line each, without secrets; `configured` are the names that
-    /// the settings have given, and `unknownServer` finds what is no server among the names that a key is granted.
-    func warnings(configured: Set<String>, unknownServer: ([String]) -> String?) -> [String] {
+    /// the settings have given, `names` those that keys may name.
+    func warnings(configured: Set<String>, in names: GrantedNames) -> [String] {
         var lines: [String] = []
         var sound: Set<String> = []
         for key in self {
@@ -46,9 +46,11 @@ extension [StoredKey] {
             if sound.contains(key.options) { continue }
             do throws(ValueProblem) {
                 let options = try KeyOptions(stored: key.options)
-                if options.mcpServers == nil, sound.count < Self.mostRemembered { sound.insert(key.options) }
-                guard let server = unknownServer(options.mcpServers ?? []) else { continue }
-                lines.append("key \(key.name) of the ledger: \(quoted(server)) is no server of PROXY_MCP_CONFIG")
+                guard let problem = names.problem(of: options) else {
+                    if sound.count < Self.mostRemembered { sound.insert(key.options) }
+                    continue
+                }
+                lines.append("key \(key.name) of the ledger: \(problem)")
             } catch {
                 lines.append("key \(key.name) of the ledger \(error.text): it opens nothing until its options are set anew")
             }

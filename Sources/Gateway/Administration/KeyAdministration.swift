@@ -10,8 +10,8 @@ final class KeyAdministration {
     private let keys: KeyDirectory
     private let loop: EventLoop
     private let turnstile = Turnstile()
-    /// The first of some names that is no MCP server's.
-    private let unknownServer: ([String]) -> String?
+    /// What keys may name; nil where that cannot be told.
+    private let names: () -> GrantedNames?
     /// Hears that processes of a key may be nobody's now.
     private let hasChanged: () -> Void
 
@@ -21,13 +21,13 @@ final class KeyAdministration {
     static let longestOverlap = 366 * 86_400
 
     init(
-        _ ledger: Ledger, _ keys: KeyDirectory, on loop: EventLoop, unknownServer: @escaping ([String]) -> String?,
+        _ ledger: Ledger, _ keys: KeyDirectory, on loop: EventLoop, names: @escaping () -> GrantedNames?,
         hasChanged: @escaping () -> Void
     ) {
         self.ledger = ledger
         self.keys = keys
         self.loop = loop
-        self.unknownServer = unknownServer
+        self.names = names
         self.hasChanged = hasChanged
     }
 
@@ -186,8 +186,8 @@ final class KeyAdministration {
     private func take(_ words: [String], into options: inout KeyOptions) throws(ValueProblem) {
         for word in words { try options.take(word, clears: true) }
         guard options.line.utf8.count <= Self.maxOptionBytes else { throw ValueProblem("has too many options") }
-        if let server = unknownServer(options.mcpServers ?? []) {
-            throw ValueProblem("has mcp=, which names \(quoted(server)), no server of PROXY_MCP_CONFIG")
+        if let problem = names()?.problem(of: options) {
+            throw ValueProblem("names what there is not: \(problem)")
         }
     }
 

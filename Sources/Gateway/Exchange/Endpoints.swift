@@ -206,7 +206,7 @@ enum Endpoints {
     ) -> Bool {
         path == healthPath && (request.method == .get || request.method == .head)
             && request.fields[.origin] == nil && !seat.site.log.writes(.debug)
-            && (!showsKey(request) || !seat.site.snapshot.quota.isKnown)
+            && (!showsKey(request) || !seat.site.snapshot.accounts.all.contains { $0.quota.isKnown })
             && seat.site.snapshot.configuration.hosts.allowsAll
     }
 
@@ -321,7 +321,9 @@ enum Endpoints {
     @discardableResult
     private static func identify(_ request: Request, _ context: inout AnswerContext) throws(Refusal) -> Principal {
         let principal = try authenticate(request, context)
-        context.quota = QuotaView(context.snapshot.quota, for: principal, in: context.seat.site.meters)
+        let accounts = context.snapshot.accounts
+        let account = accounts.of(principal.options).first ?? accounts.standard
+        context.quota = QuotaView(account.quota, for: principal, in: context.seat.site.meters)
         context.principal = principal
         context.keyID = principal.name
         return principal

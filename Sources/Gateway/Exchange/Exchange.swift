@@ -22,6 +22,10 @@ struct Exchange: ~Copyable {
     private(set) var streams: Bool
     /// What the CLI is given as the model's name.
     private(set) var model = ""
+    /// Whose limits the turn uses; nil before it begins.
+    var account: Account?
+    /// Accounts that turned out to have no room for it, or no login.
+    private(set) var passed: [Account] = []
     private(set) var budget: RetryBudget
     /// What all attempts that are over have used, however they ended.
     private(set) var used = TurnUsage()
@@ -49,7 +53,7 @@ struct Exchange: ~Copyable {
         record.dialect = "\(turn.dialect)"
         record.isTurn = !turn.countsTokens
         keeper = ResponseKeeper(turn, waking: channel.wakeup)
-        budget = RetryBudget(turn.context.snapshot.supply.limits)
+        budget = RetryBudget(turn.context.snapshot.turnBounds)
     }
 
     /// Runs the turn to its end; the client has been answered, or is gone, and nothing of the turn is left.
@@ -231,7 +235,9 @@ struct Exchange: ~Copyable {
             guard case .untold(let fault, let mayPass) = end, let free = sink.surrender() else {
                 return await finish(attempt)
             }
-            if mayPass, isUnfit, isKeeping {
+            if mayPass, !isUnfit, passAccount(after: fault) {
+                await finish(attempt)
+            } else if mayPass, isUnfit, isKeeping {
                 // The process had died or hung between two turns: nothing was asked of the vendor yet.
                 isKeeping = false
                 await finish(attempt)
@@ -245,6 +251,20 @@ struct Exchange: ~Copyable {
             forget(fault)
             writer = free
         }
+    }
+
+    /// True where the turn is to begin again on another account: this one's limit is reached, or it has no login.
+    private mutating func passAccount(after fault: Fault) -> Bool {
+        guard let account else { return false }
+        let isFull = fault.kind == .rateLimited && (fault.shouldRetry == false || !context.hasRoom(on: account, for: model))
+        guard isFull || fault.login != nil else { return false }
+        let passing = passed + [account]
+        let others = context.snapshot.accounts.of(turn.principal.options).filter { other in
+            !passing.contains { $0 === other } && other.login.word.letsAnswer
+        }
+        guard others.contains(where: { turn.countsTokens || context.hasRoom(on: $0, for: model) }) else { return false }
+        passed = passing
+        return true
     }
 
     /// Waits before a turn is begun again; returns why it is not.
@@ -335,7 +355,7 @@ struct Exchange: ~Copyable {
                 note(outcome)
             }
         }
-        if outcome.fault == nil, outcome.hasBegun { site.login.hearSuccess() }
+        if outcome.fault == nil, outcome.hasBegun { account?.login.hearSuccess() }
         if let tokens = process.countedTokens { record.inputTokens = tokens }
         record.status = 200
         foresee(process)
@@ -367,10 +387,13 @@ struct Exchange: ~Copyable {
         // Read now: the CLI has told the cost by here, where it tells it at all.
         used.add(attempt.turn.usage)
         guard used.tokens != Usage() else { return }
-        record.note(used, of: model, resolved: context.snapshot.cli.modelNames)
+        record.note(used, of: model, resolved: modelNames)
     }
 
     // MARK: - Pieces
+
+    /// What the CLI's names of models stand for on this turn's account.
+    var modelNames: [String: String] { context.snapshot.modelNames(of: account ?? context.snapshot.accounts.standard) }
 
     private var form: AnswerForm {
         let pingInterval = Milliseconds.seconds(context.snapshot.configuration.pingSeconds)
@@ -392,7 +415,7 @@ struct Exchange: ~Copyable {
         record.outputTokens = outcome.usage?.outputTokens
         if let fault = outcome.fault {
             record.fault = fault.logged
-            if let trouble = fault.login { site.login.hear(trouble) }
+            if let trouble = fault.login { account?.login.hear(trouble) }
         }
     }
 

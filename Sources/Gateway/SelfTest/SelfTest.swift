@@ -45,6 +45,22 @@ enum SelfTest {
         }
     }
 
+    /// Asks the CLI what its names of models stand for under each of these sets of variables; call on `loop`.
+    static func names(
+        path: String, state: String, namings: Set<[String]>, on loop: EventLoop
+    ) async -> [[String]: ModelNames] {
+        guard !namings.isEmpty else { return [:] }
+        let directory = "\(state)/self-test-\(getpid())-\(runs.add(1, ordering: .relaxed).newValue)"
+        defer { TurnDirectories.remove(state: directory) }
+        guard let directories = try? TurnDirectories(state: directory, sharesWorking: false) else { return [:] }
+        var names: [[String]: ModelNames] = [:]
+        for naming in namings {
+            names[naming] = await ModelQuestion.ask(
+                path: path, variables: naming, in: directories, limits: SelfTestLimits().turn, on: loop)
+        }
+        return names
+    }
+
     private static func run(_ bench: SelfTestBench) async -> SelfTestReport {
         let limit = bench.loop.now + Milliseconds(totalMilliseconds * bench.limits.factor)
         let begun = SelfTestProbe.Kind.first

@@ -13,7 +13,7 @@ extension Service {
     func answerControl(in stateDirectory: String) async {
         guard let site else { return }
         let keys = KeyAdministration(
-            site.ledger, site.keys, on: loop, unknownServer: { site.snapshot.servers.unknown(in: $0) },
+            site.ledger, site.keys, on: loop, names: { GrantedNames(site.snapshot.servers, site.snapshot.configuration.accounts) },
             hasChanged: { site.endForeignProcesses() })
         // Each is told of a reload of its own.
         let reloads = Turnstile()

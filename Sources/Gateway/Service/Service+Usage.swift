@@ -34,7 +34,8 @@ extension Service {
         let now = WallClock.unixSeconds
         let hour = now / 3600
         let tidying = UsageStore.Tidying(
-            foldBefore: hour - Self.hoursApart, forgetBefore: hour - configuration.usage.keepDays * 24, recentSince: now - 120)
+            foldBefore: hour - Self.hoursApart, forgetBefore: hour - configuration.usage.keepDays * 24,
+            forgetCostsBefore: hour - AccountCosts.keptHours, recentSince: now - 120)
         ledger.usage.tidy(tidying) { [log] fault in
             if let fault, fault != .closed { log.warning("old usage could not be removed: \(fault)") }
         }
@@ -61,6 +62,12 @@ extension Service {
             usage.hours(since: now / 3600 - Self.restoredHours, then: $0)
         }
         for hour in hours { meters.restore(KeyID(named: hour.owner), hour: hour.hour, Amounts(hour.count)) }
+        let costs = try await LedgerWait<[AccountCost]>.ask(on: loop, waking: wakeup) {
+            usage.accountCosts(since: now / 3600 - AccountCosts.keptHours, then: $0)
+        }
+        for cost in costs {
+            meters.accounts.add(cost.cost, of: KeyID(named: cost.place.owner), in: cost.place.account, hour: cost.place.hour)
+        }
         let recent = try await LedgerWait<[RecentUse]>.ask(on: loop, waking: wakeup) {
             usage.recent(since: now - 60, then: $0)
         }
