@@ -62,6 +62,8 @@ final class Connection: Caller {
             return nil
         }
         readiness = Readiness(number, on: state.loop, interest: .socket, waking: wakeup)
+        // At once: of many that come together the later ones find the earlier ones' places.
+        if terms.tls != nil || isProxied { self.place.beginGreeting(waking: RemoteWakeup(wakeup, on: state.loop)) }
     }
 
     /// The answer to what cannot be read as a request.
@@ -209,8 +211,6 @@ final class Connection: Caller {
     // MARK: - Handshake
 
     private func shakeHands() async -> Bool {
-        guard terms.tls != nil || isProxied else { return await greet() }
-        place.beginGreeting(waking: RemoteWakeup(wakeup, on: loop))
         guard await greet() else { return false }
         return place.endGreeting() || giveWay()
     }
