@@ -96,6 +96,8 @@ struct AnswerContext {
     func refuse(_ refusal: Refusal, path: String, as dialect: Dialect) -> Response {
         var record = record(path: path)
         record.fault = "\(refusal.kind)"
+        // The only limit that is told before anybody is known.
+        if refusal.kind == .rateLimited { record.refusal = .failedKeys }
         let response = error(ErrorReply(refusal, dialect: dialect, requestID: requestID))
         finish(&record, response)
         return response
@@ -248,6 +250,7 @@ struct AnswerContext {
         // Anthropic's SDKs read the first name, OpenAI's the second.
         fields.append(.requestID, requestID, isUnique: true)
         fields.append(.xRequestID, requestID, isUnique: true)
+        fields.append(contentsOf: snapshot.protection)
         quota?.append(to: &fields, status: status)
         if let degraded = snapshot.cli.degraded { fields.append(.degraded, degraded) }
         if dependsOnOrigin { fields.append(.vary, "origin") }

@@ -50,7 +50,7 @@ final class Desk: Responder {
             health = HealthAnswer(
                 uptime: uptime, running: load.running, waiting: load.waiting, cli: site.snapshot.cli, login: login,
                 problems: site.problems.current, generation: generation,
-                dependsOnOrigin: site.snapshot.configuration.cors.dependsOnOrigin)
+                dependsOnOrigin: site.snapshot.configuration.cors.dependsOnOrigin, protection: site.snapshot.protection)
         }
     }
 }
