@@ -80,7 +80,7 @@ def is_within(words, others):
 def test_caps_hold_and_nothing_is_lost_when_the_service_is_killed_again_and_again(limited, upstream, nonce):
     """Each life is cut off in the middle of turns; what they had reserved counts, so that no cap is ever passed."""
     # A turn that is cut off counts with all that it had reserved, which is some 20 cents.
-    cap = int(35 * SECONDS)
+    cap = int(60 + 20 * SECONDS)
     gateway = limited(f"spend-per-day={cap / 100}", env={"MAX_TURNS": "6", "WARM_PROCESSES": "0"})
     spenders = [Client(lambda: is_spent(ask(gateway, text=f"{nonce}spend\n{QUESTION}"))) for _ in range(SPENDERS)]
     talks = [Conversation(gateway, f"{nonce}-{number}", f"{nonce}t{number}e") for number in range(TALKERS)]
