@@ -84,7 +84,7 @@ final class Site: Sendable {
     }
 
     /// Writes the line of a request that has ended, and counts it.
-    func note(_ record: AuditRecord) {
+    func note(_ record: RequestRecord) {
         log.audit(record)
         metrics.count(record)
     }
