@@ -235,6 +235,9 @@ final class Connection: Caller {
             switch transport.handshake() {
             case .bytes:
                 clientCertificate = transport.clientCertificate
+                // Woken by something else than the socket, the handshake may have taken the request with it: of what
+                // is read by then no edge tells.
+                readiness.readAgain()
                 return true
             case .closed: return noHandshake(.cut, "the peer closed the connection")
             case .failed(let fault): return noHandshake(HandshakeFailure(fault.kind), fault.message)

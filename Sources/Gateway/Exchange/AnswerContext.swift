@@ -22,7 +22,7 @@ struct AnswerContext {
     /// The program that asks; nil as long as it has not mattered.
     var client: ClientKind?
     /// What the client calls its session, its chat and its user, where that is logged.
-    var clientIDs: [AuditRecord.ClientID] = []
+    var clientIDs: [RequestRecord.ClientID] = []
     private let method: Method?
     /// What a browser's `origin` gets; nil when there is none, and then nothing of CORS is sent.
     private let allowedOrigin: String?
@@ -51,8 +51,8 @@ struct AnswerContext {
     }
 
     /// A record with what is known before anything has been done.
-    func record(path: String) -> AuditRecord {
-        var record = AuditRecord()
+    func record(path: String) -> RequestRecord {
+        var record = RequestRecord()
         record.id = requestID
         record.keyID = keyID
         record.address = seat.client.text
@@ -233,7 +233,7 @@ struct AnswerContext {
     }
 
     /// Completes a record and writes it.
-    func finish(_ record: inout AuditRecord, _ response: Response) {
+    func finish(_ record: inout RequestRecord, _ response: Response) {
         record.status = response.status
         record.bytesOut = response.body.count
         record.endMicroseconds = Instant.now.microseconds(since: started)

@@ -90,7 +90,7 @@ final class Site: Sendable {
     func replace(tls: TLSContext?) { current.withLock { $0 = Snapshot($0, tls: tls) } }
 
     /// Writes the line of a request that has ended, and counts it.
-    func note(_ record: AuditRecord) {
+    func note(_ record: RequestRecord) {
         log.audit(record)
         metrics.count(record)
     }
