@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include "Filter.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -48,8 +50,10 @@ int linux_epoll_fd(const struct epoll_event *event) { return event->data.fd; }
 
 // What the child needs between clone and exec.
 struct start {
-    const linux_spawn_plan *plan;
-    int input, output, errors;  // the child's ends, all >= 3
+    const linux_spawn_plan *plan;  // nil for a child that only tries `walls`
+    const linux_walls *walls;      // nil for none
+    int input, output, errors;     // the child's ends, all >= 3
+    int ruleset;                   // negative for none
     int error;
 };
 
@@ -74,13 +78,21 @@ static int become(const struct start *start) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, 0);
+    // The last, since much of the above is refused from here on.
+    int refused = start->walls ? linux_enter_walls(start->walls, start->ruleset) : 0;
+    if (refused) return refused;
     execve(plan->path, plan->arguments, plan->environment);
     return errno;
 }
 
+static int try_walls(const struct start *start) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return errno;
+    return linux_enter_walls(start->walls, start->ruleset);
+}
+
 static int child_main(void *argument) {
     struct start *start = argument;
-    start->error = become(start);
+    start->error = start->plan ? become(start) : try_walls(start);
     _exit(127);
 }
 
@@ -141,24 +153,49 @@ static int open_pipe(int pair[2]) {
     return 0;
 }
 
+// Starts what `start` says: 0, or the errno of what failed, and then there is no child.
+static int run_child(struct start *start, linux_child *child) {
+    child->pid = clone_child(start, &child->pidfd);
+    if (child->pid < 0) return errno;
+    if (!start->error && start->plan) return 0;
+    waitpid(child->pid, 0, 0);
+    close(child->pidfd);
+    return start->error;
+}
+
+// Whether a child can have such walls.
+static int can_build(const linux_walls *walls) {
+    struct start start = {.walls = walls, .ruleset = linux_make_ruleset(walls)};
+    if (start.ruleset == -1) return 0;
+    linux_child child;
+    int error = run_child(&start, &child);
+    if (start.ruleset >= 0) close(start.ruleset);
+    return !error;
+}
+
+linux_wall_kernel linux_probe_walls(void) {
+    linux_walls files = {.landlock_abi = linux_landlock_version(), .bounds_ports = 1}, calls = {.filters_calls = 1};
+    linux_wall_kernel kernel = {0, can_build(&calls)};
+    if (files.landlock_abi > 0 && can_build(&files)) kernel.landlock_abi = files.landlock_abi;
+    return kernel;
+}
+
 linux_child linux_spawn(const linux_spawn_plan *plan) {
     int input[2] = {-1, -1}, output[2] = {-1, -1}, errors[2] = {-1, -1};
     linux_child child = {.error = 0, .pid = -1, .pidfd = -1, .input = -1, .output = -1, .errors = -1};
-    if (open_pipe(input) || open_pipe(output) || open_pipe(errors)) {
+    int ruleset = plan->walls ? linux_make_ruleset(plan->walls) : -2;
+    if (ruleset == -1 || open_pipe(input) || open_pipe(output) || open_pipe(errors)) {
         child.error = errno;
     } else {
-        struct start start = {plan, input[0], output[1], errors[1], 0};
-        child.pid = clone_child(&start, &child.pidfd);
-        child.error = child.pid < 0 ? errno : start.error;
-        if (child.pid > 0 && start.error) {
-            waitpid(child.pid, 0, 0);
-            close(child.pidfd);
-        }
+        struct start start = {plan, plan->walls, input[0], output[1], errors[1], ruleset, 0};
+        child.error = run_child(&start, &child);
     }
+    if (ruleset >= 0) close(ruleset);
     if (child.error) {
         close_pair(input), close_pair(output), close_pair(errors);
         return child;
     }
+    if (plan->walls) linux_set_oom_score(child.pid, plan->walls->oom_score);
     close(input[0]), close(output[1]), close(errors[1]);
     child.input = input[1], child.output = output[0], child.errors = errors[0];
     fcntl(child.input, F_SETFL, O_WRONLY | O_NONBLOCK);

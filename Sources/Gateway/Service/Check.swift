@@ -29,6 +29,7 @@ struct Check: Sendable, Equatable {
         checkCLI(configuration.cli, configuration.models)
         if let fault = StateDirectory.prepare(configuration.stateDirectory) { faults.append(fault) }
         checkServers(configuration)
+        checkSandbox(configuration.sandbox)
         let turns = configuration.turns
         notes.append("at most \(turns.maxRunning) turns at once, \(turns.maxWaiting) waiting")
         notes += configuration.processes.notes
@@ -47,6 +48,12 @@ struct Check: Sendable, Equatable {
             faults += error.faults
         }
         if !settings.isRequired { warnings.append("keys are not required: everybody on this machine may ask") }
+    }
+
+    private mutating func checkSandbox(_ settings: SandboxSettings) {
+        if let fault = settings.fault() { faults.append(fault) }
+        let state = SandboxState(settings)
+        if state.word == .none { warnings.append(state.note) } else { notes.append(state.note) }
     }
 
     private mutating func checkServers(_ configuration: Configuration) {

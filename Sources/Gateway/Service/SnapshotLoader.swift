@@ -115,9 +115,10 @@ struct SnapshotLoader {
         let memory = SelfTestMemory(state: state)
         let file = ProgramFile(path: path)
         let naming = naming(of: loaded)
-        let identity = file.map { CLIIdentity($0, version: version, naming: naming) }
+        let walls = walls(of: loaded)
+        let identity = file.map { CLIIdentity($0, version: version, naming: naming, within: walls) }
         if mode == .auto, let identity, let report = memory.recall(identity) { return report }
-        let report = await SelfTest.run(path: path, state: state, naming: naming, on: loop)
+        let report = await SelfTest.run(path: path, state: state, naming: naming, within: walls, on: loop)
         if let identity, let file, file.isUnchanged { memory.keep(report, of: identity) }
         return report
     }
@@ -209,7 +210,12 @@ struct SnapshotLoader {
             operatorEnvironment: loaded.environment.variables.map { "\($0.name)=\($0.value)" },
             loginDirectory: loaded.configuration.cli.configDirectory)
         profile.hasServers = !loaded.servers.servers.isEmpty
+        profile.walls = walls(of: loaded)
         return profile
+    }
+
+    private static func walls(of loaded: Loaded) -> WallPolicy? {
+        loaded.configuration.sandbox.policy(for: loaded.servers.servers)
     }
 
     private static func context(
