@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -116,7 +118,23 @@ int linux_make_ruleset(const linux_walls *walls) {
     return -1;
 }
 
+// Of root's rights a child keeps those over files, which Landlock bounds: the login may be another user's.
+static void drop_capabilities(void) {
+    enum { CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, LAST = 63 };
+    // Who has no right to drop any has none.
+    for (int capability = FOWNER + 1; capability <= LAST; capability++)
+        if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) && errno == EPERM) break;
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct sets[2] = {{0}};
+    if (syscall(SYS_capget, &header, sets)) return;
+    // Those in force end with exec; these would outlive it.
+    sets[0].inheritable = sets[1].inheritable = 0;
+    syscall(SYS_capset, &header, sets);
+}
+
 int linux_enter_walls(const linux_walls *walls, int ruleset) {
+    drop_capabilities();
     for (size_t index = 0; index < walls->limit_count; index++) {
         const linux_limit *wanted = &walls->limits[index];
         struct rlimit limit;

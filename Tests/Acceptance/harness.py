@@ -2,12 +2,14 @@
 import contextlib
 import datetime
 import errno
+import functools
 import hashlib
 import itertools
 import json
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import ssl
@@ -109,6 +111,13 @@ class SelfTests:
 SELF_TESTS = SelfTests()
 
 
+@functools.cache
+def libraries_elsewhere(program):
+    """Where a program built for tests has libraries that no installed one needs: children must be let there by name."""
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+    return next((str(pathlib.Path(path).parent) for path in re.findall(r"=> (/\S*/swift/linux/\S+)", listed)), None)
+
+
 class Gateway:
     """One running `portcullis serve` with its own keys, state and log."""
 
@@ -142,6 +151,8 @@ class Gateway:
         (folder / "state").mkdir(exist_ok=True)
         # Without processes that wait for a first turn: most tests would pay for one and never use it.
         self.env = {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "LANG": "C.UTF-8", "WARM_PROCESSES": "0"}
+        if libraries := libraries_elsewhere(self.cli):
+            self.env["SANDBOX_PATHS"] = libraries
         self.env |= env or {}
         self.process = None
 

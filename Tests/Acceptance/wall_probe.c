@@ -81,7 +81,10 @@ static int traces(const char *pid) {
 
 static int makes_namespaces(const char *flags) { return result(unshare((int)strtol(flags, 0, 0))); }
 
-static int mounts(const char *path) { return result(mount("none", path, "tmpfs", 0, "")); }
+static int mounts(const char *path) {
+    if (mount("none", path, "tmpfs", 0, "")) return errno;
+    return result(umount(path));
+}
 
 static int clones(const char *flags) {
     return result(syscall(SYS_clone, strtol(flags, 0, 0) | SIGCHLD, 0, 0, 0, 0)) ?: 0;
