@@ -155,6 +155,7 @@ static int open_pipe(int pair[2]) {
 
 // Starts what `start` says: 0, or the errno of what failed, and then there is no child.
 static int run_child(struct start *start, linux_child *child) {
+    if (start->walls) linux_prepare_filter();
     child->pid = clone_child(start, &child->pidfd);
     if (child->pid < 0) return errno;
     if (!start->error && start->plan) return 0;

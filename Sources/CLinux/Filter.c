@@ -5,6 +5,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,7 +57,11 @@ static const uint16_t serving[] = {
 // Told to be missing, so that a runtime takes its older way. clone3 hides its flags from a filter.
 static const uint16_t missing[] = {SYS_clone3, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register};
 
-enum { MOST = 320 };
+// What becomes of a call: a verdict of the kernel's, or one of these rules, which look at its arguments.
+enum rule { SOCKET_RULE = 1, PAIR_RULE, CLONE_RULE, FIRST_IS_SELF, SECOND_IS_SELF };
+
+// Calls beyond are younger than this file, and pass.
+enum { CALLS = 512, MOST = 1024 };
 
 struct program {
     struct sock_filter steps[MOST];
@@ -74,55 +79,100 @@ static void step(struct program *program, uint16_t code, uint32_t value, uint8_t
 static void load(struct program *program, uint32_t offset) { step(program, BPF_LD | BPF_W | BPF_ABS, offset, 0, 0); }
 static void answer(struct program *program, uint32_t verdict) { step(program, BPF_RET | BPF_K, verdict, 0, 0); }
 
-static void refuse(struct program *program, uint32_t call, uint32_t verdict) {
-    step(program, BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1);
+// `verdict` where the value that was loaded is `value`.
+static void answer_if(struct program *program, uint32_t value, uint32_t verdict) {
+    step(program, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
     answer(program, verdict);
 }
 
-// The rest of a rule of one call, `length` steps long, is left out for all others.
-static void only(struct program *program, uint32_t call, uint8_t length) {
-    step(program, BPF_JMP | BPF_JEQ | BPF_K, call, 0, length);
-}
-
-// A call whose argument, a process, must be 0: the caller itself.
-static void only_itself(struct program *program, uint32_t call, unsigned index) {
-    only(program, call, 4);
-    load(program, ARGUMENT(index));
-    step(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1);
-    answer(program, SECCOMP_RET_ALLOW);
-    answer(program, REFUSE(EPERM));
-}
-
-// Internet sockets, and pairs of connected ones: a pair of datagram sockets could be connected to another address.
-static void sockets(struct program *program) {
-    only(program, SYS_socket, 5);
+// Internet sockets alone.
+static void judge_socket(struct program *program) {
     load(program, ARGUMENT(0));
-    step(program, BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 1, 0);
-    step(program, BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1);
-    answer(program, SECCOMP_RET_ALLOW);
+    answer_if(program, AF_INET, SECCOMP_RET_ALLOW);
+    answer_if(program, AF_INET6, SECCOMP_RET_ALLOW);
     answer(program, REFUSE(EAFNOSUPPORT));
-    only(program, SYS_socketpair, 7);
+}
+
+// Streams, which are connected for good: a pair of datagram sockets could be connected to another address.
+static void judge_pair(struct program *program) {
     load(program, ARGUMENT(0));
     step(program, BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 0, 4);
     load(program, ARGUMENT(1));
     step(program, BPF_ALU | BPF_AND | BPF_K, 0xF, 0, 0);
-    step(program, BPF_JMP | BPF_JEQ | BPF_K, SOCK_STREAM, 0, 1);
-    answer(program, SECCOMP_RET_ALLOW);
+    answer_if(program, SOCK_STREAM, SECCOMP_RET_ALLOW);
     answer(program, REFUSE(EAFNOSUPPORT));
 }
 
 // Threads and processes, but no namespaces for them.
-static void clones(struct program *program) {
+static void judge_clone(struct program *program) {
     const uint32_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID
         | CLONE_NEWNET;
-    only(program, SYS_clone, 4);
     load(program, ARGUMENT(0));
     step(program, BPF_JMP | BPF_JSET | BPF_K, namespaces, 0, 1);
     answer(program, REFUSE(EPERM));
     answer(program, SECCOMP_RET_ALLOW);
 }
 
+// A process that is named by 0: the caller itself.
+static void judge_self(struct program *program, unsigned index) {
+    load(program, ARGUMENT(index));
+    answer_if(program, 0, SECCOMP_RET_ALLOW);
+    answer(program, REFUSE(EPERM));
+}
+
+static void judge(struct program *program, uint32_t verdict) {
+    switch (verdict) {
+    case SOCKET_RULE: judge_socket(program); break;
+    case PAIR_RULE: judge_pair(program); break;
+    case CLONE_RULE: judge_clone(program); break;
+    case FIRST_IS_SELF: judge_self(program, 0); break;
+    case SECOND_IS_SELF: judge_self(program, 1); break;
+    default: answer(program, verdict);
+    }
+}
+
+// Calls from `first` on with one verdict, up to the next.
+struct run {
+    uint32_t first, verdict;
+};
+
+// A tree, since the kernel plays every call through the filter once for each child: along a chain that took longer than
+// all the rest of a start.
+static void search(struct program *program, const struct run *runs, size_t count) {
+    if (count == 1) {
+        judge(program, runs->verdict);
+        return;
+    }
+    size_t middle = count / 2;
+    step(program, BPF_JMP | BPF_JGE | BPF_K, runs[middle].first, 0, 1);
+    unsigned short jump = program->count;
+    step(program, BPF_JMP | BPF_JA, 0, 0, 0);
+    search(program, runs, middle);
+    if (program->count < MOST) program->steps[jump].k = program->count - jump - 1u;
+    search(program, runs + middle, count - middle);
+}
+
+static void set_all(uint32_t *verdicts, const uint16_t *calls, size_t count, uint32_t verdict) {
+    for (size_t index = 0; index < count; index++) verdicts[calls[index]] = verdict;
+}
+
 static void write_program(struct program *program, int may_serve) {
+    uint32_t verdicts[CALLS];
+    for (size_t call = 0; call < CALLS; call++) verdicts[call] = SECCOMP_RET_ALLOW;
+    set_all(verdicts, refused, sizeof refused / sizeof *refused, REFUSE(EPERM));
+    set_all(verdicts, missing, sizeof missing / sizeof *missing, REFUSE(ENOSYS));
+    if (!may_serve) set_all(verdicts, serving, sizeof serving / sizeof *serving, REFUSE(EPERM));
+    verdicts[SYS_socket] = SOCKET_RULE;
+    verdicts[SYS_socketpair] = PAIR_RULE;
+    verdicts[SYS_clone] = CLONE_RULE;
+    verdicts[SYS_prlimit64] = FIRST_IS_SELF;
+    verdicts[SYS_setpriority] = verdicts[SYS_ioprio_set] = SECOND_IS_SELF;
+    struct run runs[CALLS];
+    size_t count = 0;
+    for (uint32_t call = 0; call < CALLS; call++)
+        if (!call || verdicts[call] != verdicts[call - 1]) runs[count++] = (struct run){call, verdicts[call]};
+    if (runs[count - 1].verdict != SECCOMP_RET_ALLOW) runs[count++] = (struct run){CALLS, SECCOMP_RET_ALLOW};
+
     load(program, offsetof(struct seccomp_data, arch));
     step(program, BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0);
     answer(program, SECCOMP_RET_KILL_PROCESS);
@@ -132,25 +182,22 @@ static void write_program(struct program *program, int may_serve) {
     step(program, BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1);
     answer(program, REFUSE(ENOSYS));
 #endif
-    for (size_t index = 0; index < sizeof refused / sizeof *refused; index++)
-        refuse(program, refused[index], REFUSE(EPERM));
-    for (size_t index = 0; index < sizeof missing / sizeof *missing; index++)
-        refuse(program, missing[index], REFUSE(ENOSYS));
-    for (size_t index = 0; !may_serve && index < sizeof serving / sizeof *serving; index++)
-        refuse(program, serving[index], REFUSE(EPERM));
-    only_itself(program, SYS_prlimit64, 0);
-    only_itself(program, SYS_setpriority, 1);
-    only_itself(program, SYS_ioprio_set, 1);
-    sockets(program);
-    clones(program);
-    answer(program, SECCOMP_RET_ALLOW);
+    search(program, runs, count);
 }
 
+static struct program programs[2];
+static pthread_once_t written = PTHREAD_ONCE_INIT;
+
+static void write_programs(void) {
+    for (int may_serve = 0; may_serve < 2; may_serve++) write_program(&programs[may_serve], may_serve);
+}
+
+void linux_prepare_filter(void) { pthread_once(&written, write_programs); }
+
 int linux_enter_filter(int may_serve) {
-    struct program program = {.count = 0};
-    write_program(&program, may_serve);
-    // A program that did not fit must not pass for one that did.
-    if (program.count == MOST) return E2BIG;
-    struct sock_fprog filter = {.len = program.count, .filter = program.steps};
+    const struct program *program = &programs[may_serve ? 1 : 0];
+    // One that did not fit, or was not written, must not pass for one that was.
+    if (!program->count || program->count == MOST) return E2BIG;
+    struct sock_fprog filter = {.len = program->count, .filter = (struct sock_filter *)program->steps};
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) ? errno : 0;
 }

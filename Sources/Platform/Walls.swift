@@ -6,8 +6,10 @@ import Glibc
 public struct Walls: Sendable, Equatable {
     /// What may be done at a path.
     public struct Rights: OptionSet, Sendable, Hashable {
+        /// The bits that C knows.
         public let rawValue: UInt32
 
+        /// Rights by their bits.
         public init(rawValue: UInt32) { self.rawValue = rawValue }
 
         /// Reading files and listing directories.
@@ -20,11 +22,14 @@ public struct Walls: Sendable, Equatable {
 
     /// A path, and what may be done there and everywhere beneath it.
     public struct Grant: Sendable, Hashable {
+        /// Where; links are followed when the child starts.
         public var path: String
+        /// What may be done there.
         public var rights: Rights
         /// False for a path that may be missing.
         public var isNeeded: Bool
 
+        /// A grant that, unless it is needed, is passed over where there is no such path.
         public init(_ path: String, _ rights: Rights, isNeeded: Bool = false) {
             self.path = path
             self.rights = rights

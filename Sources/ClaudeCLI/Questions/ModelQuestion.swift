@@ -8,8 +8,8 @@ public enum ModelQuestion {
     /// is told, the login is made up, and the vendor is a port of loopback at which nothing listens: a CLI that is on
     /// its own looks for its vendor at once.
     public static func ask(
-        path: String, variables: [String], within walls: WallPolicy?, in directories: TurnDirectories, limits: CLILimits,
-        on loop: EventLoop
+        path: String, variables: [String], within walls: WallPolicy? = nil, in directories: TurnDirectories,
+        limits: CLILimits, on loop: EventLoop
     ) async -> ModelNames? {
         guard let directory = try? directories.take() else { return nil }
         defer { directories.release(directory) }
