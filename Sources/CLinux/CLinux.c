@@ -50,10 +50,11 @@ int linux_epoll_fd(const struct epoll_event *event) { return event->data.fd; }
 
 // What the child needs between clone and exec.
 struct start {
-    const linux_spawn_plan *plan;  // nil for a child that only tries `walls`
+    const linux_spawn_plan *plan;  // nil for a child that only tries `walls`, with a ruleset that it makes itself
     const linux_walls *walls;      // nil for none
     int input, output, errors;     // the child's ends, all >= 3
     int ruleset;                   // negative for none
+    int landlock_abi;              // what the child found
     int error;
 };
 
@@ -85,9 +86,13 @@ static int become(const struct start *start) {
     return errno;
 }
 
-static int try_walls(const struct start *start) {
+// Whoever started us may have such calls end the process that makes them: it must be this one.
+static int try_walls(struct start *start) {
+    linux_walls walls = *start->walls;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return errno;
-    return linux_enter_walls(start->walls, start->ruleset);
+    if (walls.landlock_abi) walls.landlock_abi = start->landlock_abi = linux_landlock_version();
+    int ruleset = linux_make_ruleset(&walls);
+    return ruleset == -1 ? errno : linux_enter_walls(&walls, ruleset);
 }
 
 static int child_main(void *argument) {
@@ -130,6 +135,7 @@ static int clone_child(struct start *start, int *pidfd) {
     int pid = clone(child_main, stack + size, CLONE_MEMORY | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, shared, pidfd);
     int saved = errno;
     start->error = shared->error;
+    start->landlock_abi = shared->landlock_abi;
     pthread_sigmask(SIG_SETMASK, &old, 0);
     errno = saved;
     return pid;
@@ -164,21 +170,18 @@ static int run_child(struct start *start, linux_child *child) {
     return start->error;
 }
 
-// Whether a child can have such walls.
-static int can_build(const linux_walls *walls) {
-    struct start start = {.walls = walls, .ruleset = linux_make_ruleset(walls)};
-    if (start.ruleset == -1) return 0;
+// What a child finds that tries such walls; 0 where it cannot have them.
+static int try_in_child(const linux_walls *walls) {
+    // Unless the child says otherwise: it may not come to say anything.
+    struct start start = {.walls = walls, .ruleset = -1, .error = ENOSYS};
     linux_child child;
-    int error = run_child(&start, &child);
-    if (start.ruleset >= 0) close(start.ruleset);
-    return !error;
+    if (run_child(&start, &child)) return 0;
+    return walls->landlock_abi ? start.landlock_abi : 1;
 }
 
 linux_wall_kernel linux_probe_walls(void) {
-    linux_walls files = {.landlock_abi = linux_landlock_version(), .bounds_ports = 1}, calls = {.filters_calls = 1};
-    linux_wall_kernel kernel = {0, can_build(&calls)};
-    if (files.landlock_abi > 0 && can_build(&files)) kernel.landlock_abi = files.landlock_abi;
-    return kernel;
+    const linux_walls files = {.landlock_abi = 1, .bounds_ports = 1}, calls = {.filters_calls = 1};
+    return (linux_wall_kernel){.landlock_abi = try_in_child(&files), .filters_calls = try_in_child(&calls)};
 }
 
 linux_child linux_spawn(const linux_spawn_plan *plan) {
@@ -188,7 +191,7 @@ linux_child linux_spawn(const linux_spawn_plan *plan) {
     if (ruleset == -1 || open_pipe(input) || open_pipe(output) || open_pipe(errors)) {
         child.error = errno;
     } else {
-        struct start start = {plan, plan->walls, input[0], output[1], errors[1], ruleset, 0};
+        struct start start = {plan, plan->walls, input[0], output[1], errors[1], ruleset, 0, 0};
         child.error = run_child(&start, &child);
     }
     if (ruleset >= 0) close(ruleset);

@@ -215,7 +215,11 @@ struct SnapshotLoader {
     }
 
     private static func walls(of loaded: Loaded) -> WallPolicy? {
-        loaded.configuration.sandbox.policy(for: loaded.servers.servers)
+        let configuration = loaded.configuration
+        // A login that no turn uses is nobody's to see.
+        let isUsed = loaded.environment.login == .directory(configuration.cli.configDirectory)
+        return configuration.sandbox.policy(
+            for: loaded.servers.servers, hiding: isUsed ? [] : [configuration.cli.configDirectory])
     }
 
     private static func context(

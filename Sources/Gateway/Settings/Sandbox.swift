@@ -20,9 +20,9 @@ struct SandboxSettings: Sendable, Equatable {
     /// The gateway's own files, which no child may come near.
     var hidden: [String] = []
 
-    /// The walls round children that may use `servers`; nil for none.
-    func policy(for servers: [MCPServer]) -> WallPolicy? {
-        mode == .off ? nil : WallPolicy(hiding: hidden, sharing: paths, for: servers)
+    /// The walls round children that may use `servers` and are to see nothing of `others` either; nil for none.
+    func policy(for servers: [MCPServer], hiding others: [String] = []) -> WallPolicy? {
+        mode == .off ? nil : WallPolicy(hiding: hidden + others, sharing: paths, for: servers)
     }
 }
 
