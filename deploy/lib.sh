@@ -37,6 +37,11 @@ missing_packages() {
             PATH=$PATH:/usr/sbin:/sbin command -v "$proxy" >/dev/null || echo "$proxy"
         done
         command -v valgrind >/dev/null || echo valgrind
+        # For the package and what it holds for shells.
+        command -v lintian >/dev/null || echo lintian
+        command -v dpkg-shlibdeps >/dev/null || echo dpkg-dev
+        command -v zsh >/dev/null || echo zsh
+        command -v fish >/dev/null || echo fish
         # For promtool, which judges metrics and alerts; its server is not started.
         command -v promtool >/dev/null || echo prometheus
         command -v python3 >/dev/null || echo python3

@@ -8,7 +8,7 @@ struct Migration {
     /// All of them, oldest first.
     static let steps = [
         Migration(sql: responses), Migration(sql: sizes), Migration(sql: keys), Migration(sql: usage),
-        Migration(sql: conversations),
+        Migration(sql: conversations), Migration(sql: accountCosts),
     ]
 
     /// The first form that has keys.
@@ -159,5 +159,17 @@ struct Migration {
             content BLOB NOT NULL,
             PRIMARY KEY (owner, id, position)
         ) STRICT;
+        """
+
+    // Hours are Unix hours, cost is in thousand-millionths of a US dollar. Few rows: those of a week.
+    private static let accountCosts: StaticString = """
+        CREATE TABLE account_costs (
+            account TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            hour INTEGER NOT NULL,
+            cost INTEGER NOT NULL,
+            PRIMARY KEY (account, owner, hour)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX hours_of_account_costs ON account_costs (hour);
         """
 }

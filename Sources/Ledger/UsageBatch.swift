@@ -59,6 +59,31 @@ public struct UsagePlace: Sendable, Hashable {
     }
 }
 
+/// What the cost of a key's turns in an account is counted under.
+public struct AccountPlace: Sendable, Hashable {
+    /// The name of the account.
+    public var account: String
+    /// The id of the key.
+    public var owner: String
+    /// Hours since 1970 in UTC.
+    public var hour: Int
+
+    /// What the cost of a key's turns in an account is counted under.
+    public init(account: String, owner: String, hour: Int) {
+        self.account = account
+        self.owner = owner
+        self.hour = hour
+    }
+}
+
+/// What a key's turns have cost in an account in one hour.
+public struct AccountCost: Sendable, Equatable {
+    /// Whose, where and when.
+    public var place: AccountPlace
+    /// In thousand-millionths of a US dollar.
+    public var cost: Int
+}
+
 /// Requests that were refused for one reason.
 public struct RefusalDelta: Sendable, Equatable {
     /// The id of the key.
@@ -147,6 +172,8 @@ public struct UsageHold: Sendable, Equatable {
 public struct UsageBatch: Sendable {
     /// To be added to what is there.
     public var usage: [UsagePlace: UsageCount] = [:]
+    /// To be added to what is there, in thousand-millionths of a US dollar.
+    public var accountCosts: [AccountPlace: Int] = [:]
     /// To be added to what is there.
     public var refusals: [RefusalDelta] = []
     /// To be added to what is there; a number may be negative.
@@ -163,6 +190,6 @@ public struct UsageBatch: Sendable {
 
     /// True when there is nothing to write.
     public var isEmpty: Bool {
-        usage.isEmpty && refusals.isEmpty && recent.isEmpty && holds.isEmpty && dropped.isEmpty
+        usage.isEmpty && accountCosts.isEmpty && refusals.isEmpty && recent.isEmpty && holds.isEmpty && dropped.isEmpty
     }
 }

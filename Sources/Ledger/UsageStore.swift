@@ -33,13 +33,16 @@ public struct UsageStore: Sendable {
         public var foldBefore: Int
         /// Hours before this one are forgotten.
         public var forgetBefore: Int
+        /// Costs in accounts of hours before this one are forgotten.
+        public var forgetCostsBefore: Int
         /// Seconds before this one are forgotten for limits by the minute.
         public var recentSince: Int
 
         /// What goes, and what is made coarser.
-        public init(foldBefore: Int, forgetBefore: Int, recentSince: Int) {
+        public init(foldBefore: Int, forgetBefore: Int, forgetCostsBefore: Int = 0, recentSince: Int) {
             self.foldBefore = foldBefore
             self.forgetBefore = forgetBefore
+            self.forgetCostsBefore = forgetCostsBefore
             self.recentSince = recentSince
         }
     }
@@ -54,6 +57,13 @@ public struct UsageStore: Sendable {
 
     private static func apply(_ batch: UsageBatch, in database: Database) throws(LedgerFault) {
         for (place, count) in batch.usage { try add(count, at: place, in: database) }
+        for (place, cost) in batch.accountCosts {
+            try database.run(
+                """
+                INSERT INTO account_costs (account, owner, hour, cost) VALUES (?1, ?2, ?3, ?4)
+                ON CONFLICT (account, owner, hour) DO UPDATE SET cost = account_costs.cost + excluded.cost
+                """, place.account, place.owner, place.hour, cost)
+        }
         for refusal in batch.refusals { try add(refusal, in: database) }
         for use in batch.recent {
             try database.run(
@@ -155,6 +165,11 @@ public struct UsageStore: Sendable {
             DELETE FROM refusals WHERE (owner, reason, hour) IN
                 (SELECT owner, reason, hour FROM refusals WHERE hour < ?1 ORDER BY hour LIMIT ?2)
             """, tidying.forgetBefore, tidyRows)
+        changed += try database.run(
+            """
+            DELETE FROM account_costs WHERE (account, owner, hour) IN
+                (SELECT account, owner, hour FROM account_costs WHERE hour < ?1 LIMIT ?2)
+            """, tidying.forgetCostsBefore, tidyRows)
         changed += try foldUsage(before: tidying.foldBefore, in: database)
         changed += try foldRefusals(before: tidying.foldBefore, in: database)
         return changed > 0

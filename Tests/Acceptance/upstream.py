@@ -42,7 +42,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import vendor_rules
-from upstream_answers import answer_to, newest_user_text, split, texts_of
+from upstream_answers import account_answer, answer_to, newest_user_text, split, texts_of
 from vendor_fields import BINDING_BETA
 
 ERROR_TYPES = {
@@ -77,6 +77,8 @@ class Recorded:
     said: list = dataclasses.field(default_factory=list)
     # How many requests came before it.
     number: int = 0
+    # The credential, where it is one of `Upstream.logins`.
+    login: str = ""
 
     def mentions(self, text):
         return text in json.dumps(self.body, ensure_ascii=False)
@@ -138,9 +140,14 @@ class Handler(BaseHTTPRequestHandler):
         headers = {
             name.lower(): "redacted" if name.lower() in SECRETS else value for name, value in self.headers.items()
         }
-        entry = Recorded(self.command, self.path, headers, body, refusals=list(refusals))
+        entry = Recorded(self.command, self.path, headers, body, refusals=list(refusals), login=self.login)
         self.server.remember(entry)
         return entry
+
+    @property
+    def login(self):
+        shown = self.headers.get("x-api-key") or (self.headers.get("authorization") or "").removeprefix("Bearer ")
+        return shown if shown in self.server.logins else ""
 
     def answer(self, entry, judged):
         body = entry.body
@@ -153,6 +160,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.send_json(200, {"input_tokens": 42})
         answer = answer_to(request, history, self.server.think_tokens, lambda: len(
             self.server.turns(newest_user_text(body).split("\n")[0])) - 1)
+        state = self.server.logins.get(entry.login)
+        if state == "refused":
+            return self.send_json(401, error_body(401))
+        if state:
+            answer = account_answer(state, answer)
         self.wait(answer.silence)
         if answer.status != 200:
             return self.send_json(answer.status, error_body(answer.status, answer.message), answer.headers)
@@ -275,6 +287,8 @@ class Upstream(ThreadingHTTPServer):
         self._lock = threading.Lock()
         self._recorded = []
         self.scripts = {}
+        # Credentials that are told apart, and the state of the account behind each: one of STATES, `refused`, or None.
+        self.logins = {}
         self.servers.append(self)
 
     def __enter__(self):

@@ -239,3 +239,10 @@ STATES = {
         {"status": "rejected", "disabled-reason": "out_of_credits"},
     ),
 }
+
+
+def account_answer(name, answer):
+    """What a login whose account is in that state is answered in place of an answer."""
+    status, fields = STATES[name]
+    headers = account(**fields)
+    return dataclasses.replace(answer, headers={**answer.headers, **headers}) if status == 200 else Answer(status=status, headers=headers)

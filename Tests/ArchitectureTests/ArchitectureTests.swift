@@ -68,7 +68,7 @@ struct ArchitectureTests {
     private static let floors: [String: [String]] = [
         "ClaudeCLI": ["", "Lines", "Plan", "Reply", "Turn", "Launch", "Session", "Questions", "Supply"],
         "Gateway": [
-            "", "Logging", "Metrics", "Reading", "Keys", "Models", "MCP", "Settings", "Access", "Quota", "Login", "SelfTest",
+            "", "Logging", "Metrics", "Reading", "Keys", "Models", "MCP", "Settings", "Access", "Quota", "Login", "Accounts", "SelfTest",
             "Continuation", "Site", "Exchange", "Administration", "Service", "Commands",
         ],
     ]

@@ -23,7 +23,7 @@ struct ProcessKeeperTests {
         try await Harness.onLoop { loop in
             let source: ProcessKeeper.Source = {
                 guard let supply, let program = ProgramFile(path: supply.profile.path) else { return nil }
-                return (supply, program)
+                return [(supply, program)]
             }
             let keeper = LoopBound(try ProcessKeeper(shelf.store, on: loop, source: source, isBusy: isBusy) { notes.add($0) })
             // Unstructured: it runs beside the test, on the loop.

@@ -105,11 +105,10 @@ struct ProcessStoreTests {
         #expect(taken.find == .waiting && taken.pid == first)
         let (next, none) = (shelf.takeNew(), shelf.takeNew())
         #expect(next == second && none == nil)
-        // Of another kind they replace those of the first.
-        try shelf.add()
-        try shelf.add(shelf.otherKind)
-        #expect(shelf.store.load.waiting == 1)
-        #expect(shelf.take(1).find == .nothing && shelf.take(1, kind: shelf.otherKind).find == .waiting)
+        // Those of several kinds wait side by side.
+        let (own, other) = (try shelf.add(), try shelf.add(shelf.otherKind))
+        #expect(shelf.store.load.waiting == 2)
+        #expect(shelf.take(1, kind: shelf.otherKind).pid == other && shelf.take(1).pid == own)
     }
 
     // MARK: - Bounds
@@ -171,7 +170,7 @@ struct ProcessStoreTests {
         try shelf.put(3, "a", kind: shelf.otherKind)
         try shelf.add()
         let owner = Shelf.owner("a")
-        shelf.store.keepOnly({ $0 == owner }, kind: shelf.kind)
+        shelf.store.keepOnly({ $0 == owner }, kinds: [shelf.kind])
         #expect(shelf.store.load.idle == 1 && shelf.store.load.waiting == 1)
         #expect(shelf.take(1).find == .kept)
         // Turns of theirs that end later leave nothing either.
@@ -180,7 +179,7 @@ struct ProcessStoreTests {
         #expect(shelf.store.load.idle == 1 && shelf.take(6).find == .kept)
         _ = shelf.store.bury()
         #expect(late.allSatisfy { $0.hasCome })
-        shelf.store.keepOnly({ _ in true }, kind: nil)
+        shelf.store.keepOnly({ _ in true }, kinds: [])
         #expect(shelf.store.load.waiting == 0)
     }
 
@@ -194,8 +193,11 @@ struct ProcessStoreTests {
         #expect(shelf.store.missing(shelf.kind) == 1)
         try shelf.add()
         #expect(shelf.store.missing(shelf.kind) == 0)
-        // Those of another kind go first.
-        #expect(shelf.store.missing(shelf.otherKind) == 1 && shelf.store.load.waiting == 0)
+        // Each kind has its own, within what there may be in all.
+        shelf.store.noteEnd()
+        #expect(shelf.store.missing(shelf.otherKind) == 1 && shelf.store.load.waiting == 1)
+        shelf.store.keepWaiting([shelf.otherKind])
+        #expect(shelf.store.missing(shelf.kind) == 2 && shelf.store.load.waiting == 0)
         shelf.store.end()
         #expect(shelf.store.missing(shelf.kind) == 0)
     }

@@ -30,11 +30,11 @@ struct AccountSharesTests {
         _ own: [String], spent: Int, beside other: [String], spent otherSpent: Int, used: Double, hoursLeft: Int = 5,
         reserve: Int = 0
     ) throws -> Bool {
-        let (meters, alice, bob) = (Meters(), try principal("alice", own), try principal("bob", other))
-        meters.restore(alice.id, hour: Self.now / 3600, Amounts(cost: spent))
-        meters.restore(bob.id, hour: Self.now / 3600, Amounts(cost: otherSpent))
+        let (costs, alice, bob) = (AccountCosts(), try principal("alice", own), try principal("bob", other))
+        costs.add(spent, of: alice.id, in: "a", hour: Self.now / 3600)
+        costs.add(otherSpent, of: bob.id, in: "a", hour: Self.now / 3600)
         let shares = AccountShares(
-            meters: meters, sharing: [alice, bob].filter { $0.options.share != nil }, reservePercent: reserve)
+            costs: costs, account: "a", sharing: [alice, bob].filter { $0.options.share != nil }, reservePercent: reserve)
         return shares.refusal(alice, state(used: used, hoursLeft: hoursLeft), family: nil, now: Self.now) == nil
     }
 

@@ -221,9 +221,9 @@ struct ConfigurationFaultTests {
         #expect(try Command(["serve", "--port", "1"]) == .serve(options: ["--port", "1"]))
         #expect(try Command(["check"]) == .check(options: []))
         #expect(try Command(["new-key", "alice"]) == .newKey(name: "alice"))
-        #expect(try Command(["help", "--markdown"]) == .help(asMarkdown: true))
-        #expect(try Command(["serve", "--help"]) == .help(asMarkdown: false))
-        #expect(try Command(["help", "check"]) == .help(asMarkdown: false))
+        #expect(try Command(["help", "--markdown"]) == .help(.markdown))
+        #expect(try Command(["serve", "--help"]) == .help(.text))
+        #expect(try Command(["help", "check"]) == .help(.text))
         for words in [["new-key", "--help"], ["new-key", "-h"], ["help", "new-key"]] {
             #expect(try Command(words) == .usage(of: .newKey))
         }

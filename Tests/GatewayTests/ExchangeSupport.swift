@@ -105,7 +105,7 @@ final class Scene {
             limits: limits, directories: try TurnDirectories(state: scratch.path))
         let snapshot = Snapshot(
             configuration, tls: nil,
-            supply: supply, cli: TriedCLI(file: ProgramFile(path: program), version: "0.0.0", selfTest: .off))
+            accounts: Accounts(Account(supply: supply)), cli: TriedCLI(file: ProgramFile(path: program), version: "0.0.0", selfTest: .off))
         let keys = KeyDirectory([try #require(APIKey(name: "first", secret: TestService.key))])
         return Site(
             snapshot, keys: keys, log: Log(configuration.logging, descriptor: log),

@@ -98,7 +98,7 @@ struct KeyTableTests {
         let directory = KeyDirectory(hash: hash)
         var key = try ledgerKey(1, ["one"])
         directory.take([key])
-        let owner = try #require(directory.principals.first).owner
+        let owner = try #require(directory.principal(named: "key-1")).owner
         #expect(directory.knows(owner))
         key.isEnabled = false
         directory.take([key])
@@ -127,9 +127,11 @@ struct KeyTableTests {
         #expect(read.id == KeyID(stored: "k") && read.secrets == [LedgerKey.Secret(digest: digest, notAfter: 9)])
         for line in ["moon=full", "turns=three", #"message="open"#] {
             #expect(!LedgerKey(stored(line)).isEnabled)
-            #expect([stored(line)].warnings(configured: []) { _ in nil }.count == 1)
+            #expect([stored(line)].warnings(configured: [], in: GrantedNames(.none, AccountSettings())).count == 1)
         }
-        #expect([stored("mcp=files")].warnings(configured: ["alice"]) { $0.first }.count == 2)
+        for line in ["mcp=files", "account=work"] {
+            #expect([stored(line)].warnings(configured: ["alice"], in: GrantedNames(.none, AccountSettings())).count == 2)
+        }
     }
 
     @Test("a key of which the file holds the hash alone opens with its secret")

@@ -182,10 +182,11 @@ struct MCPRegistryTests {
         var key = try #require(APIKey(name: "k", secret: "s"))
         key.options.mcpServers = ["a", "x"]
         let keys = [key]
-        let faults = try #require(throws: ConfigurationFaults.self) { try registry([]).check(keys) }
+        let names = GrantedNames(try registry([]), AccountSettings())
+        let faults = try #require(throws: ConfigurationFaults.self) { try names.check(keys) }
         #expect(faults.description == "API_KEYS_FILE: key k: 'x' is no server of PROXY_MCP_CONFIG")
         key.options.mcpServers = ["*"]
-        #expect(throws: Never.self) { try registry([]).check([key]) }
+        #expect(throws: Never.self) { try names.check([key]) }
     }
 
     @Test("programs of servers get none of the CLI's variables but those of the network")

@@ -223,7 +223,7 @@ struct MetricsTests {
         let ready = try client.answer()
         #expect(ready.status == 200)
         #expect(ready.body == #"{"status":"ready","checks":{"login":"unknown","self_test":"off","cli":"ok","draining":false},"failing":[]}"#)
-        service.site.login.show(.missing)
+        service.site.snapshot.accounts.standard.login.show(.missing)
         _ = service.site.problems.replace(.cli, with: ["it is gone"])
         let not = try client.exchange("GET", "/readyz")
         #expect(not.status == 503)

@@ -162,6 +162,8 @@ struct CarriedCLITests {
         let cli = TriedCLI(file: file, version: "1", selfTest: SelfTestReport(.tested(missing: [])), naming: ["A=1"])
         let same = settings("/a", .auto)
         #expect(try #require(cli.carried(from: same, to: same, naming: ["A=1"])).file == file)
+        // So do those of other accounts, as far as they were asked for.
+        #expect(try #require(cli.carried(from: same, to: same, naming: ["A=1"], others: [["B=1"]])).file == nil)
         for naming: [String]? in [["A=2"], [], nil] {
             let told = try #require(cli.carried(from: same, to: same, naming: naming))
             #expect(told.file == nil && told.naming == naming && told.modelNames.isEmpty && told.version == "1")
@@ -176,7 +178,7 @@ struct ReplacedCLITests {
     private static let unavailable = 503
 
     private static func replace(_ service: TestService) throws -> ProgramFile {
-        let path = service.site.snapshot.supply.profile.path
+        let path = service.site.snapshot.program
         return try ProgramOnDisk.install("exec '\(TestService.standin)' \"$@\"", at: path)
     }
 

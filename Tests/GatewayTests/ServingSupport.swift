@@ -59,7 +59,7 @@ final class TestService: Sendable {
             try TLSContext(identities: [try TLSIdentity(certificatePEM: pem.chain, keyPEM: pem.key)])
         }
         let snapshot = Snapshot(
-            configuration, tls: tls, supply: supply,
+            configuration, tls: tls, accounts: Accounts(Account(supply: supply)),
             cli: TriedCLI(file: ProgramFile(path: program), version: "0.0.0", selfTest: .off))
         site = Site(
             snapshot, keys: KeyDirectory(keys), log: Log(configuration.logging),

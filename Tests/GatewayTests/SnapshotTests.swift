@@ -28,7 +28,6 @@ struct SnapshotTests {
         var configuration = old.configuration
         configuration.limits.maxBodyBytes = maxBodyBytes
         return Snapshot(
-            configuration, tls: old.tls, supply: old.supply, servers: old.servers, cli: old.cli,
-            after: old)
+            configuration, tls: old.tls, accounts: old.accounts, servers: old.servers, cli: old.cli)
     }
 }

@@ -52,6 +52,15 @@ struct UsageStoreTests {
 
     private func sum(_ numbers: [Int]) -> UsageCount { numbers.reduce(into: UsageCount()) { $0 += Self.count($1) } }
 
+    @Test("the newest hour is known, and there is none in an empty ledger")
+    func newestHour() async throws {
+        #expect(try await answer { ledger.usage.newestHour(then: $0) } == nil)
+        try await apply { batch in
+            for hour in [5, 900, 7] { batch.usage[place("alice", hour)] = Self.count(1) }
+        }
+        #expect(try await answer { ledger.usage.newestHour(then: $0) } == 900)
+    }
+
     @Test("what is counted is added to what is there, after a power cut at that moment as well")
     func adds() async throws {
         for number in 1...10 {
@@ -245,5 +254,21 @@ struct UsageStoreTests {
         try await apply { $0.usage = [place("bob", day + 30): Self.count(1000)] }
         #expect(await end { ledger.usage.tidy(tidying, then: $0) } == nil)
         #expect(try await report(UsageFilter(owner: "bob", until: day + 48), by: .hour).map(\.value) == [sum(Array(24..<48) + [1000])])
+    }
+
+    @Test("what turns cost in an account is added by key and hour, and goes when it is old")
+    func accountCosts() async throws {
+        func place(_ account: String, _ hour: Int) -> AccountPlace { AccountPlace(account: account, owner: "alice", hour: hour) }
+        for _ in 0..<2 {
+            try await apply { $0.accountCosts = [place("work", 100): 5, place("home", 100): 1, place("work", 101): 7] }
+        }
+        let wanted = [
+            AccountCost(place: place("home", 100), cost: 2), AccountCost(place: place("work", 100), cost: 10),
+            AccountCost(place: place("work", 101), cost: 14),
+        ]
+        #expect(try await answer { ledger.usage.accountCosts(since: 100, then: $0) } == wanted)
+        let tidying = UsageStore.Tidying(foldBefore: 0, forgetBefore: 0, forgetCostsBefore: 101, recentSince: 0)
+        #expect(await end { ledger.usage.tidy(tidying, then: $0) } == nil)
+        #expect(try await answer { ledger.usage.accountCosts(since: 0, then: $0) } == [wanted[2]])
     }
 }

@@ -181,6 +181,14 @@ class Machine:
             entry = self.run("getent", "passwd", user).stdout.split(":")
             env = {"HOME": entry[5], "XDG_RUNTIME_DIR": f"/run/user/{entry[2]}", **(env or {})}
             command = ("runuser", "-u", user, "--", *command)
+        ran = subprocess.run(
+            self.entering(command, env), input=stdin, capture_output=True, text=True, timeout=within)
+        if check and ran.returncode != 0:
+            raise Failed(f"{' '.join(map(str, command))[:300]}: status {ran.returncode}\n{ran.stdout}{ran.stderr}")
+        return ran
+
+    def entering(self, command, env=None):
+        """The words that run a command inside."""
         words = {
             "PATH": ROOT_PATH,
             "HOME": "/root",
@@ -189,25 +197,13 @@ class Machine:
             "SYSTEMD_PAGER": "",
             **(env or {}),
         }
-        ran = subprocess.run(
-            [
-                "nsenter",
-                "-t",
-                str(self.pid),
-                "-a",
-                "env",
-                "-i",
-                *(f"{name}={value}" for name, value in words.items()),
-                *command,
-            ],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=within,
-        )
-        if check and ran.returncode != 0:
-            raise Failed(f"{' '.join(map(str, command))[:300]}: status {ran.returncode}\n{ran.stdout}{ran.stderr}")
-        return ran
+        variables = [f"{name}={value}" for name, value in words.items()]
+        return ["nsenter", "-t", str(self.pid), "-a", "env", "-i", *variables, *command]
+
+    def start(self, *command):
+        """Begins a command as root and does not wait for its end."""
+        return subprocess.Popen(
+            self.entering(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def shell(self, script, **options):
         """Runs a script as somebody would who pastes it; its first failing command ends it."""

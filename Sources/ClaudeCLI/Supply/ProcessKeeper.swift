@@ -7,8 +7,8 @@ import Vocabulary
 ///
 /// Confined to its loop; everything it does is short, and off the way of turns.
 public final class ProcessKeeper {
-    /// What a waiting process is started with; nil while none is to be started.
-    public typealias Source = () -> (supply: CLISupply, program: ProgramFile)?
+    /// What waiting processes are started with, some of each; nil while none is to be started.
+    public typealias Source = () -> [(supply: CLISupply, program: ProgramFile)]?
 
     private let store: ProcessStore
     private let loop: EventLoop
@@ -116,9 +116,10 @@ public final class ProcessKeeper {
     /// Starts one that is missing, unless turns need the machine.
     private func fill() {
         isFilling = false
-        guard let (supply, program) = source() else { return }
-        let kind = supply.kind(of: program)
-        guard store.missing(kind) > 0 else { return }
+        guard let sources = source() else { return }
+        store.keepWaiting(Set(sources.map { $0.supply.kind(of: $0.program) }))
+        guard let (supply, program) = sources.first(where: { store.missing($0.supply.kind(of: $0.program)) > 0 })
+        else { return }
         isFilling = true
         guard nextStart <= loop.now else { return }
         nextStart = loop.now + Self.startPause
@@ -129,7 +130,7 @@ public final class ProcessKeeper {
         missingSince = nil
         do throws(Fault) {
             guard let process = try supply.start(only: program) else { return }
-            store.add(process, kind: kind, now: loop.now)
+            store.add(process, kind: supply.kind(of: program), now: loop.now)
             if failures > 0 { nextStart = loop.now + Self.provingTime } else { nextStart = loop.now + Self.startPause }
         } catch {
             backOff(error.detail)

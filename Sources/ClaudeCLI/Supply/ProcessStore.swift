@@ -27,7 +27,7 @@ public final class ProcessStore: Sendable {
         public var idlePerOwner = 0
         /// How long one is kept, in seconds.
         public var idleSeconds = 300
-        /// How many wait for their first turn.
+        /// How many of each kind wait for their first turn.
         public var waiting = 0
         /// The most memory that one may use, what it shares counted in part; larger ones go.
         public var largestIdleBytes = Int.max
@@ -128,9 +128,8 @@ public final class ProcessStore: Sendable {
     fileprivate struct State {
         var limits = Limits()
         var idle: [Place: Entry] = [:]
-        /// Those that wait for their first turn, all of one kind.
-        var waiting: [Entry] = []
-        var waitingKind: LaunchKind?
+        /// Those that wait for their first turn, the oldest first.
+        var waiting: [(kind: LaunchKind, entry: Entry)] = []
         /// Those that are to end.
         var leaving: [Entry] = []
         /// Conversations whose processes have answered and not been put by, with those who wait for them.
@@ -315,20 +314,17 @@ public final class ProcessStore: Sendable {
             state.exits?.add(process.exitNumber)
             let entry = Entry(process, since: now)
             if state.isEnding { return state.leaving.append(entry) }
-            if state.waitingKind != kind { state.retireWaiting { _ in true } }
-            state.waitingKind = kind
-            state.waiting.append(entry)
+            state.waiting.append((kind, entry))
         }
     }
 
-    /// Lets all go that would not be used any more: of other keys, or started otherwise.
-    public func keepOnly(_ isStillWanted: @escaping @Sendable (ProcessOwner) -> Bool, kind: LaunchKind?) {
-        let isWanted: @Sendable (Place) -> Bool = { $0.kind == kind && isStillWanted($0.owner) }
+    /// Lets all go that would not be used any more: of other keys, or of no kind of these.
+    public func keepOnly(_ isStillWanted: @escaping @Sendable (ProcessOwner) -> Bool, kinds: Set<LaunchKind>) {
+        let isWanted: @Sendable (Place) -> Bool = { kinds.contains($0.kind) && isStillWanted($0.owner) }
         state.withLock { state in
             state.isWanted = isWanted
             state.retireIdle { place, _ in !isWanted(place) }
-            let isOther = state.waitingKind != kind
-            state.retireWaiting { _ in isOther }
+            state.retireWaiting { kind, _ in !kinds.contains(kind) }
         }
         wakeKeeper()
     }
@@ -340,7 +336,7 @@ public final class ProcessStore: Sendable {
         state.withLock { state in
             state.keeper = keeper
             state.exits = exits
-            for entry in Array(state.idle.values) + state.waiting + state.leaving {
+            for entry in Array(state.idle.values) + state.waiting.map(\.entry) + state.leaving {
                 if let number = entry.exitNumber { exits.add(number) }
             }
         }
@@ -351,14 +347,18 @@ public final class ProcessStore: Sendable {
     /// True once it keeps nothing any more, for ever, and no turn will give anything back.
     var isOver: Bool { state.withLock { $0.isEnding && $0.serving == 0 } }
 
-    /// How many more should wait for a first turn. Those of another kind go.
-    func missing(_ kind: LaunchKind?) -> Int {
+    /// How many more of a kind should wait for a first turn.
+    func missing(_ kind: LaunchKind) -> Int {
         state.withLock { state in
             guard !state.isEnding else { return 0 }
-            if let kind, state.waitingKind != kind { state.retireWaiting { _ in true } }
             let room = state.limits.total - state.idle.count - state.waiting.count - state.serving
-            return max(0, min(state.limits.waiting - state.waiting.count, room))
+            return max(0, min(state.limits.waiting - state.waiting.count { $0.kind == kind }, room))
         }
+    }
+
+    /// Lets those go that wait and are of none of these kinds.
+    func keepWaiting(_ kinds: Set<LaunchKind>) {
+        state.withLock { state in state.retireWaiting { kind, _ in !kinds.contains(kind) } }
     }
 
     /// Lets go what has ended by itself, is idle for too long or waits for too long; returns how many had ended.
@@ -367,12 +367,12 @@ public final class ProcessStore: Sendable {
         let (dead, deadWaiting) = state.withLock { state -> ([Entry], [Entry]) in
             let dead = state.idle.filter { $0.value.isGone() }
             for place in dead.keys { state.idle[place] = nil }
-            let deadWaiting = state.waiting.filter { $0.isGone() }
-            state.waiting.removeAll { $0.isGone() }
+            let deadWaiting = state.waiting.map(\.entry).filter { $0.isGone() }
+            state.waiting.removeAll { $0.entry.isGone() }
             state.counts.died += dead.count + deadWaiting.count
             let limit = Milliseconds.seconds(state.limits.idleSeconds)
             state.retireIdle { $1.since + limit <= now }
-            state.retireWaiting { $0.since + Milliseconds.seconds(waitingSeconds) <= now }
+            state.retireWaiting { $1.since + Milliseconds.seconds(waitingSeconds) <= now }
             return (Array(dead.values), deadWaiting)
         }
         return (dead.count + deadWaiting.count, deadWaiting.count)
@@ -382,7 +382,7 @@ public final class ProcessStore: Sendable {
     func nextExpiry(waitingSeconds: Int) -> Instant? {
         state.withLock { state in
             let idle = state.idle.values.map { $0.since + Milliseconds.seconds(state.limits.idleSeconds) }.min()
-            let waiting = state.waiting.map { $0.since + Milliseconds.seconds(waitingSeconds) }.min()
+            let waiting = state.waiting.map { $0.entry.since + Milliseconds.seconds(waitingSeconds) }.min()
             return [idle, waiting].compactMap { $0 }.min()
         }
     }
@@ -403,7 +403,7 @@ public final class ProcessStore: Sendable {
     /// The processes that are kept, by their ids, and how large they may be.
     var pids: (all: [Int32], largestBytes: Int) {
         state.withLock { state in
-            (state.idle.values.map(\.pid) + state.waiting.map(\.pid), state.limits.largestIdleBytes)
+            (state.idle.values.map(\.pid) + state.waiting.map(\.entry.pid), state.limits.largestIdleBytes)
         }
     }
 
@@ -411,14 +411,14 @@ public final class ProcessStore: Sendable {
     func retire(pids: Set<Int32>) {
         state.withLock { state in
             state.retireIdle { pids.contains($1.pid) }
-            state.retireWaiting { pids.contains($0.pid) }
+            state.retireWaiting { pids.contains($1.pid) }
         }
     }
 
     /// Lets the longer idle half go, and all that wait.
     func retireHalf() {
         state.withLock { state in
-            state.retireWaiting { _ in true }
+            state.retireWaiting { _, _ in true }
             for _ in 0..<(state.idle.count + 1) / 2 { state.retireLongestIdle(of: nil) }
         }
     }
@@ -428,7 +428,7 @@ public final class ProcessStore: Sendable {
         state.withLock { state in
             state.isEnding = true
             state.retireIdle { _, _ in true }
-            state.retireWaiting { _ in true }
+            state.retireWaiting { _, _ in true }
         }
         wakeKeeper()
     }
@@ -465,9 +465,8 @@ extension ProcessStore.State {
 
     /// One that has been told nothing, the oldest first.
     fileprivate mutating func takeWaiting(_ kind: LaunchKind) -> LivingProcess? {
-        guard waitingKind == kind else { return nil }
-        while !waiting.isEmpty {
-            let entry = waiting.removeFirst()
+        while let index = waiting.firstIndex(where: { $0.kind == kind }) {
+            let entry = waiting.remove(at: index).entry
             if !entry.isGone() { return entry.take() }
             counts.died += 1
             leaving.append(entry)
@@ -482,9 +481,10 @@ extension ProcessStore.State {
         }
         while idle.count > limits.idle { retireLongestIdle(of: nil) }
         while !idle.isEmpty, idle.count + waiting.count + serving > limits.total { retireLongestIdle(of: nil) }
-        while !waiting.isEmpty, waiting.count > limits.waiting || waiting.count + serving > limits.total {
-            leave(waiting.removeFirst())
+        for kind in Set(waiting.map(\.kind)) {
+            while waiting.count(where: { $0.kind == kind }) > limits.waiting { retireLongestWaiting(of: kind) }
         }
+        while !waiting.isEmpty, waiting.count + serving > limits.total { leave(waiting.removeFirst().entry) }
     }
 
     fileprivate mutating func retireLongestIdle(of owner: ProcessOwner?) {
@@ -501,9 +501,14 @@ extension ProcessStore.State {
         }
     }
 
-    fileprivate mutating func retireWaiting(where isOver: (ProcessStore.Entry) -> Bool) {
-        for entry in waiting where isOver(entry) { leave(entry) }
-        waiting.removeAll(where: isOver)
+    fileprivate mutating func retireWaiting(where isOver: (LaunchKind, ProcessStore.Entry) -> Bool) {
+        for (kind, entry) in waiting where isOver(kind, entry) { leave(entry) }
+        waiting.removeAll { isOver($0.kind, $0.entry) }
+    }
+
+    private mutating func retireLongestWaiting(of kind: LaunchKind) {
+        guard let index = waiting.firstIndex(where: { $0.kind == kind }) else { return }
+        leave(waiting.remove(at: index).entry)
     }
 
     private mutating func leave(_ entry: ProcessStore.Entry) {

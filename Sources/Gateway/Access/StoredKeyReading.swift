@@ -7,9 +7,18 @@ extension LedgerKey {
     /// All keys of the ledger; most have the options of others, which are read once.
     static func all(_ stored: [StoredKey]) -> [LedgerKey] {
         var known: [String: KeyOptions?] = [:]
+        var (newest, options) = ("", try? KeyOptions(stored: ""))
         return stored.map { key in
-            let options = known[key.options] ?? (try? KeyOptions(stored: key.options))
-            if known.count < mostRemembered, known[key.options] == nil { known[key.options] = .some(options) }
+            // Neighbours are mostly alike, and then nothing need be looked up.
+            if key.options != newest {
+                newest = key.options
+                if let same = known[newest] {
+                    options = same
+                } else {
+                    options = try? KeyOptions(stored: newest)
+                    if known.count < mostRemembered { known[newest] = .some(options) }
+                }
+            }
             return LedgerKey(key, options)
         }
     }
@@ -34,21 +43,28 @@ extension KeyOptions {
 
 extension [StoredKey] {
     /// What an operator should know of keys of the ledger, one line each, without secrets; `configured` are the names that
-    /// the settings have given, and `unknownServer` finds what is no server among the names that a key is granted.
-    func warnings(configured: Set<String>, unknownServer: ([String]) -> String?) -> [String] {
+    /// the settings have given, `names` those that keys may name.
+    func warnings(configured: Set<String>, in names: GrantedNames) -> [String] {
         var lines: [String] = []
         var sound: Set<String> = []
+        var newestSound: String?
         for key in self {
-            if configured.contains(key.name) {
+            if !configured.isEmpty, configured.contains(key.name) {
                 lines.append(
                     "key \(key.name) is in the settings and in the ledger: that of the settings counts, the other opens nothing")
             }
-            if sound.contains(key.options) { continue }
+            if key.options == newestSound { continue }
+            if sound.contains(key.options) {
+                newestSound = key.options
+                continue
+            }
             do throws(ValueProblem) {
                 let options = try KeyOptions(stored: key.options)
-                if options.mcpServers == nil, sound.count < Self.mostRemembered { sound.insert(key.options) }
-                guard let server = unknownServer(options.mcpServers ?? []) else { continue }
-                lines.append("key \(key.name) of the ledger: \(quoted(server)) is no server of PROXY_MCP_CONFIG")
+                guard let problem = names.problem(of: options) else {
+                    if sound.count < Self.mostRemembered { sound.insert(key.options) }
+                    continue
+                }
+                lines.append("key \(key.name) of the ledger: \(problem)")
             } catch {
                 lines.append("key \(key.name) of the ledger \(error.text): it opens nothing until its options are set anew")
             }

@@ -14,6 +14,8 @@ final class UsageRecorder: Sendable {
         var model = ""
         /// The kind of client.
         var client = ""
+        /// Whose limits it used.
+        var account = ""
     }
 
     /// What became of a turn.
@@ -119,7 +121,12 @@ final class UsageRecorder: Sendable {
             count.cost = amounts.cost
             count.milliseconds = record.milliseconds
             count.firstMilliseconds = record.firstMilliseconds
-            batch.usage[Self.place(principal.id, place, now), default: UsageCount()] += count
+            let usagePlace = Self.place(principal.id, place, now)
+            batch.usage[usagePlace, default: UsageCount()] += count
+            if amounts.cost > 0 {
+                let accountPlace = AccountPlace(account: place.account, owner: usagePlace.owner, hour: usagePlace.hour)
+                batch.accountCosts[accountPlace, default: 0] += amounts.cost
+            }
             if principal.options.caps.contains(where: { !$0.isShare }) {
                 batch.addRecent(
                     RecentUse(
@@ -212,6 +219,7 @@ extension UsageBatch {
     /// Puts what came before in front.
     fileprivate mutating func prepend(_ older: UsageBatch) {
         for (place, count) in older.usage { usage[place, default: UsageCount()] += count }
+        for (place, cost) in older.accountCosts { accountCosts[place, default: 0] += cost }
         let newRefusals = refusals
         refusals = older.refusals
         for refusal in newRefusals { addRefusal(refusal) }

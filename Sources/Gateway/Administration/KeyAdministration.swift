@@ -10,10 +10,12 @@ final class KeyAdministration {
     private let keys: KeyDirectory
     private let loop: EventLoop
     private let turnstile = Turnstile()
-    /// The first of some names that is no MCP server's.
-    private let unknownServer: ([String]) -> String?
+    /// What keys may name; nil where that cannot be told.
+    private let names: () -> GrantedNames?
     /// Hears that processes of a key may be nobody's now.
     private let hasChanged: () -> Void
+    /// Hears which key is gone for ever.
+    private let hasRemoved: (KeyID) -> Void
 
     /// How long an old secret is valid beside a new one where nobody says: a day.
     static let usualOverlap = 86_400
@@ -21,14 +23,15 @@ final class KeyAdministration {
     static let longestOverlap = 366 * 86_400
 
     init(
-        _ ledger: Ledger, _ keys: KeyDirectory, on loop: EventLoop, unknownServer: @escaping ([String]) -> String?,
-        hasChanged: @escaping () -> Void
+        _ ledger: Ledger, _ keys: KeyDirectory, on loop: EventLoop, names: @escaping () -> GrantedNames?,
+        hasChanged: @escaping () -> Void, hasRemoved: @escaping (KeyID) -> Void = { _ in }
     ) {
         self.ledger = ledger
         self.keys = keys
         self.loop = loop
-        self.unknownServer = unknownServer
+        self.names = names
         self.hasChanged = hasChanged
+        self.hasRemoved = hasRemoved
     }
 
     // MARK: - Changing
@@ -113,6 +116,7 @@ final class KeyAdministration {
                 guard case .success(.done) = answer else { return Self.answer(to: answer) }
                 self.keys.remove(KeyID(stored: key.id))
                 self.hasChanged()
+                self.hasRemoved(KeyID(stored: key.id))
                 return AdminAnswer(.done)
             }
         }
@@ -186,8 +190,8 @@ final class KeyAdministration {
     private func take(_ words: [String], into options: inout KeyOptions) throws(ValueProblem) {
         for word in words { try options.take(word, clears: true) }
         guard options.line.utf8.count <= Self.maxOptionBytes else { throw ValueProblem("has too many options") }
-        if let server = unknownServer(options.mcpServers ?? []) {
-            throw ValueProblem("has mcp=, which names \(quoted(server)), no server of PROXY_MCP_CONFIG")
+        if let problem = names()?.problem(of: options) {
+            throw ValueProblem("names what there is not: \(problem)")
         }
     }
 

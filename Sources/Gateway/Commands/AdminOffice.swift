@@ -6,7 +6,7 @@ final class AdminOffice {
     private let ledger: Ledger
     private let loop: EventLoop
     private let keys: KeyDirectory
-    private let servers: MCPRegistry?
+    private let names: GrantedNames?
     private let actor: String
 
     init(_ configuration: Configuration, in state: String, actor: String) throws(AdminChannel.Closed) {
@@ -15,7 +15,7 @@ final class AdminOffice {
             let pepper = try PepperFile.load(in: state)
             keys = KeyDirectory(try configuration.keys.loadKeys(), hash: KeySecretHash(pepper: pepper))
             // A registry that cannot be read is the service's to complain of.
-            servers = try? MCPRegistry.load(configuration.mcp, hiding: [])
+            names = (try? MCPRegistry.load(configuration.mcp, hiding: [])).map { GrantedNames($0, configuration.accounts) }
         } catch {
             throw AdminChannel.Closed(78, error.description)  // EX_CONFIG
         }
@@ -31,7 +31,7 @@ final class AdminOffice {
 
     /// Does one thing.
     func ask(_ request: AdminRequest) -> AdminAnswer {
-        let clerk = Clerk(ledger, keys, servers, on: loop)
+        let clerk = Clerk(ledger, keys, names, on: loop)
         // Unstructured: the loop that runs it is about to start on this thread.
         Task(executorPreference: loop) { [actor] in await clerk.answer(request, by: actor) }
         loop.run()
@@ -45,20 +45,20 @@ private actor Clerk {
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
     private let ledger: Ledger
     private let keys: KeyDirectory
-    private let servers: MCPRegistry?
+    private let names: GrantedNames?
     /// Written on the loop, read after it has stopped.
     private(set) nonisolated(unsafe) var result = AdminAnswer(.failed)
 
-    init(_ ledger: Ledger, _ keys: KeyDirectory, _ servers: MCPRegistry?, on loop: EventLoop) {
+    init(_ ledger: Ledger, _ keys: KeyDirectory, _ names: GrantedNames?, on loop: EventLoop) {
         self.ledger = ledger
         self.keys = keys
-        self.servers = servers
+        self.names = names
         self.loop = loop
     }
 
     func answer(_ request: AdminRequest, by actor: String) async {
         let administration = KeyAdministration(
-            ledger, keys, on: loop, unknownServer: { [servers] in servers?.unknown(in: $0) }, hasChanged: {})
+            ledger, keys, on: loop, names: { [names] in names }, hasChanged: {})
         let desk = AdminDesk(ledger, administration, on: loop, log: nil)
         let answer = await desk.answer(request, by: actor) { AdminAnswer(.unavailable, lines: ["no service runs"]) }
         unsafe result = answer

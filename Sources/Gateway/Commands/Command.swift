@@ -14,8 +14,8 @@ enum Command: Sendable, Equatable {
     case report(arguments: [String])
     /// Print a new key.
     case newKey(name: String)
-    /// Print the help text, or the README's table.
-    case help(asMarkdown: Bool)
+    /// Print the help text, or it in another form.
+    case help(HelpForm)
     /// Print how keys are administered and which options they have, or the README's table of these.
     case keyHelp(asMarkdown: Bool)
     /// Print how one subcommand is used.
@@ -37,7 +37,7 @@ enum Command: Sendable, Equatable {
         let asksForVersion = rest.contains("--version") || rest.contains("-V")
         switch subcommand {
         case .key where asksForHelp: self = .keyHelp(asMarkdown: false)
-        case _ where asksForHelp: self = subcommand.hasOptions ? .help(asMarkdown: false) : .usage(of: subcommand)
+        case _ where asksForHelp: self = subcommand.hasOptions ? .help(.text) : .usage(of: subcommand)
         case _ where asksForVersion: self = .version
         case .serve: self = .serve(options: rest)
         case .check: self = .check(options: rest)
@@ -57,11 +57,17 @@ enum Command: Sendable, Equatable {
     }
 
     private static func help(_ rest: [String]) throws(ConfigurationFault) -> Command {
-        guard let topic = rest.first else { return .help(asMarkdown: false) }
-        if topic == "--markdown" { return .help(asMarkdown: true) }
+        guard let topic = rest.first else { return .help(.text) }
+        if topic.hasPrefix("--") {
+            guard let form = HelpForm(rest) else {
+                let shells = ShellCompletion.allCases.map(\.rawValue).joined(separator: "|")
+                throw ConfigurationFault("help", "has the forms --markdown, --man and --completion \(shells)")
+            }
+            return .help(form)
+        }
         guard let subcommand = Subcommand(topic) else { throw unknown(topic) }
         if subcommand == .key { return .keyHelp(asMarkdown: rest.dropFirst().first == "--markdown") }
-        return subcommand.hasOptions ? .help(asMarkdown: false) : .usage(of: subcommand)
+        return subcommand.hasOptions ? .help(.text) : .usage(of: subcommand)
     }
 
     private static func unknown(_ word: String) -> ConfigurationFault {
@@ -73,6 +79,41 @@ enum Command: Sendable, Equatable {
         let list = names.joined(separator: ", ")
         guard word.hasPrefix("-") else { return ConfigurationFault(quoted(word), "is no command: \(list)") }
         return ConfigurationFault(quoted(word), "is no command; options stand behind one: \(list)")
+    }
+}
+
+/// A form of the help text.
+enum HelpForm: Sendable, Equatable {
+    case text
+    /// The README's table.
+    case markdown
+    /// The manual page.
+    case manual
+    /// A file for a shell.
+    case completion(ShellCompletion)
+
+    /// The form that these flags stand for; nil for none.
+    init?(_ flags: [String]) {
+        switch flags.count {
+        case 1 where flags[0] == "--markdown": self = .markdown
+        case 1 where flags[0] == "--man": self = .manual
+        case 2 where flags[0] == "--completion":
+            guard let shell = ShellCompletion(rawValue: flags[1]) else { return nil }
+            self = .completion(shell)
+        default: return nil
+        }
+    }
+
+    /// The text in this form, without the last line's end.
+    var content: String {
+        let content =
+            switch self {
+            case .text: Configuration.helpText()
+            case .markdown: Configuration.referenceMarkdown()
+            case .manual: ManualPage.text
+            case .completion(let shell): shell.text
+            }
+        return content.hasSuffix("\n") ? String(content.dropLast()) : content
     }
 }
 
@@ -108,7 +149,7 @@ enum Subcommand: String, Sendable, CaseIterable {
         case .audit: "[--json] [COUNT]"
         case .usage: "[--by WHAT] [OPTIONS]"
         case .newKey: "NAME"
-        case .help: "[COMMAND] [--markdown]"
+        case .help: "[COMMAND]"
         case .version: ""
         }
     }
@@ -123,7 +164,7 @@ enum Subcommand: String, Sendable, CaseIterable {
         case .audit: "what administrators did, the newest first"
         case .usage: "what keys have used; --help tells more"
         case .newKey: "print a new key as a line for the API key file"
-        case .help: "all options, the table of the README, or one command"
+        case .help: "all options, one command, --man or --completion SHELL"
         case .version: "print the version"
         }
     }

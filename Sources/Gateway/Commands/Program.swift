@@ -22,8 +22,8 @@ public enum Program {
         case .audit(let command): return command.run(SnapshotLoader(options: command.options, environment: environment))
         case .report(let arguments): return UsageCommand.run(arguments, environment: environment)
         case .newKey(let name): return newKey(name)
-        case .help(let asMarkdown):
-            Terminal.say(asMarkdown ? Configuration.referenceMarkdown() : Configuration.helpText())
+        case .help(let form):
+            Terminal.say(form.content)
             return 0
         case .keyHelp(let asMarkdown):
             Terminal.say(asMarkdown ? KeyOption.referenceMarkdown() : KeyOption.helpText())
@@ -67,11 +67,11 @@ public enum Program {
             // Unstructured: the loop that runs it is about to start on this thread.
             Task(executorPreference: loop) { await checker.ask(loaded) }
             loop.run()
-            let (version, selfTest, login) = try unsafe checker.result.get()
+            let (version, selfTest, logins) = try unsafe checker.result.get()
             let addresses = loaded.configuration.listeners.map(\.description).joined(separator: ", ")
             Terminal.say("to listen on \(addresses)\(loaded.configuration.isPlaintext ? ", plain HTTP" : "")")
             for note in loaded.notes { Terminal.say(note) }
-            let problems = loaded.certificates.compactMap(\.problem) + (login.problem.map { [$0] } ?? [])
+            let problems = loaded.certificates.compactMap(\.problem) + logins.compactMap { Account.tell($0.state, of: $0.account) }
             for warning in loaded.warnings + ledger.warnings + problems { Terminal.complain("warning: \(warning)") }
             for note in ledger.notes { Terminal.say(note) }
             let state = loaded.configuration.stateDirectory
@@ -114,7 +114,7 @@ private actor Checker {
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
     /// Written on the loop, read after it has stopped.
     private(set) nonisolated(unsafe) var result: Result<
-        (String, SelfTestReport, LoginState), ConfigurationFaults
+        (String, SelfTestReport, [(account: String, state: LoginState)]), ConfigurationFaults
     > = .failure(ConfigurationFaults([]))
 
     init(_ loop: EventLoop) { self.loop = loop }
@@ -126,8 +126,8 @@ private actor Checker {
             // Whoever asks wants the CLI tried now; what comes of it is remembered for the next start.
             if insistent.configuration.cli.selfTest == .auto { insistent.configuration.cli.selfTest = .always }
             let selfTest = await SnapshotLoader.selfTest(of: insistent, version: version, on: loop)
-            let login = await SnapshotLoader.login(of: loaded, version: version, on: loop)
-            unsafe result = .success((version, selfTest, login))
+            let logins = await SnapshotLoader.logins(of: loaded, version: version, on: loop)
+            unsafe result = .success((version, selfTest, logins))
         } catch {
             unsafe result = .failure(error)
         }

@@ -198,7 +198,7 @@ struct AnswerContext {
     }
 
     private func shown(_ entry: ModelCatalog.Entry) -> ModelEntry {
-        ModelEntry(entry, resolved: snapshot.cli.modelNames)
+        ModelEntry(entry, resolved: snapshot.modelNames(of: snapshot.accounts.of(principal?.options).first ?? snapshot.accounts.standard))
     }
 
     /// `GET /v1/models/{id}`.

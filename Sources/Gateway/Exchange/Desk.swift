@@ -45,7 +45,7 @@ final class Desk: Responder {
         let uptime = state.loop.now.since(site.started).count / 1000
         // Read before the list: one that changes meanwhile is told by the next answer.
         let generation = site.generation
-        let login = site.login.word
+        let login = site.snapshot.accounts.login
         if !health.tells(uptime, load.running, load.waiting, generation, login) {
             health = HealthAnswer(
                 uptime: uptime, running: load.running, waiting: load.waiting, cli: site.snapshot.cli, login: login,

@@ -202,7 +202,7 @@ enum Endpoints {
     ) -> Bool {
         path == healthPath && (request.method == .get || request.method == .head)
             && request.fields[.origin] == nil && !seat.site.log.writes(.debug)
-            && (!showsKey(request) || !seat.site.snapshot.quota.isKnown)
+            && (!showsKey(request) || !seat.site.snapshot.accounts.all.contains { $0.quota.isKnown })
     }
 
     /// Whoever shows a key may be told more.
@@ -267,7 +267,11 @@ enum Endpoints {
             case .conversations(let canCreate):
                 let principal = try identify(request, &context)
                 let call = try ConversationCall(request, rest, canCreate: canCreate)
-                if case .create = call { try checkBody(request, context.snapshot) }
+                if case .create = call {
+                    try checkBody(request, context.snapshot)
+                    let grants = KeyGrants(options: principal.options)
+                    if case .length(let count) = request.body { try grants.check(bodyBytes: count) }
+                }
                 return .work(
                     .conversations(
                         ConversationRequest(
@@ -316,7 +320,9 @@ enum Endpoints {
     @discardableResult
     private static func identify(_ request: Request, _ context: inout AnswerContext) throws(Refusal) -> Principal {
         let principal = try authenticate(request, context)
-        context.quota = QuotaView(context.snapshot.quota, for: principal, in: context.seat.site.meters)
+        let accounts = context.snapshot.accounts
+        let account = accounts.of(principal.options).first ?? accounts.standard
+        context.quota = QuotaView(account.quota, for: principal, in: context.seat.site.meters)
         context.principal = principal
         context.keyID = principal.name
         return principal

@@ -24,7 +24,7 @@ extension Exchange {
     /// Reserves what a turn may come to. Where that is more than is left, its answer may be shorter than was asked for.
     mutating func reserve(for plan: inout TurnPlan) throws(Fault) {
         guard !turn.countsTokens else { return }
-        let names = context.snapshot.cli.modelNames
+        let names = modelNames
         let traits = ModelTraits.of(model, resolved: names)
         let price = ModelTraits.price(of: model, resolved: names)
         let unsaid = traits.unsaidOutputTokens
@@ -64,7 +64,7 @@ extension Exchange {
         record.amounts.input = tokens.inputTokens.plus(tokens.cacheCreationTokens)
         record.amounts.cached = tokens.cacheReadTokens
         record.amounts.output = tokens.outputTokens
-        record.amounts.cost = used.cost(at: ModelTraits.price(of: model, resolved: context.snapshot.cli.modelNames))
+        record.amounts.cost = used.cost(at: ModelTraits.price(of: model, resolved: modelNames))
         record.cacheWritten = tokens.cacheCreationTokens
         if used.isEstimated { record.amounts.output = min(record.amounts.output, bound.outputTokens) }
         if used.isPending { addPending(to: &record) }
@@ -75,17 +75,19 @@ extension Exchange {
     private func addPending(to record: inout UsageRecorder.Record) {
         let prompt = bound.promptTokens / Self.bytesPerToken
         record.amounts.input = record.amounts.input.plus(prompt)
-        let price = ModelTraits.price(of: model, resolved: context.snapshot.cli.modelNames)
+        let price = ModelTraits.price(of: model, resolved: modelNames)
         record.amounts.cost = record.amounts.cost.plus(price.most(input: prompt, output: 0, prompt: prompt))
     }
 
     /// Of what kind the turn was, for reports: a model by its own name where it is one of those that are known, else by its
     /// family. What clients write is no name for a row, since they may write anything.
     var usagePlace: UsageRecorder.Place {
-        let names = context.snapshot.cli.modelNames
+        let names = modelNames
         let full = names[model] ?? model
         let traits = ModelTraits.of(full)
         let name = traits.isKnown && traits.version.family != nil ? traits.id : ModelTraits.family(of: full)?.rawValue
-        return UsageRecorder.Place(model: name ?? "other", client: context.client?.rawValue ?? "")
+        return UsageRecorder.Place(
+            model: name ?? "other", client: context.client?.rawValue ?? "",
+            account: account?.name ?? AccountSettings.standard)
     }
 }

@@ -28,17 +28,30 @@ extension Exchange {
     ) async throws(TurnFailure) -> (Conversation, Attempt) {
         while true {
             var conversation = asked
+            let account = try chooseAccount()
             let features = context.snapshot.cli.features
             let servers = try activeServers(conversation)
             let defaults = TurnDefaults(
                 preferences: turn.preferences, models: context.snapshot.configuration.models, dialect: turn.dialect,
-                traits: ModelTraits.of(model, resolved: context.snapshot.cli.modelNames),
+                traits: ModelTraits.of(model, resolved: modelNames),
                 canThink: features.has(.parameters), hasServers: !servers.servers.isEmpty)
             do throws(Refusal) { try defaults.complete(&conversation) } catch { throw .refusal(error) }
             KeyGrants(options: turn.principal.options).lowerEffort(of: &conversation)
             conversation.ignored += features.lost(of: conversation, in: turn.dialect)
-            if let attempt = try await start(conversation, servers) { return (conversation, attempt) }
+            if let attempt = try await start(conversation, servers, on: account.supply) { return (conversation, attempt) }
             do throws(Fault) { try await awaitTrial() } catch { throw .fault(error) }
+        }
+    }
+
+    private mutating func chooseAccount() throws(TurnFailure) -> Account {
+        do throws(Fault) {
+            let account = try context.chooseAccount(for: model, passing: passed, countsTokens: turn.countsTokens)
+            account.noteUse(at: seat.loop.now)
+            self.account = account
+            if context.snapshot.accounts.areSeveral { record.account = account.name }
+            return account
+        } catch {
+            throw .fault(error)
         }
     }
 
@@ -46,7 +59,7 @@ extension Exchange {
     private mutating func awaitTrial() async throws(Fault) {
         context.snapshot = site.snapshot
         while !context.snapshot.isCLIUnchanged {
-            let file = ProgramFile(path: context.snapshot.supply.profile.path)
+            let file = ProgramFile(path: context.snapshot.program)
             try await site.cliWatch.wait(
                 for: file, on: seat.loop, waking: channel.wakeup,
                 isGone: { channel.isClientGone || seat.phase == .ending })
@@ -69,39 +82,42 @@ extension Exchange {
 
     /// Nil when another program stands in the CLI's place than the one that was tried.
     private mutating func start(
-        _ conversation: Conversation, _ servers: ActiveServers
+        _ conversation: Conversation, _ servers: ActiveServers, on processes: CLISupply
     ) async throws(TurnFailure) -> Attempt? {
         guard let file = context.snapshot.cli.file, context.snapshot.isCLIUnchanged else { return nil }
         if let fault = context.snapshot.cli.selfTest.turnFault { throw .fault(fault) }
         var plan: TurnPlan
         let features = context.snapshot.cli.features
-        let betas = context.snapshot.supply.profile.betas
+        let betas = processes.profile.betas
         do throws(Refusal) {
             plan =
                 turn.countsTokens
                 ? try TurnPlan(
                     counting: conversation, model: model, servers: servers, features: features, operatorBetas: betas)
                 : try TurnPlan(
-                    answering: conversation, model: model, fullModel: context.snapshot.cli.modelNames[model],
+                    answering: conversation, model: model, fullModel: modelNames[model],
                     servers: servers, features: features,
-                    cacheLifetime: context.snapshot.supply.profile.cacheLifetime,
+                    cacheLifetime: processes.profile.cacheLifetime,
                     operatorBetas: betas)
         } catch {
             throw .refusal(error)
         }
         do throws(Fault) {
             plan.spent = budget.spent(at: seat.loop.now)
-            if !turn.countsTokens { try context.checkQuota(model: model) }
             try reserve(for: &plan)
             let trace =
                 isKeeping && site.processes.keeps
                 ? ConversationTrace(plan, of: conversation, in: turn.dialect, now: WallClock.unixSeconds) : nil
             let needs = TurnNeeds(
-                plan, of: turn.principal.owner, holding: trace?.held, from: context.snapshot.supply, program: file,
+                plan, of: turn.principal.owner, holding: trace?.held, from: processes, program: file,
                 features: features)
             guard let running = try await supply.begin(needs, on: seat.loop, waking: channel.wakeup) else { return nil }
             return Attempt(turn: running, home: needs.home, trace: trace)
         } catch {
+            // A limit of the key itself has said so already.
+            if error.kind == .shareSpent, record.refusal == nil {
+                note(refusal: .accountShare, as: RefusalReason.accountShare.rawValue)
+            }
             throw .fault(error)
         }
     }

@@ -16,12 +16,18 @@ struct Exchange: ~Copyable {
     private var keeper: ResponseKeeper
     /// Nil where the request names no conversation.
     private var conversations: ConversationKeeper?
+    /// Held while the turn runs, and not while it waits for others.
+    private var permit: Permit?
 
     var context: AnswerContext
     /// True for a request that wants a stream; as long as it has not been read, one that takes a stream.
     private(set) var streams: Bool
     /// What the CLI is given as the model's name.
     private(set) var model = ""
+    /// Whose limits the turn uses; nil before it begins.
+    var account: Account?
+    /// Accounts that turned out to have no room for it, or no login.
+    private(set) var passed: [Account] = []
     private(set) var budget: RetryBudget
     /// What all attempts that are over have used, however they ended.
     private(set) var used = TurnUsage()
@@ -49,14 +55,14 @@ struct Exchange: ~Copyable {
         record.dialect = "\(turn.dialect)"
         record.isTurn = !turn.countsTokens
         keeper = ResponseKeeper(turn, waking: channel.wakeup)
-        budget = RetryBudget(turn.context.snapshot.supply.limits)
+        budget = RetryBudget(turn.context.snapshot.turnBounds)
     }
 
     /// Runs the turn to its end; the client has been answered, or is gone, and nothing of the turn is left.
     mutating func run(answering writer: consuming ResponseWriter) async {
         do throws(TurnFailure) {
             charge = try begin()
-            let permit = try await admit()
+            permit = try await admit()
             record.admittedMicroseconds = elapsed
             let conversation = try await decode(try await readBody())
             if turn.countsTokens {
@@ -66,8 +72,9 @@ struct Exchange: ~Copyable {
             } else {
                 await answer(conversation, through: BodySink.self, writer)
             }
-            _ = consume permit
+            permit = nil
         } catch {
+            permit = nil
             await fail(error, writer)
         }
         conversations?.close()
@@ -124,7 +131,8 @@ struct Exchange: ~Copyable {
 
     // MARK: - Before the CLI
 
-    private func admit() async throws(TurnFailure) -> Permit {
+    private mutating func admit() async throws(TurnFailure) -> Permit {
+        let (channel, seat) = (channel, seat)
         do throws(Fault) {
             guard seat.phase == .serving else { throw .goingDown }
             if let fault = context.snapshot.cli.selfTest.turnFault, context.snapshot.isCLIUnchanged { throw fault }
@@ -132,6 +140,8 @@ struct Exchange: ~Copyable {
                 for: turn.principal, isTask: turn.preferences.isTask, on: seat.loop, waking: channel.wakeup,
                 isGone: { channel.isClientGone || seat.phase == .ending })
         } catch {
+            // Its own turns fill its places.
+            if error.kind == .rateLimited { note(refusal: .keyRate, as: "turns") }
             throw .fault(error)
         }
     }
@@ -196,6 +206,11 @@ struct Exchange: ~Copyable {
         guard let name, !turn.preferences.isTask else { return draft }
         let keeper = ConversationKeeper(turn, name, asked: channel)
         conversations = keeper
+        if try !keeper.enter(draft.byteCount) {
+            permit = nil
+            try await keeper.wait()
+            permit = try await admit()
+        }
         request.history = try await keeper.open(draft.byteCount)
         return draft
     }
@@ -231,7 +246,9 @@ struct Exchange: ~Copyable {
             guard case .untold(let fault, let mayPass) = end, let free = sink.surrender() else {
                 return await finish(attempt)
             }
-            if mayPass, isUnfit, isKeeping {
+            if mayPass, !isUnfit, passAccount(after: fault) {
+                await finish(attempt)
+            } else if mayPass, isUnfit, isKeeping {
                 // The process had died or hung between two turns: nothing was asked of the vendor yet.
                 isKeeping = false
                 await finish(attempt)
@@ -245,6 +262,20 @@ struct Exchange: ~Copyable {
             forget(fault)
             writer = free
         }
+    }
+
+    /// True where the turn is to begin again on another account: this one's limit is reached, or it has no login.
+    private mutating func passAccount(after fault: Fault) -> Bool {
+        guard let account else { return false }
+        let isFull = fault.kind == .rateLimited && (fault.shouldRetry == false || !context.hasRoom(on: account, for: model))
+        guard isFull || fault.login != nil else { return false }
+        let passing = passed + [account]
+        let others = context.snapshot.accounts.of(turn.principal.options).filter { other in
+            !passing.contains { $0 === other } && other.login.word.letsAnswer
+        }
+        guard others.contains(where: { turn.countsTokens || context.hasRoom(on: $0, for: model) }) else { return false }
+        passed = passing
+        return true
     }
 
     /// Waits before a turn is begun again; returns why it is not.
@@ -335,12 +366,15 @@ struct Exchange: ~Copyable {
                 note(outcome)
             }
         }
-        if outcome.fault == nil, outcome.hasBegun { site.login.hearSuccess() }
+        if outcome.fault == nil, outcome.hasBegun { account?.login.hearSuccess() }
         if let tokens = process.countedTokens { record.inputTokens = tokens }
         record.status = 200
         foresee(process)
-        let isTaken = await sink.finish(in: context)
+        // Who has left meanwhile has not had the end, though the kernel would take it.
+        let isTaken = channel.isClientGone ? false : await sink.finish(in: context)
         record.bytesOut = sink.sentBytes
+        if !isTaken { await conversations?.takeBack() }
+        conversations?.close()
         guard isTaken else {
             leave(outcome)
             return nil
@@ -367,10 +401,13 @@ struct Exchange: ~Copyable {
         // Read now: the CLI has told the cost by here, where it tells it at all.
         used.add(attempt.turn.usage)
         guard used.tokens != Usage() else { return }
-        record.note(used, of: model, resolved: context.snapshot.cli.modelNames)
+        record.note(used, of: model, resolved: modelNames)
     }
 
     // MARK: - Pieces
+
+    /// What the CLI's names of models stand for on this turn's account.
+    var modelNames: [String: String] { context.snapshot.modelNames(of: account ?? context.snapshot.accounts.standard) }
 
     private var form: AnswerForm {
         let pingInterval = Milliseconds.seconds(context.snapshot.configuration.pingSeconds)
@@ -392,7 +429,7 @@ struct Exchange: ~Copyable {
         record.outputTokens = outcome.usage?.outputTokens
         if let fault = outcome.fault {
             record.fault = fault.logged
-            if let trouble = fault.login { site.login.hear(trouble) }
+            if let trouble = fault.login { account?.login.hear(trouble) }
         }
     }
 

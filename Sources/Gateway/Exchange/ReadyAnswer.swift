@@ -11,14 +11,20 @@ struct ReadyAnswer {
     init(_ seat: Seat) {
         let site = seat.site
         let cli = site.snapshot.cli
-        let login = site.login.word
+        let accounts = site.snapshot.accounts
         let isUsable = !site.problems.current.contains { $0.subject == .cli }
         self.init(
-            login: login, selfTest: cli.selfTest.word, canAnswer: cli.selfTest.turnFault == nil, isUsable: isUsable,
+            login: accounts.login,
+            accounts: accounts.areSeveral ? accounts.watched.map { ($0.name, $0.login.word) } : [],
+            selfTest: cli.selfTest.word, canAnswer: cli.selfTest.turnFault == nil, isUsable: isUsable,
             isDraining: seat.phase != .serving || site.isEnding)
     }
 
-    init(login: LoginState.Word, selfTest: String, canAnswer: Bool, isUsable: Bool, isDraining: Bool) {
+    /// An answer by what holds now; `accounts` are those to be told of one by one.
+    init(
+        login: LoginState.Word, accounts: [(name: String, login: LoginState.Word)] = [], selfTest: String,
+        canAnswer: Bool, isUsable: Bool, isDraining: Bool
+    ) {
         var failing: [String] = []
         if !login.letsAnswer { failing.append("login") }
         if !canAnswer { failing.append("self_test") }
@@ -31,6 +37,15 @@ struct ReadyAnswer {
         body.key("checks")
         body.object {
             $0.member("login", login.rawValue)
+            if !accounts.isEmpty {
+                $0.key("accounts")
+                $0.object { json in
+                    for account in accounts {
+                        json.key(JSONText(account.name))
+                        json.string(account.login.rawValue)
+                    }
+                }
+            }
             $0.member("self_test", selfTest)
             $0.member("cli", isUsable ? "ok" : "unusable")
             $0.member("draining", isDraining)
@@ -41,15 +56,5 @@ struct ReadyAnswer {
         body.endArray()
         body.endObject()
         self.body = body.bytes
-    }
-}
-
-extension LoginState.Word {
-    /// False where no answer can be had with it.
-    fileprivate var letsAnswer: Bool {
-        switch self {
-        case .ok, .expires, .unwritable, .unknown: true
-        case .missing, .unreadable, .expired, .refused, .wrong: false
-        }
     }
 }

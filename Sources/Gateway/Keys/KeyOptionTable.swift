@@ -53,6 +53,10 @@ extension KeyOption {
             }, clear: { $0.addresses = [] },
             text: { $0.addresses.isEmpty ? nil : $0.addresses.map(\.description).joined(separator: ",") }),
         list("mcp", "SERVER,… | *", "The registered MCP servers that it may switch on.", \.mcpServers),
+        list(
+            "account", "NAME,…",
+            "The accounts of `ACCOUNTS` that its turns use: the next one when a limit of the one before is reached.",
+            \.accounts),
     ]
 
     private static let limits: [KeyOption] =

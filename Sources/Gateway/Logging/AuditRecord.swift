@@ -35,6 +35,8 @@ struct AuditRecord: Sendable, Equatable {
     var cacheWriteTokens: Int?
     /// Tokens of the answer.
     var outputTokens: Int?
+    /// The account that it ran on; nil where there is one alone.
+    var account: String?
     /// What it cost, in nano-dollars.
     var cost: Int?
     /// The family of the model that was asked; nil where it is not known.
@@ -105,6 +107,7 @@ extension Log {
             line.add("cache_write", record.cacheWriteTokens)
             line.add("output_tokens", record.outputTokens)
             if let cost = record.cost { line.add("cost", decimal: (cost + 500) / 1000, places: 6) }
+            line.add("account", record.account)
             line.add("process", record.process)
             if record.retries > 0 { line.add("retries", record.retries) }
             if record.cliRetries > 0 { line.add("cli_retries", record.cliRetries) }

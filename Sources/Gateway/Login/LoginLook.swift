@@ -4,18 +4,18 @@ import Vocabulary
 
 /// How the login is looked at: by the CLI's own word, and by who may use its files.
 enum LoginLook {
-    /// Looks at the login of a CLI of that version; call on `loop`. It takes some 0.3 seconds, and none at all where the
+    /// Looks at the login of a CLI of that version, whose variables are kept in `file`; call on `loop`. It takes some 0.3 seconds, and none at all where the
     /// operator gives a credential.
     static func look(
-        _ profile: LaunchProfile, version: String, stateDirectory: String, as user: ServiceUser = .current(),
-        after trouble: LoginTrouble? = nil, on loop: EventLoop
+        _ profile: LaunchProfile, of file: String = "CLI_ENV_FILE", version: String, stateDirectory: String,
+        as user: ServiceUser = .current(), after trouble: LoginTrouble? = nil, on loop: EventLoop
     ) async -> LoginState {
         let environment = CLIEnvironment(profile.operatorEnvironment, configDirectory: profile.loginDirectory)
         let command = LoginCommand(
             user: user, directory: profile.loginDirectory, stateDirectory: stateDirectory, program: profile.path)
         var facts = LoginFacts(
             login: environment.login, environment: profile.operatorEnvironment, trouble: trouble, user: user,
-            command: command, now: WallClock.unixSeconds)
+            command: command, file: file, now: WallClock.unixSeconds)
         guard case .directory(let directory) = environment.login, LoginStatus.isTold(by: version) else {
             return facts.state
         }

@@ -23,6 +23,14 @@ struct LoginState: Sendable, Equatable {
         case wrong
         /// The CLI tells nothing of it.
         case unknown
+
+        /// False where no answer can be had with it.
+        var letsAnswer: Bool {
+            switch self {
+            case .ok, .expires, .unwritable, .unknown: true
+            case .missing, .unreadable, .expired, .refused, .wrong: false
+            }
+        }
     }
 
     var word: Word
@@ -52,6 +60,8 @@ struct LoginFacts: Sendable {
     var trouble: LoginTrouble?
     var user: ServiceUser
     var command: LoginCommand
+    /// Where the operator keeps variables for it, as texts name it.
+    var file = "CLI_ENV_FILE"
     /// In Unix seconds.
     var now: Int
 
@@ -65,9 +75,9 @@ struct LoginFacts: Sendable {
 
     private func judgeVariable() -> LoginState {
         let name = variableName
-        let renew = name == "CLAUDE_CODE_OAUTH_TOKEN" ? "renew \(name) in CLI_ENV_FILE with `claude setup-token`"
-            : "renew \(name) in CLI_ENV_FILE"
-        let set = "correct \(name) in CLI_ENV_FILE"
+        let renew = name == "CLAUDE_CODE_OAUTH_TOKEN" ? "renew \(name) in \(file) with `claude setup-token`"
+            : "renew \(name) in \(file)"
+        let set = "correct \(name) in \(file)"
         if let (what, remedy) = mistake {
             return LoginState(
                 word: .wrong, problem: "\(what): \(remedy)", remedyOfMissing: remedy, remedyOfRefused: remedy)
@@ -102,28 +112,28 @@ struct LoginFacts: Sendable {
         if login == .oauthToken, oauth == nil {
             return (
                 "CLAUDE_CODE_OAUTH_REFRESH_TOKEN alone is no login for turns",
-                "set CLAUDE_CODE_OAUTH_TOKEN (made by `claude setup-token`) in CLI_ENV_FILE"
+                "set CLAUDE_CODE_OAUTH_TOKEN (made by `claude setup-token`) in \(file)"
             )
         }
         guard value(of: "ANTHROPIC_BASE_URL") == nil else { return nil }
         if login == .apiKey, let key = value(of: "ANTHROPIC_API_KEY") {
             if key.hasPrefix("sk-ant-oat") {
                 return (
-                    "ANTHROPIC_API_KEY in CLI_ENV_FILE holds a token of `claude setup-token`, not an API key",
+                    "ANTHROPIC_API_KEY in \(file) holds a token of `claude setup-token`, not an API key",
                     "name it CLAUDE_CODE_OAUTH_TOKEN"
                 )
             }
             if key.hasPrefix("sk-ant-ort") || key.hasPrefix("sk-ant-admin") {
-                return ("ANTHROPIC_API_KEY in CLI_ENV_FILE holds no API key for messages", "set one")
+                return ("ANTHROPIC_API_KEY in \(file) holds no API key for messages", "set one")
             }
         }
         guard login == .oauthToken, let oauth else { return nil }
         if oauth.hasPrefix("sk-ant-api") {
-            return ("CLAUDE_CODE_OAUTH_TOKEN in CLI_ENV_FILE holds an API key", "name it ANTHROPIC_API_KEY")
+            return ("CLAUDE_CODE_OAUTH_TOKEN in \(file) holds an API key", "name it ANTHROPIC_API_KEY")
         }
         if oauth.hasPrefix("sk-ant-ort") {
             return (
-                "CLAUDE_CODE_OAUTH_TOKEN in CLI_ENV_FILE holds a refresh token",
+                "CLAUDE_CODE_OAUTH_TOKEN in \(file) holds a refresh token",
                 "set the one that `claude setup-token` prints"
             )
         }
@@ -138,7 +148,7 @@ struct LoginFacts: Sendable {
 
     private func judgeDirectory(_ path: String) -> LoginState {
         let command = "run `\(command.text)`"
-        let orToken = ", or set CLAUDE_CODE_OAUTH_TOKEN (made by `claude setup-token`) in CLI_ENV_FILE"
+        let orToken = ", or set CLAUDE_CODE_OAUTH_TOKEN (made by `claude setup-token`) in \(file)"
         func state(_ word: LoginState.Word, _ what: String?, _ remedy: String) -> LoginState {
             LoginState(
                 word: word, problem: what.map { "\($0): \(remedy)" }, remedyOfMissing: remedy,

@@ -46,16 +46,6 @@ struct MCPRegistry: Sendable {
         }
     }
 
-    /// Checks that keys are granted nothing but servers there are: a misspelt grant would fail the callers.
-    func check(_ keys: [APIKey]) throws(ConfigurationFaults) {
-        let faults = keys.compactMap { key -> ConfigurationFault? in
-            guard let unknown = unknown(in: key.options.mcpServers ?? []) else { return nil }
-            let problem = "key \(key.name): \(quoted(unknown)) is no server of PROXY_MCP_CONFIG"
-            return ConfigurationFault("API_KEYS_FILE", problem)
-        }
-        guard faults.isEmpty else { throw ConfigurationFaults(faults) }
-    }
-
     /// How many there are, and their names.
     var summary: String {
         let names = servers.map(\.name).joined(separator: ", ")

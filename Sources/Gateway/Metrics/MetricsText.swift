@@ -35,8 +35,10 @@ struct MetricsText {
     }
 
     /// Writes 1 behind the word that holds and 0 behind all others.
-    mutating func states(_ label: StaticString, _ words: [String], current: String) {
-        for word in words { sample([(label, word)], word == current ? 1 : 0) }
+    mutating func states(
+        _ label: StaticString, _ words: [String], current: String, of labels: [(StaticString, String)] = []
+    ) {
+        for word in words { sample(labels + [(label, word)], word == current ? 1 : 0) }
     }
 
     /// Writes all samples of a histogram.

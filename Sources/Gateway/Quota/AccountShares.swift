@@ -9,7 +9,9 @@ import Vocabulary
 /// share use, must leave to the others what is theirs and not used yet; the nearer a window is to its end the less of
 /// that is kept, so that what others leave unused flows over.
 struct AccountShares {
-    let meters: Meters
+    let costs: AccountCosts
+    /// Whose windows these are.
+    let account: String
     /// The keys that have a share.
     let sharing: [Principal]
     /// What is kept of each window for keys that may use the reserve, in hundredths.
@@ -43,7 +45,7 @@ struct AccountShares {
     private func isRefused(_ principal: Principal, _ window: WindowSpan, now: Int) -> Bool {
         let reserve = principal.options.usesReserve ? 0 : Double(reservePercent) / 100
         guard window.used < 1 - reserve else { return true }
-        let all = meters.cost(since: window.start, now: now)
+        let all = costs.cost(in: account, since: window.start, now: now)
         if let share = principal.options.share, part(of: principal, window, all, now) < Double(share) / 100 { return false }
         let left = Double(window.end - now) / Double(window.length)
         let kept = sharing.reduce(0.0) { sum, other in
@@ -55,7 +57,7 @@ struct AccountShares {
 
     private func part(of principal: Principal, _ window: WindowSpan, _ all: Int, _ now: Int) -> Double {
         guard all > 0 else { return 0 }
-        return window.used * Double(meters.cost(of: principal.id, since: window.start, now: now)) / Double(all)
+        return window.used * Double(costs.cost(of: principal.id, in: account, since: window.start, now: now)) / Double(all)
     }
 
     /// How long a window of the vendor is, in seconds; nil for one that is not known here.

@@ -84,7 +84,7 @@ final class QuotaBook: Sendable {
 
 /// What of limits concerns one answer: the account's, or those of the caller's own key where it has some.
 struct QuotaView {
-    let book: QuotaBook
+    private(set) var book: QuotaBook
     /// The family of models that the answer is about; nil when it is about none.
     var family: ModelFamily?
     /// True where Codex may be the one who reads the answer.
@@ -102,6 +102,13 @@ struct QuotaView {
         self.book = book
         limited = principal.flatMap { $0.options.caps.isEmpty ? nil : $0 }
         self.meters = meters
+    }
+
+    /// The answer is about another account.
+    mutating func turn(to book: QuotaBook) {
+        guard book !== self.book else { return }
+        self.book = book
+        isAccountRefusing = false
     }
 
     /// The answer is about this model.

@@ -30,8 +30,8 @@ enum SelfTest {
         let wakeup = Wakeup()
         do {
             let bench = SelfTestBench(
-                path: path, walls: walls, directories: try TurnDirectories(state: directory, sharesWorking: false), loop: loop, wakeup: wakeup,
-                upstream: try LoopbackUpstream(on: loop, waking: wakeup))
+                path: path, walls: walls, directories: try TurnDirectories(state: directory, sharesWorking: false),
+                loop: loop, wakeup: wakeup, upstream: try LoopbackUpstream(on: loop, waking: wakeup))
             defer { bench.upstream.close() }
             var report = await run(bench)
             if let naming, case .tested = report.outcome {
@@ -45,6 +45,22 @@ enum SelfTest {
             report.isFinal = false
             return report
         }
+    }
+
+    /// Asks the CLI what its names of models stand for under each of these sets of variables; call on `loop`.
+    static func names(
+        path: String, state: String, namings: Set<[String]>, within walls: WallPolicy?, on loop: EventLoop
+    ) async -> [[String]: ModelNames] {
+        guard !namings.isEmpty else { return [:] }
+        let directory = "\(state)/self-test-\(getpid())-\(runs.add(1, ordering: .relaxed).newValue)"
+        defer { TurnDirectories.remove(state: directory) }
+        guard let directories = try? TurnDirectories(state: directory, sharesWorking: false) else { return [:] }
+        var names: [[String]: ModelNames] = [:]
+        for naming in namings {
+            names[naming] = await ModelQuestion.ask(
+                path: path, variables: naming, within: walls, in: directories, limits: SelfTestLimits().turn, on: loop)
+        }
+        return names
     }
 
     private static func run(_ bench: SelfTestBench) async -> SelfTestReport {

@@ -26,7 +26,7 @@ struct Check: Sendable, Equatable {
         if !configuration.isPlaintext {
             for pair in configuration.tls.certificates { check(pair, certificateProblem) }
         }
-        checkCLI(configuration.cli, configuration.models)
+        checkCLI(configuration.cli, configuration.accounts, configuration.models)
         if let fault = StateDirectory.prepare(configuration.stateDirectory) { faults.append(fault) }
         checkServers(configuration)
         checkSandbox(configuration.sandbox)
@@ -60,7 +60,9 @@ struct Check: Sendable, Equatable {
         do throws(ConfigurationFaults) {
             // Which variables are hidden from servers does not matter here.
             let registry = try MCPRegistry.load(configuration.mcp, hiding: [])
-            if let keys = try? configuration.keys.loadKeys() { try registry.check(keys) }
+            if let keys = try? configuration.keys.loadKeys() {
+                try GrantedNames(registry, configuration.accounts).check(keys)
+            }
             guard configuration.mcp.file != nil else { return }
             notes.append(registry.summary)
             notes += registry.notes
@@ -88,12 +90,16 @@ struct Check: Sendable, Equatable {
         }
     }
 
-    private mutating func checkCLI(_ settings: CLISettings, _ models: ModelSettings) {
+    private mutating func checkCLI(_ settings: CLISettings, _ accounts: AccountSettings, _ models: ModelSettings) {
         notes.append("claude is \(settings.path)")
         do throws(ConfigurationFaults) {
             let environment = try CLIEnvironment.load(settings)
             faults += models.problems(hasOtherModels: environment.hasOtherModels).faults
             notes.append("its login is \(environment.login.description)")
+            for place in accounts.places {
+                let login = try CLIEnvironment.load(place, beside: environment).login
+                notes.append("the login of account \(place.name) is \(login.description)")
+            }
         } catch {
             faults += error.faults
         }

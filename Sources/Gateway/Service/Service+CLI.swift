@@ -15,7 +15,7 @@ extension Service {
         var schedule = TrialSchedule()
         while true {
             let snapshot = site.snapshot
-            let file = ProgramFile(path: snapshot.supply.profile.path)
+            let file = ProgramFile(path: snapshot.program)
             let isWanted = site.cliWatch.takeWish()
             if schedule.isDue(file, serving: snapshot.cli, at: loop.now) || isWanted {
                 await tryCLI(file, serving: snapshot.cli, on: site, &schedule)
@@ -45,7 +45,8 @@ extension Service {
             guard fresh.file == file, file?.isUnchanged == true, let newest = self.loaded,
                 newest.configuration.cli.path == loaded.configuration.cli.path,
                 newest.configuration.cli.selfTest == loaded.configuration.cli.selfTest,
-                SnapshotLoader.naming(of: newest) == fresh.naming
+                SnapshotLoader.naming(of: newest) == fresh.naming,
+                SnapshotLoader.otherNamings(of: newest).isSubset(of: SnapshotLoader.otherNamings(of: loaded))
             else { return }
             site.replace(cli: fresh)
             tell(fresh, after: old)

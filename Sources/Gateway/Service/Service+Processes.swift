@@ -11,11 +11,13 @@ extension Service {
     }
 
     private func keepProcesses(of site: Site) async {
+        let loop = loop
         let source: ProcessKeeper.Source = {
             let snapshot = site.snapshot
             guard let file = snapshot.cli.file, snapshot.cli.selfTest.turnFault == nil, snapshot.isCLIUnchanged
             else { return nil }
-            return (snapshot.supply, file)
+            let accounts = snapshot.accounts
+            return accounts.all.filter { $0 === accounts.usual[0] || $0.isInUse(at: loop.now) }.map { ($0.supply, file) }
         }
         do throws(SystemError) {
             let keeper = try ProcessKeeper(site.processes, on: loop, source: source) { [log] in log.info($0) }

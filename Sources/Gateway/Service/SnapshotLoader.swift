@@ -29,7 +29,8 @@ struct SnapshotLoader {
         /// The settings' keys, until they are in force; their secrets are not kept longer.
         var keys: [APIKey]
         fileprivate var tls: TLSContext?
-        fileprivate var environment: CLIEnvironment
+        /// What children of each account are given, the standard one first.
+        fileprivate var environments: [(account: String, content: CLIEnvironment)]
         fileprivate var servers: MCPRegistry
 
         /// Without any key nobody could ask: that is not meant so.
@@ -42,7 +43,7 @@ struct SnapshotLoader {
 
         /// What an operator should know of keys of the ledger.
         func warnings(of stored: [StoredKey]) -> [String] {
-            stored.warnings(configured: Set(keys.map(\.name))) { servers.unknown(in: $0) }
+            stored.warnings(configured: Set(keys.map(\.name)), in: GrantedNames(servers, configuration.accounts))
         }
     }
 
@@ -71,15 +72,20 @@ struct SnapshotLoader {
         var warnings = configuration.warnings + check.warnings
         guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults, warnings: warnings) }
         configuration.stateDirectory = StateDirectory.resolved(configuration.stateDirectory)
-        let environment = try CLIEnvironment.load(configuration.cli)
-        warnings += environment.warnings
-        warnings += configuration.models.problems(hasOtherModels: environment.hasOtherModels).warnings
+        let standard = try CLIEnvironment.load(configuration.cli)
+        var environments = [(account: AccountSettings.standard, content: standard)]
+        for place in configuration.accounts.places {
+            environments.append((place.name, try CLIEnvironment.load(place, beside: standard)))
+        }
+        for environment in environments { warnings += environment.content.warnings }
+        let hasOtherModels = environments.contains { $0.content.hasOtherModels }
+        warnings += configuration.models.problems(hasOtherModels: hasOtherModels).warnings
+        let hidden = Set(environments.flatMap(\.content.hiddenFromServers)).sorted()
         return Loaded(
             configuration: configuration, notes: check.notes, warnings: warnings, certificates: certificates,
             keys: try configuration.keys.loadKeys(),
             tls: try Self.context(configuration, certificates.map(\.identity)),
-            environment: environment,
-            servers: try MCPRegistry.load(configuration.mcp, hiding: environment.hiddenFromServers))
+            environments: environments, servers: try MCPRegistry.load(configuration.mcp, hiding: hidden))
     }
 
     /// Completes the snapshot. A CLI that is new to us is tried first, on a running loop; one that `old` was served by
@@ -88,12 +94,21 @@ struct SnapshotLoader {
         of loaded: Loaded, directories: TurnDirectories, on loop: EventLoop, after old: Snapshot? = nil
     ) async throws(ConfigurationFaults) -> Snapshot {
         let settings = loaded.configuration.cli
-        let known = old.flatMap { $0.cli.carried(from: $0.configuration.cli, to: settings, naming: naming(of: loaded)) }
+        let known = old.flatMap {
+            $0.cli.carried(
+                from: $0.configuration.cli, to: settings, naming: naming(of: loaded), others: otherNamings(of: loaded))
+        }
         let cli = if let known { known } else { try await trial(of: loaded, on: loop) }
-        let supply = CLISupply(profile(of: loaded), limits: limits(of: loaded), directories: directories)
+        let accounts = loaded.environments.map { name, environment in
+            Account(
+                name,
+                supply: CLISupply(profile(of: loaded, environment), limits: limits(of: loaded), directories: directories),
+                after: old?.accounts[name])
+        }
         return Snapshot(
-            loaded.configuration, tls: loaded.tls, supply: supply, servers: loaded.servers,
-            cli: cli, after: old)
+            loaded.configuration, tls: loaded.tls,
+            accounts: Accounts(accounts[0], Array(accounts.dropFirst()), usual: loaded.configuration.accounts.usual),
+            servers: loaded.servers, cli: cli)
     }
 
     /// Asks the CLI for its version and tries it.
@@ -102,7 +117,13 @@ struct SnapshotLoader {
         let file = ProgramFile(path: loaded.configuration.cli.path)
         let version = try await version(of: loaded, on: loop)
         let report = await selfTest(of: loaded, version: version, on: loop)
-        return TriedCLI(file: file, version: version, selfTest: report, naming: naming(of: loaded))
+        var names: [[String]: ModelNames] = [:]
+        if case .tested = report.outcome {
+            names = await SelfTest.names(
+                path: loaded.configuration.cli.path, state: loaded.configuration.stateDirectory,
+                namings: otherNamings(of: loaded), within: walls(of: loaded, loaded.environments[0].content), on: loop)
+        }
+        return TriedCLI(file: file, version: version, selfTest: report, naming: naming(of: loaded), otherNames: names)
     }
 
     /// Tries the CLI, or remembers what an earlier trial of the same one came to.
@@ -115,7 +136,7 @@ struct SnapshotLoader {
         let memory = SelfTestMemory(state: state)
         let file = ProgramFile(path: path)
         let naming = naming(of: loaded)
-        let walls = walls(of: loaded)
+        let walls = walls(of: loaded, loaded.environments[0].content)
         let identity = file.map { CLIIdentity($0, version: version, naming: naming, within: walls) }
         if mode == .auto, let identity, let report = memory.recall(identity) { return report }
         let report = await SelfTest.run(path: path, state: state, naming: naming, within: walls, on: loop)
@@ -125,6 +146,12 @@ struct SnapshotLoader {
 
     /// The variables by which the operator changes what the CLI's names of models stand for.
     static func naming(of loaded: Loaded) -> [String]? { profile(of: loaded).modelVariables }
+
+    /// The same of other accounts, where it is something else.
+    static func otherNamings(of loaded: Loaded) -> Set<[String]> {
+        let all = loaded.environments.dropFirst().compactMap { profile(of: loaded, $0.content).modelVariables }
+        return Set(all).subtracting([naming(of: loaded)].compactMap { $0 })
+    }
 
     /// What the CLI says of itself; nothing but `--version` is asked of it.
     static func version(of loaded: Loaded, on loop: EventLoop) async throws(ConfigurationFaults) -> String {
@@ -138,10 +165,17 @@ struct SnapshotLoader {
         }
     }
 
-    /// What is known of the CLI's login, which this process's user must be able to use.
-    static func login(of loaded: Loaded, version: String, on loop: EventLoop) async -> LoginState {
-        await LoginLook.look(
-            profile(of: loaded), version: version, stateDirectory: loaded.configuration.stateDirectory, on: loop)
+    /// What is known of the CLI's logins, which this process's user must be able to use.
+    static func logins(of loaded: Loaded, version: String, on loop: EventLoop) async -> [(account: String, state: LoginState)] {
+        let usual = loaded.configuration.accounts.usual
+        var logins: [(account: String, state: LoginState)] = []
+        for (name, environment) in loaded.environments where name != AccountSettings.standard || usual.contains(name) {
+            let state = await LoginLook.look(
+                profile(of: loaded, environment), of: Account.variablesFile(of: name), version: version,
+                stateDirectory: loaded.configuration.stateDirectory, on: loop)
+            logins.append((name, state))
+        }
+        return logins
     }
 
     private static func limits(of loaded: Loaded) -> CLILimits {
@@ -205,21 +239,25 @@ struct SnapshotLoader {
     }
 
     private static func profile(of loaded: Loaded) -> LaunchProfile {
+        profile(of: loaded, loaded.environments[0].content)
+    }
+
+    private static func profile(of loaded: Loaded, _ environment: CLIEnvironment) -> LaunchProfile {
         var profile = LaunchProfile(
             path: loaded.configuration.cli.path,
-            operatorEnvironment: loaded.environment.variables.map { "\($0.name)=\($0.value)" },
-            loginDirectory: loaded.configuration.cli.configDirectory)
+            operatorEnvironment: environment.variables.map { "\($0.name)=\($0.value)" },
+            loginDirectory: environment.configDirectory)
         profile.hasServers = !loaded.servers.servers.isEmpty
-        profile.walls = walls(of: loaded)
+        profile.walls = walls(of: loaded, environment)
         return profile
     }
 
-    private static func walls(of loaded: Loaded) -> WallPolicy? {
-        let configuration = loaded.configuration
-        // A login that no turn uses is nobody's to see.
-        let isUsed = loaded.environment.login == .directory(configuration.cli.configDirectory)
-        return configuration.sandbox.policy(
-            for: loaded.servers.servers, hiding: isUsed ? [] : [configuration.cli.configDirectory])
+    /// The walls of an account's turns: its own login is all that they see of any.
+    private static func walls(of loaded: Loaded, _ environment: CLIEnvironment) -> WallPolicy? {
+        let used: String? = if case .directory(let directory) = environment.login { directory } else { nil }
+        let logins = loaded.environments.map(\.content.configDirectory) + loaded.configuration.accounts.places.map(\.path)
+        return loaded.configuration.sandbox.policy(
+            for: loaded.servers.servers, hiding: logins.filter { $0 != used && !$0.isEmpty })
     }
 
     private static func context(

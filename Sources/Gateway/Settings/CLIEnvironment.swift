@@ -1,3 +1,5 @@
+import Glibc
+
 /// What every child is given beside what the gateway sets itself, and whose login that is.
 struct CLIEnvironment: Sendable {
     /// The login that the CLI will use.
@@ -28,15 +30,18 @@ struct CLIEnvironment: Sendable {
     /// Names and values in the file's order.
     let variables: [(name: String, value: String)]
     /// Variables that the programs of MCP servers are not given: all but those of the network.
-    var hiddenFromServers: [String] {
-        let shared = [
-            "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS",
-        ]
-        return variables.map(\.name).filter { !shared.contains($0.uppercased()) }
+    var hiddenFromServers: [String] { variables.map(\.name).filter { !Self.isOfNetwork($0) } }
+
+    /// True for variables that say nothing of a login, and how the vendor is reached.
+    private static func isOfNetwork(_ name: String) -> Bool {
+        ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"]
+            .contains(name.uppercased())
     }
 
     /// The login that the CLI will use; with `.directory` no credential came with the file.
     let login: Login
+    /// The directory of a login that the CLI uses where the variables bring none.
+    let configDirectory: String
     /// What the operator should be warned of: one line each, without values.
     let warnings: [String]
     /// True when the CLI asks somebody else than the vendor, whose models may have any name.
@@ -51,17 +56,53 @@ struct CLIEnvironment: Sendable {
         guard let path = settings.environmentFile else {
             return CLIEnvironment(variables: [], configDirectory: settings.configDirectory)
         }
+        let variables = try read(path, for: "CLI_ENV_FILE")
+        return CLIEnvironment(
+            variables: variables, configDirectory: settings.configDirectory,
+            warnings: CLIEnvironmentWarnings.of(variables, path: path))
+    }
+
+    /// The environment of another account: its own login, and of the `standard` one's variables those of the network. It
+    /// never falls back to another login.
+    static func load(
+        _ account: AccountSettings.Place, beside standard: CLIEnvironment
+    ) throws(ConfigurationFaults) -> CLIEnvironment {
+        let shared = standard.variables.filter { isOfNetwork($0.name) }
+        guard !isDirectory(account.path) else { return CLIEnvironment(variables: shared, configDirectory: account.path) }
+        var own = try read(account.path, for: "ACCOUNTS", allowing: [directoryVariable])
+        let directory = own.first { $0.name == directoryVariable }?.value
+        own.removeAll { $0.name == directoryVariable }
+        let names = Set(own.map(\.name))
+        let environment = CLIEnvironment(
+            variables: shared.filter { !names.contains($0.name) } + own, configDirectory: directory ?? "",
+            warnings: CLIEnvironmentWarnings.of(own, path: account.path))
+        if case .directory = environment.login, directory?.hasPrefix("/") != true {
+            throw ConfigurationFaults([
+                ConfigurationFault(
+                    "ACCOUNTS",
+                    "\(account.path) holds no login: neither a credential nor \(directoryVariable) with an absolute path")
+            ])
+        }
+        return environment
+    }
+
+    private static let directoryVariable = "CLAUDE_CONFIG_DIR"
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    private static func read(
+        _ path: String, for setting: String, allowing extra: Set<String> = []
+    ) throws(ConfigurationFaults) -> [(name: String, value: String)] {
         let content: SecretBytes
         do throws(FileFault) {
             content = try SecretFile.read(path, .secret, maximumBytes: 1 << 20)
         } catch {
-            throw ConfigurationFaults([ConfigurationFault("CLI_ENV_FILE", error.description)])
+            throw ConfigurationFaults([ConfigurationFault(setting, error.description)])
         }
-        let bytes = content.copy
-        let variables = try CLIEnvironmentFile.parse(bytes, path: path)
-        return CLIEnvironment(
-            variables: variables, configDirectory: settings.configDirectory,
-            warnings: CLIEnvironmentWarnings.of(variables, path: path))
+        return try CLIEnvironmentFile.parse(content.copy, path: path, allowing: extra)
     }
 
     /// True when it holds a variable by which the CLI might be logged in although none that we know is one.
@@ -84,6 +125,7 @@ struct CLIEnvironment: Sendable {
     init(variables: [(name: String, value: String)], configDirectory: String, warnings: [String] = []) {
         self.variables = variables
         self.warnings = warnings
+        self.configDirectory = configDirectory
         let names = Set(variables.map(\.name))
         let clouds = [
             "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_USE_MANTLE",

@@ -48,9 +48,9 @@ enum CLIEnvironmentFile {
         return name.hasSuffix("_FILE_DESCRIPTOR") ? "children inherit no descriptors" : nil
     }
 
-    /// Parses the lines; faults name line and variable, never a value.
+    /// Parses the lines; faults name line and variable, never a value. Those of `allowed` may stand there all the same.
     static func parse(
-        _ bytes: [UInt8], path: String
+        _ bytes: [UInt8], path: String, allowing allowed: Set<String> = []
     ) throws(ConfigurationFaults) -> [(name: String, value: String)] {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw ConfigurationFaults([ConfigurationFault(path, "is not UTF-8")])
@@ -63,7 +63,7 @@ enum CLIEnvironmentFile {
                 guard let (name, value) = try? AssignmentLine.parse(line) else {
                     throw ValueProblem("is not NAME=value")
                 }
-                if let reason = refusal(of: name) { throw ValueProblem("\(name): \(reason)") }
+                if !allowed.contains(name), let reason = refusal(of: name) { throw ValueProblem("\(name): \(reason)") }
                 // An empty credential would pass for a login.
                 if value.isEmpty { throw ValueProblem("\(name) is empty") }
                 if value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 }) {

@@ -19,6 +19,8 @@ struct Configuration: Sendable, Equatable {
     var cli = CLISettings()
     /// What the CLI and all that it starts are kept from.
     var sandbox = SandboxSettings()
+    /// More logins of the CLI, and which of them keys use.
+    var accounts = AccountSettings()
     /// Which model answers when the client leaves the choice open.
     var models = ModelSettings()
     /// The registered MCP servers.

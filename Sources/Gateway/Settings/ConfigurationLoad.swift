@@ -155,6 +155,9 @@ private struct ConfigurationLoader {
         configuration.stateDirectory = machine.absolute(configuration.stateDirectory)
         configuration.cli.configDirectory = machine.absolute(configuration.cli.configDirectory)
         configuration.cli.environmentFile = configuration.cli.environmentFile.map(machine.absolute)
+        for index in configuration.accounts.places.indices {
+            configuration.accounts.places[index].path = machine.absolute(configuration.accounts.places[index].path)
+        }
         configuration.keys.file = configuration.keys.file.map(machine.absolute)
         configuration.mcp.file = configuration.mcp.file.map(machine.absolute)
         configuration.tls.certificateFiles = configuration.tls.certificateFiles.map(machine.absolute)
@@ -260,6 +263,7 @@ private struct ConfigurationLoader {
         validateTLS()
         validateProxies()
         validateModels()
+        validateAccounts()
         let limits = configuration.limits
         if limits.maxHeadBytes < limits.maxHeaderBytes {
             faults.append(ConfigurationFault("MAX_HEAD_BYTES", "is less than MAX_HEADER_BYTES"))
@@ -326,6 +330,21 @@ private struct ConfigurationLoader {
             warnings.append(
                 "\(sources.last("TRUSTED_PROXIES")?.place ?? "TRUSTED_PROXIES"): \(range) is everybody, so that every "
                     + "client may name any address as its own")
+        }
+    }
+
+    private mutating func validateAccounts() {
+        let accounts = configuration.accounts
+        var seen: Set<String> = []
+        for place in accounts.places where !seen.insert(place.name).inserted {
+            faults.append(
+                ConfigurationFault(sources.last("ACCOUNTS")?.place ?? "ACCOUNTS", "\(quoted(place.name)) is given twice"))
+        }
+        if let unknown = accounts.unknown(in: accounts.usual) {
+            faults.append(
+                ConfigurationFault(
+                    sources.last("DEFAULT_ACCOUNT")?.place ?? "DEFAULT_ACCOUNT",
+                    "\(quoted(unknown)) is no account of ACCOUNTS, nor `default`"))
         }
     }
 

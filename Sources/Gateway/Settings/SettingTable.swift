@@ -95,6 +95,15 @@ extension Setting {
             "The logged-in directory of `claude`, used when `CLI_ENV_FILE` brings no credential.",
             fallback: "~/.claude"),
         Setting(
+            "ACCOUNTS", .cli, .accounts,
+            "More logins for the CLI by names of your own: a logged-in directory, or a file of `NAME=value` lines with a "
+                + "credential or `CLAUDE_CONFIG_DIR`, mode 0600. A key names the one it uses by `account=`.",
+            fallback: "none"),
+        Setting(
+            "DEFAULT_ACCOUNT", .cli, .accountNames,
+            "The accounts of keys that name none: the next one when a limit of the one before is reached. `default` is "
+                + "the login of `CLI_ENV_FILE` and `CLAUDE_CONFIG_DIR`."),
+        Setting(
             "REQUEST_TIMEOUT_MS", .cli, .whole(100...86_400_000, "ms", \.cli.requestTimeoutMilliseconds),
             "How long one answer may take."),
         Setting(

@@ -44,21 +44,33 @@ extension Site {
     }
 
     private func writeAccount(_ text: inout MetricsText) {
-        let state = snapshot.quota.state(now: WallClock.unixSeconds)
-        let windows = state.windows.filter { !$0.name.isEmpty }
-        text.begin("portcullis_account_known", .gauge, "1 where the CLI has told of its account's limits.")
-        text.sample([], state.isKnown ? 1 : 0)
-        text.begin("portcullis_account_window_used_ratio", .gauge, "How far a window of the account's limits is used, 1 for all of it.")
-        for window in windows {
-            if let used = window.usedFraction { text.sample([("window", window.name)], used) }
+        let now = WallClock.unixSeconds
+        let snapshot = snapshot
+        let accounts = snapshot.accounts.watched.map { (name: $0.name, login: $0.login.word, state: $0.quota.state(now: now)) }
+        let windows = accounts.flatMap { account in
+            account.state.windows.filter { !$0.name.isEmpty }.map { window -> ([(StaticString, String)], Quota.Window) in
+                ([("account", account.name), ("window", window.name)], window)
+            }
         }
-        text.begin("portcullis_account_window_reset_timestamp_seconds", .gauge, "When a window of the account's limits begins anew, in Unix seconds.")
-        for window in windows {
-            if let reset = window.resetsAt { text.sample([("window", window.name)], reset) }
+        text.begin("portcullis_account_known", .gauge, "1 where the CLI has told of an account's limits.")
+        for account in accounts { text.sample([("account", account.name)], account.state.isKnown ? 1 : 0) }
+        text.begin("portcullis_account_window_used_ratio", .gauge, "How far a window of an account's limits is used, 1 for all of it.")
+        for (labels, window) in windows {
+            if let used = window.usedFraction { text.sample(labels, used) }
         }
-        text.begin("portcullis_account_refusing", .gauge, "How many of the account's limits turns are refused for.")
-        let refused = state.rejections.filter { !$0.isPaid || snapshot.configuration.turns.overage == .refuse }
-        text.sample([], refused.count)
+        text.begin("portcullis_account_window_reset_timestamp_seconds", .gauge, "When a window of an account's limits begins anew, in Unix seconds.")
+        for (labels, window) in windows {
+            if let reset = window.resetsAt { text.sample(labels, reset) }
+        }
+        text.begin("portcullis_account_refusing", .gauge, "How many of an account's limits turns are refused for.")
+        for account in accounts {
+            let refused = account.state.rejections.filter { !$0.isPaid || snapshot.configuration.turns.overage == .refuse }
+            text.sample([("account", account.name)], refused.count)
+        }
+        text.begin("portcullis_login_state", .gauge, "1 for the state of an account's login.")
+        for account in accounts {
+            text.states("state", LoginState.Word.allCases.map(\.rawValue), current: account.login.rawValue, of: [("account", account.name)])
+        }
     }
 
     private func writeCLI(_ text: inout MetricsText) {
@@ -74,8 +86,6 @@ extension Site {
         text.states("state", SandboxState.Word.allCases.map(\.rawValue), current: sandbox.word.rawValue)
         text.begin("portcullis_sandbox_landlock_abi", .gauge, "The version of Landlock that is in force for children; 0 for none.")
         text.sample([], sandbox.landlock)
-        text.begin("portcullis_login_state", .gauge, "1 for the state of the CLI's login.")
-        text.states("state", LoginState.Word.allCases.map(\.rawValue), current: login.word.rawValue)
     }
 
     private func writeService(_ text: inout MetricsText) {

@@ -24,13 +24,14 @@ final class Site: Sendable {
     let largeAnswers = Places(8)
     /// Conversations that are being begun with items of their own, which no turn's permit bounds.
     let beginnings = Places(8)
+    /// Reports on what keys have used; whoever finds no place comes again.
+    let usageReports = PlacesByKey(4)
     /// Where turns wait that would go on with the same conversation.
     let conversations = ConversationQueue()
     /// What needs the operator now.
     let problems = Problems()
     /// Where turns wait for a CLI that was replaced.
     let cliWatch = CLIWatch()
-    let login = LoginBoard()
     let metrics = RequestMetrics()
     /// When the certificates end that are shown.
     let certificates = CertificateBoard()
@@ -69,7 +70,7 @@ final class Site: Sendable {
         processes.change(ProcessStore.Limits(snapshot.configuration))
         endForeignProcesses(snapshot)
         changes.add(1, ordering: .relaxed)
-        login.lookAnew()
+        for account in snapshot.accounts.all { account.login.lookAnew() }
     }
 
     /// Takes another CLI for everything that begins from now on.
@@ -93,8 +94,7 @@ final class Site: Sendable {
 
     /// Ends what no turn will use any more: processes of keys that are gone, and of another CLI.
     private func endForeignProcesses(_ snapshot: Snapshot) {
-        let kind = snapshot.cli.file.map { snapshot.supply.kind(of: $0) }
-        processes.keepOnly({ [keys] in keys.knows($0) }, kind: kind)
+        processes.keepOnly({ [keys] in keys.knows($0) }, kinds: snapshot.kinds)
     }
 
     /// True once the service has been told to end.
@@ -109,6 +109,9 @@ final class Site: Sendable {
         // What was to be stored is on the disk before the process may go.
         ledger.close()
     }
+
+    /// Something that `/health` tells has changed.
+    func noteChange() { changes.add(1, ordering: .relaxed) }
 
     /// Another number whenever something that `/health` tells has changed, but for load and time.
     var generation: Int { problems.generation &+ changes.load(ordering: .relaxed) }

@@ -6,49 +6,58 @@ import TLS
 /// One loaded configuration with everything read and built for it; a reload makes a new one or none.
 ///
 /// It is made of values, or of what is only read; nothing in it has an end that somebody must wait for, since the last
-/// request that keeps it lets it go on its own loop. What it refers to beyond that, the quota book and the directories
-/// of turns, is handed on from one to the next.
+/// request that keeps it lets it go on its own loop. What it refers to beyond that, what is known of accounts and the
+/// directories of turns, is handed on from one to the next.
 final class Snapshot: Sendable {
     let configuration: Configuration
     let models: ModelCatalog
     /// Nil when plain HTTP is spoken.
     let tls: TLSContext?
-    let supply: CLISupply
+    /// The logins of the CLI.
+    let accounts: Accounts
     /// The MCP servers that requests may switch on.
     let servers: MCPRegistry
     /// The CLI that was tried.
     let cli: TriedCLI
     let wire: WireLimits
-    /// What is known of the usage limits of the account behind the CLI.
-    let quota: QuotaBook
 
-    /// A snapshot that takes the place of `old`, whose knowledge of the account it keeps while the account is the same.
     init(
-        _ configuration: Configuration, tls: TLSContext?, supply: CLISupply,
-        servers: MCPRegistry = .none, cli: TriedCLI, after old: Snapshot? = nil
+        _ configuration: Configuration, tls: TLSContext?, accounts: Accounts, servers: MCPRegistry = .none, cli: TriedCLI
     ) {
         self.configuration = configuration
         self.tls = tls
-        self.supply = supply
+        self.accounts = accounts
         self.servers = servers
         self.cli = cli
         models = ModelCatalog(configuration.models)
         wire = WireLimits(configuration.limits)
-        let account = supply.profile.account
-        quota = old.flatMap { $0.supply.profile.account == account ? $0.quota : nil } ?? QuotaBook()
     }
 
     /// The same, with another CLI.
     convenience init(_ other: Snapshot, cli: TriedCLI) {
         self.init(
-            other.configuration, tls: other.tls, supply: other.supply, servers: other.servers,
-            cli: cli, after: other)
+            other.configuration, tls: other.tls, accounts: other.accounts, servers: other.servers, cli: cli)
     }
+
+    /// The CLI's program.
+    var program: String { accounts.standard.supply.profile.path }
+
+    /// The bounds of turns, whichever account they use.
+    var turnBounds: CLILimits { accounts.standard.supply.limits }
+
+    /// How processes that would serve turns are started now; none while the CLI must be tried.
+    var kinds: Set<LaunchKind> {
+        guard let file = cli.file else { return [] }
+        return Set(accounts.all.map { $0.supply.kind(of: file) })
+    }
+
+    /// What the CLI's names of models stand for in an account.
+    func modelNames(of account: Account) -> [String: String] { cli.modelNames(naming: account.supply.profile.modelVariables) }
 
     /// True while the program that turns would run is the one that was tried.
     var isCLIUnchanged: Bool {
         guard let file = cli.file else { return false }
-        return ProgramFile(path: supply.profile.path) == file
+        return ProgramFile(path: program) == file
     }
 
     var connectionLimits: ConnectionLimiter.Limits {
