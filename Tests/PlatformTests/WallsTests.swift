@@ -71,7 +71,8 @@ struct WallsTests {
     func limits() async throws {
         var walls = Walls([Walls.Grant("/", [.read, .execute])], ports: nil)
         walls.largestFile = 1 << 20
-        let limits = try await run(["/bin/cat", "/proc/self/limits", "/proc/self/oom_score_adj"], within: walls).output
+        // Its input ends when all of its start is done, the score being set last.
+        let limits = try await run(["/bin/cat", "-", "/proc/self/limits", "/proc/self/oom_score_adj"], within: walls).output
         let rows = limits.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
         #expect(rows.contains { $0.starts(with: ["Max", "file", "size", "1048576", "1048576"]) })
         #expect(rows.contains { $0.starts(with: ["Max", "core", "file", "size", "0", "0"]) })
