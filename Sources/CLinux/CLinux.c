@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include "Filter.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -48,8 +50,11 @@ int linux_epoll_fd(const struct epoll_event *event) { return event->data.fd; }
 
 // What the child needs between clone and exec.
 struct start {
-    const linux_spawn_plan *plan;
-    int input, output, errors;  // the child's ends, all >= 3
+    const linux_spawn_plan *plan;  // nil for a child that only tries `walls`, with a ruleset that it makes itself
+    const linux_walls *walls;      // nil for none
+    int input, output, errors;     // the child's ends, all >= 3
+    int ruleset;                   // negative for none
+    int landlock_abi;              // what the child found
     int error;
 };
 
@@ -74,13 +79,25 @@ static int become(const struct start *start) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, 0);
+    // The last, since much of the above is refused from here on.
+    int refused = start->walls ? linux_enter_walls(start->walls, start->ruleset) : 0;
+    if (refused) return refused;
     execve(plan->path, plan->arguments, plan->environment);
     return errno;
 }
 
+// Whoever started us may have such calls end the process that makes them: it must be this one.
+static int try_walls(struct start *start) {
+    linux_walls walls = *start->walls;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return errno;
+    if (walls.landlock_abi) walls.landlock_abi = start->landlock_abi = linux_landlock_version();
+    int ruleset = linux_make_ruleset(&walls);
+    return ruleset == -1 ? errno : linux_enter_walls(&walls, ruleset);
+}
+
 static int child_main(void *argument) {
     struct start *start = argument;
-    start->error = become(start);
+    start->error = start->plan ? become(start) : try_walls(start);
     _exit(127);
 }
 
@@ -118,6 +135,7 @@ static int clone_child(struct start *start, int *pidfd) {
     int pid = clone(child_main, stack + size, CLONE_MEMORY | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, shared, pidfd);
     int saved = errno;
     start->error = shared->error;
+    start->landlock_abi = shared->landlock_abi;
     pthread_sigmask(SIG_SETMASK, &old, 0);
     errno = saved;
     return pid;
@@ -141,24 +159,47 @@ static int open_pipe(int pair[2]) {
     return 0;
 }
 
+// Starts what `start` says: 0, or the errno of what failed, and then there is no child.
+static int run_child(struct start *start, linux_child *child) {
+    if (start->walls) linux_prepare_filter();
+    child->pid = clone_child(start, &child->pidfd);
+    if (child->pid < 0) return errno;
+    if (!start->error && start->plan) return 0;
+    waitpid(child->pid, 0, 0);
+    close(child->pidfd);
+    return start->error;
+}
+
+// What a child finds that tries such walls; 0 where it cannot have them.
+static int try_in_child(const linux_walls *walls) {
+    // Unless the child says otherwise: it may not come to say anything.
+    struct start start = {.walls = walls, .ruleset = -1, .error = ENOSYS};
+    linux_child child;
+    if (run_child(&start, &child)) return 0;
+    return walls->landlock_abi ? start.landlock_abi : 1;
+}
+
+linux_wall_kernel linux_probe_walls(void) {
+    const linux_walls files = {.landlock_abi = 1, .bounds_ports = 1}, calls = {.filters_calls = 1};
+    return (linux_wall_kernel){.landlock_abi = try_in_child(&files), .filters_calls = try_in_child(&calls)};
+}
+
 linux_child linux_spawn(const linux_spawn_plan *plan) {
     int input[2] = {-1, -1}, output[2] = {-1, -1}, errors[2] = {-1, -1};
     linux_child child = {.error = 0, .pid = -1, .pidfd = -1, .input = -1, .output = -1, .errors = -1};
-    if (open_pipe(input) || open_pipe(output) || open_pipe(errors)) {
+    int ruleset = plan->walls ? linux_make_ruleset(plan->walls) : -2;
+    if (ruleset == -1 || open_pipe(input) || open_pipe(output) || open_pipe(errors)) {
         child.error = errno;
     } else {
-        struct start start = {plan, input[0], output[1], errors[1], 0};
-        child.pid = clone_child(&start, &child.pidfd);
-        child.error = child.pid < 0 ? errno : start.error;
-        if (child.pid > 0 && start.error) {
-            waitpid(child.pid, 0, 0);
-            close(child.pidfd);
-        }
+        struct start start = {plan, plan->walls, input[0], output[1], errors[1], ruleset, 0, 0};
+        child.error = run_child(&start, &child);
     }
+    if (ruleset >= 0) close(ruleset);
     if (child.error) {
         close_pair(input), close_pair(output), close_pair(errors);
         return child;
     }
+    if (plan->walls) linux_set_oom_score(child.pid, plan->walls->oom_score);
     close(input[0]), close(output[1]), close(errors[1]);
     child.input = input[1], child.output = output[0], child.errors = errors[0];
     fcntl(child.input, F_SETFL, O_WRONLY | O_NONBLOCK);

@@ -13,6 +13,8 @@ public struct SpawnPlan: Sendable {
     public var workingDirectory: String
     /// The most descriptors it may open; nil leaves the limit as it is.
     public var maxOpenFiles: Int?
+    /// What it may do, as far as the kernel can enforce that; nil for all that its user may.
+    public var walls: Walls?
 
     /// A plan with an empty environment.
     public init(path: String, arguments: [String], workingDirectory: String) {
@@ -51,18 +53,27 @@ public struct ChildProcess: ~Copyable, Sendable {
 
     /// Starts a child: about half a millisecond, whatever our own size.
     public static func spawn(_ plan: SpawnPlan) throws(SystemError) -> ChildProcess {
+        let child =
+            if let walls = plan.walls {
+                unsafe walls.withCWalls(.current) { unsafe start(plan, within: $0) }
+            } else {
+                unsafe start(plan, within: nil)
+            }
+        guard child.error == 0 else { throw SystemError(code: child.error, call: "spawn") }
+        return ChildProcess(child)
+    }
+
+    private static func start(_ plan: SpawnPlan, within walls: UnsafePointer<linux_walls>?) -> linux_child {
         let arguments = CStringArray(plan.arguments)
         let environment = CStringArray(plan.environment)
-        let child = unsafe plan.path.withCString { path in
+        return unsafe plan.path.withCString { path in
             unsafe plan.workingDirectory.withCString { directory in
                 var request = unsafe linux_spawn_plan(
                     path: path, arguments: arguments.pointer, environment: environment.pointer,
-                    directory: directory, max_open_files: UInt64(plan.maxOpenFiles ?? 0))
+                    directory: directory, max_open_files: UInt64(plan.maxOpenFiles ?? 0), walls: walls)
                 return unsafe linux_spawn(&request)
             }
         }
-        guard child.error == 0 else { throw SystemError(code: child.error, call: "spawn") }
-        return ChildProcess(child)
     }
 
     private init(_ child: linux_child) {
@@ -103,7 +114,7 @@ public struct ChildProcess: ~Copyable, Sendable {
 }
 
 /// A null-terminated array of C strings that lives as long as this value.
-@safe private final class CStringArray {
+@safe final class CStringArray {
     let pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
     private let count: Int
 

@@ -1,4 +1,4 @@
-// modules: Vocabulary Platform:AddressRange,PeerAddress HTTP:FieldName,Octets ClaudeCLI:Plan/MCPServer,Redaction,Plan/CLIFeatures,Questions/ModelNames
+// modules: Vocabulary Platform:AddressRange,PeerAddress HTTP:FieldName,Octets ClaudeCLI:Plan/MCPServer,Launch/AddressPort,Redaction,Plan/CLIFeatures,Questions/ModelNames
 // files: Sources/Gateway/MCP/MCPFile.swift Sources/Gateway/SelfTest/SelfTestRecord.swift Sources/Gateway/Keys/APIKey.swift Sources/Gateway/Keys/APIKeyFile.swift Sources/Gateway/Keys/KeyOptions.swift Sources/Gateway/Keys/KeyOptionTable.swift Sources/Gateway/Keys/KeyCap.swift Sources/Gateway/Reading/SecretFile.swift Sources/Gateway/Keys/CRC32.swift Sources/Gateway/Reading/AssignmentLine.swift Sources/Gateway/Settings/CLIEnvironmentFile.swift Sources/Gateway/Settings/CLIEnvironmentWarnings.swift Sources/Gateway/Reading/Suggestion.swift Sources/Gateway/Reading/ConfigurationFaults.swift Sources/Gateway/Reading/DecimalText.swift
 //
 // The files that the gateway reads at its start. What must hold for any input: no trap, faults of one line that repeat

@@ -63,6 +63,17 @@ def test_an_answer_comes_through_the_socket_unit(real, upstream):
     assert (health["self_test"], health["degraded"]) == ("passed", [])
 
 
+def test_the_unit_lets_walls_stand_round_every_child(real):
+    """How many of them is the kernel's to say; that there are any, the unit's."""
+    assert real.client().health()["sandbox"] in ("full", "partial")
+    assert "walls round every child" in real.journal()
+    threads = real.machine.path(f"/proc/{real.main_process()}/task").iterdir()
+    children = [child for thread in threads for child in (thread / "children").read_text().split()]
+    assert children, "no process waits for a first question"
+    for child in children:
+        assert real.machine.path(f"/proc/{child}/oom_score_adj").read_text().strip() == "500"
+
+
 def test_the_status_names_the_port(real):
     assert "[::]:443" in real.status()
     assert "[::]:443" in real.journal()

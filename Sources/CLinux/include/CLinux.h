@@ -6,6 +6,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+
+#include "Walls.h"
 // No header that Swift's Glibc module has too, such as <sys/socket.h>: whichever module is built first would own its
 // names, and files that import the other could not see them.
 
@@ -35,6 +37,7 @@ typedef struct {
     char *const *environment;
     const char *directory;
     uint64_t max_open_files;  // RLIMIT_NOFILE; 0 leaves it
+    const linux_walls *walls; // null for none
 } linux_spawn_plan;
 
 // A started child. The descriptors belong to the caller; the parent's pipe ends do not block and close on exec.

@@ -20,6 +20,8 @@ public struct LaunchProfile: Sendable {
 
     /// True when turns may have registered MCP servers.
     public var hasServers = false
+    /// Which walls stand round its processes; nil for none.
+    public var walls: WallPolicy?
 
     /// A profile of the CLI at `path`; a `CLAUDE_CONFIG_DIR` in the environment is the login directory.
     public init(path: String, operatorEnvironment: [String], loginDirectory: String) {
@@ -91,6 +93,8 @@ public struct LaunchProfile: Sendable {
             path: path, arguments: ["claude"] + Self.arguments, workingDirectory: directories.working)
         plan.environment = environment(in: directories, limits: limits, messages: messages)
         plan.maxOpenFiles = maxOpenFiles
+        plan.walls = walls?.walls(
+            running: path, in: directories, login: bringsCredential ? nil : loginDirectory, variables: operatorEnvironment)
         return plan
     }
 

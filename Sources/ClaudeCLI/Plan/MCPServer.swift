@@ -8,10 +8,23 @@ public struct MCPServer: Sendable {
     public var definition: JSONFragment
     /// What of the definition must not show: values of variables and header fields.
     public var secrets: [String]
+    /// How the CLI comes to it.
+    public var reach: Reach
+
+    /// How the CLI comes to a server.
+    public enum Reach: Sendable, Equatable {
+        /// It runs its program.
+        case program
+        /// It connects to this port.
+        case port(UInt16)
+
+        var port: UInt16? { if case .port(let number) = self { number } else { nil } }
+    }
 
     /// A server whose definition was checked.
-    public init(name: String, definition: JSONFragment, secrets: [String]) {
+    public init(name: String, definition: JSONFragment, secrets: [String], reach: Reach = .program) {
         self.name = name
+        self.reach = reach
         self.definition = definition
         self.secrets = secrets
     }

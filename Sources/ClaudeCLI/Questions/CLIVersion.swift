@@ -12,6 +12,7 @@ public enum CLIVersion {
     ) async throws(Fault) -> String {
         var plan = SpawnPlan(path: profile.path, arguments: ["claude", "--version"], workingDirectory: "/")
         plan.environment = ["HOME=/nonexistent", "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"]
+        plan.walls = profile.walls?.walls(running: profile.path, in: nil, login: nil, variables: [])
         let reply: CLIQuestion.Reply
         do throws(SystemError) {
             reply = try await CLIQuestion.ask(plan, milliseconds: limits.versionMilliseconds, maxBytes: 500, on: loop)

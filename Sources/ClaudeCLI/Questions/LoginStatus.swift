@@ -48,6 +48,8 @@ public struct LoginStatus: Sendable, Equatable {
         var plan = SpawnPlan(
             path: profile.path, arguments: ["claude"] + arguments, workingDirectory: "/")
         plan.environment = environment(of: profile)
+        plan.walls = profile.walls?.walls(
+            running: profile.path, in: nil, login: profile.loginDirectory, variables: profile.operatorEnvironment)
         guard
             let reply = try? await CLIQuestion.ask(
                 plan, milliseconds: limits.versionMilliseconds, maxBytes: 16_384, on: loop), !reply.isLate

@@ -8,14 +8,16 @@ public enum ModelQuestion {
     /// is told, the login is made up, and the vendor is a port of loopback at which nothing listens: a CLI that is on
     /// its own looks for its vendor at once.
     public static func ask(
-        path: String, variables: [String], in directories: TurnDirectories, limits: CLILimits, on loop: EventLoop
+        path: String, variables: [String], within walls: WallPolicy? = nil, in directories: TurnDirectories,
+        limits: CLILimits, on loop: EventLoop
     ) async -> ModelNames? {
         guard let directory = try? directories.take() else { return nil }
         defer { directories.release(directory) }
-        let profile = LaunchProfile(
+        var profile = LaunchProfile(
             path: path,
             operatorEnvironment: ["ANTHROPIC_BASE_URL=http://127.0.0.1:1", "CLAUDE_CODE_OAUTH_TOKEN=none"] + variables,
             loginDirectory: "/nonexistent")
+        profile.walls = walls
         var rows = RowWriter()
         rows.controlRequest("list_models", id: "m")
         let reply = try? await CLIQuestion.ask(

@@ -23,7 +23,7 @@ public final class CLISupply: Sendable {
     }
 
     /// The kind of its processes whose program is `file`.
-    public func kind(of file: ProgramFile) -> LaunchKind { LaunchKind(program: file, environment: environment) }
+    public func kind(of file: ProgramFile) -> LaunchKind { LaunchKind(program: file, environment: environment, walls: profile.walls) }
 
     /// A new process that has been told nothing, in which the model may be asked `messages` times a turn.
     public func start(messages: Int = 1) throws(Fault) -> LivingProcess {

@@ -22,6 +22,8 @@ public struct LaunchKind: Hashable, Sendable {
     let program: ProgramFile
     /// Its whole environment, but for its directories.
     let environment: [String]
+    /// The walls round it.
+    var walls: WallPolicy?
 
     /// Kinds of one program seldom differ.
     public func hash(into hasher: inout Hasher) { hasher.combine(program) }

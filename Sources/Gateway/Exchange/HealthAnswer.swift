@@ -19,7 +19,7 @@ struct HealthAnswer {
 
     init(
         uptime: Int, running: Int, waiting: Int, cli: TriedCLI, login: LoginState.Word = .unknown,
-        problems: [Problem] = [], generation: Int = 0, dependsOnOrigin: Bool = false,
+        sandbox: SandboxState.Word = .off, problems: [Problem] = [], generation: Int = 0, dependsOnOrigin: Bool = false,
         protection: ResponseFields = ResponseFields()
     ) {
         self.uptime = uptime
@@ -39,6 +39,7 @@ struct HealthAnswer {
         for name in cli.selfTest.degraded { body.string(name) }
         body.endArray()
         body.member("login", login.rawValue)
+        body.member("sandbox", sandbox.rawValue)
         body.key("problems")
         body.beginArray()
         for problem in problems {

@@ -67,6 +67,7 @@ private struct MCPServerReader {
     let name: String
     var notes: [String] = []
     private var secrets: [String] = []
+    private var reach = MCPServer.Reach.program
     private var json = JSONWriter()
 
     /// Where the CLI, and with it every server, looks for programs.
@@ -90,7 +91,7 @@ private struct MCPServerReader {
             json.member("timeout", milliseconds)
         }
         json.endObject()
-        return MCPServer(name: name, definition: JSONFragment(validated: json.bytes[...]), secrets: secrets)
+        return MCPServer(name: name, definition: JSONFragment(validated: json.bytes[...]), secrets: secrets, reach: reach)
     }
 
     // MARK: - The two kinds
@@ -132,6 +133,8 @@ private struct MCPServerReader {
         guard isSecure || url.hasPrefix("http://"), url.utf8.count > 8,
             url.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else { throw ValueProblem("url is no http or https address") }
+        guard let port = AddressPort.of(url) else { throw ValueProblem("url has no port that can be reached") }
+        reach = .port(port)
         if !isSecure { notes.append("MCP server \(name) is reached without TLS") }
         if url.contains("?") || url.contains("@") { secrets.append(url) }
         json.member("type", literal: type)

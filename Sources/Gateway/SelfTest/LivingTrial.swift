@@ -52,10 +52,11 @@ struct LivingTrial {
         let (token, url) = bench.upstream.open(reply: [])
         self.token = token
         // The login is made up: no credential of the operator's has any business here.
-        let profile = LaunchProfile(
+        var profile = LaunchProfile(
             path: bench.path,
             operatorEnvironment: ["ANTHROPIC_BASE_URL=\(url)", "CLAUDE_CODE_OAUTH_TOKEN=selftest-\(token)"],
             loginDirectory: "/nonexistent")
+        profile.walls = bench.walls
         supply = CLISupply(profile, limits: bench.limits.turn, directories: bench.directories)
         var limits = ProcessStore.Limits()
         (limits.idle, limits.idlePerOwner) = (1, 1)

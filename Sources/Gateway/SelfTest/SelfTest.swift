@@ -20,7 +20,9 @@ enum SelfTest {
     /// Tries the CLI at `path`; its processes live in a private directory below `state`. Call on `loop`.
     ///
     /// It is also asked what its names of models stand for, where `naming` is not nil: under those variables.
-    static func run(path: String, state: String, naming: [String]? = [], on loop: EventLoop) async -> SelfTestReport {
+    static func run(
+        path: String, state: String, naming: [String]? = [], within walls: WallPolicy? = nil, on loop: EventLoop
+    ) async -> SelfTestReport {
         TurnDirectories.removeLeftovers("self-test-", in: state)
         let number = runs.add(1, ordering: .relaxed).newValue
         let directory = "\(state)/self-test-\(getpid())-\(number)"
@@ -28,13 +30,13 @@ enum SelfTest {
         let wakeup = Wakeup()
         do {
             let bench = SelfTestBench(
-                path: path, directories: try TurnDirectories(state: directory, sharesWorking: false), loop: loop, wakeup: wakeup,
-                upstream: try LoopbackUpstream(on: loop, waking: wakeup))
+                path: path, walls: walls, directories: try TurnDirectories(state: directory, sharesWorking: false),
+                loop: loop, wakeup: wakeup, upstream: try LoopbackUpstream(on: loop, waking: wakeup))
             defer { bench.upstream.close() }
             var report = await run(bench)
             if let naming, case .tested = report.outcome {
                 report.modelNames = await ModelQuestion.ask(
-                    path: path, variables: naming, in: bench.directories, limits: bench.limits.turn, on: loop)
+                    path: path, variables: naming, within: walls, in: bench.directories, limits: bench.limits.turn, on: loop)
             }
             return report
         } catch {
@@ -47,7 +49,7 @@ enum SelfTest {
 
     /// Asks the CLI what its names of models stand for under each of these sets of variables; call on `loop`.
     static func names(
-        path: String, state: String, namings: Set<[String]>, on loop: EventLoop
+        path: String, state: String, namings: Set<[String]>, within walls: WallPolicy?, on loop: EventLoop
     ) async -> [[String]: ModelNames] {
         guard !namings.isEmpty else { return [:] }
         let directory = "\(state)/self-test-\(getpid())-\(runs.add(1, ordering: .relaxed).newValue)"
@@ -56,7 +58,7 @@ enum SelfTest {
         var names: [[String]: ModelNames] = [:]
         for naming in namings {
             names[naming] = await ModelQuestion.ask(
-                path: path, variables: naming, in: directories, limits: SelfTestLimits().turn, on: loop)
+                path: path, variables: naming, within: walls, in: directories, limits: SelfTestLimits().turn, on: loop)
         }
         return names
     }
@@ -145,6 +147,8 @@ enum SelfTest {
 /// What the turns of one self-test share.
 struct SelfTestBench {
     let path: String
+    /// The walls of turns.
+    let walls: WallPolicy?
     let directories: TurnDirectories
     let loop: EventLoop
     let wakeup: Wakeup
@@ -246,10 +250,11 @@ final class SelfTestTurn {
 
     private func start(_ url: String) {
         // The login is made up: no credential of the operator's has any business here.
-        let profile = LaunchProfile(
+        var profile = LaunchProfile(
             path: bench.path,
             operatorEnvironment: ["ANTHROPIC_BASE_URL=\(url)", "CLAUDE_CODE_OAUTH_TOKEN=selftest-\(token)"],
             loginDirectory: "/nonexistent")
+        profile.walls = bench.walls
         let supply = CLISupply(profile, limits: bench.limits.turn, directories: bench.directories)
         do {
             let process = try supply.start()

@@ -30,6 +30,7 @@ struct Check: Sendable, Equatable {
         checkCLI(configuration.cli, configuration.accounts, configuration.models)
         if let fault = StateDirectory.prepare(configuration.stateDirectory) { faults.append(fault) }
         checkServers(configuration)
+        checkSandbox(configuration.sandbox)
         let turns = configuration.turns
         let room = configuration.connectionRoom(descriptors: CurrentProcess.raiseOpenFiles())
         if room < configuration.limits.maxConnections {
@@ -55,6 +56,12 @@ struct Check: Sendable, Equatable {
             faults += error.faults
         }
         if !settings.isRequired { warnings.append("keys are not required: everybody on this machine may ask") }
+    }
+
+    private mutating func checkSandbox(_ settings: SandboxSettings) {
+        if let fault = settings.fault() { faults.append(fault) }
+        let state = SandboxState(settings)
+        if state.word == .none { warnings.append(state.note) } else { notes.append(state.note) }
     }
 
     private mutating func checkServers(_ configuration: Configuration) {

@@ -126,7 +126,7 @@ struct SnapshotLoader {
         if case .tested = report.outcome {
             names = await SelfTest.names(
                 path: loaded.configuration.cli.path, state: loaded.configuration.stateDirectory,
-                namings: otherNamings(of: loaded), on: loop)
+                namings: otherNamings(of: loaded), within: walls(of: loaded, loaded.environments[0].content), on: loop)
         }
         return TriedCLI(file: file, version: version, selfTest: report, naming: naming(of: loaded), otherNames: names)
     }
@@ -141,9 +141,10 @@ struct SnapshotLoader {
         let memory = SelfTestMemory(state: state)
         let file = ProgramFile(path: path)
         let naming = naming(of: loaded)
-        let identity = file.map { CLIIdentity($0, version: version, naming: naming) }
+        let walls = walls(of: loaded, loaded.environments[0].content)
+        let identity = file.map { CLIIdentity($0, version: version, naming: naming, within: walls) }
         if mode == .auto, let identity, let report = memory.recall(identity) { return report }
-        let report = await SelfTest.run(path: path, state: state, naming: naming, on: loop)
+        let report = await SelfTest.run(path: path, state: state, naming: naming, within: walls, on: loop)
         if let identity, let file, file.isUnchanged { memory.keep(report, of: identity) }
         return report
     }
@@ -252,7 +253,16 @@ struct SnapshotLoader {
             operatorEnvironment: environment.variables.map { "\($0.name)=\($0.value)" },
             loginDirectory: environment.configDirectory)
         profile.hasServers = !loaded.servers.servers.isEmpty
+        profile.walls = walls(of: loaded, environment)
         return profile
+    }
+
+    /// The walls of an account's turns: its own login is all that they see of any.
+    private static func walls(of loaded: Loaded, _ environment: CLIEnvironment) -> WallPolicy? {
+        let used: String? = if case .directory(let directory) = environment.login { directory } else { nil }
+        let logins = loaded.environments.map(\.content.configDirectory) + loaded.configuration.accounts.places.map(\.path)
+        return loaded.configuration.sandbox.policy(
+            for: loaded.servers.servers, hiding: logins.filter { $0 != used && !$0.isEmpty })
     }
 
     static func context(

@@ -17,6 +17,8 @@ struct Configuration: Sendable, Equatable {
     var keys = KeySettings()
     /// The CLI and what it is given.
     var cli = CLISettings()
+    /// What the CLI and all that it starts are kept from.
+    var sandbox = SandboxSettings()
     /// More logins of the CLI, and which of them keys use.
     var accounts = AccountSettings()
     /// Which model answers when the client leaves the choice open.

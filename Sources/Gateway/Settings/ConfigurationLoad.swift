@@ -172,9 +172,20 @@ private struct ConfigurationLoader {
         if !configuration.keys.isRequired, sources.given["CORS_ORIGIN"] == nil {
             configuration.cors = .nobody
         }
+        hideFromChildren()
         findCLI()
         deriveTurns()
         deriveProcesses()
+    }
+
+    /// What is the gateway's alone, whether it is there yet or not.
+    private mutating func hideFromChildren() {
+        configuration.sandbox.paths = configuration.sandbox.paths.map(machine.absolute)
+        let files = [configuration.cli.environmentFile, configuration.keys.file, configuration.mcp.file]
+        let settings = sources.last("PORTCULLIS_CONFIG").map { machine.absolute($0.text) }
+        configuration.sandbox.hidden =
+            [configuration.stateDirectory] + configuration.tls.keyFiles
+            + (files + [settings, environment["CREDENTIALS_DIRECTORY"]]).compactMap(\.self)
     }
 
     private func defaultStateDirectory(_ home: String) -> String {

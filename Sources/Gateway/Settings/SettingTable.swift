@@ -132,6 +132,14 @@ extension Setting {
             "SELF_TEST", .cli, .choice(\.cli.selfTest),
             "Whether the CLI is tried before it serves: `auto` does so once for each CLI, `always` at each "
                 + "start and reload."),
+        Setting(
+            "SANDBOX", .cli, .choice(\.sandbox.mode),
+            "Walls round every child: `require` starts nothing without those before files and system calls, `prefer` "
+                + "builds what the kernel can, `off` builds none."),
+        Setting(
+            "SANDBOX_PATHS", .cli, .paths("PATH", \.sandbox.paths),
+            "What children may also read, write and run, as far as their user may: for programs of MCP servers.",
+            fallback: "none"),
     ]
 
     private static let models: [Setting] = [

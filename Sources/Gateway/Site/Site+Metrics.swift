@@ -81,6 +81,11 @@ extension Site {
         text.states("verdict", ["passed", "degraded", "untested", "off"], current: cli.selfTest.word)
         text.begin("portcullis_cli_usable", .gauge, "1 while turns may be run on the CLI.")
         text.sample([], cli.selfTest.turnFault == nil && !problems.current.contains { $0.subject == .cli } ? 1 : 0)
+        let sandbox = SandboxState(snapshot.configuration.sandbox)
+        text.begin("portcullis_sandbox", .gauge, "1 for how far the walls round children stand.")
+        text.states("state", SandboxState.Word.allCases.map(\.rawValue), current: sandbox.word.rawValue)
+        text.begin("portcullis_sandbox_landlock_abi", .gauge, "The version of Landlock that is in force for children; 0 for none.")
+        text.sample([], sandbox.landlock)
     }
 
     private func writeService(_ text: inout MetricsText) {

@@ -1,0 +1,203 @@
+#define _GNU_SOURCE
+#include "Filter.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#if defined(__x86_64__)
+#define NATIVE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE AUDIT_ARCH_AARCH64
+#else
+#error "unknown to the filter of system calls"
+#endif
+
+// Younger than some build machines' headers; the same on all architectures.
+enum { PIDFD_GETFD = 438, PROCESS_MADVISE = 440, MOUNT_SETATTR = 442, PROCESS_MRELEASE = 448, OPEN_TREE_ATTR = 467 };
+
+// Refused whatever their arguments: nobody needs them to answer a question, and most reach into other processes or
+// widen what a hole in the kernel could be tried with.
+static const uint16_t refused[] = {
+    // Other processes.
+    SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp, PIDFD_GETFD, PROCESS_MADVISE, PROCESS_MRELEASE,
+    SYS_migrate_pages, SYS_move_pages,
+    // Namespaces, mounts, roots.
+    SYS_unshare, SYS_setns, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, MOUNT_SETATTR, OPEN_TREE_ATTR,
+    SYS_move_mount, SYS_open_tree, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_name_to_handle_at,
+    SYS_open_by_handle_at, SYS_fanotify_init, SYS_quotactl,
+    // The kernel itself.
+    SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_keyctl, SYS_add_key, SYS_request_key, SYS_init_module,
+    SYS_finit_module, SYS_delete_module, SYS_kexec_load,
+#ifdef SYS_kexec_file_load
+    SYS_kexec_file_load,
+#endif
+    SYS_syslog, SYS_acct, SYS_swapon, SYS_swapoff, SYS_reboot, SYS_vhangup, SYS_personality, SYS_lookup_dcookie,
+    // The machine's clock and name.
+    SYS_settimeofday, SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex, SYS_sethostname, SYS_setdomainname,
+#ifdef __x86_64__
+    SYS_iopl, SYS_ioperm, SYS_modify_ldt, SYS_uselib, SYS_ustat, SYS__sysctl,
+#endif
+};
+
+// What only a program of an MCP server may want: to be called, and objects that any process of the user can open.
+static const uint16_t serving[] = {
+    SYS_listen, SYS_shmget, SYS_shmat, SYS_shmctl, SYS_semget, SYS_semop, SYS_semtimedop, SYS_semctl, SYS_msgget,
+    SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_mq_open, SYS_mq_unlink,
+};
+
+// Told to be missing, so that a runtime takes its older way. clone3 hides its flags from a filter.
+static const uint16_t missing[] = {SYS_clone3, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register};
+
+// What becomes of a call: a verdict of the kernel's, or one of these rules, which look at its arguments.
+enum rule { SOCKET_RULE = 1, PAIR_RULE, CLONE_RULE, FIRST_IS_SELF, SECOND_IS_SELF };
+
+// Calls beyond are younger than this file, and pass.
+enum { CALLS = 512, MOST = 1024 };
+
+struct program {
+    struct sock_filter steps[MOST];
+    unsigned short count;
+};
+
+#define REFUSE(number) (SECCOMP_RET_ERRNO | (number))
+#define ARGUMENT(index) ((uint32_t)offsetof(struct seccomp_data, args[index]))  // its lower half: little endian
+
+static void step(struct program *program, uint16_t code, uint32_t value, uint8_t yes, uint8_t no) {
+    if (program->count == MOST) return;
+    program->steps[program->count++] = (struct sock_filter){code, yes, no, value};
+}
+
+static void load(struct program *program, uint32_t offset) { step(program, BPF_LD | BPF_W | BPF_ABS, offset, 0, 0); }
+static void answer(struct program *program, uint32_t verdict) { step(program, BPF_RET | BPF_K, verdict, 0, 0); }
+
+// `verdict` where the value that was loaded is `value`.
+static void answer_if(struct program *program, uint32_t value, uint32_t verdict) {
+    step(program, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+    answer(program, verdict);
+}
+
+// Internet sockets alone.
+static void judge_socket(struct program *program) {
+    load(program, ARGUMENT(0));
+    answer_if(program, AF_INET, SECCOMP_RET_ALLOW);
+    answer_if(program, AF_INET6, SECCOMP_RET_ALLOW);
+    answer(program, REFUSE(EAFNOSUPPORT));
+}
+
+// Streams, which are connected for good: a pair of datagram sockets could be connected to another address.
+static void judge_pair(struct program *program) {
+    load(program, ARGUMENT(0));
+    step(program, BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 0, 4);
+    load(program, ARGUMENT(1));
+    step(program, BPF_ALU | BPF_AND | BPF_K, 0xF, 0, 0);
+    answer_if(program, SOCK_STREAM, SECCOMP_RET_ALLOW);
+    answer(program, REFUSE(EAFNOSUPPORT));
+}
+
+// Threads and processes, but no namespaces for them.
+static void judge_clone(struct program *program) {
+    const uint32_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID
+        | CLONE_NEWNET;
+    load(program, ARGUMENT(0));
+    step(program, BPF_JMP | BPF_JSET | BPF_K, namespaces, 0, 1);
+    answer(program, REFUSE(EPERM));
+    answer(program, SECCOMP_RET_ALLOW);
+}
+
+// A process that is named by 0: the caller itself.
+static void judge_self(struct program *program, unsigned index) {
+    load(program, ARGUMENT(index));
+    answer_if(program, 0, SECCOMP_RET_ALLOW);
+    answer(program, REFUSE(EPERM));
+}
+
+static void judge(struct program *program, uint32_t verdict) {
+    switch (verdict) {
+    case SOCKET_RULE: judge_socket(program); break;
+    case PAIR_RULE: judge_pair(program); break;
+    case CLONE_RULE: judge_clone(program); break;
+    case FIRST_IS_SELF: judge_self(program, 0); break;
+    case SECOND_IS_SELF: judge_self(program, 1); break;
+    default: answer(program, verdict);
+    }
+}
+
+// Calls from `first` on with one verdict, up to the next.
+struct run {
+    uint32_t first, verdict;
+};
+
+// A tree, since the kernel plays every call through the filter once for each child: along a chain that took longer than
+// all the rest of a start.
+static void search(struct program *program, const struct run *runs, size_t count) {
+    if (count == 1) {
+        judge(program, runs->verdict);
+        return;
+    }
+    size_t middle = count / 2;
+    step(program, BPF_JMP | BPF_JGE | BPF_K, runs[middle].first, 0, 1);
+    unsigned short jump = program->count;
+    step(program, BPF_JMP | BPF_JA, 0, 0, 0);
+    search(program, runs, middle);
+    if (program->count < MOST) program->steps[jump].k = program->count - jump - 1u;
+    search(program, runs + middle, count - middle);
+}
+
+static void set_all(uint32_t *verdicts, const uint16_t *calls, size_t count, uint32_t verdict) {
+    for (size_t index = 0; index < count; index++) verdicts[calls[index]] = verdict;
+}
+
+static void write_program(struct program *program, int may_serve) {
+    uint32_t verdicts[CALLS];
+    for (size_t call = 0; call < CALLS; call++) verdicts[call] = SECCOMP_RET_ALLOW;
+    set_all(verdicts, refused, sizeof refused / sizeof *refused, REFUSE(EPERM));
+    set_all(verdicts, missing, sizeof missing / sizeof *missing, REFUSE(ENOSYS));
+    if (!may_serve) set_all(verdicts, serving, sizeof serving / sizeof *serving, REFUSE(EPERM));
+    verdicts[SYS_socket] = SOCKET_RULE;
+    verdicts[SYS_socketpair] = PAIR_RULE;
+    verdicts[SYS_clone] = CLONE_RULE;
+    verdicts[SYS_prlimit64] = FIRST_IS_SELF;
+    verdicts[SYS_setpriority] = verdicts[SYS_ioprio_set] = SECOND_IS_SELF;
+    struct run runs[CALLS];
+    size_t count = 0;
+    for (uint32_t call = 0; call < CALLS; call++)
+        if (!call || verdicts[call] != verdicts[call - 1]) runs[count++] = (struct run){call, verdicts[call]};
+    if (runs[count - 1].verdict != SECCOMP_RET_ALLOW) runs[count++] = (struct run){CALLS, SECCOMP_RET_ALLOW};
+
+    load(program, offsetof(struct seccomp_data, arch));
+    step(program, BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0);
+    answer(program, SECCOMP_RET_KILL_PROCESS);
+    load(program, offsetof(struct seccomp_data, nr));
+#ifdef __x86_64__
+    // The calls of x32, which are the same under other numbers.
+    step(program, BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1);
+    answer(program, REFUSE(ENOSYS));
+#endif
+    search(program, runs, count);
+}
+
+static struct program programs[2];
+static pthread_once_t written = PTHREAD_ONCE_INIT;
+
+static void write_programs(void) {
+    for (int may_serve = 0; may_serve < 2; may_serve++) write_program(&programs[may_serve], may_serve);
+}
+
+void linux_prepare_filter(void) { pthread_once(&written, write_programs); }
+
+int linux_enter_filter(int may_serve) {
+    const struct program *program = &programs[may_serve ? 1 : 0];
+    // One that did not fit, or was not written, must not pass for one that was.
+    if (!program->count || program->count == MOST) return E2BIG;
+    struct sock_fprog filter = {.len = program->count, .filter = (struct sock_filter *)program->steps};
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) ? errno : 0;
+}
