@@ -155,8 +155,12 @@ public struct KeyStore: Sendable {
     }
 
     static func all(in database: Database) throws(LedgerFault) -> [StoredKey] {
-        var keys = try database.rows(
-            "SELECT id, name, options, enabled, created, changed FROM keys ORDER BY id", body: key)
+        // Most keys have the options of their neighbours, and then share one text.
+        var newest = ""
+        var keys = try database.rows("SELECT id, name, options, enabled, created, changed FROM keys ORDER BY id") { row in
+            if !row.holds(newest, 2) { newest = row.text(2) }
+            return key(row, options: newest)
+        }
         // Both in the order of the ids: every secret belongs to the key at hand or to a later one.
         let secrets = try database.statement(
             "SELECT digest, not_after, created, key FROM secrets ORDER BY key, created, digest")
@@ -171,9 +175,11 @@ public struct KeyStore: Sendable {
         return keys
     }
 
-    private static func key(_ row: Statement) -> StoredKey {
+    private static func key(_ row: Statement) -> StoredKey { key(row, options: row.text(2)) }
+
+    private static func key(_ row: Statement, options: String) -> StoredKey {
         StoredKey(
-            id: row.text(0), name: row.text(1), options: row.text(2), isEnabled: row.integer(3) != 0,
+            id: row.text(0), name: row.text(1), options: options, isEnabled: row.integer(3) != 0,
             created: row.integer(4), changed: row.integer(5), secrets: [])
     }
 

@@ -1,4 +1,4 @@
-/// What survives a restart: one SQLite file, a thread that writes and two that read.
+/// What survives a restart: one SQLite file, a thread that writes and three that read.
 ///
 /// What it holds is in the stores that stand on it (`responses` and its neighbours). They may be called from any thread
 /// and never block: what is asked for comes to a closure, on one of the ledger's own threads. What is written at about
@@ -8,6 +8,7 @@ public final class Ledger: Sendable {
     private let writing: LedgerThread
     private let lookups: LedgerReader
     private let reports: LedgerReader
+    private let owners: LedgerReader
 
     /// Opens the file, makes it with mode 0600 where there is none, checks it whole and brings it to the newest form.
     public init(path: String) throws(LedgerFault) {
@@ -17,6 +18,7 @@ public final class Ledger: Sendable {
         try LedgerFile.prepare(writer.value)
         lookups = try LedgerReader(path: path)
         reports = try LedgerReader(path: path)
+        owners = try LedgerReader(path: path)
         let writes = JobQueue<WriteJob>()
         self.writes = writes
         writing = try LedgerThread {
@@ -37,6 +39,7 @@ public final class Ledger: Sendable {
         // neither brings the log into the file.
         lookups.close()
         reports.close()
+        owners.close()
         writes.close()
         writing.join()
     }
@@ -78,6 +81,7 @@ public final class Ledger: Sendable {
             switch kind {
             case .lookup: lookups.add(job, limit: Self.manyWaiting)
             case .report: reports.add(job, limit: Self.fewWaiting)
+            case .own: owners.add(job, limit: Self.manyWaiting)
             }
         if let fault { then(.failure(fault)) }
     }
@@ -88,6 +92,8 @@ public final class Ledger: Sendable {
         case lookup
         /// A table; keeps no look-up waiting.
         case report
+        /// What one key used; keeps neither look-ups nor reports on all keys waiting, and does not wait for them.
+        case own
     }
 
     /// Begins a chore: small steps, each a transaction, when there is nothing else to do, as long as `step` returns true.

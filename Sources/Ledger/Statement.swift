@@ -105,9 +105,13 @@ import Glibc
 
     /// True when a column of the row is that text.
     func holds(_ text: String, _ column: Int32) -> Bool {
-        let start = unsafe sqlite3_column_text(handle, column)
-        let count = unsafe sqlite3_column_bytes(handle, column)
-        return unsafe UnsafeBufferPointer(start: start, count: Int(count)).elementsEqual(text.utf8)
+        guard let start = unsafe sqlite3_column_text(handle, column) else { return text.isEmpty }
+        let count = Int(unsafe sqlite3_column_bytes(handle, column))
+        var text = text
+        return text.withUTF8 { bytes in
+            guard bytes.count == count else { return false }
+            return unsafe bytes.baseAddress.map { unsafe memcmp(start, $0, count) == 0 } ?? true
+        }
     }
 
     /// A copy of a column of the row.

@@ -15,6 +15,11 @@ public struct UsageFilter: Sendable {
     }
 }
 
+extension UsageFilter {
+    /// One key's rows are few, and asked for by its holder.
+    fileprivate var kind: Ledger.ReadKind { owner == nil ? .report : .own }
+}
+
 /// What the rows of a report stand for.
 public enum UsageGrouping: String, Sendable, CaseIterable {
     /// An hour, as far as it has not been folded into its day.
@@ -102,13 +107,22 @@ extension UsageStore {
             }, then: then)
     }
 
+    /// The newest hour in which anything was counted; nil where nothing was.
+    public func newestHour(then: @escaping @Sendable (Result<Int?, LedgerFault>) -> Void) {
+        ledger.read(
+            .report,
+            { (database) throws(LedgerFault) in
+                try database.first("SELECT hour FROM usage ORDER BY hour DESC LIMIT 1", body: { $0.integer(0) })
+            }, then: then)
+    }
+
     /// What was used, in the order of the groups.
     public func report(
         _ filter: UsageFilter, by grouping: UsageGrouping,
         then: @escaping @Sendable (Result<[UsageRow], LedgerFault>) -> Void
     ) {
         ledger.read(
-            .report, { (database) throws(LedgerFault) in try Self.report(filter, by: grouping, in: database) }, then: then)
+            filter.kind, { (database) throws(LedgerFault) in try Self.report(filter, by: grouping, in: database) }, then: then)
     }
 
     static func report(
@@ -131,7 +145,7 @@ extension UsageStore {
         then: @escaping @Sendable (Result<[RefusalRow], LedgerFault>) -> Void
     ) {
         ledger.read(
-            .report, { (database) throws(LedgerFault) in try Self.refusals(filter, by: grouping, in: database) },
+            filter.kind, { (database) throws(LedgerFault) in try Self.refusals(filter, by: grouping, in: database) },
             then: then)
     }
 

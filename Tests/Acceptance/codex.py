@@ -47,6 +47,8 @@ class Codex:
         for name in servers:
             arguments = json.dumps([str(pathlib.Path(__file__).with_name("mcp_servers.py"))])
             lines += [f"[mcp_servers.{name}]", f"command = {json.dumps(sys.executable)}", f"args = {arguments}"]
+            # Codex begins its turn without the tools of a server that is not up by then, unless it is told to wait for it.
+            lines += ["required = true", "startup_timeout_sec = 30"]
         (self.home / "config.toml").write_text("\n".join(lines) + "\n")
         key = "OPENAI_API_KEY" if built_in else "PORTCULLIS_KEY"
         self.env = {

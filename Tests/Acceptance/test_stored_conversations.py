@@ -3,6 +3,7 @@
 The upstream of these tests shows what reached the model, so every continued conversation is compared as a whole.
 """
 import concurrent.futures
+import contextlib
 import json
 import pathlib
 import random
@@ -103,6 +104,31 @@ def test_a_result_alone_answers_the_call_that_is_stored(living, upstream, talk, 
     assert kinds == ["tool_use", "tool_result"] and len(set(sessions(turns))) == 1
 
 
+def call_again(dialect, body):
+    """The messages in which a client sends the answer's call back."""
+    if dialect == "messages":
+        return [{"role": "assistant", "content": body["content"]}]
+    if dialect == "chat":
+        return [body["choices"][0]["message"]]
+    return body["output"]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_call_that_is_sent_again_with_its_result_goes_on(living, upstream, talk, nonce, dialect):
+    offered = tools(dialect)
+    talk.say(f"say:one\n{nonce}a", dialect, tools=offered)
+    first = talk.ask(f"{call(city='Rome')}\n{nonce}b", dialect, tools=offered).json()
+    new = call_again(dialect, first) + results(dialect, call_id(dialect, first), "sunny")
+    assert talk.say(dialect=dialect, messages=new, tools=offered)[1] == "continued"
+    assert talk.say(f"say:thanks\n{nonce}c", dialect, tools=offered) == ("thanks", "continued")
+    turn = upstream.only_turn(nonce + "c")
+    rows = [row for row in turn.body["messages"] if row["role"] != "system"]
+    assert [row["role"] for row in rows] == ["user", "assistant"] * 3 + ["user"] and turn.mentions(nonce + "a")
+    kinds = [block["type"] for row in rows if isinstance(row["content"], list) for block in row["content"]]
+    assert (kinds.count("tool_use"), kinds.count("tool_result")) == (1, 1)
+    assert len(set(sessions(upstream.turns(nonce)))) == 1
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_call_without_its_result_is_refused_and_changes_nothing(living, upstream, talk, nonce, dialect):
     talk.ask(f"{call(city='Rome')}\n{nonce}", dialect, tools=tools(dialect))
@@ -186,6 +212,43 @@ def test_failed_and_abandoned_turns_leave_it_as_it_was(living, upstream, talk, n
         assert any("tick" in chunk for chunk in response.iter_text())
     assert talk.say(f"say:two\n{nonce}b", dialect) == ("two", "continued")
     assert said(upstream.only_turn(nonce + "b")) == three(nonce)[:3]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_answer_whose_end_its_client_has_not_had_is_taken_back(living, upstream, talk, nonce, dialect):
+    talk.say(f"say:one\n{nonce}a", dialect)
+    for question, words, left in [("b", "two", 2), ("c", "three", 4)]:
+        path, headers, body = talk.request(f"say:{words}\n{nonce}{question}", dialect, streams=True)
+        with contextlib.closing(sqlite3.connect(living.folder / "state/ledger.sqlite")) as ledger:
+            # The answer cannot be stored, and so not be ended, before its client has lost patience.
+            ledger.execute("BEGIN IMMEDIATE")
+            with living.http(timeout=1.5) as http, http.stream("POST", path, json=body, headers=headers) as response:
+                seen = ""
+                with pytest.raises(httpx2.ReadTimeout):
+                    for chunk in response.iter_text():
+                        seen += chunk
+                assert words in seen
+            ledger.rollback()
+        assert talk.say(f"say:{words}\n{nonce}{question}", dialect) == (words, "continued")
+        assert listed(talk)["messages"] == left + 2
+    assert said(upstream.turns(nonce + "c")[-1]) == three(nonce)
+
+
+def test_who_waits_in_a_conversation_keeps_no_place_of_others(make_gateway, nonce):
+    gateway = make_gateway(env={"MAX_TURNS": "2"}).ready()
+    talk = Talk(gateway, "busy")
+    path, headers, body = talk.request(f"slow:50:80\n{nonce}x", streams=True)
+    with concurrent.futures.ThreadPoolExecutor(3) as pool, gateway.http() as http:
+        with http.stream("POST", path, json=body, headers=headers) as response:
+            chunks = response.iter_text()
+            assert any("tick" in chunk for chunk in chunks)
+            waiting = [pool.submit(talk.say, f"say:{number}\n{nonce}") for number in range(3)]
+            for number in range(3):
+                assert gateway.ask_chat(f"say:other{number}").status_code == 200
+            assert not any(each.done() for each in waiting)
+            rest = "".join(chunks)
+        assert "tick79" in rest
+        assert sorted(each.result()[0] for each in waiting) == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("dialect", ["messages", "responses"])

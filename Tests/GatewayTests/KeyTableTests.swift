@@ -98,7 +98,7 @@ struct KeyTableTests {
         let directory = KeyDirectory(hash: hash)
         var key = try ledgerKey(1, ["one"])
         directory.take([key])
-        let owner = try #require(directory.principals.first).owner
+        let owner = try #require(directory.principal(named: "key-1")).owner
         #expect(directory.knows(owner))
         key.isEnabled = false
         directory.take([key])

@@ -235,4 +235,71 @@ struct MetersTests {
         for hour in 0..<1600 { meter.add(Amounts(requests: 1), hour: 502_000 + hour) }
         #expect(meter.hours.last?.hour == 503_599)
     }
+
+    @Test("keys that come and go leave nothing behind, and nobody's turn is disturbed")
+    func churn() throws {
+        let meters = Meters()
+        let stays = try principal("spend-per-day=5", id: "stays")
+        _ = turn(meters, stays, used: Amounts(cost: 7), at: moment())
+        for number in 0..<1000 {
+            let key = Principal(
+                stored: KeyID(stored: "\(number)"), name: "k\(number)", options: stays.options, sealedUnder: KeySecretHash())
+            _ = turn(meters, key, used: Amounts(cost: 1), at: moment())
+            meters.forget(key.id)
+        }
+        #expect(meters.count == 1)
+        // What they cost was the account's.
+        #expect(meters.accounts.cost(in: "", since: Self.noon, now: Self.noon) == 1007)
+        let gone = Principal(
+            stored: KeyID(stored: "gone"), name: "gone", options: stays.options, sealedUnder: KeySecretHash())
+        var charge = try meters.begin(gone, at: moment())
+        let need = need(Amounts(cost: 4 * KeyCap.nanoDollars), each: 1)
+        _ = try charge.reserve(need, as: UsageRecorder.Place(), at: moment())
+        meters.forget(gone.id)
+        #expect(meters.count == 2, "its turn still holds what it has reserved")
+        #expect(throws: LimitRefusal.self) {
+            var second = try meters.begin(gone, at: moment())
+            _ = try second.reserve(need, as: UsageRecorder.Place(), at: moment())
+        }
+        charge.settle(UsageRecorder.Record(), as: UsageRecorder.Place(), at: moment())
+        #expect(meters.count == 1)
+    }
+
+    @Test("what was missed is found later: keys of the ledger at once, others when no limit counts so far back")
+    func sweep() throws {
+        let meters = Meters()
+        let ids = [KeyID(stored: "1"), KeyID(stored: "2"), KeyID(named: "alice"), KeyID(named: "bob")]
+        for id in ids { meters.restore(id, hour: Self.noon / 3600, Amounts(cost: 1)) }
+        let known = [ids[1], ids[3]]
+        meters.forget(unless: known.contains, now: Self.noon)
+        #expect(meters.count == 3 && meters.used(ids[2], in: .day, at: moment()).cost == 1)
+        meters.forget(unless: known.contains, now: Self.noon + 33 * Self.day)
+        #expect(meters.count == 2 && meters.used(ids[3], in: .day, at: moment()).cost == 1)
+    }
+
+    @Test("what begins no turn is a matter of the limits on requests alone")
+    func requestsAlone() throws {
+        let meters = Meters()
+        let alice = try principal("requests-per-minute=2", "spend-per-day=1")
+        _ = turn(meters, alice, used: Amounts(cost: KeyCap.nanoDollars), at: moment())
+        let charge = try meters.begin(alice, isTurn: false, at: moment())
+        charge.settle(UsageRecorder.Record(), as: UsageRecorder.Place(), at: moment())
+        do throws(LimitRefusal) {
+            _ = try meters.begin(alice, isTurn: false, at: moment())
+            Issue.record("a third request was let in")
+        } catch { #expect(error.cap.metric == .requests && error.reason == .rate) }
+    }
+
+    @Test("a clock that is far ahead of all that is stored is not tidied by until it has gone on like one")
+    func tidyClock() {
+        var clock = TidyClock()
+        let (newest, ahead) = (Self.noon, Self.noon + 400 * Self.day)
+        func may(_ now: Int, _ newest: Int?) -> Bool { clock.mayTidy(at: now, newest: newest) }
+        #expect(may(newest + 30 * Self.day, newest) && may(newest - 5, newest))
+        #expect(may(ahead, nil), "where nothing is stored nothing can be lost")
+        #expect(!may(ahead, newest))
+        #expect(!may(ahead + 90 * Self.day, newest), "it was set again")
+        #expect(may(ahead + 90 * Self.day + 3600, newest))
+        #expect(may(newest, newest) && !may(ahead, newest))
+    }
 }

@@ -87,6 +87,82 @@ struct StoredConversationTests {
         #expect(named.state == .reset && named.keeping == 0 && named.pieces.count == 1 + sent.count)
     }
 
+    /// A call of the assistant's and its result, as each dialect writes them.
+    private static func callAndResult(_ dialect: Dialect, _ id: String, result: String) -> String {
+        switch dialect {
+        case .anthropic:
+            #"{"role":"assistant","content":[{"type":"tool_use","id":"\#(id)","name":"look","input":{}}]},"#
+                + #"{"role":"user","content":[{"type":"tool_result","tool_use_id":"\#(id)","content":"\#(result)"}]}"#
+        case .chatCompletions:
+            #"{"role":"assistant","tool_calls":[{"id":"\#(id)","type":"function","function":{"name":"look","arguments":"{}"}}]},"#
+                + #"{"role":"tool","tool_call_id":"\#(id)","content":"\#(result)"}"#
+        case .responses:
+            #"{"type":"function_call","call_id":"\#(id)","name":"look","arguments":"{}"},"#
+                + #"{"type":"function_call_output","call_id":"\#(id)","output":"\#(result)"}"#
+        }
+    }
+
+    private static func looked(_ id: String, _ result: String) -> [Turn] {
+        [
+            Turn(.assistant, [.text("I look."), .toolUse(id: JSONText(id), name: "look", input: JSONFragment("{}"))]),
+            Turn(.user, [.toolResult(id: JSONText(id), content: [.text(JSONText(result))], isError: false)]),
+        ]
+    }
+
+    private static func decode(_ dialect: Dialect, items: [String], stored: StoredConversation) throws -> Conversation {
+        let field = dialect == .responses ? "input" : "messages"
+        let body = Array(#"{"model":"sonnet","max_tokens":9,"\#(field)":[\#(items.joined(separator: ","))]}"#.utf8)
+        var context = RequestContext()
+        context.history = ConversationJoin(id: "plans", stored: stored, maxBytes: 1 << 20, bodyBytes: body.count)
+        return try dialect.decode(body, context: context)
+    }
+
+    @Test("a call that is sent again with its result goes on behind it", arguments: Dialect.allCases)
+    func callAgain(dialect: Dialect) throws {
+        let asked = Self.stored + [Turn(.user, [.text("three?")])] + [Self.looked("call_1", "x")[0]]
+        let items = [Self.callAndResult(dialect, "call_1", result: "sunny")]
+        let conversation = try Self.decode(dialect, items: items, stored: try Self.conversation(asked))
+        #expect(conversation.turns.count == asked.count + 1 && conversation.turns[5].blocks == asked[5].blocks)
+        #expect(conversation.turns[6].blocks == Self.looked("call_1", "sunny")[1].blocks)
+        let named = try #require(conversation.named)
+        #expect(named.state == .continued && named.keeping == 7 && named.pieces.count == 1)
+    }
+
+    @Test("so do all calls since the question, as long as their results are the ones that are stored", arguments: Dialect.allCases)
+    func callsAgain(dialect: Dialect) throws {
+        let asked = Self.stored + [Turn(.user, [.text("three?")])] + Self.looked("call_1", "sunny") + [Self.looked("call_2", "x")[0]]
+        let (first, second) = (
+            Self.callAndResult(dialect, "call_1", result: "sunny"), Self.callAndResult(dialect, "call_2", result: "warm")
+        )
+        let stored = try Self.conversation(asked)
+        let named = try #require(try Self.decode(dialect, items: [first, second], stored: stored).named)
+        #expect(named.state == .continued && named.keeping == 9 && named.pieces.count == 1)
+        let other = Self.callAndResult(dialect, "call_1", result: "rainy")
+        #expect(try Self.decode(dialect, items: [other, second], stored: stored).named?.state == .reset)
+    }
+
+    @Test("a call that nobody has stored takes the place of all", arguments: Dialect.allCases)
+    func foreignCall(dialect: Dialect) throws {
+        let asked = Self.stored + [Turn(.user, [.text("three?")])] + [Self.looked("call_1", "x")[0]]
+        let items = [Self.callAndResult(dialect, "call_9", result: "sunny")]
+        let conversation = try Self.decode(dialect, items: items, stored: try Self.conversation(asked))
+        let named = try #require(conversation.named)
+        #expect(named.state == .reset && named.keeping == 0 && named.pieces.count == 1 + 2)
+    }
+
+    @Test("a question that has no answer is stored once, however often it is asked", arguments: Dialect.allCases)
+    func questionAgain(dialect: Dialect) throws {
+        let stored = try Self.conversation(Self.stored + [Turn(.user, [.text("three?")])])
+        let same = try Self.decode(dialect, [("user", "three?")], stored: stored)
+        #expect(Self.texts(same.turns) == ["one?", "One.", "two?", "Two.", "three?"])
+        #expect(same.named?.keeping == 6 && same.named?.pieces == [])
+        let other = try Self.decode(dialect, [("user", "four?")], stored: stored)
+        #expect(Self.texts(other.turns).suffix(2) == ["three?", "four?"] && other.named?.pieces.count == 1)
+        // One that has its answer may be asked again.
+        let answered = try Self.decode(dialect, [("user", "two?")], stored: try Self.conversation())
+        #expect(answered.turns.count == 5 && answered.named?.pieces.count == 1)
+    }
+
     @Test("who says what is no detail", arguments: Dialect.allCases)
     func roles(dialect: Dialect) throws {
         let stored = try Self.conversation([
@@ -233,5 +309,28 @@ struct StoredConversationTests {
         #expect(!places[1].isFirst && places[2].isFirst)
         for place in places { place.leave() }
         #expect(enter("x")?.isFirst == true)
+    }
+    @Test("what waits is bounded by its bytes, but for one alone")
+    func queuedBytes() throws {
+        let queue = ConversationQueue()
+        let loop = try #require(TestService.nextLoop())
+        func enter(_ id: String, _ bytes: Int) -> ConversationQueue.Place? {
+            queue.enter(id, of: "a", bytes: bytes, waking: RemoteWakeup(Wakeup(), on: loop))
+        }
+        let most = ConversationQueue.maxWaitingBytes
+        let firsts = [enter("x", most * 2), enter("y", most * 2), enter("z", 1)]
+        #expect(firsts.allSatisfy { $0?.isFirst == true })
+        let large = try #require(enter("x", most + 1))
+        #expect(enter("x", 1) == nil && enter("y", 1) == nil && enter("new", most)?.isFirst == true)
+        large.leave()
+        let half = try #require(enter("x", most / 2))
+        let other = try #require(enter("y", most / 2))
+        #expect(enter("z", 1) == nil)
+        // One that has its turn still holds its body, until a permit bounds it.
+        firsts[0]?.leave()
+        #expect(half.isFirst && enter("z", 1) == nil)
+        half.leave()
+        #expect(enter("z", 1) != nil)
+        other.leave()
     }
 }

@@ -118,6 +118,24 @@ struct LedgerThreadTests {
         #expect(outcomes.last == .success(2))
     }
 
+    @Test("a report on one key waits for none on all keys, nor the other way round", arguments: [Ledger.ReadKind.report, .own])
+    func ownReports(held: Ledger.ReadKind) async throws {
+        let gate = Gate()
+        defer { gate.open() }
+        await withCheckedContinuation { begun in
+            ledger.read(
+                held,
+                { _ in
+                    begun.resume()
+                    gate.pass()
+                }, then: { _ in })
+        }
+        let filter = UsageFilter(owner: held == .report ? "alice" : nil)
+        let usage = ledger.usage
+        #expect(try await answer { usage.report(filter, by: .day, then: $0) }.isEmpty)
+        #expect(try await answer { usage.refusals(filter, by: .day, then: $0) }.isEmpty)
+    }
+
     @Test("a long report keeps no look-up waiting")
     func reports() async throws {
         let gate = Gate()

@@ -52,6 +52,15 @@ struct UsageStoreTests {
 
     private func sum(_ numbers: [Int]) -> UsageCount { numbers.reduce(into: UsageCount()) { $0 += Self.count($1) } }
 
+    @Test("the newest hour is known, and there is none in an empty ledger")
+    func newestHour() async throws {
+        #expect(try await answer { ledger.usage.newestHour(then: $0) } == nil)
+        try await apply { batch in
+            for hour in [5, 900, 7] { batch.usage[place("alice", hour)] = Self.count(1) }
+        }
+        #expect(try await answer { ledger.usage.newestHour(then: $0) } == 900)
+    }
+
     @Test("what is counted is added to what is there, after a power cut at that moment as well")
     func adds() async throws {
         for number in 1...10 {

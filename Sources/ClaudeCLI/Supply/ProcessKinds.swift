@@ -2,7 +2,8 @@ import Platform
 
 /// Whose a process is, for ever: the words of their conversations stay in its memory.
 public struct ProcessOwner: Hashable, Sendable {
-    private let identity: [UInt8]
+    /// What tells them from all others.
+    public let identity: [UInt8]
 
     /// An owner by what tells them from all others, such as a digest of their key.
     public init(identity: [UInt8]) { self.identity = identity }

@@ -19,25 +19,31 @@ final class KeyDirectory: Sendable {
         case unknown
     }
 
+    // A service reads all its keys when it starts, so a key of the ledger stands in as few tables as it can.
     fileprivate struct State {
         var table = KeyTable()
-        /// The digests that each key has in the table.
-        var digests: [KeyID: [[UInt8]]] = [:]
-        var principals: [KeyID: Principal] = [:]
         /// Those of the settings.
-        var configured: Set<KeyID> = []
+        var configured: [KeyID: ConfiguredEntry] = [:]
         var configuredNames: [String: KeyID] = [:]
+        var configuredOwners: [ProcessOwner: Int] = [:]
         /// Those of the ledger, whether they open or not.
         var stored: [KeyID: StoredEntry] = [:]
         var storedNames: [String: KeyID] = [:]
+        /// Keys of the ledger of which the settings have the name, and so are no keys for now.
+        var shadowed: Set<KeyID> = []
         /// Keys of the ledger of which the settings have the name or a secret.
         var overruled: Set<KeyID> = []
         /// Keys of the ledger that are switched off.
         var disabled: Set<KeyID> = []
-        var owners: [ProcessOwner: Int] = [:]
         /// Those that have a share of the account.
         var sharing: [KeyID: Principal] = [:]
         var isRequired: Bool
+    }
+
+    fileprivate struct ConfiguredEntry {
+        let principal: Principal
+        /// What the key has in the table; nothing where the library failed.
+        let digest: [UInt8]?
     }
 
     fileprivate struct StoredEntry {
@@ -86,17 +92,28 @@ final class KeyDirectory: Sendable {
 
     /// True while the owner of processes is one of these keys'.
     func knows(_ owner: ProcessOwner) -> Bool {
-        state.withLock { $0.owners[owner] != nil || !$0.isRequired && owner == anonymousPrincipal.owner }
+        state.withLock { state in
+            if state.configuredOwners[owner] != nil { return true }
+            if owner == anonymousPrincipal.owner { return !state.isRequired }
+            let id = KeyID(stored: owner)
+            // The processes of a key that is switched off are nobody's.
+            return state.stored[id] != nil && !state.shadowed.contains(id) && !state.disabled.contains(id)
+        }
+    }
+
+    /// True for a key that there is now, whether it opens or not, and for callers without one.
+    func has(_ id: KeyID) -> Bool {
+        id == .anonymous || state.withLock { $0.configured[id] != nil || $0.stored[id] != nil }
     }
 
     /// How many keys there are.
-    var count: Int { state.withLock { $0.principals.count } }
+    var count: Int { state.withLock { $0.configured.count + $0.stored.count - $0.shadowed.count } }
 
     /// The key that is known by this name; nil when there is none.
     func principal(named name: String) -> Principal? {
         state.withLock { state in
             // Settings win over the ledger; every request waits for this lock, so nothing is searched for.
-            (state.configuredNames[name] ?? state.storedNames[name]).flatMap { state.principals[$0] }
+            (state.configuredNames[name] ?? state.storedNames[name]).flatMap(state.principal)
         }
     }
 
@@ -105,17 +122,23 @@ final class KeyDirectory: Sendable {
 
     /// The key of the settings that is known by this name; nil when there is none.
     func configured(named name: String) -> Principal? {
-        state.withLock { state in state.configuredNames[name].flatMap { state.principals[$0] } }
+        state.withLock { state in state.configuredNames[name].flatMap { state.configured[$0]?.principal } }
     }
 
     /// The keys of the settings.
-    var configured: [Principal] { state.withLock { state in state.configured.compactMap { state.principals[$0] } } }
+    var configured: [Principal] { state.withLock { $0.configured.values.map(\.principal) } }
 
     /// How many keys of the ledger are known, whether they open or not.
     var storedCount: Int { state.withLock { $0.stored.count } }
 
-    /// All keys.
-    var principals: [Principal] { state.withLock { Array($0.principals.values) } }
+    /// The names of the keys that usage is counted under, as far as there are such keys now.
+    func names(of ids: some Sequence<String>) -> [String: String] {
+        state.withLock { state in
+            var names: [String: String] = [:]
+            for id in ids { names[id] = state.principal(KeyID(counted: id))?.name }
+            return names
+        }
+    }
 
     // MARK: - Changing
 
@@ -130,8 +153,7 @@ final class KeyDirectory: Sendable {
         }
         state.withLock { state in
             state.isRequired = isRequired
-            for id in state.configured { state.leave(id) }
-            (state.configured, state.configuredNames) = ([], [:])
+            state.leaveSettings()
             var concerned = state.overruled
             for (principal, digest) in made {
                 if let same = state.storedNames[principal.name] { concerned.insert(same) }
@@ -139,30 +161,25 @@ final class KeyDirectory: Sendable {
             }
             for id in concerned { state.leave(id) }
             state.table.reserve(state.table.count + made.count)
-            for (principal, digest) in made {
-                state.add(principal, [(digest, nil)])
-                state.configured.insert(principal.id)
-                state.configuredNames[principal.name] = principal.id
-            }
+            for (principal, digest) in made { state.add(principal, digest) }
             for id in concerned { state.enter(id) }
         }
     }
 
     /// Takes keys of the ledger, in place of what was known of them.
     func take(_ keys: [LedgerKey]) {
-        let made = keys.map { key -> Principal in
-            let seed = hash.derived(for: key.id)
-            return Principal(
-                id: key.id, name: key.name, options: key.options, owner: ProcessOwner(identity: seed), seal: .fixed(seed))
+        let made = keys.map { key in
+            StoredEntry(
+                principal: Principal(stored: key.id, name: key.name, options: key.options, sealedUnder: hash),
+                secrets: key.secrets, isEnabled: key.isEnabled)
         }
         state.withLock { state in
-            state.reserve(keys.count)
-            for (key, principal) in zip(keys, made) {
-                state.forget(key.id)
-                state.stored[key.id] = StoredEntry(
-                    principal: principal, secrets: key.secrets, isEnabled: key.isEnabled)
-                state.storedNames[key.name] = key.id
-                state.enter(key.id)
+            state.reserve(made.count)
+            for entry in made {
+                if state.hasStored { state.forget(entry.principal.id) }
+                state.stored[entry.principal.id] = entry
+                state.storedNames[entry.principal.name] = entry.principal.id
+                state.enter(entry)
             }
         }
     }
@@ -172,58 +189,83 @@ final class KeyDirectory: Sendable {
 }
 
 extension KeyDirectory.State {
+    /// The key of that id; nil where there is none.
+    fileprivate func principal(_ id: KeyID) -> Principal? {
+        configured[id]?.principal ?? (shadowed.contains(id) ? nil : stored[id]?.principal)
+    }
+
     /// Makes room for so many more keys of the ledger at once.
     fileprivate mutating func reserve(_ more: Int) {
         table.reserve(table.count + more)
         guard more > 1 else { return }
-        principals.reserveCapacity(principals.count + more)
-        owners.reserveCapacity(owners.count + more)
-        digests.reserveCapacity(digests.count + more)
         stored.reserveCapacity(stored.count + more)
         storedNames.reserveCapacity(storedNames.count + more)
     }
 
-    fileprivate mutating func add(
-        _ principal: Principal, _ secrets: [(digest: [UInt8]?, notAfter: Int?)], isEnabled: Bool = true
-    ) {
-        principals[principal.id] = principal
-        if isEnabled { owners[principal.owner, default: 0] += 1 } else { disabled.insert(principal.id) }
-        if isEnabled, principal.options.share != nil { sharing[principal.id] = principal }
-        for (digest, notAfter) in secrets {
-            // Without a digest the key opens nothing.
-            guard let digest else { continue }
-            table.insert(digest, KeyTable.Entry(principal: principal, notAfter: notAfter))
-            digests[principal.id, default: []].append(digest)
-        }
+    // MARK: - Keys of the settings
+
+    fileprivate mutating func add(_ principal: Principal, _ digest: [UInt8]?) {
+        configured[principal.id] = KeyDirectory.ConfiguredEntry(principal: principal, digest: digest)
+        configuredNames[principal.name] = principal.id
+        configuredOwners[principal.owner, default: 0] += 1
+        if principal.options.share != nil { sharing[principal.id] = principal }
+        // Without a digest the key opens nothing.
+        if let digest { table.insert(digest, KeyTable.Entry(principal: principal, notAfter: nil)) }
     }
+
+    /// Takes the keys of the settings out.
+    fileprivate mutating func leaveSettings() {
+        for (id, entry) in configured {
+            if let digest = entry.digest { table.remove(digest) }
+            sharing[id] = nil
+        }
+        (configured, configuredNames, configuredOwners) = ([:], [:], [:])
+    }
+
+    // MARK: - Keys of the ledger
 
     /// Lets a key of the ledger open what the settings leave it.
     fileprivate mutating func enter(_ id: KeyID) {
-        guard let key = stored[id] else { return }
-        guard configuredNames[key.principal.name] == nil else {
+        if let entry = stored[id] { enter(entry) }
+    }
+
+    fileprivate mutating func enter(_ entry: KeyDirectory.StoredEntry) {
+        let id = entry.principal.id
+        guard configuredNames[entry.principal.name] == nil else {
             overruled.insert(id)
+            shadowed.insert(id)
             return
         }
-        let own = key.secrets.filter { secret in
-            !(table.entry(of: secret.digest).map { configured.contains($0.principal.id) } ?? false)
+        if !entry.isEnabled {
+            disabled.insert(id)
+        } else if entry.principal.options.share != nil {
+            sharing[id] = entry.principal
         }
-        if own.count < key.secrets.count { overruled.insert(id) }
-        add(key.principal, own.map { ($0.digest, $0.notAfter) }, isEnabled: key.isEnabled)
+        let configured = configured
+        for secret in entry.secrets {
+            let isOwn = table.insert(
+                secret.digest, KeyTable.Entry(principal: entry.principal, notAfter: secret.notAfter),
+                unless: { configured[$0.principal.id] != nil })
+            if !isOwn { overruled.insert(id) }
+        }
     }
 
-    /// Takes what a key opens with from it.
+    /// Takes what a key of the ledger opens with from it.
     fileprivate mutating func leave(_ id: KeyID) {
         overruled.remove(id)
-        guard let principal = principals.removeValue(forKey: id) else { return }
-        for digest in digests.removeValue(forKey: id) ?? [] { table.remove(digest) }
+        shadowed.remove(id)
+        disabled.remove(id)
         sharing[id] = nil
-        // The processes of a key that is switched off are nobody's.
-        guard disabled.remove(id) == nil else { return }
-        owners[principal.owner, default: 1] -= 1
-        if owners[principal.owner] == 0 { owners[principal.owner] = nil }
+        for secret in stored[id]?.secrets ?? [] where table.entry(of: secret.digest)?.principal.id == id {
+            table.remove(secret.digest)
+        }
     }
 
+    /// True once there were keys of the ledger.
+    fileprivate var hasStored: Bool { !stored.isEmpty }
+
     fileprivate mutating func forget(_ id: KeyID) {
+        guard stored[id] != nil else { return }
         leave(id)
         guard let key = stored.removeValue(forKey: id) else { return }
         if storedNames[key.principal.name] == id { storedNames[key.principal.name] = nil }

@@ -18,6 +18,8 @@ struct KeyMeter: Sendable {
     /// What running turns may come to use; their requests are counted as used.
     private(set) var held = Amounts()
     private(set) var running = 0
+    /// True once its key was removed: it goes with its last turn.
+    var isForsaken = false
 
     /// Longer than two months: what is farthest from now goes first, whichever way the clock was set.
     private static let mostHours = 1600
@@ -42,6 +44,9 @@ struct KeyMeter: Sendable {
             }
         }
     }
+
+    /// True when nothing more comes of it.
+    var isOver: Bool { isForsaken && running <= 0 }
 
     /// Counts what was used some seconds ago, before this process began.
     mutating func addRecent(_ amounts: Amounts, age seconds: Int, at instant: Instant) {

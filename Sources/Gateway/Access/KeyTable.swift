@@ -50,20 +50,24 @@ struct KeyTable: Sendable {
         return place == 0 ? nil : first + place - 1
     }
 
-    /// Puts a digest in, or gives it another entry.
-    mutating func insert(_ digest: [UInt8], _ entry: Entry) {
-        guard digest.count == Self.digestBytes else { return }
-        if let place = place(of: digest), entries[place] != nil {
+    /// Puts a digest in, or gives it another entry, unless the one that it has is to stay; false where that is so.
+    @discardableResult
+    mutating func insert(_ digest: [UInt8], _ entry: Entry, unless staying: (Entry) -> Bool = { _ in false }) -> Bool {
+        guard digest.count == Self.digestBytes else { return true }
+        if let place = place(of: digest), let known = entries[place] {
+            guard !staying(known) else { return false }
             entries[place] = entry
-            return
+            return true
         }
         while true {
             let first = bucket(of: digest) * Self.bucketPlaces
-            if let free = (first..<first + Self.bucketPlaces).first(where: { entries[$0] == nil }) {
+            var free = first
+            while free < first + Self.bucketPlaces, entries[free] != nil { free += 1 }
+            if free < first + Self.bucketPlaces {
                 entries[free] = entry
-                digests.replaceSubrange(free * Self.digestBytes..<(free + 1) * Self.digestBytes, with: digest)
+                for index in 0..<Self.digestBytes { digests[free * Self.digestBytes + index] = digest[index] }
                 count += 1
-                return
+                return true
             }
             grow(to: bucketCount * 2)
         }
@@ -88,7 +92,8 @@ struct KeyTable: Sendable {
     }
 
     private func bucket(of digest: [UInt8]) -> Int {
-        let bits = digest.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        var bits: UInt64 = 0
+        for index in 0..<8 { bits = bits << 8 | UInt64(digest[index]) }
         return Int(truncatingIfNeeded: bits & UInt64(bucketCount - 1))
     }
 

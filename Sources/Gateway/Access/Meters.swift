@@ -11,6 +11,7 @@ final class Meters: Sendable {
     private let meters = Mutex<[KeyID: KeyMeter]>([:])
     /// What the turns of keys have cost in each account.
     let accounts = AccountCosts()
+    private let newest = Atomic(Int.min)
     private let recorder: UsageRecorder?
 
     /// Meters that tell what is used to `recorder`.
@@ -19,6 +20,7 @@ final class Meters: Sendable {
     /// Takes what was used before this process began.
     func restore(_ id: KeyID, hour: Int, _ used: Amounts) {
         meters.withLock { $0[id, default: KeyMeter()].add(used, hour: hour) }
+        newest.max(hour, ordering: .relaxed)
     }
 
     /// Takes what was used in the last minute before this process began.
@@ -26,15 +28,55 @@ final class Meters: Sendable {
         meters.withLock { $0[id, default: KeyMeter()].addRecent(used, age: seconds, at: instant) }
     }
 
+    /// The newest hour in which anything was used, in hours since 1970; nil where nothing was.
+    var newestHour: Int? {
+        let hour = newest.load(ordering: .relaxed)
+        return hour == .min ? nil : hour
+    }
+
+    // MARK: - Keys that go
+
+    /// How many keys are known of.
+    var count: Int { meters.withLock { $0.count } }
+
+    /// Forgets a key whose id is never given to another; while it has turns, when the last of them ends.
+    func forget(_ id: KeyID) {
+        meters.withLock { meters in
+            meters[id]?.isForsaken = true
+            if meters[id]?.isOver == true { meters[id] = nil }
+        }
+    }
+
+    /// Forgets keys of the ledger that `isKnown` denies, and others that it denies once no limit counts so far back.
+    func forget(unless isKnown: (KeyID) -> Bool, now: Int) {
+        // Asked outside of the lock, which every request waits for.
+        let ids = meters.withLock { Array($0.keys) }.filter { !isKnown($0) }
+        let hour = CivilDate.floorDivide(now, 3600) - Self.longestHours
+        for id in ids {
+            meters.withLock { meters in
+                guard let meter = meters[id], id.isStored || meter.hours.last.map({ $0.hour < hour }) ?? true else { return }
+                meters[id]?.isForsaken = true
+                if meter.running <= 0 { meters[id] = nil }
+            }
+        }
+    }
+
+    /// The longest stretch that is counted, and the day it may begin in.
+    static let longestHours = 32 * 24
+
     // MARK: - The way of a turn
 
     /// Counts a request, unless one of the key's limits is reached already; what it will use is not known yet.
     ///
-    /// A request that only counts tokens costs nothing, and so is no matter of limits.
-    func begin(_ principal: Principal, countsTokens: Bool = false, at moment: MeterMoment) throws(LimitRefusal) -> TurnCharge {
+    /// A request that only counts tokens costs nothing, and so is no matter of limits; one that begins no turn is a matter
+    /// of those on requests alone.
+    func begin(
+        _ principal: Principal, countsTokens: Bool = false, isTurn: Bool = true, at moment: MeterMoment
+    ) throws(LimitRefusal) -> TurnCharge {
         let refusal = meters.withLock { meters -> LimitRefusal? in
             // In its place: a copy would copy all its hours.
-            meters[principal.id, default: KeyMeter()].begin(principal.options, countsTokens: countsTokens, at: moment)
+            meters[principal.id, default: KeyMeter()]
+                .begin(principal.options, countsTokens: countsTokens, isTurn: isTurn, at: moment)
         }
         if let refusal {
             recorder?.note(refusal: refusal.cap.name, of: principal.id, at: moment.now)
@@ -81,7 +123,9 @@ final class Meters: Sendable {
             meters[principal.id]?.release(held)
             meters[principal.id]?.end()
             meters[principal.id]?.add(used, at: moment.now, moment.instant)
+            if meters[principal.id]?.isOver == true { meters[principal.id] = nil }
         }
+        newest.max(CivilDate.floorDivide(moment.now, 3600), ordering: .relaxed)
     }
 
     /// How far a key has used up its share; nil where it has none.
@@ -181,9 +225,12 @@ extension KeyMeter {
     }
 
     /// Counts a request; or why it may not be.
-    fileprivate mutating func begin(_ options: KeyOptions, countsTokens: Bool, at moment: MeterMoment) -> LimitRefusal? {
+    fileprivate mutating func begin(
+        _ options: KeyOptions, countsTokens: Bool, isTurn: Bool, at moment: MeterMoment
+    ) -> LimitRefusal? {
         if !countsTokens {
             let spent = options.caps.compactMap { cap -> LimitRefusal? in
+                guard isTurn || cap.metric == .requests else { return nil }
                 let used = used(cap.window, options.windows, at: moment.now, moment.instant).of(cap.metric)
                 return used >= cap.amount ? refusal(.spent, cap, options, needing: 1, at: moment) : nil
             }
@@ -334,6 +381,7 @@ extension Meters {
             meters[principal.id]?.release(held)
             meters[principal.id]?.end()
             if !countsTokens { meters[principal.id]?.add(Amounts(requests: -1), at: begun.now, begun.instant) }
+            if meters[principal.id]?.isOver == true { meters[principal.id] = nil }
         }
     }
 

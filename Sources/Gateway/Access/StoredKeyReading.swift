@@ -7,9 +7,18 @@ extension LedgerKey {
     /// All keys of the ledger; most have the options of others, which are read once.
     static func all(_ stored: [StoredKey]) -> [LedgerKey] {
         var known: [String: KeyOptions?] = [:]
+        var (newest, options) = ("", try? KeyOptions(stored: ""))
         return stored.map { key in
-            let options = known[key.options] ?? (try? KeyOptions(stored: key.options))
-            if known.count < mostRemembered, known[key.options] == nil { known[key.options] = .some(options) }
+            // Neighbours are mostly alike, and then nothing need be looked up.
+            if key.options != newest {
+                newest = key.options
+                if let same = known[newest] {
+                    options = same
+                } else {
+                    options = try? KeyOptions(stored: newest)
+                    if known.count < mostRemembered { known[newest] = .some(options) }
+                }
+            }
             return LedgerKey(key, options)
         }
     }
@@ -38,12 +47,17 @@ extension [StoredKey] {
     func warnings(configured: Set<String>, in names: GrantedNames) -> [String] {
         var lines: [String] = []
         var sound: Set<String> = []
+        var newestSound: String?
         for key in self {
-            if configured.contains(key.name) {
+            if !configured.isEmpty, configured.contains(key.name) {
                 lines.append(
                     "key \(key.name) is in the settings and in the ledger: that of the settings counts, the other opens nothing")
             }
-            if sound.contains(key.options) { continue }
+            if key.options == newestSound { continue }
+            if sound.contains(key.options) {
+                newestSound = key.options
+                continue
+            }
             do throws(ValueProblem) {
                 let options = try KeyOptions(stored: key.options)
                 guard let problem = names.problem(of: options) else {

@@ -14,6 +14,8 @@ final class KeyAdministration {
     private let names: () -> GrantedNames?
     /// Hears that processes of a key may be nobody's now.
     private let hasChanged: () -> Void
+    /// Hears which key is gone for ever.
+    private let hasRemoved: (KeyID) -> Void
 
     /// How long an old secret is valid beside a new one where nobody says: a day.
     static let usualOverlap = 86_400
@@ -22,13 +24,14 @@ final class KeyAdministration {
 
     init(
         _ ledger: Ledger, _ keys: KeyDirectory, on loop: EventLoop, names: @escaping () -> GrantedNames?,
-        hasChanged: @escaping () -> Void
+        hasChanged: @escaping () -> Void, hasRemoved: @escaping (KeyID) -> Void = { _ in }
     ) {
         self.ledger = ledger
         self.keys = keys
         self.loop = loop
         self.names = names
         self.hasChanged = hasChanged
+        self.hasRemoved = hasRemoved
     }
 
     // MARK: - Changing
@@ -113,6 +116,7 @@ final class KeyAdministration {
                 guard case .success(.done) = answer else { return Self.answer(to: answer) }
                 self.keys.remove(KeyID(stored: key.id))
                 self.hasChanged()
+                self.hasRemoved(KeyID(stored: key.id))
                 return AdminAnswer(.done)
             }
         }

@@ -33,6 +33,30 @@ struct StoredConversation: Sendable {
         return same.map(\.role) == turns.map(\.role) && Self.digest(same) == Self.digest(turns[...])
     }
 
+    /// How many messages of a client repeat the last ones that are stored; 0 where it goes on behind them.
+    ///
+    /// A client may send the assistant's call again with its result, and one that has had no answer asks again.
+    func repeated(in others: [Turn]) -> Int {
+        guard let first = others.first else { return 0 }
+        let start: Int?
+        if first.role == .assistant {
+            let calls = first.callIDs
+            start = calls.isEmpty ? nil : turns.lastIndex { $0.role == .assistant && $0.callIDs == calls }
+        } else {
+            let answered = turns.lastIndex { $0.role == .assistant }.map { $0 + 1 } ?? 0
+            start = answered < turns.count ? answered : nil
+        }
+        guard let start, others.count >= turns.count - start else { return 0 }
+        var same = others.prefix(turns.count - start)
+        guard same.map(\.role) == turns[start...].map(\.role) else { return 0 }
+        // The ids of its calls tell that an answer is the same; what was said beside them is not always sent again.
+        for index in same.indices where same[index].role == .assistant && !same[index].callIDs.isEmpty {
+            let known = turns[start + index - same.startIndex]
+            if known.callIDs == same[index].callIDs { same[index] = known }
+        }
+        return Self.digest(same) == Self.digest(turns[start...]) ? same.count : 0
+    }
+
     private static func digest(_ turns: ArraySlice<Turn>) -> [UInt8]? {
         let hash = ConversationHash()
         var form = ConversationForm(to: { hash.add($0) })
@@ -43,7 +67,8 @@ struct StoredConversation: Sendable {
 
 /// Puts a stored conversation in front of what a client sends of it.
 ///
-/// A client that sends no message of the assistant's sends what is new. One that does keeps a history of its own: it goes
+/// A client that sends no message of the assistant's sends what is new, and so does one that begins with the call which
+/// it was answered with last. One that sends another keeps a history of its own: it goes
 /// on where that begins with all that is stored, and is what counts from then on where it does not.
 struct ConversationJoin: StoredHistory {
     let id: String
@@ -62,14 +87,15 @@ struct ConversationJoin: StoredHistory {
     private func joined(_ conversation: inout Conversation) throws(Refusal) -> NamedConversation {
         let sent = conversation.turns.filter(\.isWorthKeeping)
         guard let stored else { return whole(conversation, sent, .begun) }
-        if sent.contains(where: { $0.role == .assistant }) {
+        let repeated = stored.repeated(in: sent)
+        if repeated == 0, sent.contains(where: { $0.role == .assistant }) {
             guard stored.begins(sent) else { return whole(conversation, sent, .reset) }
             return continued(conversation, stored, new: Array(sent.dropFirst(stored.turns.count)))
         }
         guard stored.byteCount + bodyBytes <= maxBytes else { throw .conversationTooLong(maxBytes) }
         if conversation.system.isEmpty { conversation.system = stored.ground.system }
-        conversation.turns = stored.turns + conversation.turns
-        return continued(conversation, stored, new: sent)
+        conversation.turns = stored.turns + (repeated == 0 ? conversation.turns : Array(sent.dropFirst(repeated)))
+        return continued(conversation, stored, new: Array(sent.dropFirst(repeated)))
     }
 
     private func whole(
@@ -97,6 +123,13 @@ struct ConversationJoin: StoredHistory {
 }
 
 extension Turn {
+    /// The ids of the calls in it.
+    fileprivate var callIDs: Set<String> {
+        var ids: Set<String> = []
+        for case .toolUse(let id, _, _) in blocks { ids.insert(id.string) }
+        return ids
+    }
+
     /// True for a message that holds anything: clients write one without content in several ways.
     var isWorthKeeping: Bool {
         blocks.contains { block in

@@ -19,6 +19,8 @@ final class ConversationKeeper {
     private var length = 0
     private var model = ""
     private var named: NamedConversation?
+    /// How many pieces are stored of what was kept, and how many were before; nil until something is.
+    private var kept: (length: Int, before: Int)?
     private var answer: AnswerTurn?
 
     private var seat: Seat { turn.context.seat }
@@ -38,9 +40,8 @@ final class ConversationKeeper {
 
     // MARK: - Before the turn
 
-    /// Waits until no other turn is in the conversation, and fetches it for a request of that many bytes.
+    /// Fetches the conversation for a request of that many bytes, which has entered it.
     func open(_ bodyBytes: Int) async throws(TurnFailure) -> ConversationJoin {
-        if !turn.countsTokens { try await enter() }
         // What has expired may still be there, and then gives way to what is begun.
         let reader = Reader(owner: owner, notBefore: 0)
         let finding: ConversationFinding
@@ -70,10 +71,20 @@ final class ConversationKeeper {
         return nil
     }
 
-    private func enter() async throws(TurnFailure) {
+    /// Takes a place in the conversation for a request of that many bytes; false where another turn is in it.
+    func enter(_ bodyBytes: Int) throws(TurnFailure) -> Bool {
+        // What only counts tokens changes nothing.
+        guard !turn.countsTokens else { return true }
         let wakeup = RemoteWakeup(channel.wakeup, on: seat.loop)
-        guard let place = seat.site.conversations.enter(id, of: owner, waking: wakeup) else { throw .refusal(.busy) }
+        let place = seat.site.conversations.enter(id, of: owner, bytes: bodyBytes, waking: wakeup)
+        guard let place else { throw .refusal(.busy) }
         self.place = place
+        return place.isFirst
+    }
+
+    /// Waits until no other turn is in the conversation; whoever does must keep nothing that others wait for.
+    func wait() async throws(TurnFailure) {
+        guard let place else { return }
         let alarm = Alarm(on: seat.loop, waking: channel.wakeup)
         defer { alarm.cancel() }
         alarm.deadline = seat.loop.now + .seconds(turn.context.snapshot.configuration.turns.waitSeconds)
@@ -102,7 +113,6 @@ final class ConversationKeeper {
     /// Stores what was asked and answered; when this returns nil it is on the disk and may be sent.
     func keep() async -> Fault? {
         guard !turn.countsTokens, let named, let answer else { return nil }
-        defer { close() }
         var pieces = named.pieces
         if let turn = answer.turn { pieces.append(StoredTurn.bytes(of: turn)) }
         do throws(LedgerFault) {
@@ -111,12 +121,37 @@ final class ConversationKeeper {
             if named.state == .begun, length > 0, outcome == .differs(length: 0) {
                 outcome = try await update(named, pieces, length: 0)
             }
-            if case .stored = outcome { return nil }
+            if case .stored(let length) = outcome {
+                kept = (length, named.keeping)
+                return nil
+            }
             return Fault(
                 .conflict, "The conversation was deleted or changed while it was answered; nothing was stored.",
                 detail: "another length is stored", shouldRetry: false)
         } catch {
             return Fault(keeping: error)
+        }
+    }
+
+    /// Takes back what was kept of an answer whose end its client has not had: it asks again, and would find its question
+    /// twice. What has taken the place of something else stays.
+    func takeBack() async {
+        guard let (length, before) = kept, let named else { return }
+        kept = nil
+        do throws(LedgerFault) {
+            switch named.state {
+            case .begun:
+                let reader = Reader(owner: owner, notBefore: 0)
+                _ = try await LedgerWait<Bool>.ask(on: seat.loop, waking: channel.wakeup) { [store, id] in
+                    store.delete(id, for: reader, then: $0)
+                }
+            case .continued where before == self.length:
+                let before = NamedConversation(id: id, state: .continued, keeping: before, pieces: [])
+                _ = try await update(before, [], length: length)
+            case .continued, .reset: break
+            }
+        } catch {
+            seat.site.log.warning("an answer that broke off at its end stays in its conversation: \(error)")
         }
     }
 

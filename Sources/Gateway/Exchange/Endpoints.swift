@@ -272,7 +272,11 @@ enum Endpoints {
             case .conversations(let canCreate):
                 let principal = try identify(request, &context)
                 let call = try ConversationCall(request, rest, canCreate: canCreate)
-                if case .create = call { try checkBody(request, context.snapshot) }
+                if case .create = call {
+                    try checkBody(request, context.snapshot)
+                    let grants = KeyGrants(options: principal.options)
+                    if case .length(let count) = request.body { try grants.check(bodyBytes: count) }
+                }
                 return .work(
                     .conversations(
                         ConversationRequest(

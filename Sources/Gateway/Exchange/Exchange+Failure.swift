@@ -1,9 +1,16 @@
 import Dialects
+import Platform
 import Server
 import Vocabulary
 
 /// How a client is told that there is no answer.
 extension Exchange {
+    /// Notes why the turn is not let in, where its status alone would tell something else; `word` is for reports.
+    mutating func note(refusal reason: RefusalReason, as word: String) {
+        record.refusal = reason
+        site.recorder?.note(refusal: word, of: turn.principal.id, at: WallClock.unixSeconds)
+    }
+
     /// Tells why, unless nobody is left to be told.
     mutating func fail(_ failure: TurnFailure, _ writer: consuming ResponseWriter) async {
         if isCodex, let fault = failure.asFault {

@@ -114,6 +114,10 @@ extension Exchange {
             guard let running = try await supply.begin(needs, on: seat.loop, waking: channel.wakeup) else { return nil }
             return Attempt(turn: running, home: needs.home, trace: trace)
         } catch {
+            // A limit of the key itself has said so already.
+            if error.kind == .shareSpent, record.refusal == nil {
+                note(refusal: .accountShare, as: RefusalReason.accountShare.rawValue)
+            }
             throw .fault(error)
         }
     }

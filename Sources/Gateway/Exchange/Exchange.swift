@@ -16,6 +16,8 @@ struct Exchange: ~Copyable {
     private var keeper: ResponseKeeper
     /// Nil where the request names no conversation.
     private var conversations: ConversationKeeper?
+    /// Held while the turn runs, and not while it waits for others.
+    private var permit: Permit?
 
     var context: AnswerContext
     /// True for a request that wants a stream; as long as it has not been read, one that takes a stream.
@@ -60,7 +62,7 @@ struct Exchange: ~Copyable {
     mutating func run(answering writer: consuming ResponseWriter) async {
         do throws(TurnFailure) {
             charge = try begin()
-            let permit = try await admit()
+            permit = try await admit()
             record.admittedMicroseconds = elapsed
             let conversation = try await decode(try await readBody())
             if turn.countsTokens {
@@ -70,8 +72,9 @@ struct Exchange: ~Copyable {
             } else {
                 await answer(conversation, through: BodySink.self, writer)
             }
-            _ = consume permit
+            permit = nil
         } catch {
+            permit = nil
             await fail(error, writer)
         }
         conversations?.close()
@@ -128,7 +131,8 @@ struct Exchange: ~Copyable {
 
     // MARK: - Before the CLI
 
-    private func admit() async throws(TurnFailure) -> Permit {
+    private mutating func admit() async throws(TurnFailure) -> Permit {
+        let (channel, seat) = (channel, seat)
         do throws(Fault) {
             guard seat.phase == .serving else { throw .goingDown }
             if let fault = context.snapshot.cli.selfTest.turnFault, context.snapshot.isCLIUnchanged { throw fault }
@@ -136,6 +140,8 @@ struct Exchange: ~Copyable {
                 for: turn.principal, isTask: turn.preferences.isTask, on: seat.loop, waking: channel.wakeup,
                 isGone: { channel.isClientGone || seat.phase == .ending })
         } catch {
+            // Its own turns fill its places.
+            if error.kind == .rateLimited { note(refusal: .keyRate, as: "turns") }
             throw .fault(error)
         }
     }
@@ -200,6 +206,11 @@ struct Exchange: ~Copyable {
         guard let name, !turn.preferences.isTask else { return draft }
         let keeper = ConversationKeeper(turn, name, asked: channel)
         conversations = keeper
+        if try !keeper.enter(draft.byteCount) {
+            permit = nil
+            try await keeper.wait()
+            permit = try await admit()
+        }
         request.history = try await keeper.open(draft.byteCount)
         return draft
     }
@@ -359,8 +370,11 @@ struct Exchange: ~Copyable {
         if let tokens = process.countedTokens { record.inputTokens = tokens }
         record.status = 200
         foresee(process)
-        let isTaken = await sink.finish(in: context)
+        // Who has left meanwhile has not had the end, though the kernel would take it.
+        let isTaken = channel.isClientGone ? false : await sink.finish(in: context)
         record.bytesOut = sink.sentBytes
+        if !isTaken { await conversations?.takeBack() }
+        conversations?.close()
         guard isTaken else {
             leave(outcome)
             return nil

@@ -99,7 +99,7 @@ struct ConversationExchange {
         var record = context.record(path: request.path)
         let response: Response
         do throws(TurnFailure) {
-            response = context.json(status: 200, try await answer(request.call))
+            response = context.json(status: 200, try await answer(request.call, &record))
         } catch {
             guard let reply = error.reply(in: request.dialect, requestID: context.requestID, &record) else { return }
             response = context.error(reply)
@@ -108,7 +108,7 @@ struct ConversationExchange {
         await writer.respond(response)
     }
 
-    private func answer(_ call: ConversationCall) async throws(TurnFailure) -> [UInt8] {
+    private func answer(_ call: ConversationCall, _ record: inout AuditRecord) async throws(TurnFailure) -> [UInt8] {
         // With nothing kept there is no conversation of any name.
         guard settings.isKeeping else {
             switch call {
@@ -119,7 +119,9 @@ struct ConversationExchange {
         }
         switch call {
         case .list(let after, let count): return try await list(after, count)
-        case .create: return try await create()
+        case .create:
+            try count(&record)
+            return try await create()
         case .retrieve(let id):
             let found = try await ask { [reader] in store.find(id, for: reader, then: $0) }
             guard case .found(let head, let pieces) = found else { throw .refusal(.unknownConversation(id)) }
@@ -136,6 +138,17 @@ struct ConversationExchange {
         return ConversationAnswers.list(heads.prefix(count), hasMore: heads.count > count)
     }
 
+    /// Counts the request, unless one of the key's limits on requests is reached.
+    private func count(_ record: inout AuditRecord) throws(TurnFailure) {
+        do throws(LimitRefusal) {
+            let charge = try context.seat.site.meters.begin(request.principal, isTurn: false, at: .current)
+            charge.settle(UsageRecorder.Record(), as: UsageRecorder.Place(model: "other"))
+        } catch {
+            record.refusal = error.reason == .rate ? .keyRate : .keyLimit
+            throw .fault(Fault(error, now: WallClock.unixSeconds))
+        }
+    }
+
     /// Begins a conversation under a name of the gateway's.
     private func create() async throws(TurnFailure) -> [UInt8] {
         let places = context.seat.site.beginnings
@@ -144,8 +157,10 @@ struct ConversationExchange {
         let beginning: ConversationBeginning
         do throws(Refusal) {
             let limits = context.snapshot.configuration.limits
+            let body = try await readBody()
+            try KeyGrants(options: request.principal.options).check(bodyBytes: body.count)
             beginning = try ConversationBeginning(
-                try await readBody(), limits: JSONLimits(depth: limits.maxJSONDepth, values: limits.maxJSONValues))
+                body, limits: JSONLimits(depth: limits.maxJSONDepth, values: limits.maxJSONValues))
         } catch {
             throw channel.isClientGone ? .gone : .refusal(error)
         }

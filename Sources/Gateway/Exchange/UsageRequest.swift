@@ -64,11 +64,11 @@ struct UsageExchange {
     func run(answering writer: consuming ResponseWriter) async {
         var record = context.record(path: "/usage")
         let response: Response
-        do throws(LedgerFault) {
+        do throws(Fault) {
             response = context.json(status: 200, body(try await table()), adding: [(.cacheControl, "no-store")])
         } catch {
-            let fault = Fault(
-                .unavailable, "What was used cannot be read at the moment.", detail: error.description, retryAfterSeconds: 2)
+            let fault = error
+            if fault.kind == .rateLimited { record.refusal = .keyRate }
             record.fault = fault.logged
             response = context.error(ErrorReply(fault, dialect: .chatCompletions, requestID: context.requestID))
         }
@@ -76,7 +76,19 @@ struct UsageExchange {
         await writer.respond(response)
     }
 
-    private func table() async throws(LedgerFault) -> UsageTable {
+    private func table() async throws(Fault) -> UsageTable {
+        let (places, id) = (context.seat.site.usageReports, request.principal.id)
+        guard places.take(of: id) else {
+            throw Fault(.rateLimited, "This key asks for its usage too often at once; try again.", detail: "usage", retryAfterSeconds: 1)
+        }
+        defer { places.give(of: id) }
+        do throws(LedgerFault) { return try await read() } catch {
+            throw Fault(
+                .unavailable, "What was used cannot be read at the moment.", detail: error.description, retryAfterSeconds: 2)
+        }
+    }
+
+    private func read() async throws(LedgerFault) -> UsageTable {
         let store = context.seat.site.ledger.usage
         let (query, filter) = (request.query, request.query.filter(owner: request.subject?.id.text))
         let usage = try await LedgerWait<[UsageRow]>.ask(on: context.seat.loop, waking: channel.wakeup) {
@@ -85,15 +97,17 @@ struct UsageExchange {
         let refusals = try await LedgerWait<[RefusalRow]>.ask(on: context.seat.loop, waking: channel.wakeup) {
             store.refusals(filter, by: query.grouping, then: $0)
         }
-        return UsageTable(query, usage, refusals, names: names)
+        return UsageTable(query, usage, refusals, names: names(in: usage.map(\.group) + refusals.map(\.group)))
     }
 
-    /// The names of keys by the ids that usage is counted under.
-    private var names: [String: String] {
+    /// The names of the keys that the rows tell of, by the ids that usage is counted under.
+    private func names(in groups: [UsageGroup]) -> [String: String] {
         if let subject = request.subject { return [subject.id.text: subject.name] }
         guard request.query.grouping == .key else { return [:] }
-        let principals = context.seat.site.keys.principals
-        return Dictionary(principals.map { ($0.id.text, $0.name) }, uniquingKeysWith: { first, _ in first })
+        return context.seat.site.keys.names(
+            of: groups.compactMap { group in
+                if case .name(let id) = group { id } else { nil }
+            })
     }
 
     private func body(_ table: UsageTable) -> [UInt8] {

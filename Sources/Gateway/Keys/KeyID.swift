@@ -9,7 +9,15 @@ struct KeyID: Hashable, Sendable, CustomStringConvertible {
     init(named name: String) { text = name }
 
     /// The identity of a key of the ledger, which no name has, since names have no `:`.
-    init(stored id: String) { text = "key:" + id }
+    init(stored id: String) { text = Self.storedPrefix + id }
+
+    /// The identity under which usage was counted.
+    init(counted text: String) { self.text = text }
+
+    /// True for a key of the ledger, whose id is never given to another.
+    var isStored: Bool { text.hasPrefix(Self.storedPrefix) }
+
+    private static let storedPrefix = "key:"
 
     /// Callers without a key are one.
     static let anonymous = KeyID(named: "anonymous")

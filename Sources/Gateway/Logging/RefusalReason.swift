@@ -18,6 +18,8 @@ enum RefusalReason: String, Sendable, CaseIterable {
     case keyLimit = "key_limit"
     /// A limit of the key by the minute, or on turns at once.
     case keyRate = "key_rate"
+    /// The key's part of the account is used up, and the rest is kept for others.
+    case accountShare = "account_share"
     /// The account's own limit is known to be reached.
     case accountLimit = "account_limit"
     /// Too many turns run and wait.

@@ -14,7 +14,7 @@ extension Service {
         guard let site else { return }
         let keys = KeyAdministration(
             site.ledger, site.keys, on: loop, names: { GrantedNames(site.snapshot.servers, site.snapshot.configuration.accounts) },
-            hasChanged: { site.endForeignProcesses() })
+            hasChanged: { site.endForeignProcesses() }, hasRemoved: { site.meters.forget($0) })
         // Each is told of a reload of its own.
         let reloads = Turnstile()
         let desk = AdminDesk(site.ledger, keys, on: loop, log: log)

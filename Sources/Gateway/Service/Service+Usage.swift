@@ -23,7 +23,14 @@ extension Service {
 
     /// Lets what has expired be removed in the background.
     func tidyLedger() {
-        guard let configuration = site?.snapshot.configuration else { return }
+        guard let site else { return }
+        let configuration = site.snapshot.configuration
+        let now = WallClock.unixSeconds
+        site.meters.forget(unless: { site.keys.has($0) }, now: now)
+        guard tidyClock.mayTidy(at: now, newest: site.meters.newestHour.map { $0 * 3600 }) else {
+            log.warning("the clock is far ahead of all that was used: nothing is tidied by it for an hour")
+            return
+        }
         let (responses, conversations) = (configuration.responses, configuration.conversations)
         ledger.conversations.tidy(notBefore: conversations.notBefore, within: conversations.maxBytes) { [log] fault in
             if let fault, fault != .closed { log.warning("expired conversations could not be removed: \(fault)") }
@@ -31,7 +38,6 @@ extension Service {
         ledger.responses.tidy(notBefore: responses.notBefore, within: responses.maxBytes) { [log] fault in
             if let fault, fault != .closed { log.warning("expired responses could not be removed: \(fault)") }
         }
-        let now = WallClock.unixSeconds
         let hour = now / 3600
         let tidying = UsageStore.Tidying(
             foldBefore: hour - Self.hoursApart, forgetBefore: hour - configuration.usage.keepDays * 24,
@@ -58,8 +64,11 @@ extension Service {
         let lost = try await LedgerWait<[UsageHold]>.ask(on: loop, waking: wakeup) {
             usage.takeOver(gateway: gateway, at: now, then: $0)
         }
+        let newest = try await LedgerWait<Int?>.ask(on: loop, waking: wakeup) { usage.newestHour(then: $0) }
+        // A clock that is ahead now may be set right while the service runs, and then this month counts.
+        let last = min(newest ?? .max, now / 3600)
         let hours = try await LedgerWait<[OwnerHour]>.ask(on: loop, waking: wakeup) {
-            usage.hours(since: now / 3600 - Self.restoredHours, then: $0)
+            usage.hours(since: last - Meters.longestHours, then: $0)
         }
         for hour in hours { meters.restore(KeyID(named: hour.owner), hour: hour.hour, Amounts(hour.count)) }
         let costs = try await LedgerWait<[AccountCost]>.ask(on: loop, waking: wakeup) {
@@ -84,9 +93,28 @@ extension Service {
         }
         return meters
     }
+}
 
-    /// The longest stretch that is counted, and the day it may begin in.
-    private static let restoredHours = 32 * 24
+/// Says whether the clock may be tidied by: one that was set far ahead would have everything forgotten.
+struct TidyClock {
+    /// What it said when it was last seen far ahead of all that is stored.
+    private var suspected: Int?
+
+    private static let mostAhead = 32 * 86_400
+    /// It is looked at once an hour.
+    private static let mostBetween = 2 * 3600
+
+    /// False the first time that the clock is far ahead of the newest moment that is stored. An hour later it has gone on
+    /// like a clock, and then it was the service that had rested.
+    mutating func mayTidy(at now: Int, newest: Int?) -> Bool {
+        guard let newest, now - newest > Self.mostAhead else {
+            suspected = nil
+            return true
+        }
+        let before = suspected
+        suspected = now
+        return before.map { 0...Self.mostBetween ~= now - $0 } ?? false
+    }
 }
 
 extension Amounts {

@@ -36,6 +36,7 @@ actor Service {
     private var busyLoops = 0
     /// True while there may be processes between two turns.
     var isKeeping = true
+    var tidyClock = TidyClock()
     /// Why it could not start; written on the loop, read after it has stopped.
     private(set) nonisolated(unsafe) var startFaults: ConfigurationFaults?
 

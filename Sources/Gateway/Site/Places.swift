@@ -18,3 +18,29 @@ final class Places: Sendable {
     /// Gives it back.
     func give() { free.withLock { $0 += 1 } }
 }
+
+/// A few places for each key, so that no key's requests keep those of another waiting.
+final class PlacesByKey: Sendable {
+    private let most: Int
+    private let taken = Mutex<[KeyID: Int]>([:])
+
+    /// So many places a key.
+    init(_ most: Int) { self.most = most }
+
+    /// Takes a place; false when the key has none left.
+    func take(of id: KeyID) -> Bool {
+        taken.withLock { taken in
+            guard taken[id, default: 0] < most else { return false }
+            taken[id, default: 0] += 1
+            return true
+        }
+    }
+
+    /// Gives a place back.
+    func give(of id: KeyID) {
+        taken.withLock { taken in
+            guard let count = taken[id] else { return }
+            taken[id] = count > 1 ? count - 1 : nil
+        }
+    }
+}

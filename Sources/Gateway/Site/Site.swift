@@ -27,6 +27,8 @@ final class Site: Sendable {
     let largeAnswers = Places(8)
     /// Conversations that are being begun with items of their own, which no turn's permit bounds.
     let beginnings = Places(8)
+    /// Reports on what keys have used; whoever finds no place comes again.
+    let usageReports = PlacesByKey(4)
     /// Where turns wait that would go on with the same conversation.
     let conversations = ConversationQueue()
     /// What needs the operator now.
