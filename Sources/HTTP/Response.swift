@@ -17,8 +17,8 @@ public struct ResponseFields: Sendable {
 
     /// No fields, with room for a usual head.
     public init() {
-        lines.reserveCapacity(224)
-        entries.reserveCapacity(8)
+        lines.reserveCapacity(352)
+        entries.reserveCapacity(12)
     }
 
     /// How many fields there are.
@@ -42,8 +42,8 @@ public struct ResponseFields: Sendable {
         if ResponseFields.belongsToEncoder(name) { return }
         if entries.isEmpty {
             // Room for a usual response at once; growing step by step took three times as long.
-            lines.reserveCapacity(240)
-            entries.reserveCapacity(8)
+            lines.reserveCapacity(368)
+            entries.reserveCapacity(12)
         }
         let nameStart = UInt32(lines.count)
         lines.append(span: name.description.utf8Span.span)

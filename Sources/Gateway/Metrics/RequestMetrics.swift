@@ -29,7 +29,7 @@ final class RequestMetrics: Sendable {
 
     private let requests = Counters<108>()  // dialects × (statuses and one for others)
     private let outcomes = Counters<16>()  // dialects × outcomes
-    private let refusals = Counters<12>()
+    private let refusals = Counters<13>()
     private let turnsByOrigin = Counters<4>()
     private let tokens = Counters<24>()  // families × kinds
     private let cost = Counters<6>()  // in nano-dollars
