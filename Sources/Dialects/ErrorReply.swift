@@ -20,7 +20,7 @@ public struct ErrorReply: Sendable {
         error.param = refusal.param
         error.code = refusal.code
         error.isRefusal = true
-        self.init(error, dialect, requestID, allow: refusal.allow)
+        self.init(error, dialect, requestID, allow: refusal.allow, retryAfterSeconds: refusal.retryAfterSeconds)
     }
 
     /// Words a fault; its `detail` is not told.

@@ -14,6 +14,7 @@ import CNGHTTP2
         unsafe nghttp2_session_callbacks_set_on_header_callback(callbacks, Self.header)
         unsafe nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, Self.beginFrame)
         unsafe nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Self.frameReceived)
+        unsafe nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, Self.invalidFrame)
         unsafe nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, Self.frameSent)
         unsafe nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Self.dataReceived)
         unsafe nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Self.streamClosed)
@@ -62,7 +63,7 @@ import CNGHTTP2
         guard let header = unsafe header?.pointee, let connection = unsafe connection(context) else { return 0 }
         let isData = header.type == UInt8(NGHTTP2_DATA.rawValue)
         if isRequest(header) {
-            connection.checkHead(header.stream_id)
+            connection.checkStream(header.stream_id, dataBytes: nil, endsStream: endsStream(header))
         } else if !(isData && header.length > 0) {
             connection.noteIdleFrame()
         }
@@ -76,15 +77,22 @@ import CNGHTTP2
         } else if header.type == UInt8(NGHTTP2_DATA.rawValue), endsStream(header) {
             connection.endBody(header.stream_id)
         } else if header.type == UInt8(NGHTTP2_RST_STREAM.rawValue) {
-            connection.noteReset()
+            connection.noteReset(byClientOn: header.stream_id)
         }
+        return 0
+    }
+
+    /// nghttp2 will reset the stream of a head that it cannot take, and may never have opened it.
+    private static let invalidFrame: nghttp2_on_invalid_frame_recv_callback = { _, frame, _, context in
+        guard let header = unsafe frame?.pointee.hd, isRequest(header) else { return 0 }
+        unsafe connection(context)?.noteRefusal(of: header.stream_id)
         return 0
     }
 
     private static let frameSent: nghttp2_on_frame_send_callback = { _, frame, context in
         guard let header = unsafe frame?.pointee.hd, let connection = unsafe connection(context) else { return 0 }
         if header.type == UInt8(NGHTTP2_RST_STREAM.rawValue) {
-            connection.noteReset()
+            connection.noteReset(byServerOn: header.stream_id)
         } else if header.type == UInt8(NGHTTP2_DATA.rawValue) || isRequest(header) {
             connection.noteProgress()
         }

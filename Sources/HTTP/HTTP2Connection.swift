@@ -6,7 +6,9 @@ import CNGHTTP2
 /// bytes and the time, and takes what is to be sent. Confined to one loop.
 @safe public final class HTTP2Connection {
     /// Why a stream or connection is ended (RFC 9113 §7).
-    enum ErrorCode: UInt32 { case none = 0, internalError = 2, streamClosed = 5, enhanceYourCalm = 11 }
+    enum ErrorCode: UInt32 {
+        case none = 0, protocolError = 1, internalError = 2, streamClosed = 5, enhanceYourCalm = 11
+    }
 
     let limits: HTTP2Limits
     let requestLimits: HTTPLimits
@@ -26,8 +28,10 @@ import CNGHTTP2
     private var lastStream: Int32 = 0
     /// A frame that had no place in the last output.
     private var heldFrame: [UInt8] = []
-    /// Streams that ended before the client had ended its side: frames that it had sent by then may still come.
-    private var endedEarly: [Int32] = []
+    private var resetMemory: HTTP2ResetStreams
+    private var scanner = HTTP2FrameScanner()
+    /// The last stream that GOAWAY let pass; frames of later ones mean nothing.
+    private var lastAllowed = Int32.max
 
     /// How many streams either side has reset.
     public private(set) var resetStreams = 0
@@ -40,6 +44,7 @@ import CNGHTTP2
         self.requestLimits = requestLimits
         resets = HTTP2Budget(allowance: limits.resetsPerTenSeconds)
         idleFrames = HTTP2Budget(allowance: limits.idleFramesPerTenSeconds)
+        resetMemory = HTTP2ResetStreams(window: limits.streamWindowBytes)
         let me = unsafe Unmanaged.passUnretained(self).toOpaque()
         guard
             unsafe nghttp2_session_server_new2(
@@ -55,6 +60,19 @@ import CNGHTTP2
     /// - Parameter milliseconds: the time on any steady clock, for the budgets.
     public func receive(_ bytes: Span<UInt8>, at milliseconds: Int) -> Bool {
         self.milliseconds = milliseconds
+        var (index, passed) = (0, 0)
+        while let head = scanner.next(in: bytes, from: &index) {
+            guard head.type == UInt8(NGHTTP2_DATA.rawValue) else { continue }
+            // Without the head's last byte nghttp2 has dealt with all that came before, and with nothing of the frame.
+            guard pass(bytes.extracting(passed..<(index - 1))) else { return false }
+            passed = index - 1
+            let endsStream = head.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
+            checkStream(head.stream, dataBytes: head.length, endsStream: endsStream)
+        }
+        return pass(bytes.extracting(passed..<bytes.count))
+    }
+
+    private func pass(_ bytes: Span<UInt8>) -> Bool {
         let result = unsafe bytes.withUnsafeBufferPointer { buffer in
             unsafe nghttp2_session_mem_recv(session, buffer.baseAddress, buffer.count)
         }
@@ -92,6 +110,7 @@ import CNGHTTP2
     /// Refuses every stream after those already seen.
     public func goAway() {
         let last = unsafe nghttp2_session_get_last_proc_stream_id(session)
+        lastAllowed = min(lastAllowed, last)
         unsafe nghttp2_submit_goaway(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, 0, nil, 0)
     }
 
@@ -141,16 +160,32 @@ import CNGHTTP2
 
     // MARK: - From nghttp2
 
-    /// Checks the stream of a HEADERS frame (RFC 9113 §5.1.1): nghttp2 passes over one on a closed stream, and a client
-    /// that counts backwards would wait for an answer that never comes.
-    func checkHead(_ id: Int32) {
-        guard id <= lastStream, streams[id] == nil, !endedEarly.contains(id) else { return }
-        terminate(.streamClosed)
+    /// Checks the stream of a HEADERS frame, or of a DATA frame with so many bytes, before nghttp2 does.
+    ///
+    /// nghttp2 ends the connection for a frame on an idle stream, and with STREAM_CLOSED for one on a stream that is half
+    /// closed. It passes over frames on closed streams: a client that is in error would never learn of it, and one that
+    /// counts backwards would wait for an answer that never comes.
+    func checkStream(_ id: Int32, dataBytes: Int?, endsStream: Bool) {
+        guard id <= lastStream else {
+            guard dataBytes == nil else { return }
+            resetMemory.noteOpening(id, after: lastStream)
+            lastStream = id
+            return
+        }
+        // nghttp2 judges frames on the connection itself.
+        guard id > 0, id <= lastAllowed, streams[id] == nil else { return }
+        switch resetMemory.judge(id, dataBytes: dataBytes, endsStream: endsStream) {
+        case .discard:
+            if dataBytes == 0 { noteIdleFrame() }
+        case .resetAgain:
+            unsafe nghttp2_submit_rst_stream(
+                session, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, ErrorCode.streamClosed.rawValue)
+        case .end(let code): terminate(code)
+        }
     }
 
     func beginHead(_ id: Int32) {
         idleFrames.refill()
-        lastStream = max(lastStream, id)
         builder = HTTP2RequestBuilder(limits: requestLimits)
         builderStream = id
         builderFault = nil
@@ -209,10 +244,6 @@ import CNGHTTP2
         // Else the connection's window would shrink by what nobody has read.
         unsafe nghttp2_session_consume_connection(session, stream.received.count)
         stream.received = []
-        if !stream.hasEndedBody {
-            if endedEarly.count == Self.rememberedStreams { endedEarly.removeFirst() }
-            endedEarly.append(id)
-        }
         end(stream, isReset: code != ErrorCode.none.rawValue)
     }
 
@@ -221,8 +252,25 @@ import CNGHTTP2
         if !idleFrames.spend(at: milliseconds) { terminate() }
     }
 
-    /// Counts a stream that ends by a reset of either side.
-    func noteReset() {
+    /// The client has reset a stream.
+    func noteReset(byClientOn id: Int32) {
+        resetMemory.noteReset(byClientOn: id)
+        countReset()
+    }
+
+    /// A stream of ours has been reset.
+    func noteReset(byServerOn id: Int32) {
+        noteRefusal(of: id)
+        countReset()
+    }
+
+    /// A stream is to be reset: what the client has sent by then may still come.
+    func noteRefusal(of id: Int32) {
+        guard streams[id]?.hasEndedBody != true else { return }
+        resetMemory.noteReset(byServerOn: id)
+    }
+
+    private func countReset() {
         resetStreams += 1
         if !resets.spend(at: milliseconds) { terminate() }
     }
@@ -241,8 +289,6 @@ import CNGHTTP2
         stream.connection = nil
         stream.onChange?()
     }
-
-    private static let rememberedStreams = 64
 
     private func terminate(_ code: ErrorCode = .enhanceYourCalm) {
         guard !isTerminated else { return }

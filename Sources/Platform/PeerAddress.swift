@@ -7,6 +7,13 @@ public struct PeerAddress: Sendable, Hashable {
     /// The network that limits are counted by: an IPv4 address, or an IPv6 /64 as one subscriber has.
     public let network: InlineBytes
 
+    /// The network that failures are counted by: an IPv4 address, or an IPv6 /48, the most that one customer is given.
+    public var customer: InlineBytes {
+        var customer = network
+        if customer.count == 16 { customer.high &= ~0xFFFF }
+        return customer
+    }
+
     /// Up to 16 bytes in place.
     public struct InlineBytes: Sendable, Hashable {
         var high: UInt64 = 0
@@ -104,6 +111,9 @@ public struct PeerAddress: Sendable, Hashable {
     public var isLoopback: Bool {
         bytes.count == 4 ? bytes.low >> 24 == 127 : bytes.count == 16 && bytes.high == 0 && bytes.low == 1
     }
+
+    /// True for the other end of a Unix socket, which has no address.
+    public var isUnix: Bool { bytes.count == 0 }
 
     /// The address as people write it; `unix` for a Unix socket.
     public var text: String {

@@ -12,6 +12,7 @@ final class Connection: Caller {
     var limits: WireLimits { terms.limits }
     private(set) var peer: PeerAddress
     private(set) var trustedProxies: [AddressRange] = []
+    private(set) var clientCertificate: ClientCertificate?
     /// Set while HTTP/2 is spoken.
     private(set) var http2: HTTP2Server?
     let wakeup = Wakeup()
@@ -61,6 +62,8 @@ final class Connection: Caller {
             return nil
         }
         readiness = Readiness(number, on: state.loop, interest: .socket, waking: wakeup)
+        // At once: of many that come together the later ones find the earlier ones' places.
+        if terms.tls != nil || isProxied { self.place.beginGreeting(waking: RemoteWakeup(wakeup, on: state.loop)) }
     }
 
     /// The answer to what cannot be read as a request.
@@ -208,6 +211,11 @@ final class Connection: Caller {
     // MARK: - Handshake
 
     private func shakeHands() async -> Bool {
+        guard await greet() else { return false }
+        return place.endGreeting() || giveWay()
+    }
+
+    private func greet() async -> Bool {
         alarm.deadline = loop.now + .seconds(limits.deadlines.handshakeSeconds)
         if isProxied {
             guard await readProxyHeader() else { return false }
@@ -220,11 +228,17 @@ final class Connection: Caller {
                 application.note(.refused(.unauthenticated, peer))
                 return false
             }
+            if place.hasGivenWay { return giveWay() }
             await wakeup.wait()
         }
         while true {
             switch transport.handshake() {
-            case .bytes: return true
+            case .bytes:
+                clientCertificate = transport.clientCertificate
+                // Woken by something else than the socket, the handshake may have taken the request with it: of what
+                // is read by then no edge tells.
+                readiness.readAgain()
+                return true
             case .closed: return noHandshake(.cut, "the peer closed the connection")
             case .failed(let fault): return noHandshake(HandshakeFailure(fault.kind), fault.message)
             case .needsRead: readiness.readWouldBlock()
@@ -232,8 +246,15 @@ final class Connection: Caller {
             }
             if alarm.isDue { return noHandshake(.timeout, "not complete within TLS_HANDSHAKE_SECONDS") }
             if state.phase == .ending { return false }
+            if place.hasGivenWay { return giveWay() }
             await wakeup.wait()
         }
+    }
+
+    /// A newcomer has taken the place, since there was no other.
+    private func giveWay() -> Bool {
+        application.note(.refused(.total, peer))
+        return false
     }
 
     /// Reads who has connected to the proxy at the other end; false when it does not say so as it should.
@@ -252,6 +273,7 @@ final class Connection: Caller {
                 readiness.readWouldBlock()
                 if alarm.isDue { return noHandshake(.timeout, "the proxy did not say in time who asks") }
                 if state.phase == .ending { return false }
+                if place.hasGivenWay { return giveWay() }
                 await wakeup.wait()
             }
         }

@@ -3,6 +3,9 @@ import Synchronization
 
 /// How many connections there may be: in all, from one network, and from one network before a key was shown.
 ///
+/// Where all places are taken, the oldest connection that has not come to the end of its handshake gives its place to the
+/// newcomer: whoever shakes hands slowly on purpose keeps out nobody who does not.
+///
 /// The last limit makes further connections wait rather than refusing them, because a client that opens fifty at once
 /// is no attacker; each waits within its handshake's deadline.
 package final class ConnectionLimiter: Sendable {
@@ -30,6 +33,24 @@ package final class ConnectionLimiter: Sendable {
         var limits: Limits
         var total = 0
         var networks: [PeerAddress.InlineBytes: Network] = [:]
+        /// Those that shake hands, by the order in which they came.
+        var greeting: [Int: Greeting] = [:]
+        var greetings = 0
+    }
+
+    /// A connection that has not come to the end of its handshake.
+    fileprivate final class Greeting: Sendable {
+        private let wakeup: RemoteWakeup
+        private let shed = Atomic(false)
+
+        init(_ wakeup: RemoteWakeup) { self.wakeup = wakeup }
+
+        var isShed: Bool { shed.load(ordering: .acquiring) }
+
+        func giveWay() {
+            shed.store(true, ordering: .releasing)
+            wakeup.signal()
+        }
     }
 
     private let state: Mutex<State>
@@ -52,14 +73,29 @@ package final class ConnectionLimiter: Sendable {
 
     /// A place for a new connection whose client is not known yet, or why there is none.
     func admitUnknown() throws(ConnectionRefusal) -> ConnectionPlace {
-        let isAdmitted = state.withLock { state in
-            guard state.total < state.limits.total else { return false }
-            state.total += 1
-            return true
+        let (isAdmitted, oldest) = state.withLock { state -> (Bool, Greeting?) in
+            guard state.total >= state.limits.total else {
+                state.total += 1
+                return (true, nil)
+            }
+            // Its place is the newcomer's from now on, though it takes a moment to go.
+            guard state.limits.total > 0, let number = state.greeting.keys.min() else { return (false, nil) }
+            return (true, state.greeting.removeValue(forKey: number))
         }
+        oldest?.giveWay()
         guard isAdmitted else { throw .total }
         return ConnectionPlace(limiter: self)
     }
+
+    fileprivate func beginGreeting(_ greeting: Greeting) -> Int {
+        state.withLock { state in
+            state.greetings += 1
+            state.greeting[state.greetings] = greeting
+            return state.greetings
+        }
+    }
+
+    fileprivate func endGreeting(_ number: Int) { state.withLock { $0.greeting[number] = nil } }
 
     fileprivate func settle(_ network: PeerAddress.InlineBytes) -> Bool {
         state.withLock { state in
@@ -96,9 +132,9 @@ package final class ConnectionLimiter: Sendable {
         for wakeup in waiting { wakeup.signal() }
     }
 
-    fileprivate func release(_ network: PeerAddress.InlineBytes?, waiting wakeup: RemoteWakeup?) {
+    fileprivate func release(_ network: PeerAddress.InlineBytes?, waiting wakeup: RemoteWakeup?, hasGivenWay: Bool) {
         state.withLock { state in
-            state.total -= 1
+            if !hasGivenWay { state.total -= 1 }
             guard let network else { return }
             if let wakeup { state.networks[network]?.waiting.removeAll { $0 === wakeup } }
             state.networks[network]?.open -= 1
@@ -115,6 +151,7 @@ struct ConnectionPlace: ~Copyable {
     private var isUnauthenticated = false
     /// What the connection was told to wait by.
     private var waiting: RemoteWakeup?
+    private var greeting: (number: Int, state: ConnectionLimiter.Greeting)?
 
     fileprivate init(limiter: ConnectionLimiter) { self.limiter = limiter }
 
@@ -127,7 +164,26 @@ struct ConnectionPlace: ~Copyable {
 
     deinit {
         if isUnauthenticated, let network { limiter.endUnauthenticated(network) }
-        limiter.release(network, waiting: waiting)
+        if let greeting { limiter.endGreeting(greeting.number) }
+        limiter.release(network, waiting: waiting, hasGivenWay: greeting?.state.isShed == true)
+    }
+
+    /// Begins the handshake; from now on it may have to give way to a newcomer, and `wakeup` is signalled then.
+    mutating func beginGreeting(waking wakeup: RemoteWakeup) {
+        let state = ConnectionLimiter.Greeting(wakeup)
+        greeting = (limiter.beginGreeting(state), state)
+    }
+
+    /// True once the place is another's: the connection must go.
+    var hasGivenWay: Bool { greeting?.state.isShed == true }
+
+    /// The handshake is over; false when the place is another's.
+    mutating func endGreeting() -> Bool {
+        guard let current = greeting else { return true }
+        limiter.endGreeting(current.number)
+        guard !current.state.isShed else { return false }
+        greeting = nil
+        return true
     }
 
     /// Begins the time before a key is shown; when false, try again once `wakeup` has been signalled.

@@ -75,6 +75,8 @@ package protocol Caller: AnyObject {
     var peer: PeerAddress { get }
     /// The trusted proxies, for a peer that is one of them: it may name others in its requests. Empty for all others.
     var trustedProxies: [AddressRange] { get }
+    /// The certificate that the other end has shown and one of `CLIENT_CA` has signed; nil when there is none.
+    var clientCertificate: ClientCertificate? { get }
     /// A key was shown that is good: the connection no longer counts as a stranger's.
     func noteAuthenticated()
 }

@@ -23,6 +23,11 @@ struct Transport: ~Copyable {
         mutating get { session?.applicationProtocol ?? .http1 }
     }
 
+    /// The certificate that the client has shown.
+    var clientCertificate: ClientCertificate? {
+        mutating get { session?.clientCertificate }
+    }
+
     /// True when the last read has itself met the end of what the socket held: the next one would find nothing.
     private(set) var hasEmptiedSocket = false
 

@@ -12,6 +12,10 @@ import COpenSSL
         public var allowsTLS12 = true
         /// False offers HTTP/1.1 only.
         public var offersHTTP2 = true
+        /// Asks clients for a certificate of one of these; those that show none are served too.
+        public var clientAuthorities: TLSAuthorities?
+        /// What is stapled to the certificates.
+        public var staples: [OCSPStaple] = []
 
         /// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
         public init() {}
@@ -22,6 +26,9 @@ import COpenSSL
     private let identities: [TLSIdentity]
     private let ticketKeys = TicketKeys()
     private let protocols: ProtocolList
+    private let staples: [OCSPStaple]
+    /// True when clients are asked for a certificate.
+    let asksForCertificates: Bool
 
     /// Builds the contexts; the first identity is the default.
     public init(identities: [TLSIdentity], policy: Policy = Policy()) throws(TLSFault) {
@@ -29,6 +36,8 @@ import COpenSSL
         var leaders: [TLSIdentity] = []
         var made: [OpaquePointer] = unsafe []
         self.protocols = ProtocolList(offersHTTP2: policy.offersHTTP2)
+        staples = policy.staples
+        asksForCertificates = policy.clientAuthorities != nil
         do {
             for identity in identities {
                 // An EC and an RSA certificate for the same names share a context: OpenSSL picks by the client's wish.
@@ -86,6 +95,10 @@ import COpenSSL
             unsafe SSL_CTX_free(context)
             throw .last("the TLS policy cannot be set")
         }
+        do throws(TLSFault) { unsafe try policy.clientAuthorities?.ask(for: context) } catch {
+            unsafe SSL_CTX_free(context)
+            throw error
+        }
         ERR_clear_error()
         return unsafe context
     }
@@ -110,10 +123,21 @@ import COpenSSL
         for unsafe context in unsafe contexts {
             unsafe SSL_CTX_set_ex_data(context, 0, Unmanaged.passUnretained(ticketKeys).toOpaque())
             unsafe portcullis_ctx_on_ticket_key(context, TicketKeys.callback)
+            if !staples.isEmpty { unsafe portcullis_ctx_on_status(context, Self.staple, me) }
             unsafe SSL_CTX_set_alpn_select_cb(
                 context, ProtocolList.select, Unmanaged.passUnretained(protocols).toOpaque())
         }
         unsafe portcullis_ctx_on_server_name(defaultContext, Self.chooseByName, me)
+    }
+
+    /// Sends the OCSP response of the certificate that was chosen, as long as it says anything (RFC 6066 §8).
+    private static let staple: @convention(c) (OpaquePointer?, UnsafeMutableRawPointer?) -> Int32 = { ssl, argument in
+        guard let argument = unsafe argument, let chosen = unsafe SSL_get_certificate(ssl) else { return SSL_TLSEXT_ERR_NOACK }
+        let me = unsafe Unmanaged<TLSContext>.fromOpaque(argument).takeUnretainedValue()
+        let staple = me.staples.first { unsafe $0.identity.certificate == chosen }
+        guard let staple, staple.isInForce() else { return SSL_TLSEXT_ERR_NOACK }
+        let isGiven = unsafe portcullis_staple(ssl, staple.bytes, staple.bytes.count)
+        return isGiven == 1 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK
     }
 
     /// Moves a handshake to the context whose certificate covers the name the client sent (RFC 6066 §3).

@@ -9,17 +9,21 @@ import COpenSSL
 
     /// Parses PEM texts: the leaf first, then its intermediates; the key unencrypted.
     ///
-    /// The copy of the key made here is cleansed; the caller's is the caller's.
-    public init(certificatePEM: [UInt8], keyPEM: [UInt8]) throws(TLSFault) {
+    /// What is made of the key lies on the ``SecureHeap``, where there is one; the text is the caller's.
+    public convenience init(certificatePEM: [UInt8], keyPEM: [UInt8]) throws(TLSFault) {
+        unsafe try self.init(certificatePEM: certificatePEM, parsing: { unsafe keyPEM.withUnsafeBytes { unsafe Self.privateKey($0) } })
+    }
+
+    /// Parses a key that lies in memory of the caller's, which is not copied.
+    public convenience init(certificatePEM: [UInt8], key: UnsafeRawBufferPointer) throws(TLSFault) {
+        unsafe try self.init(certificatePEM: certificatePEM, parsing: { unsafe Self.privateKey(key) })
+    }
+
+    private init(certificatePEM: [UInt8], parsing parse: () -> OpaquePointer?) throws(TLSFault) {
         ERR_clear_error()
         let chain = unsafe try Self.certificates(certificatePEM)
         guard let leaf = unsafe chain.first else { throw TLSFault("no certificate in the PEM text") }
-        let parsed = unsafe keyPEM.withUnsafeBytes { bytes -> OpaquePointer? in
-            guard let bio = unsafe portcullis_bio_over(bytes.baseAddress, Int32(bytes.count)) else { return nil }
-            defer { unsafe BIO_free(bio) }
-            // An empty pass phrase instead of OpenSSL's prompt, which would wait for a terminal.
-            return unsafe PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in 0 }, nil)
-        }
+        let parsed = unsafe parse()
         unsafe certificate = leaf
         unsafe intermediates = Array(chain.dropFirst())
         guard let parsed = unsafe parsed else {
@@ -38,8 +42,11 @@ import COpenSSL
         unsafe EVP_PKEY_free(key)
     }
 
-    /// The DNS names and addresses the certificate is for.
-    public var names: [String] {
+    /// The DNS names the certificate is for.
+    public var names: [String] { unsafe Self.names(of: certificate, kinds: [GEN_DNS]) }
+
+    /// The alternative names of these kinds, all of which are text.
+    static func names(of certificate: OpaquePointer, kinds: [Int32]) -> [String] {
         var names: [String] = []
         guard let list = unsafe X509_get_ext_d2i(certificate, NID_subject_alt_name, nil, nil) else { return [] }
         let stack = OpaquePointer(list)
@@ -47,7 +54,7 @@ import COpenSSL
         for index in 0..<(unsafe OPENSSL_sk_num(stack)) {
             guard let item = unsafe OPENSSL_sk_value(stack, index) else { continue }
             let name = unsafe item.assumingMemoryBound(to: GENERAL_NAME.self)
-            guard unsafe name.pointee.type == GEN_DNS, let text = unsafe name.pointee.d.dNSName else { continue }
+            guard unsafe kinds.contains(name.pointee.type), let text = unsafe name.pointee.d.dNSName else { continue }
             let bytes = unsafe UnsafeBufferPointer(
                 start: ASN1_STRING_get0_data(text), count: Int(ASN1_STRING_length(text)))
             names.append(unsafe String(decoding: bytes, as: UTF8.self))
@@ -77,7 +84,14 @@ import COpenSSL
         return Int(days) * 86_400 + Int(seconds)
     }
 
-    private static func certificates(_ pem: [UInt8]) throws(TLSFault) -> [OpaquePointer] {
+    private static func privateKey(_ pem: UnsafeRawBufferPointer) -> OpaquePointer? {
+        guard let bio = unsafe portcullis_bio_over(pem.baseAddress, Int32(clamping: pem.count)) else { return nil }
+        defer { unsafe BIO_free(bio) }
+        // An empty pass phrase instead of OpenSSL's prompt, which would wait for a terminal.
+        return unsafe PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in 0 }, nil)
+    }
+
+    static func certificates(_ pem: [UInt8]) throws(TLSFault) -> [OpaquePointer] {
         let chain = unsafe pem.withUnsafeBytes { bytes -> [OpaquePointer] in
             var chain: [OpaquePointer] = unsafe []
             guard let bio = unsafe portcullis_bio_over(bytes.baseAddress, Int32(bytes.count)) else { return unsafe [] }

@@ -63,6 +63,15 @@ public enum ApplicationProtocol: Sendable { case http1, http2 }
         return count == 2 ? .http2 : .http1
     }
 
+    /// The certificate that the client has shown, once the handshake is complete; nil when it has shown none.
+    public var clientCertificate: ClientCertificate? {
+        guard context.asksForCertificates, let shown = unsafe SSL_get1_peer_certificate(ssl) else { return nil }
+        defer { unsafe X509_free(shown) }
+        // A resumed session brings the verdict of the handshake that it began with.
+        guard unsafe SSL_get_verify_result(ssl) == Int(X509_V_OK) else { return nil }
+        return unsafe ClientCertificate(shown)
+    }
+
     /// Reads plain text.
     public mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> TLSResult {
         Self.forgetErrors()

@@ -47,6 +47,8 @@ public struct Refusal: Error, Sendable, Equatable {
     public var code: String?
     /// The value of `allow` with `.methodNotAllowed`.
     public var allow: String?
+    /// How long to wait before asking again, in seconds.
+    public var retryAfterSeconds: Int?
 
     /// A refusal with its explanation.
     public init(

@@ -158,8 +158,12 @@ class Gateway:
         self.arguments += [str(flag) for flag in flags]
         (folder / "home").mkdir(exist_ok=True)
         (folder / "state").mkdir(exist_ok=True)
-        # Without processes that wait for a first turn: most tests would pay for one and never use it.
-        self.env = {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "LANG": "C.UTF-8", "WARM_PROCESSES": "0"}
+        # Without processes that wait for a first turn: most tests would pay for one and never use it. Wrong keys of many
+        # tests come from one address.
+        self.env = {
+            "PATH": os.environ["PATH"], "HOME": str(folder / "home"), "LANG": "C.UTF-8", "WARM_PROCESSES": "0",
+            "FAILED_KEYS_PER_ADDRESS": "0",
+        }
         if is_script(self.cli):
             self.env["SANDBOX"] = "off"
         elif libraries := libraries_elsewhere(self.cli):

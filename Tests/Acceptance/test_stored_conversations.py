@@ -541,36 +541,58 @@ def test_names_and_words_are_in_no_log(living, talk, nonce):
 # Never mixed
 
 
-def test_no_conversation_hears_a_word_of_another(portcullis, claude, cli_env, upstream, nonce, tmp_path):
-    """50 conversations of 5 keys, the same names under each key, at random and with clients that leave."""
+def mixed(gateway, count, chat):
+    """Conversations of all keys, the same names under each key, at random and with clients that leave."""
+    jobs = [(key, number) for number in range(count) for key in gateway.keys]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(lambda job: chat(gateway, *job), jobs))
+    return jobs
+
+
+def test_no_conversation_hears_a_word_of_another(make_gateway, standin, nonce):
+    """50 conversations of 5 keys: in the end each process tells all that it holds, word by word."""
     keys = [f"key-{number}-{nonce}" for number in range(5)]
+    gateway = make_gateway(cli=standin, cli_env={}, keys=keys).ready()
+
+    def chat(gateway, key, number):
+        dice = random.Random(f"{keys.index(key)} {number}")
+        secret, talk = f"{nonce}k{keys.index(key)}n{number}e", Talk(gateway, f"chat-{number}", key=key)
+        held = []
+        for step in range(4):
+            dialect, streams = dice.choice(list(DIALECTS)), dice.random() < 0.5
+            if dice.random() < 0.3:
+                path, headers, body = talk.request(f"standin:events 200 20000\n{secret}", dialect, streams=True)
+                with gateway.http() as http, http.stream("POST", path, json=body, headers=headers) as response:
+                    assert any("data:" in chunk for chunk in response.iter_text())
+            told = talk.say(f"standin:echo {secret} {step}", dialect, streams=streams)
+            assert told == (f"{secret} {step}", "continued" if step else "begun")
+            held += [f"user: standin:echo {secret} {step}", f"assistant: {secret} {step}"]
+        recalled = json.loads(talk.say("standin:recall")[0])["messages"]
+        return recalled == [*held, "user: standin:recall"]
+
+    mixed(gateway, 10, chat)
+    # Many went on in the process that held them: that is where words could mix.
+    assert processes(gateway).count("kept") > 50
+
+
+def test_no_conversation_of_the_real_cli_hears_a_word_of_another(portcullis, claude, cli_env, upstream, nonce, tmp_path):
+    keys = [f"key-{number}-{nonce}" for number in range(3)]
     with Gateway(portcullis, tmp_path, keys, claude, cli_env, env={"WARM_PROCESSES": "0"}) as gateway:
-        jobs = [(key, number) for number in range(10) for key in keys]
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            told = list(pool.map(lambda job: chatter(gateway, nonce, *job), jobs))
-    assert told == [2] * len(jobs)
+
+        def chat(gateway, key, number):
+            secret, talk = f"{nonce}k{keys.index(key)}n{number}e", Talk(gateway, f"chat-{number}", key=key)
+            dialect = list(DIALECTS)[keys.index(key)]
+            for step in range(2):
+                if step == number:
+                    path, headers, body = talk.request(f"slow:20:50\n{secret}", dialect, streams=True)
+                    with gateway.http() as http, http.stream("POST", path, json=body, headers=headers) as response:
+                        assert any("tick" in chunk for chunk in response.iter_text())
+                text, state = talk.say(f"say:{secret} {step}\n", dialect, streams=number == 0)
+                assert text == f"{secret} {step}" and state == ("continued" if step else "begun")
+            return True
+
+        jobs = mixed(gateway, 2, chat)
     secrets = {f"{nonce}k{keys.index(key)}n{number}e" for key, number in jobs}
     for turn in upstream.turns(nonce):
         text = json.dumps(turn.body)
         assert sum(secret in text for secret in secrets) == 1
-
-
-def chatter(gateway, nonce, key, number):
-    """A few turns of one conversation; returns how many were answered."""
-    dice = random.Random(f"{gateway.keys.index(key)} {number}")
-    secret = f"{nonce}k{gateway.keys.index(key)}n{number}e"
-    talk, answered = Talk(gateway, f"chat-{number}", key=key), 0
-    # Each of those who leave costs a start of the CLI.
-    leaves = dice.random() < 0.3
-    while answered < 2:
-        dialect, streams = dice.choice(list(DIALECTS)), dice.random() < 0.5
-        if leaves and answered == number % 2:
-            leaves = False
-            path, headers, body = talk.request(f"slow:20:50\n{secret}", dialect, streams=True)
-            with gateway.http() as http, http.stream("POST", path, json=body, headers=headers) as response:
-                assert any("tick" in chunk for chunk in response.iter_text())
-            continue
-        text, state = talk.say(f"say:{secret} {answered}\n", dialect, streams=streams)
-        assert text == f"{secret} {answered}" and state == ("continued" if answered else "begun")
-        answered += 1
-    return answered

@@ -3,6 +3,7 @@ import Glibc
 import HTTP
 import Ledger
 import Platform
+import TLS
 import TestSupport
 import Testing
 import Vocabulary
@@ -154,6 +155,7 @@ struct Ask: Sendable, CustomTestStringConvertible {
 final class SceneCaller: Caller {
     let peer = PeerAddress(sockaddr_storage())
     let trustedProxies: [AddressRange] = []
+    let clientCertificate: ClientCertificate? = nil
 
     func noteAuthenticated() {}
 }

@@ -138,7 +138,7 @@ struct LoggingTests {
 
     @Test("the line of a request tells all there is and nothing that is not")
     func audit() throws {
-        var record = AuditRecord()
+        var record = RequestRecord()
         record.id = "req_1"
         record.keyID = "alice"
         record.address = "::1"
@@ -163,7 +163,7 @@ struct LoggingTests {
 
     @Test("monitors are logged for developers only, faults as warnings")
     func auditLevels() throws {
-        var record = AuditRecord()
+        var record = RequestRecord()
         record.isMonitoring = true
         record.status = 200
         #expect(try written(.info) { $0.audit(record) }.isEmpty)

@@ -18,8 +18,8 @@ struct MetricsTests {
         return String(decoding: text.bytes, as: UTF8.self)
     }
 
-    private func turn(_ status: Int, dialect: String = "anthropic", _ change: (inout AuditRecord) -> Void = { _ in }) -> AuditRecord {
-        var record = AuditRecord()
+    private func turn(_ status: Int, dialect: String = "anthropic", _ change: (inout RequestRecord) -> Void = { _ in }) -> RequestRecord {
+        var record = RequestRecord()
         record.isTurn = true
         record.dialect = dialect
         record.status = status
@@ -28,7 +28,7 @@ struct MetricsTests {
         return record
     }
 
-    private func begun(_ record: inout AuditRecord) {
+    private func begun(_ record: inout RequestRecord) {
         record.process = "kept"
         record.spawnedMicroseconds = 1000
         record.firstEventMicroseconds = 250_000
@@ -41,7 +41,7 @@ struct MetricsTests {
             metrics.count(turn(200, begun))
             metrics.count(turn(529, dialect: "responses"))
             metrics.count(turn(599, dialect: "chatCompletions"))
-            metrics.count(AuditRecord())
+            metrics.count(RequestRecord())
         }
         #expect(text.contains("portcullis_requests_total{dialect=\"anthropic\",code=\"200\"} 2\n"))
         #expect(text.contains("portcullis_requests_total{dialect=\"responses\",code=\"529\"} 1\n"))

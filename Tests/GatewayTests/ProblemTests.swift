@@ -26,9 +26,11 @@ struct ProblemTests {
     @Test(
         "a certificate is spoken of before it ends, but not all its life when that is short",
         arguments: [
-            (days: 90, left: 15 * 86_400, nil), (90, 13 * 86_400, "expires in 13 days"),
-            (90, 86_400 + 5, "expires in 1 day"), (90, 7200, "expires in 2 hours"), (90, 30, "expires in 1 hour:"),
-            (90, 0, "has expired"), (90, -5, "has expired"), (6, 3 * 86_400, nil), (6, 86_400, "expires in 1 day"),
+            (days: 365, left: 30 * 86_400, nil), (365, 30 * 86_400 - 1, "expires in less than 30 days"),
+            (90, 15 * 86_400, "in less than 30 days"), (90, 14 * 86_400 - 1, "in less than 14 days"),
+            (90, 7 * 86_400, "in less than 14 days"), (90, 7 * 86_400 - 1, "in less than 7 days"),
+            (90, 86_400 + 5, "in less than 7 days"), (90, 7200, "in less than a day:"),
+            (90, 0, "has expired"), (90, -5, "has expired"), (6, 3 * 86_400, nil), (6, 86_400, "in less than 7 days"),
         ] as [(days: Int, left: Int, String?)])
     func certificate(days: Int, left: Int, expected: String?) {
         let told = LoadedCertificate.problem(

@@ -92,7 +92,7 @@ struct HTTP2EndTests {
         #expect(link.send(RawLink.request(5)))
         #expect(link.server.takeRequests().map(\.id) == [5])
         _ = link.send(RawLink.request(3))
-        #expect(link.goAwayCode == 5)
+        #expect(link.goAwayCode == 1)
         #expect(link.server.takeRequests().isEmpty)
     }
 

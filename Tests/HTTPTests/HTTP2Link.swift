@@ -59,9 +59,20 @@ final class RawLink {
     let server: HTTP2Connection
     /// The code of the server's GOAWAY, if there was one.
     private(set) var goAwayCode: UInt32?
+    /// The streams that the server has reset, with its codes.
+    private(set) var resets: [Reset] = []
+    /// How much the server has let the client send on the whole connection beyond what it began with.
+    private(set) var openedBytes = 0
+    private let isBytewise: Bool
 
-    init() throws {
-        server = try #require(HTTP2Connection())
+    struct Reset: Equatable {
+        var stream: UInt8
+        var code: UInt32
+    }
+
+    init(bytewise: Bool = false, _ limits: HTTP2Limits = HTTP2Limits()) throws {
+        server = try #require(HTTP2Connection(limits: limits))
+        isBytewise = bytewise
         #expect(send(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + Self.frame(4, 0, 0, [])))
     }
 
@@ -77,7 +88,16 @@ final class RawLink {
 
     /// Gives bytes to the server and reads its frames; false when the connection is beyond saving.
     func send(_ bytes: [UInt8]) -> Bool {
-        let isSound = server.receive(bytes.span, at: 0)
+        var isSound = true
+        for piece in isBytewise ? bytes.map({ [$0] }) : [bytes] {
+            isSound = server.receive(piece.span, at: 0) && isSound
+            readOutput()
+        }
+        return isSound
+    }
+
+    /// Reads what the server has to say.
+    func readOutput() {
         var output: [UInt8] = []
         var before = -1
         while output.count > before {
@@ -88,12 +108,17 @@ final class RawLink {
         while rest.count >= 9 {
             let start = rest.startIndex
             let count = Int(rest[start]) << 16 | Int(rest[start + 1]) << 8 | Int(rest[start + 2])
-            if rest[start + 3] == 7 {
-                goAwayCode = rest[(start + 13)..<(start + 17)].reduce(0) { $0 << 8 | UInt32($1) }
+            func number(at offset: Int) -> UInt32 {
+                rest[(start + 9 + offset)..<(start + 13 + offset)].reduce(0) { $0 << 8 | UInt32($1) }
+            }
+            switch rest[start + 3] {
+            case 3: resets.append(Reset(stream: rest[start + 8], code: number(at: 0)))
+            case 7: goAwayCode = number(at: 4)
+            case 8 where rest[start + 8] == 0: openedBytes += Int(number(at: 0))
+            default: break
             }
             rest = rest.dropFirst(9 + count)
         }
-        return isSound
     }
 }
 

@@ -54,6 +54,38 @@ struct ConnectionLimiterTests {
         #expect(!hasPlace(limiter, 1))
     }
 
+    @Test("where all places are taken the oldest handshake gives way, and what is past its handshake does not")
+    func givingWay() async throws {
+        let loop = try #require(TestLoops.next())
+        let limiter = limiter(total: 2)
+        let (one, two, three, four) = (peer(1), peer(2), peer(3), peer(4))
+        // Unstructured because only a task can be given an executor.
+        let steps = await Task(executorPreference: loop) {
+            let wakeup = Wakeup()
+            guard var first = try? limiter.admit(one), var second = try? limiter.admit(two) else { return ["no place"] }
+            var steps: [String] = []
+            first.beginGreeting(waking: RemoteWakeup(wakeup, on: loop))
+            second.beginGreeting(waking: RemoteWakeup(wakeup, on: loop))
+            steps.append(first.endGreeting() ? "through" : "shed")
+            let third = try? limiter.admit(three)
+            steps.append(third == nil ? "refused" : "admitted")
+            await wakeup.wait()
+            steps.append(second.hasGivenWay ? "shed" : "stays")
+            steps.append(second.endGreeting() ? "through" : "shed")
+            steps.append("\(limiter.open)")
+            // Nobody shakes hands any more.
+            let fourth = try? limiter.admit(four)
+            steps.append(fourth == nil ? "refused" : "admitted")
+            _ = consume second
+            steps.append("\(limiter.open)")
+            _ = consume third
+            _ = consume first
+            return steps
+        }.value
+        #expect(steps == ["through", "admitted", "shed", "shed", "2", "refused", "2"])
+        #expect(limiter.open == 0)
+    }
+
     @Test("beyond so many strangers of one network the next waits until one has shown a key or gone")
     func strangers() async throws {
         let loop = try #require(TestLoops.next())

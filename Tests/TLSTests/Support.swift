@@ -55,6 +55,7 @@ struct ClientOptions {
     var oldest = TLS1_2_VERSION
     var signatures: String?
     var session: KeptSession?
+    var asksForStaple = false
 }
 
 /// OpenSSL as a client on one end of a wire; trusts everybody.
@@ -85,6 +86,9 @@ struct ClientOptions {
         if let name = options.serverName {
             var text = Array(name.utf8CString)
             unsafe SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, Int(TLSEXT_NAMETYPE_host_name), &text)
+        }
+        if options.asksForStaple {
+            unsafe SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_STATUS_REQ_TYPE, Int(TLSEXT_STATUSTYPE_ocsp), nil)
         }
         if let session = options.session { unsafe SSL_set_session(ssl, session.pointer) }
     }
@@ -146,6 +150,15 @@ struct ClientOptions {
     }
     var session: KeptSession? { unsafe SSL_get1_session(ssl).map { unsafe KeptSession($0) } }
     var cipher: String { unsafe String(cString: SSL_CIPHER_get_name(SSL_get_current_cipher(ssl))) }
+
+    /// The OCSP response that the server sent.
+    var staple: [UInt8] {
+        var bytes: UnsafeMutablePointer<UInt8>?
+        let count = unsafe withUnsafeMutablePointer(to: &bytes) {
+            unsafe SSL_ctrl(ssl, SSL_CTRL_GET_TLSEXT_STATUS_REQ_OCSP_RESP, 0, $0)
+        }
+        return count > 0 ? unsafe Array(UnsafeBufferPointer(start: bytes, count: count)) : []
+    }
 
     /// How many certificates the server sent.
     var chainLength: Int32 { unsafe OPENSSL_sk_num(SSL_get_peer_cert_chain(ssl)) }

@@ -22,7 +22,7 @@ struct AnswerContext {
     /// The program that asks; nil as long as it has not mattered.
     var client: ClientKind?
     /// What the client calls its session, its chat and its user, where that is logged.
-    var clientIDs: [AuditRecord.ClientID] = []
+    var clientIDs: [RequestRecord.ClientID] = []
     private let method: Method?
     /// What a browser's `origin` gets; nil when there is none, and then nothing of CORS is sent.
     private let allowedOrigin: String?
@@ -51,8 +51,8 @@ struct AnswerContext {
     }
 
     /// A record with what is known before anything has been done.
-    func record(path: String) -> AuditRecord {
-        var record = AuditRecord()
+    func record(path: String) -> RequestRecord {
+        var record = RequestRecord()
         record.id = requestID
         record.keyID = keyID
         record.address = seat.client.text
@@ -96,6 +96,8 @@ struct AnswerContext {
     func refuse(_ refusal: Refusal, path: String, as dialect: Dialect) -> Response {
         var record = record(path: path)
         record.fault = "\(refusal.kind)"
+        // The only limit that is told before anybody is known.
+        if refusal.kind == .rateLimited { record.refusal = .failedKeys }
         let response = error(ErrorReply(refusal, dialect: dialect, requestID: requestID))
         finish(&record, response)
         return response
@@ -231,7 +233,7 @@ struct AnswerContext {
     }
 
     /// Completes a record and writes it.
-    func finish(_ record: inout AuditRecord, _ response: Response) {
+    func finish(_ record: inout RequestRecord, _ response: Response) {
         record.status = response.status
         record.bytesOut = response.body.count
         record.endMicroseconds = Instant.now.microseconds(since: started)
@@ -248,6 +250,7 @@ struct AnswerContext {
         // Anthropic's SDKs read the first name, OpenAI's the second.
         fields.append(.requestID, requestID, isUnique: true)
         fields.append(.xRequestID, requestID, isUnique: true)
+        fields.append(contentsOf: snapshot.protection)
         quota?.append(to: &fields, status: status)
         if let degraded = snapshot.cli.degraded { fields.append(.degraded, degraded) }
         if dependsOnOrigin { fields.append(.vary, "origin") }

@@ -88,8 +88,8 @@ enum ClientIDs {
     ]
 
     /// The ids among a request's fields, cut and without what is not printable.
-    static func of(_ fields: Fields) -> [AuditRecord.ClientID] {
-        var ids: [AuditRecord.ClientID] = []
+    static func of(_ fields: Fields) -> [RequestRecord.ClientID] {
+        var ids: [RequestRecord.ClientID] = []
         for (field, name) in Self.fields {
             if let value = fields[field], !value.isEmpty { ids.append(id(name, value)) }
         }
@@ -97,7 +97,7 @@ enum ClientIDs {
     }
 
     /// The ids in the metadata of a request's body, which Anthropic's clients send.
-    static func of(_ metadata: JSONFragment) -> [AuditRecord.ClientID] {
+    static func of(_ metadata: JSONFragment) -> [RequestRecord.ClientID] {
         guard let document = try? JSONDocument(parsing: Array(metadata.bytes)),
             let user = document.root.optional("user_id")?.text?.string, !user.isEmpty
         else { return [] }
@@ -105,9 +105,9 @@ enum ClientIDs {
     }
 
     /// An id as it may be logged.
-    static func id(_ name: StaticString, _ value: some Collection<UInt8>) -> AuditRecord.ClientID {
+    static func id(_ name: StaticString, _ value: some Collection<UInt8>) -> RequestRecord.ClientID {
         let shown = value.prefix(longest).map { 0x20..<0x7F ~= $0 ? $0 : UInt8(ascii: "?") }
-        return AuditRecord.ClientID(name: name, text: String(decoding: shown, as: UTF8.self))
+        return RequestRecord.ClientID(name: name, text: String(decoding: shown, as: UTF8.self))
     }
 
     private static let longest = 128

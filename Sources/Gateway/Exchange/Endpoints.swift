@@ -166,6 +166,10 @@ enum Endpoints {
         let path = PlainPath.of(request.path)
         if isPlainHealth(request, path, seat) { return .answer(seat.desk.healthResponse()) }
         var context = AnswerContext(request, at: seat)
+        guard context.snapshot.configuration.hosts.allows(request.authority) else {
+            let refusal = Refusal(.misdirected, "There is no such host here.")
+            return .answer(context.refuse(refusal, path: "other", as: dialect(of: path, request)))
+        }
         if request.method == .options { return .answer(context.preflight(request)) }
         guard let row = rows.first(where: { $0.takes(path) }) else {
             // Whoever shows a key is no stranger, wherever the path leads.
@@ -203,6 +207,7 @@ enum Endpoints {
         path == healthPath && (request.method == .get || request.method == .head)
             && request.fields[.origin] == nil && !seat.site.log.writes(.debug)
             && (!showsKey(request) || !seat.site.snapshot.accounts.all.contains { $0.quota.isKnown })
+            && seat.site.snapshot.configuration.hosts.allowsAll
     }
 
     /// Whoever shows a key may be told more.
@@ -332,7 +337,14 @@ enum Endpoints {
         let credential = try Credential.extract(
             authorization: request.fields.values(of: .authorization), apiKey: request.fields.values(of: .xAPIKey))
         let keys = context.seat.site.keys
-        let verdict: KeyDirectory.Verdict = credential.map { keys.authenticate($0.span) } ?? .unknown
+        let gate = KeyGate(context)
+        if let credential { try gate.check(credential) }
+        var verdict: KeyDirectory.Verdict = credential.map { keys.authenticate($0.span) } ?? .unknown
+        // Whoever has a key without its certificate is told no more than who has none.
+        if case .accepted(let principal) = verdict, !principal.options.isAt(home: context.seat.clientCertificate) {
+            verdict = .unknown
+        }
+        if let credential { gate.note(verdict, of: credential) }
         switch verdict {
         case .accepted(let principal):
             let addresses = principal.options.addresses

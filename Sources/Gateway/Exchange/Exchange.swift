@@ -12,7 +12,7 @@ struct Exchange: ~Copyable {
     let turn: TurnRequest
     let channel: any RequestChannel
     let supply: any TurnSupply
-    var record: AuditRecord
+    var record: RequestRecord
     private var keeper: ResponseKeeper
     /// Nil where the request names no conversation.
     private var conversations: ConversationKeeper?

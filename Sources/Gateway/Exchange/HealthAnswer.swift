@@ -19,7 +19,8 @@ struct HealthAnswer {
 
     init(
         uptime: Int, running: Int, waiting: Int, cli: TriedCLI, login: LoginState.Word = .unknown,
-        sandbox: SandboxState.Word = .off, problems: [Problem] = [], generation: Int = 0, dependsOnOrigin: Bool = false
+        sandbox: SandboxState.Word = .off, problems: [Problem] = [], generation: Int = 0, dependsOnOrigin: Bool = false,
+        protection: ResponseFields = ResponseFields()
     ) {
         self.uptime = uptime
         self.running = running
@@ -55,6 +56,7 @@ struct HealthAnswer {
         fields.append(.contentType, "application/json")
         fields.append(.requestID, Self.blankIdentifier, isUnique: true)
         fields.append(.xRequestID, Self.blankIdentifier, isUnique: true)
+        fields.append(contentsOf: protection)
         if dependsOnOrigin { fields.append(.vary, "origin") }
         prepared = Response(status: 200, fields: fields, body: body.bytes)
     }

@@ -1,6 +1,7 @@
 import HTTP
 import Platform
 import Server
+import TLS
 
 /// Where a request is served: its loop's share of the gateway, and who asks.
 ///
@@ -28,6 +29,9 @@ struct Seat {
     var phase: LoopState.Phase { state.phase }
     /// The address of who asks, as trusted proxies tell it; else that of the connection's other end.
     var client: PeerAddress { forwarded?.address ?? caller.peer }
+
+    /// The certificate that the client has shown; nil when there is none.
+    var clientCertificate: ClientCertificate? { caller.clientCertificate }
 
     /// A key was shown that is good.
     func noteAuthenticated() { caller.noteAuthenticated() }

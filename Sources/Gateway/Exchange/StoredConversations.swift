@@ -108,7 +108,7 @@ struct ConversationExchange {
         await writer.respond(response)
     }
 
-    private func answer(_ call: ConversationCall, _ record: inout AuditRecord) async throws(TurnFailure) -> [UInt8] {
+    private func answer(_ call: ConversationCall, _ record: inout RequestRecord) async throws(TurnFailure) -> [UInt8] {
         // With nothing kept there is no conversation of any name.
         guard settings.isKeeping else {
             switch call {
@@ -139,7 +139,7 @@ struct ConversationExchange {
     }
 
     /// Counts the request, unless one of the key's limits on requests is reached.
-    private func count(_ record: inout AuditRecord) throws(TurnFailure) {
+    private func count(_ record: inout RequestRecord) throws(TurnFailure) {
         do throws(LimitRefusal) {
             let charge = try context.seat.site.meters.begin(request.principal, isTurn: false, at: .current)
             charge.settle(UsageRecorder.Record(), as: UsageRecorder.Place(model: "other"))

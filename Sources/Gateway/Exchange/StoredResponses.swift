@@ -86,7 +86,7 @@ struct StoredExchange {
     /// A large answer goes out in pieces as the client takes them, and only a few at once: nothing else bounds how many
     /// of them a client may ask for and not read.
     private func send(
-        _ response: Response, _ answer: consuming ResponseWriter, _ record: inout AuditRecord
+        _ response: Response, _ answer: consuming ResponseWriter, _ record: inout RequestRecord
     ) async {
         guard response.body.count > Self.largeBytes, channel.request.method != .head else {
             context.finish(&record, response)

@@ -18,7 +18,7 @@ enum TurnFailure: Error {
     }
 
     /// What the client is told, noted in the log's record; nil when it has gone.
-    func reply(in dialect: Dialect, requestID: String, _ record: inout AuditRecord) -> ErrorReply? {
+    func reply(in dialect: Dialect, requestID: String, _ record: inout RequestRecord) -> ErrorReply? {
         switch self {
         case .refusal(let refusal):
             record.fault = logged

@@ -29,7 +29,7 @@ extension TurnUsage {
     }
 }
 
-extension AuditRecord {
+extension RequestRecord {
     /// Takes what a turn has used that asked the CLI for `model`.
     mutating func note(_ used: TurnUsage, of model: String, resolved names: [String: String]) {
         inputTokens = used.tokens.promptTokens

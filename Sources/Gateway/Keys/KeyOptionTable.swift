@@ -13,7 +13,7 @@ extension KeyOption {
     private static let table = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
     /// All there are, in the order of help and reference.
-    static let all: [KeyOption] = identity + access + limits + fairness + presets
+    static let all: [KeyOption] = identity + access + limits + fairness + presets + binding
 
     private static let identity: [KeyOption] = [
         word("role", "user | admin", "`admin` sees everybody's usage and the metrics.", \.role, KeyOptions().role),

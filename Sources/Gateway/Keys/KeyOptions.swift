@@ -59,6 +59,10 @@ struct KeyOptions: Sendable, Hashable {
     var usesReserve = false
     /// What is said with a refusal for a limit, in the operator's words.
     var message: String?
+    /// The SHA-256 of the certificate that must be shown with it, in small hexadecimal digits.
+    var certificateDigest: String?
+    /// A name that the certificate shown with it must be for, in small letters.
+    var certificateName: String?
 
     /// True where what it uses is bounded by days or more.
     var hasShare: Bool { caps.contains(where: \.isShare) }

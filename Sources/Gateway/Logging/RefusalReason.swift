@@ -2,6 +2,8 @@
 enum RefusalReason: String, Sendable, CaseIterable {
     /// No key, or none that opens.
     case unauthenticated
+    /// A key, after so many wrong ones from the same network that it was not looked at.
+    case failedKeys = "failed_keys"
     /// The key may not ask for this.
     case forbidden
     /// The request cannot be understood, or asks for what there is not.

@@ -18,7 +18,7 @@ final class KeyMetrics: Sendable {
     private static let most = 1000
 
     /// Counts a request of a key that has ended.
-    func count(_ record: AuditRecord) {
+    func count(_ record: RequestRecord) {
         guard let key = record.keyID else { return }
         counts.withLock { counts in
             let name = counts[key] != nil || counts.count < Self.most ? key : ""

@@ -46,7 +46,7 @@ final class RequestMetrics: Sendable {
     func change(_ settings: MetricsSettings) { isByKey.store(settings.isByKey, ordering: .relaxed) }
 
     /// Counts a request that has ended.
-    func count(_ record: AuditRecord) {
+    func count(_ record: RequestRecord) {
         if isByKey.load(ordering: .relaxed) { keys.count(record) }
         let dialect = Self.index(ofDialect: record.dialect)
         let status = Self.statuses.firstIndex(of: record.status) ?? Self.statuses.count
@@ -68,7 +68,7 @@ final class RequestMetrics: Sendable {
         countTokens(record)
     }
 
-    private func countTokens(_ record: AuditRecord) {
+    private func countTokens(_ record: RequestRecord) {
         // What was only counted was not used.
         guard let input = record.inputTokens, let output = record.outputTokens else { return }
         let family = record.family.flatMap(ModelFamily.allCases.firstIndex(of:)) ?? Self.families.count - 1
@@ -154,7 +154,7 @@ final class RequestMetrics: Sendable {
     }
 }
 
-extension AuditRecord {
+extension RequestRecord {
     /// Why the request was not let in; nil when it was.
     var refusedFor: RefusalReason? {
         // Once a process has begun it is no refusal any more, whatever the status.

@@ -124,8 +124,10 @@ enum SecretFile {
     var copy: [UInt8] { unsafe [UInt8](memory[..<count]) }
 
     /// Lends the bytes; they must not be kept.
-    borrowing func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        unsafe body(UnsafeRawBufferPointer(rebasing: memory[..<count]))
+    borrowing func withBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        unsafe try body(UnsafeRawBufferPointer(rebasing: memory[..<count]))
     }
 
     /// Reads once into the free space; the result is that of read(2), and 0 also when the space is full.

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// What `portcullis check`, start and reload find out about all that a configuration names.
 struct Check: Sendable, Equatable {
@@ -22,7 +23,7 @@ struct Check: Sendable, Equatable {
         _ configuration: Configuration,
         certificateProblem: CertificateProblem
     ) {
-        checkKeys(configuration.keys)
+        checkKeys(configuration.keys, asksForCertificates: configuration.tls.clientAuthorityFile != nil)
         if !configuration.isPlaintext {
             for pair in configuration.tls.certificates { check(pair, certificateProblem) }
         }
@@ -31,15 +32,22 @@ struct Check: Sendable, Equatable {
         checkServers(configuration)
         checkSandbox(configuration.sandbox)
         let turns = configuration.turns
+        let room = configuration.connectionRoom(descriptors: CurrentProcess.raiseOpenFiles())
+        if room < configuration.limits.maxConnections {
+            warnings.append("MAX_CONNECTIONS is \(room): the process may have no more descriptors, see LimitNOFILE")
+        }
         notes.append("at most \(turns.maxRunning) turns at once, \(turns.maxWaiting) waiting")
         notes += configuration.processes.notes
     }
 
-    private mutating func checkKeys(_ settings: KeySettings) {
+    private mutating func checkKeys(_ settings: KeySettings, asksForCertificates: Bool) {
         do throws(ConfigurationFaults) {
             let keys = try settings.loadKeys()
             let names = keys.map(\.name).joined(separator: ", ")
             notes.append(keys.isEmpty ? "no API keys" : "\(keys.count) API keys: \(names)")
+            for key in keys where key.options.needsCertificate && !asksForCertificates {
+                warnings.append("key \(key.name) needs a client certificate, but CLIENT_CA asks for none: it opens nothing")
+            }
             for key in keys {
                 guard let weakness = key.weakness else { continue }
                 warnings.append("key \(key.name) \(weakness); taken because only this machine can connect")

@@ -31,6 +31,8 @@ actor Service {
     /// Wishes for a reload that begins after them; those that come during one are for the next.
     private var reloadsWanted: [ReloadRequest] = []
     private var isReloading = false
+    /// Why certificates that were replaced are not shown; nil where they are.
+    private(set) var renewalFault: String?
     private var busyLoops = 0
     /// True while there may be processes between two turns.
     var isKeeping = true
@@ -43,6 +45,7 @@ actor Service {
     /// Serves until a signal ends it; returns the process's exit status. Call on the main thread.
     static func run(_ loader: SnapshotLoader) -> Int32 {
         let systemd = Systemd()
+        let hasSecureHeap = SecureHeap.begin()
         do throws(ConfigurationFaults) {
             let loaded = try loader.load()
             let log = Log(loaded.configuration.logging)
@@ -59,6 +62,7 @@ actor Service {
             CurrentProcess.raiseOpenFiles()
             CurrentProcess.keepHeap()
             CurrentProcess.forbidDumps()
+            if !hasSecureHeap { log.warning("the system locks no memory for private keys: see LimitMEMLOCK") }
             try StateDirectory.claim(loaded.configuration.stateDirectory)
             let directories = try SnapshotLoader.directories(of: loaded)
             let ledger = try SnapshotLoader.ledger(of: loaded)
@@ -107,6 +111,27 @@ actor Service {
     private func remember(_ loaded: SnapshotLoader.Loaded) {
         self.loaded = loaded
         self.loaded?.keys = []
+        renewalFault = nil
+    }
+
+    /// True when the files of the certificates were replaced, once for each time.
+    func haveCertificatesSettled() -> Bool { !isReloading && !isEnding && loaded?.certificateFiles.hasSettled() == true }
+
+    /// Takes certificates that are shown from now on.
+    func take(_ certificates: [LoadedCertificate]) {
+        loaded?.certificates = certificates
+        renewalFault = nil
+        showCertificates(certificates)
+    }
+
+    /// Notes why certificates that were replaced are not shown.
+    func refuse(renewal fault: String) { renewalFault = fault }
+
+    private func showCertificates(_ certificates: [LoadedCertificate]) {
+        let now = WallClock.unixSeconds
+        site?.certificates.show(
+            certificates.map { CertificateBoard.Entry(file: $0.file, end: now + $0.identity.secondsUntilExpiry) })
+        for note in certificates.compactMap(\.note) { log.info(note) }
     }
 
     private func serve(_ loaded: SnapshotLoader.Loaded) async {
@@ -140,6 +165,8 @@ actor Service {
         Task(executorPreference: loop) { await self.keepProcesses() }
         // Unstructured: the CLI takes its time to tell, and is asked again for as long as the service lives.
         Task(executorPreference: loop) { await self.watchLogin() }
+        // Unstructured: renewals come at any time.
+        Task(executorPreference: loop) { await self.watchCertificates() }
         await supervise()
     }
 
@@ -177,10 +204,8 @@ actor Service {
     private func tell(_ loaded: SnapshotLoader.Loaded) {
         for note in loaded.notes { log.info(note) }
         for warning in loaded.warnings { log.warning(warning) }
-        note(.certificate, loaded.certificates.compactMap(\.problem))
-        let now = WallClock.unixSeconds
-        site?.certificates.show(
-            loaded.certificates.map { CertificateBoard.Entry(file: $0.file, end: now + $0.identity.secondsUntilExpiry) })
+        note(.certificate, certificateProblems)
+        showCertificates(loaded.certificates)
     }
 
     /// Takes what is wrong with one subject now: what is new goes to the log once, and STATUS and `/health` show it
@@ -189,7 +214,8 @@ actor Service {
         guard let site else { return }
         let (begun, over) = site.problems.replace(subject, with: texts)
         for problem in begun { log.warning(problem.text) }
-        for problem in over { log.info("no longer so: \(problem.text)") }
+        // What has only become more urgent is not over.
+        for problem in over where begun.isEmpty { log.info("no longer so: \(problem.text)") }
         if !begun.isEmpty || !over.isEmpty { showStatus() }
     }
 
@@ -296,7 +322,7 @@ actor Service {
 
     private func maintain(minutes: Int) {
         site?.recorder?.retry()
-        note(.certificate, loaded?.certificates.compactMap(\.problem) ?? [])
+        note(.certificate, certificateProblems)
         guard minutes % 60 == 0 else { return }
         tidyLedger()
         if minutes % (12 * 60) == 0 { site?.snapshot.tls?.rotateTicketKeys() }

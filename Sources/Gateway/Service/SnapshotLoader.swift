@@ -26,6 +26,8 @@ struct SnapshotLoader {
         var warnings: [String]
         /// The certificates that are shown to clients; none with plain HTTP.
         var certificates: [LoadedCertificate]
+        /// Looks after the files that they came from.
+        var certificateFiles: FileWatch
         /// The settings' keys, until they are in force; their secrets are not kept longer.
         var keys: [APIKey]
         fileprivate var tls: TLSContext?
@@ -66,6 +68,8 @@ struct SnapshotLoader {
     func load(served: String? = nil) throws(ConfigurationFaults) -> Loaded {
         var configuration = try configuration(served: served)
         var certificates: [LoadedCertificate] = []
+        // Before they are read: what is replaced from here on is a change.
+        let files = FileWatch(configuration.isPlaintext ? [] : configuration.tls.files)
         let check = Check(configuration) { pair, chain, key in
             Self.add(pair, chain, key, to: &certificates)
         }
@@ -83,6 +87,7 @@ struct SnapshotLoader {
         let hidden = Set(environments.flatMap(\.content.hiddenFromServers)).sorted()
         return Loaded(
             configuration: configuration, notes: check.notes, warnings: warnings, certificates: certificates,
+            certificateFiles: files,
             keys: try configuration.keys.loadKeys(),
             tls: try Self.context(configuration, certificates.map(\.identity)),
             environments: environments, servers: try MCPRegistry.load(configuration.mcp, hiding: hidden))
@@ -260,12 +265,14 @@ struct SnapshotLoader {
             for: loaded.servers.servers, hiding: logins.filter { $0 != used && !$0.isEmpty })
     }
 
-    private static func context(
+    static func context(
         _ configuration: Configuration, _ identities: [TLSIdentity]
     ) throws(ConfigurationFaults) -> TLSContext? {
         guard !configuration.isPlaintext else { return nil }
         var policy = TLSContext.Policy()
         policy.allowsTLS12 = configuration.tls.minimumVersion == .tls12
+        policy.clientAuthorities = try TLSFiles.authorities(configuration.tls)
+        policy.staples = try TLSFiles.staples(configuration.tls, identities)
         do throws(TLSFault) {
             return try TLSContext(identities: identities, policy: policy)
         } catch {
@@ -274,15 +281,15 @@ struct SnapshotLoader {
     }
 
     /// Parses one pair; what is wrong with it, or nil.
-    private static func add(
+    static func add(
         _ pair: CertificatePair, _ chain: borrowing SecretBytes, _ key: borrowing SecretBytes,
         to certificates: inout [LoadedCertificate]
     ) -> String? {
         do throws(TLSFault) {
-            certificates.append(
-                LoadedCertificate(
-                    file: pair.certificateFile,
-                    identity: try TLSIdentity(certificatePEM: chain.copy, keyPEM: key.copy)))
+            let identity = unsafe try key.withBytes { bytes throws(TLSFault) in
+                unsafe try TLSIdentity(certificatePEM: chain.copy, key: bytes)
+            }
+            certificates.append(LoadedCertificate(file: pair.certificateFile, identity: identity))
             return nil
         } catch {
             return "\(pair.certificateFile): \(error.message)"

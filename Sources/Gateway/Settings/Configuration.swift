@@ -51,6 +51,8 @@ struct Configuration: Sendable, Equatable {
     var pingSeconds = 15
     /// Whose web pages may ask.
     var cors = CORSPolicy.everybody
+    /// The names that clients may call the service by.
+    var hosts = HostPolicy()
     /// What the operator should be warned of, though it stops nothing: one line each, without secrets.
     var warnings: [String] = []
 
@@ -67,6 +69,20 @@ struct TLSSettings: Sendable, Equatable {
     var minimumVersion = Version.tls12
     var certificateFiles: [String] = []
     var keyFiles: [String] = []
+    /// An OCSP response for each certificate, `none` for one without; empty for none at all.
+    var ocspFiles: [String] = []
+    /// The authorities whose certificates clients are asked for.
+    var clientAuthorityFile: String?
+    /// How long browsers are to come over TLS alone, in seconds; 0 to say nothing of it.
+    var strictTransportSeconds = 31_536_000
+
+    /// Every file that the TLS of a service is made of.
+    var files: [String] {
+        certificateFiles + keyFiles + ocspFiles.filter { $0 != Self.noFile } + (clientAuthorityFile.map { [$0] } ?? [])
+    }
+
+    /// In the place of a file that there is none of.
+    static let noFile = "none"
 
     /// Certificate chains with their keys; the first answers names that no other knows.
     var certificates: [CertificatePair] {
@@ -214,4 +230,6 @@ struct Limits: Sendable, Equatable {
     var maxConnectionsPerAddress = 64
     /// Of those, the ones that have shown no valid key yet.
     var maxUnauthenticatedPerAddress = 16
+    /// Wrong keys of one IPv4 address or IPv6 /48 in a row; 0 for any number.
+    var failedKeysPerAddress = 10
 }

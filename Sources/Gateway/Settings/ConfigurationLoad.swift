@@ -162,6 +162,10 @@ private struct ConfigurationLoader {
         configuration.mcp.file = configuration.mcp.file.map(machine.absolute)
         configuration.tls.certificateFiles = configuration.tls.certificateFiles.map(machine.absolute)
         configuration.tls.keyFiles = configuration.tls.keyFiles.map(machine.absolute)
+        configuration.tls.ocspFiles = configuration.tls.ocspFiles.map { $0 == TLSSettings.noFile ? $0 : machine.absolute($0) }
+        configuration.tls.clientAuthorityFile = configuration.tls.clientAuthorityFile.map(machine.absolute)
+        // It is the host's name that is remembered, and localhost is everybody's.
+        if sources.given["HSTS_SECONDS"] == nil, configuration.isLocalOnly { configuration.tls.strictTransportSeconds = 0 }
         configuration.logging.journalStream = environment["JOURNAL_STREAM"]
         configuration.keys.allowsWeakKeys = configuration.isLocalOnly
         // Without keys any web page that the operator visits could spend his login.
@@ -315,6 +319,10 @@ private struct ConfigurationLoader {
         } else if tls.certificateFiles.count != tls.keyFiles.count {
             let counts = "\(tls.certificateFiles.count) certificates but \(tls.keyFiles.count) keys"
             faults.append(ConfigurationFault("TLS_KEY", "\(counts); each needs its own, in the same order"))
+        }
+        if !tls.ocspFiles.isEmpty, tls.ocspFiles.count != tls.certificateFiles.count {
+            let counts = "\(tls.certificateFiles.count) certificates but \(tls.ocspFiles.count) responses"
+            faults.append(ConfigurationFault("TLS_OCSP", "\(counts); give one for each, in the same order, or 'none'"))
         }
     }
 

@@ -99,6 +99,11 @@ extension Setting.Reader {
         }
     }
 
+    /// Names that the service may be called by.
+    static var hosts: Self {
+        .list("HOST,…", \.hosts.allowed) { (text, _) throws(ValueProblem) in try HostPolicy.entry(text) }
+    }
+
     /// `*`, `none` or origins.
     static var origins: Self {
         Self(

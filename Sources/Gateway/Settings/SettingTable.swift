@@ -59,6 +59,18 @@ extension Setting {
             "TLS_KEY", .listening, .paths("PEM-FILE", \.tls.keyFiles),
             "The private key of each `TLS_CERTIFICATE`, in the same order.", fallback: "none"),
         Setting(
+            "TLS_OCSP", .listening, .paths("DER-FILE", \.tls.ocspFiles),
+            "The OCSP response that is stapled to each `TLS_CERTIFICATE`, in the same order; `none` for one without.",
+            fallback: "none"),
+        Setting(
+            "CLIENT_CA", .listening, .optionalPath("PEM-FILE", \.tls.clientAuthorityFile),
+            "Authorities whose certificates clients are asked for; keys with `cert-sha256` or `cert-san` need one.",
+            fallback: "none"),
+        Setting(
+            "HSTS_SECONDS", .listening, .whole(0...126_144_000, "seconds", \.tls.strictTransportSeconds),
+            "How long browsers are told to come to this host over TLS alone; 0 says nothing of it.",
+            fallback: "a year; 0 where only this machine can connect"),
+        Setting(
             "TLS_MIN_VERSION", .listening, .choice(\.tls.minimumVersion), "The oldest TLS version accepted."),
         Setting(
             "TRUSTED_PROXIES", .listening, .addressRanges(\.proxies.trusted),
@@ -67,6 +79,10 @@ extension Setting {
         Setting(
             "PROXY_PROTOCOL", .listening, .choice(\.proxies.header),
             "With `v2` each connection of a trusted proxy must begin with a header of the PROXY protocol, before TLS."),
+        Setting(
+            "ALLOWED_HOSTS", .listening, .hosts,
+            "The names that clients may call the service by, without a port; `*.example.com` is any name below it. "
+                + "Others get 421.", fallback: "any"),
     ]
 
     private static let authentication: [Setting] = [

@@ -72,6 +72,10 @@ extension Setting {
         count(
             "MAX_UNAUTHENTICATED_PER_ADDRESS", 1...1_000_000, "connections", .connections,
             \.limits.maxUnauthenticatedPerAddress, "Of those, the ones that have shown no valid key yet."),
+        count(
+            "FAILED_KEYS_PER_ADDRESS", 0...1_000_000, "keys", .connections, \.limits.failedKeysPerAddress,
+            "Wrong keys of one IPv4 address or IPv6 /48 before the next is not looked at; one more every 6 s, 0 for any "
+                + "number."),
     ]
 
     private static func seconds(_ name: String, _ field: Field<Int>, _ help: String) -> Setting {

@@ -3,6 +3,7 @@ import Ledger
 import Platform
 import Server
 import Synchronization
+import TLS
 
 /// What all loops share for as long as the service lives, and what must have an end when it does. Everything in it may
 /// be used from any thread.
@@ -14,6 +15,8 @@ final class Site: Sendable {
     let admission: Admission
     /// Who may ask.
     let keys: KeyDirectory
+    /// Where wrong keys come from.
+    let failedKeys = FailedKeys()
     /// What keys have used and may use.
     let meters: Meters
     /// Brings that into the ledger; nil where nothing of it is to be kept.
@@ -83,8 +86,11 @@ final class Site: Sendable {
         changes.add(1, ordering: .relaxed)
     }
 
+    /// Takes other certificates for connections to come.
+    func replace(tls: TLSContext?) { current.withLock { $0 = Snapshot($0, tls: tls) } }
+
     /// Writes the line of a request that has ended, and counts it.
-    func note(_ record: AuditRecord) {
+    func note(_ record: RequestRecord) {
         log.audit(record)
         metrics.count(record)
     }

@@ -1,4 +1,5 @@
 import ClaudeCLI
+import HTTP
 import Platform
 import Server
 import TLS
@@ -20,6 +21,8 @@ final class Snapshot: Sendable {
     /// The CLI that was tried.
     let cli: TriedCLI
     let wire: WireLimits
+    /// What every answer tells browsers for their own good.
+    let protection: ResponseFields
 
     init(
         _ configuration: Configuration, tls: TLSContext?, accounts: Accounts, servers: MCPRegistry = .none, cli: TriedCLI
@@ -31,12 +34,19 @@ final class Snapshot: Sendable {
         self.cli = cli
         models = ModelCatalog(configuration.models)
         wire = WireLimits(configuration.limits)
+        protection = .protection(configuration)
     }
 
     /// The same, with another CLI.
     convenience init(_ other: Snapshot, cli: TriedCLI) {
         self.init(
             other.configuration, tls: other.tls, accounts: other.accounts, servers: other.servers, cli: cli)
+    }
+
+    /// The same, with other certificates.
+    convenience init(_ other: Snapshot, tls: TLSContext?) {
+        self.init(
+            other.configuration, tls: tls, accounts: other.accounts, servers: other.servers, cli: other.cli)
     }
 
     /// The CLI's program.
@@ -63,7 +73,7 @@ final class Snapshot: Sendable {
     var connectionLimits: ConnectionLimiter.Limits {
         let limits = configuration.limits
         return ConnectionLimiter.Limits(
-            total: limits.maxConnections, perNetwork: limits.maxConnectionsPerAddress,
+            total: configuration.connectionRoom(descriptors: CurrentProcess.raiseOpenFiles()), perNetwork: limits.maxConnectionsPerAddress,
             unauthenticatedPerNetwork: limits.maxUnauthenticatedPerAddress)
     }
 

@@ -4,7 +4,7 @@ import Models
 ///
 /// It has no room for a key or a word of a prompt. Times are microseconds from the request's first byte, on a
 /// clock that does not jump.
-struct AuditRecord: Sendable, Equatable {
+struct RequestRecord: Sendable, Equatable {
     /// The request's id, as the client was told.
     var id = ""
     /// The key's name; nil when none was accepted.
@@ -87,7 +87,7 @@ struct AuditRecord: Sendable, Equatable {
 
 extension Log {
     /// Writes the line of a request.
-    func audit(_ record: AuditRecord) {
+    func audit(_ record: RequestRecord) {
         write(record.level) { line in
             line.add("event", "request")
             line.add("id", record.id)
