@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/ioprio.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -34,6 +37,8 @@ static const uint16_t refused[] = {
     SYS_unshare, SYS_setns, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, MOUNT_SETATTR, OPEN_TREE_ATTR,
     SYS_move_mount, SYS_open_tree, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_name_to_handle_at,
     SYS_open_by_handle_at, SYS_fanotify_init, SYS_quotactl,
+    // Files by their names, of which older kernels ask no rule; those that are open for writing have their own call.
+    SYS_truncate,
     // The kernel itself.
     SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_keyctl, SYS_add_key, SYS_request_key, SYS_init_module,
     SYS_finit_module, SYS_delete_module, SYS_kexec_load,
@@ -48,9 +53,10 @@ static const uint16_t refused[] = {
 #endif
 };
 
-// What only a program of an MCP server may want: to be called, and objects that any process of the user can open.
+// What only a program of an MCP server may want: to be called, objects that any process of the user can open, and to run
+// what has no name, of which no rule for files is asked.
 static const uint16_t serving[] = {
-    SYS_listen, SYS_shmget, SYS_shmat, SYS_shmctl, SYS_semget, SYS_semop, SYS_semtimedop, SYS_semctl, SYS_msgget,
+    SYS_execveat, SYS_listen, SYS_shmget, SYS_shmat, SYS_shmctl, SYS_semget, SYS_semop, SYS_semtimedop, SYS_semctl, SYS_msgget,
     SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_mq_open, SYS_mq_unlink,
 };
 
@@ -58,10 +64,13 @@ static const uint16_t serving[] = {
 static const uint16_t missing[] = {SYS_clone3, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register};
 
 // What becomes of a call: a verdict of the kernel's, or one of these rules, which look at its arguments.
-enum rule { SOCKET_RULE = 1, PAIR_RULE, CLONE_RULE, FIRST_IS_SELF, SECOND_IS_SELF };
+enum rule {
+    SOCKET_RULE = 1, PAIR_RULE, CLONE_RULE, FIRST_IS_SELF, OWN_PRIORITY, OWN_IO_PRIORITY, THIRD_HAS_NO_FASTOPEN,
+    FOURTH_HAS_NO_FASTOPEN
+};
 
 // Calls beyond are younger than this file, and pass.
-enum { CALLS = 512, MOST = 1024 };
+enum { CALLS = 512, MOST = 1536 };
 
 struct program {
     struct sock_filter steps[MOST];
@@ -85,12 +94,42 @@ static void answer_if(struct program *program, uint32_t value, uint32_t verdict)
     answer(program, verdict);
 }
 
-// Internet sockets alone.
+// `verdict` where the value that was loaded is none of these.
+static void answer_unless(struct program *program, const uint32_t *values, uint8_t count, uint32_t verdict) {
+    for (uint8_t index = 0; index < count; index++)
+        step(program, BPF_JMP | BPF_JEQ | BPF_K, values[index], (uint8_t)(count - index), 0);
+    answer(program, verdict);
+}
+
+// Internet sockets alone, of TCP and UDP: others that end as TCP, as those of MPTCP and SMC, are asked for no port.
 static void judge_socket(struct program *program) {
+    static const uint32_t families[] = {AF_INET, AF_INET6}, types[] = {SOCK_STREAM, SOCK_DGRAM};
+    static const uint32_t protocols[] = {0, IPPROTO_TCP, IPPROTO_UDP};
     load(program, ARGUMENT(0));
-    answer_if(program, AF_INET, SECCOMP_RET_ALLOW);
-    answer_if(program, AF_INET6, SECCOMP_RET_ALLOW);
-    answer(program, REFUSE(EAFNOSUPPORT));
+    answer_unless(program, families, 2, REFUSE(EAFNOSUPPORT));
+    load(program, ARGUMENT(1));
+    step(program, BPF_ALU | BPF_AND | BPF_K, 0xF, 0, 0);
+    answer_unless(program, types, 2, REFUSE(EPERM));
+    load(program, ARGUMENT(2));
+    answer_unless(program, protocols, 3, REFUSE(EPROTONOSUPPORT));
+    answer(program, SECCOMP_RET_ALLOW);
+}
+
+// Data with the connection, for which no rule for ports is asked.
+static void judge_flags(struct program *program, unsigned index) {
+    load(program, ARGUMENT(index));
+    step(program, BPF_JMP | BPF_JSET | BPF_K, MSG_FASTOPEN, 0, 1);
+    answer(program, REFUSE(EOPNOTSUPP));
+    answer(program, SECCOMP_RET_ALLOW);
+}
+
+// The caller's own priority: `which` must name one process, and 0 is the caller. A user's would be the gateway's too.
+static void judge_priority(struct program *program, uint32_t which) {
+    load(program, ARGUMENT(0));
+    answer_unless(program, &which, 1, REFUSE(EPERM));
+    load(program, ARGUMENT(1));
+    answer_if(program, 0, SECCOMP_RET_ALLOW);
+    answer(program, REFUSE(EPERM));
 }
 
 // Streams, which are connected for good: a pair of datagram sockets could be connected to another address.
@@ -126,7 +165,10 @@ static void judge(struct program *program, uint32_t verdict) {
     case PAIR_RULE: judge_pair(program); break;
     case CLONE_RULE: judge_clone(program); break;
     case FIRST_IS_SELF: judge_self(program, 0); break;
-    case SECOND_IS_SELF: judge_self(program, 1); break;
+    case OWN_PRIORITY: judge_priority(program, PRIO_PROCESS); break;
+    case OWN_IO_PRIORITY: judge_priority(program, IOPRIO_WHO_PROCESS); break;
+    case THIRD_HAS_NO_FASTOPEN: judge_flags(program, 2); break;
+    case FOURTH_HAS_NO_FASTOPEN: judge_flags(program, 3); break;
     default: answer(program, verdict);
     }
 }
@@ -166,7 +208,12 @@ static void write_program(struct program *program, int may_serve) {
     verdicts[SYS_socketpair] = PAIR_RULE;
     verdicts[SYS_clone] = CLONE_RULE;
     verdicts[SYS_prlimit64] = FIRST_IS_SELF;
-    verdicts[SYS_setpriority] = verdicts[SYS_ioprio_set] = SECOND_IS_SELF;
+    verdicts[SYS_sched_setscheduler] = verdicts[SYS_sched_setparam] = FIRST_IS_SELF;
+    verdicts[SYS_sched_setattr] = verdicts[SYS_sched_setaffinity] = FIRST_IS_SELF;
+    verdicts[SYS_setpriority] = OWN_PRIORITY;
+    verdicts[SYS_ioprio_set] = OWN_IO_PRIORITY;
+    verdicts[SYS_sendmsg] = THIRD_HAS_NO_FASTOPEN;
+    verdicts[SYS_sendto] = verdicts[SYS_sendmmsg] = FOURTH_HAS_NO_FASTOPEN;
     struct run runs[CALLS];
     size_t count = 0;
     for (uint32_t call = 0; call < CALLS; call++)

@@ -161,7 +161,8 @@ struct Migration {
         ) STRICT;
         """
 
-    // Hours are Unix hours, cost is in thousand-millionths of a US dollar. Few rows: those of a week.
+    // Hours are Unix hours, cost is in thousand-millionths of a US dollar. Few rows: those of a week. What was counted
+    // before was all of one account.
     private static let accountCosts: StaticString = """
         CREATE TABLE account_costs (
             account TEXT NOT NULL,
@@ -171,5 +172,8 @@ struct Migration {
             PRIMARY KEY (account, owner, hour)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX hours_of_account_costs ON account_costs (hour);
+        INSERT INTO account_costs
+            SELECT 'default', owner, hour, sum(cost) FROM usage
+            WHERE cost > 0 AND hour >= (SELECT max(hour) FROM usage) - 192 GROUP BY owner, hour;
         """
 }

@@ -36,6 +36,17 @@ package final class ConnectionLimiter: Sendable {
         /// Those that shake hands, by the order in which they came.
         var greeting: [Int: Greeting] = [:]
         var greetings = 0
+        /// No number below it stands in `greeting`.
+        var oldest = 1
+
+        /// Takes the one out that came first.
+        mutating func takeOldestGreeting() -> Greeting? {
+            while oldest <= greetings {
+                if let first = greeting.removeValue(forKey: oldest) { return first }
+                oldest += 1
+            }
+            return nil
+        }
     }
 
     /// A connection that has not come to the end of its handshake.
@@ -47,10 +58,8 @@ package final class ConnectionLimiter: Sendable {
 
         var isShed: Bool { shed.load(ordering: .acquiring) }
 
-        func giveWay() {
-            shed.store(true, ordering: .releasing)
-            wakeup.signal()
-        }
+        func noteShed() { shed.store(true, ordering: .releasing) }
+        func wake() { wakeup.signal() }
     }
 
     private let state: Mutex<State>
@@ -66,9 +75,15 @@ package final class ConnectionLimiter: Sendable {
 
     /// A place for a new connection, or why there is none.
     func admit(_ peer: PeerAddress) throws(ConnectionRefusal) -> ConnectionPlace {
+        // Whoever would not be let in takes nobody's place.
+        guard !isFull(peer.network) else { throw .network }
         var place = try admitUnknown()
         try place.settle(peer)
         return place
+    }
+
+    private func isFull(_ network: PeerAddress.InlineBytes) -> Bool {
+        state.withLock { $0.networks[network]?.open ?? 0 >= $0.limits.perNetwork }
     }
 
     /// A place for a new connection whose client is not known yet, or why there is none.
@@ -79,10 +94,11 @@ package final class ConnectionLimiter: Sendable {
                 return (true, nil)
             }
             // Its place is the newcomer's from now on, though it takes a moment to go.
-            guard state.limits.total > 0, let number = state.greeting.keys.min() else { return (false, nil) }
-            return (true, state.greeting.removeValue(forKey: number))
+            guard state.limits.total > 0, let oldest = state.takeOldestGreeting() else { return (false, nil) }
+            oldest.noteShed()
+            return (true, oldest)
         }
-        oldest?.giveWay()
+        oldest?.wake()
         guard isAdmitted else { throw .total }
         return ConnectionPlace(limiter: self)
     }
@@ -95,7 +111,8 @@ package final class ConnectionLimiter: Sendable {
         }
     }
 
-    fileprivate func endGreeting(_ number: Int) { state.withLock { $0.greeting[number] = nil } }
+    /// False when its place is another's.
+    fileprivate func endGreeting(_ number: Int) -> Bool { state.withLock { $0.greeting.removeValue(forKey: number) != nil } }
 
     fileprivate func settle(_ network: PeerAddress.InlineBytes) -> Bool {
         state.withLock { state in
@@ -132,9 +149,11 @@ package final class ConnectionLimiter: Sendable {
         for wakeup in waiting { wakeup.signal() }
     }
 
-    fileprivate func release(_ network: PeerAddress.InlineBytes?, waiting wakeup: RemoteWakeup?, hasGivenWay: Bool) {
+    fileprivate func release(_ network: PeerAddress.InlineBytes?, waiting wakeup: RemoteWakeup?, greeting number: Int?) {
         state.withLock { state in
-            if !hasGivenWay { state.total -= 1 }
+            // Of one that was shed the place is another's.
+            let isItsOwn = number.map { state.greeting.removeValue(forKey: $0) != nil } ?? true
+            if isItsOwn { state.total -= 1 }
             guard let network else { return }
             if let wakeup { state.networks[network]?.waiting.removeAll { $0 === wakeup } }
             state.networks[network]?.open -= 1
@@ -164,8 +183,7 @@ struct ConnectionPlace: ~Copyable {
 
     deinit {
         if isUnauthenticated, let network { limiter.endUnauthenticated(network) }
-        if let greeting { limiter.endGreeting(greeting.number) }
-        limiter.release(network, waiting: waiting, hasGivenWay: greeting?.state.isShed == true)
+        limiter.release(network, waiting: waiting, greeting: greeting?.number)
     }
 
     /// Begins the handshake; from now on it may have to give way to a newcomer, and `wakeup` is signalled then.
@@ -180,8 +198,7 @@ struct ConnectionPlace: ~Copyable {
     /// The handshake is over; false when the place is another's.
     mutating func endGreeting() -> Bool {
         guard let current = greeting else { return true }
-        limiter.endGreeting(current.number)
-        guard !current.state.isShed else { return false }
+        guard limiter.endGreeting(current.number) else { return false }
         greeting = nil
         return true
     }

@@ -21,6 +21,11 @@ public final class OCSPStaple: Sendable {
         end = left < 0 ? nil : portcullis_unix_time() + left
     }
 
+    /// True for a fault that a newer response, or a look at the newer certificate, would not have.
+    public static func isPassing(_ fault: TLSFault) -> Bool {
+        ["is out of date", "is not about the certificate"].contains(fault.message)
+    }
+
     /// False once it is out of date: clients refuse a certificate with such a staple, and take one without.
     func isInForce(at now: Int64 = portcullis_unix_time()) -> Bool { end.map { now < $0 } ?? true }
 }

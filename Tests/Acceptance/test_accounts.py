@@ -130,6 +130,16 @@ def test_when_no_account_has_room_the_one_that_has_it_soonest_is_told(make, upst
     assert other.ask(dialect, f"{nonce}c").status_code == 200
 
 
+def test_a_limit_says_more_than_a_login_that_is_wanting(make, upstream, logins, nonce):
+    gateway = make("account=work,home")
+    logins |= {WORK: "rejected-5h", HOME: "refused"}
+    for number in range(2):
+        answer = gateway.ask("messages", f"{nonce}{number}")
+        assert "5-hour" in anthropic_error(answer, 429)["message"] and int(answer.headers["retry-after"]) > 1740
+        assert answer.headers[UNIFIED + "status"] == "rejected"
+    assert used(upstream, f"{nonce}0")[0] == WORK and WORK not in used(upstream, f"{nonce}1")
+
+
 def test_the_first_account_is_used_again_when_its_limit_has_ended(make, upstream, nonce):
     gateway = make("account=work,home")
     text = f"{nonce}a\nlimit:3"

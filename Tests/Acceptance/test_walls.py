@@ -21,6 +21,16 @@ pytestmark = pytest.mark.core
 
 NAMESPACES = {"user": 0x10000000, "mount": 0x20000, "pid": 0x20000000, "network": 0x40000000}
 
+
+def has_multipath():
+    """Whether this kernel has MPTCP."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262).close()
+        return True
+    except OSError:
+        return False
+
+
 # name, kind of try, argument; {…} is filled in by the test.
 DENIED = [
     ("tls-key", "read", "{folder}/tls/key.pem"),
@@ -67,6 +77,12 @@ DENIED = [
     ("userfaultfd", "faults", ""),
     ("keys", "keys", ""),
     ("shared-memory", "shared-memory", ""),
+    ("truncate", "truncate", "{home}/cut"),
+    ("connect-with-data", "fast-open", "{other_port}"),
+    ("io-priority-of-user", "io-priority", ""),
+    ("schedule-other", "schedule", "{other_pid}"),
+    ("nameless-program", "nameless", "/proc/self/exe"),
+    *([("multipath", "mptcp", "")] if has_multipath() else []),
 ]
 # What no CLI can do without, and names of hosts: datagrams can be kept from nobody.
 ALLOWED = [
@@ -85,7 +101,7 @@ ALLOWED = [
 # Programs of MCP servers are nobody's to foresee: they may read, run and connect, but not to what is the gateway's.
 ALLOWED_TO_PROGRAMS = {
     "other-port", "bind", "listen", "shell", "own-program", "users", "write-tmp", "shared-memory", "processes",
-    "other-arguments", "gateway-arguments",
+    "other-arguments", "gateway-arguments", "nameless-program",
 } | ({"other-descriptors"} if os.geteuid() == 0 else set())  # Their numbers, not what they are.
 
 

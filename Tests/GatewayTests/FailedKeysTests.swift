@@ -19,17 +19,17 @@ struct FailedKeysTests {
         let peer = try peer("192.0.2.1")
         for _ in 0..<10 {
             #expect(keys.wait(of: peer, showing: wrong, allowance: 10, at: start) == nil)
-            keys.noteFailure(of: peer, at: start)
+            keys.noteFailure(of: peer, showing: wrong, allowance: 10, at: start)
         }
         #expect(keys.wait(of: peer, showing: wrong, allowance: 10, at: start) == 6)
         #expect(keys.wait(of: peer, showing: wrong, allowance: 10, at: after(5001)) == 1)
         #expect(keys.wait(of: peer, showing: wrong, allowance: 10, at: after(6000)) == nil)
-        keys.noteFailure(of: peer, at: after(6000))
+        keys.noteFailure(of: peer, showing: wrong, allowance: 10, at: after(6000))
         #expect(keys.wait(of: peer, showing: wrong, allowance: 10, at: after(6000)) == 6)
         // After a minute all is forgiven.
         for _ in 0..<10 {
             #expect(keys.wait(of: peer, showing: wrong, allowance: 10, at: after(72_000)) == nil)
-            keys.noteFailure(of: peer, at: after(72_000))
+            keys.noteFailure(of: peer, showing: wrong, allowance: 10, at: after(72_000))
         }
         #expect(keys.wait(of: peer, showing: wrong, allowance: 10, at: after(72_000)) == 6)
     }
@@ -38,7 +38,7 @@ struct FailedKeysTests {
     func networks() throws {
         let keys = FailedKeys(at: start)
         func exhaust(_ text: String) throws {
-            for _ in 0..<10 { keys.noteFailure(of: try peer(text), at: start) }
+            for _ in 0..<10 { keys.noteFailure(of: try peer(text), showing: wrong, allowance: 10, at: start) }
         }
         func waits(_ text: String) throws -> Bool {
             keys.wait(of: try peer(text), showing: wrong, allowance: 10, at: start) != nil
@@ -49,7 +49,7 @@ struct FailedKeysTests {
         #expect(try waits("2001:db8:1:2::ffff") && waits("2001:db8:1:3::1"))
         #expect(try !waits("192.0.2.2") && !waits("2001:db8:2:2::1"))
         let unix = PeerAddress(sockaddr_storage())
-        for _ in 0..<20 { keys.noteFailure(of: unix, at: start) }
+        for _ in 0..<20 { keys.noteFailure(of: unix, showing: wrong, allowance: 10, at: start) }
         #expect(keys.wait(of: unix, showing: wrong, allowance: 10, at: start) == nil)
     }
 
@@ -59,7 +59,7 @@ struct FailedKeysTests {
         let (peer, other) = (try peer("192.0.2.1"), try peer("192.0.2.2"))
         keys.noteSuccess(of: peer, showing: right, at: start)
         func failTenTimes(at now: Instant) {
-            for _ in 0..<10 { for each in [peer, other] { keys.noteFailure(of: each, at: now) } }
+            for _ in 0..<10 { for each in [peer, other] { keys.noteFailure(of: each, showing: wrong, allowance: 10, at: now) } }
         }
         failTenTimes(at: start)
         #expect(keys.wait(of: peer, showing: right, allowance: 10, at: start) == nil)
@@ -73,8 +73,8 @@ struct FailedKeysTests {
     func strangers() throws {
         let keys = FailedKeys(at: start)
         let guilty = try peer("198.51.100.1")
-        for _ in 0..<10 { keys.noteFailure(of: guilty, at: start) }
-        for number in 0..<100_000 { keys.noteFailure(of: try peer("10.\(number >> 16).\(number >> 8 & 255).\(number & 255)"), at: start) }
+        for _ in 0..<10 { keys.noteFailure(of: guilty, showing: wrong, allowance: 10, at: start) }
+        for number in 0..<100_000 { keys.noteFailure(of: try peer("10.\(number >> 16).\(number >> 8 & 255).\(number & 255)"), showing: wrong, allowance: 10, at: start) }
         #expect(keys.wait(of: guilty, showing: wrong, allowance: 10, at: start) == 6)
     }
 
@@ -82,7 +82,21 @@ struct FailedKeysTests {
     func off() throws {
         let keys = FailedKeys(at: start)
         let peer = try peer("192.0.2.1")
-        for _ in 0..<100 { keys.noteFailure(of: peer, at: start) }
+        for _ in 0..<100 { keys.noteFailure(of: peer, showing: wrong, allowance: 10, at: start) }
         #expect(keys.wait(of: peer, showing: wrong, allowance: 0, at: start) == nil)
+    }
+
+    @Test("however many fail, the next key is looked at six seconds later, and one that failed goes past no longer")
+    func bounded() throws {
+        let keys = FailedKeys(at: start)
+        let peer = try peer("192.0.2.1")
+        keys.noteSuccess(of: peer, showing: right, at: start)
+        for _ in 0..<1000 { keys.noteFailure(of: peer, showing: wrong, allowance: 10, at: start) }
+        #expect(keys.wait(of: peer, showing: wrong, allowance: 10, at: start) == 6)
+        #expect(keys.wait(of: peer, showing: right, allowance: 10, at: start) == nil)
+        // It was disabled meanwhile.
+        keys.noteFailure(of: peer, showing: right, allowance: 10, at: start)
+        #expect(keys.wait(of: peer, showing: right, allowance: 10, at: start) == 6)
+        #expect(keys.wait(of: peer, showing: wrong, allowance: 10, at: after(6000)) == nil)
     }
 }

@@ -271,4 +271,23 @@ struct UsageStoreTests {
         #expect(await end { ledger.usage.tidy(tidying, then: $0) } == nil)
         #expect(try await answer { ledger.usage.accountCosts(since: 0, then: $0) } == [wanted[2]])
     }
+
+    @Test("what an older file has counted of the last days was of the standard account")
+    func olderCosts() async throws {
+        let folder = try Scratch()
+        try LedgerFile.make(folder.file)
+        do {
+            let database = try Database(path: folder.file)
+            try LedgerFile.bringForward(database, from: 0, to: 5)
+            for (model, hour, cost) in [("opus", 1000, 3), ("haiku", 1000, 4), ("opus", 807, 9), ("opus", 1001, 0)] {
+                try database.run(
+                    """
+                    INSERT INTO usage VALUES ('alice', ?1, '', ?2, 1, 0, 0, 0, 0, 0, 0, ?3, 0, 0)
+                    """, model, hour, cost)
+            }
+        }
+        let ledger = try Ledger(path: folder.file)
+        let costs = try await answer { ledger.usage.accountCosts(since: 0, then: $0) }
+        #expect(costs == [AccountCost(place: AccountPlace(account: "default", owner: "alice", hour: 1000), cost: 7)])
+    }
 }

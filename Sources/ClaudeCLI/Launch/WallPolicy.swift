@@ -5,7 +5,7 @@ import Platform
 /// There are two forms. The narrow one lets the CLI do what it needs and no more: run its own program, read libraries,
 /// certificates and resolver files, write its own directories, connect to the ports of its vendor. The wide one is for
 /// programs nobody knows beforehand, those of MCP servers and a CLI that is itself a script: they may read and run all
-/// but what is hidden, write where it says so, and connect to any port.
+/// but what is hidden and devices, write where it says so, and connect to any port.
 public struct WallPolicy: Sendable, Hashable {
     /// What children must not come near: the files of the gateway itself.
     private let hidden: HiddenPlaces
@@ -25,7 +25,9 @@ public struct WallPolicy: Sendable, Hashable {
         let places = self.hidden
         let all = Self.devices + shared.flatMap { places.grants($0, [.read, .write, .execute]) }
         narrow = all + Self.read.flatMap { places.grants($0, .read) }
-        wide = all + places.grants("/", [.read, .execute]) + Self.scratch.flatMap { places.grants($0, .write) }
+        // No devices but those above: root reads disks by them, past all rules for files.
+        wide = all + HiddenPlaces(hidden + ["/dev"]).grants("/", [.read, .execute])
+            + Self.scratch.flatMap { places.grants($0, [.read, .write]) }
     }
 
     /// The walls of a child that lives in `directory`, where it has one, writes `login`, where it needs that, and runs

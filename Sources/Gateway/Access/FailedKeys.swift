@@ -47,17 +47,22 @@ final class FailedKeys: Sendable {
         return (left + 999) / 1000
     }
 
-    /// A key of this peer did not open.
-    func noteFailure(of peer: PeerAddress, at now: Instant) {
+    /// A key of this peer did not open; one that once did goes past no longer.
+    ///
+    /// No network owes more than `allowance` failures and the time for one.
+    func noteFailure(of peer: PeerAddress, showing key: ArraySlice<UInt8>, allowance: Int, at now: Instant) {
         guard !peer.isUnix else { return }
-        let name = hash(of: peer)
+        let (name, digest) = (hash(of: peer), hash(of: peer, key))
         let time = milliseconds(now)
         state.withLock { state in
+            let opened = Int(digest % UInt64(Self.openedSlots))
+            if state.opened[opened].digest == digest { state.opened[opened] = Opened() }
             let pair = Self.slots(of: name)
             let lessGuilty = Self.forgiven(state.networks[pair.0]) <= Self.forgiven(state.networks[pair.1]) ? pair.0 : pair.1
             let known = Self.slot(of: name, in: state.networks)
             let before = known.map { Self.forgiven(state.networks[$0]) } ?? 0
-            let forgiven = max(before, time) + Self.millisecondsForOne
+            let most = time + max(1, allowance) * Self.millisecondsForOne
+            let forgiven = min(max(before, time) + Self.millisecondsForOne, most)
             state.networks[known ?? lessGuilty] = Self.tag(of: name) | UInt64(forgiven) & Self.timeBits
         }
     }

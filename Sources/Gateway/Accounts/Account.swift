@@ -29,6 +29,9 @@ final class Account: Sendable {
     /// A turn of it begins.
     func noteUse(at now: Instant) { lastUse.store(now.nanoseconds, ordering: .relaxed) }
 
+    /// True once a turn of it has begun.
+    var wasUsed: Bool { lastUse.load(ordering: .relaxed) > 0 }
+
     /// True where its next turn may come soon, so that a process may wait for it.
     func isInUse(at now: Instant) -> Bool {
         let last = lastUse.load(ordering: .relaxed)

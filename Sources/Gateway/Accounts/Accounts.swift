@@ -28,8 +28,11 @@ struct Accounts: Sendable {
     /// True where log lines must say which one it was.
     var areSeveral: Bool { all.count > 1 }
 
-    /// Those that somebody is to look after: a standard login that no setting names may be missing.
-    var watched: [Account] { usual.contains { $0 === standard } ? all : Array(all.dropFirst()) }
+    /// Those that somebody is to look after: a standard login that neither a setting names nor a turn has used may be
+    /// missing.
+    var watched: [Account] {
+        usual.contains { $0 === standard } || standard.wasUsed ? all : Array(all.dropFirst())
+    }
 
     /// What is known of the login that keys without one of their own use: of the first that lets turns be answered.
     var login: LoginState.Word {

@@ -55,14 +55,14 @@ extension AnswerContext {
                 quota?.refused = nil
             }
         }
-        // The CLI itself says best what is wrong with its login.
-        if let unready {
-            quota?.turn(to: unready.quota)
-            return unready
+        if let refusal {
+            quota = refusal.quota
+            throw refusal.fault
         }
-        guard let refusal else { throw .noAccount }
-        quota = refusal.quota
-        throw refusal.fault
+        // The CLI itself says best what is wrong with its login.
+        guard let unready else { throw .noAccount }
+        quota?.turn(to: unready.quota)
+        return unready
     }
 
     /// Whether an account has room for a turn of the caller for a model.

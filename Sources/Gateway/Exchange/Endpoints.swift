@@ -325,9 +325,8 @@ enum Endpoints {
     @discardableResult
     private static func identify(_ request: Request, _ context: inout AnswerContext) throws(Refusal) -> Principal {
         let principal = try authenticate(request, context)
-        let accounts = context.snapshot.accounts
-        let account = accounts.of(principal.options).first ?? accounts.standard
-        context.quota = QuotaView(account.quota, for: principal, in: context.seat.site.meters)
+        let account = context.snapshot.accounts.of(principal.options).first
+        context.quota = QuotaView(account?.quota ?? QuotaBook(), for: principal, in: context.seat.site.meters)
         context.principal = principal
         context.keyID = principal.name
         return principal

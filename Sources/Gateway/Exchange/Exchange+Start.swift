@@ -51,8 +51,16 @@ extension Exchange {
             if context.snapshot.accounts.areSeveral { record.account = account.name }
             return account
         } catch {
+            noteShare(error)
             throw .fault(error)
         }
+    }
+
+    /// Notes that a turn was refused for another key's part of the account.
+    private mutating func noteShare(_ fault: Fault) {
+        // A limit of the key itself has said so already.
+        guard fault.kind == .shareSpent, record.refusal == nil else { return }
+        note(refusal: .accountShare, as: RefusalReason.accountShare.rawValue)
     }
 
     /// Waits for the trial of the program that stands in the CLI's place now, and goes on with the newest snapshot.
@@ -114,10 +122,6 @@ extension Exchange {
             guard let running = try await supply.begin(needs, on: seat.loop, waking: channel.wakeup) else { return nil }
             return Attempt(turn: running, home: needs.home, trace: trace)
         } catch {
-            // A limit of the key itself has said so already.
-            if error.kind == .shareSpent, record.refusal == nil {
-                note(refusal: .accountShare, as: RefusalReason.accountShare.rawValue)
-            }
             throw .fault(error)
         }
     }

@@ -28,6 +28,8 @@ struct Exchange: ~Copyable {
     var account: Account?
     /// Accounts that turned out to have no room for it, or no login.
     private(set) var passed: [Account] = []
+    /// What the newest of them that had no room said.
+    private var refusal: (fault: Fault, quota: QuotaView?)?
     private(set) var budget: RetryBudget
     /// What all attempts that are over have used, however they ended.
     private(set) var used = TurnUsage()
@@ -256,7 +258,13 @@ struct Exchange: ~Copyable {
                 await finish(attempt)
                 if let failure = await pause(wait) { return await fail(failure, free) }
             } else {
-                await fail(.fault(fault), free)
+                // That another login is wanting matters less to the client than when there is room again.
+                if fault.login != nil, let refusal {
+                    context.quota = refusal.quota
+                    await fail(.fault(refusal.fault), free)
+                } else {
+                    await fail(.fault(fault), free)
+                }
                 return await finish(attempt)
             }
             forget(fault)
@@ -275,6 +283,7 @@ struct Exchange: ~Copyable {
         }
         guard others.contains(where: { turn.countsTokens || context.hasRoom(on: $0, for: model) }) else { return false }
         passed = passing
+        if isFull { refusal = (fault, context.quota) }
         return true
     }
 

@@ -33,7 +33,7 @@ struct KeyGate {
         if case .accepted = verdict {
             failures.noteSuccess(of: peer, showing: key, at: now)
         } else {
-            failures.noteFailure(of: peer, at: now)
+            failures.noteFailure(of: peer, showing: key, allowance: allowance, at: now)
         }
     }
 }

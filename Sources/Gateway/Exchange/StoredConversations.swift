@@ -151,9 +151,10 @@ struct ConversationExchange {
 
     /// Begins a conversation under a name of the gateway's.
     private func create() async throws(TurnFailure) -> [UInt8] {
+        // Each key has places of its own: who sends slowly holds up few others.
         let places = context.seat.site.beginnings
-        guard places.take() else { throw .fault(Fault(keeping: .busy)) }
-        defer { places.give() }
+        guard places.take(of: request.principal.id) else { throw .fault(Fault(keeping: .busy)) }
+        defer { places.give(of: request.principal.id) }
         let beginning: ConversationBeginning
         do throws(Refusal) {
             let limits = context.snapshot.configuration.limits

@@ -74,6 +74,8 @@ private struct WatchedLogin {
 
     /// Between two looks for the sake of turns that fail.
     private static let rest = Milliseconds.seconds(5)
+    /// After so long without another turn's word a login that was refused is tried by one again.
+    private static let forgetting = Milliseconds.seconds(300)
 
     /// A login that is looked at from `now` on.
     init(_ account: Account, from now: Instant) {
@@ -96,6 +98,8 @@ private struct WatchedLogin {
 
     /// Looks, and tells the account's turns what helps. Call on `loop`.
     mutating func look(version: String, stateDirectory: String, as user: ServiceUser, on loop: EventLoop) async {
+        // What turns met so long ago may be over: where others serve in this account's place, no turn would find out.
+        if account.login.trouble != nil, let lastLook, lastLook + Self.forgetting <= loop.now { account.login.lookAnew() }
         mark = files.mark(withState: false)
         stateMark = files.mark(withState: true)
         let profile = account.supply.profile

@@ -27,6 +27,7 @@ extension Service {
             let configuration = site.snapshot.configuration
             let certificates = try SnapshotLoader.certificates(of: configuration)
             site.replace(tls: try SnapshotLoader.context(configuration, certificates.map(\.identity)))
+            for warning in try TLSFiles.staples(configuration.tls, certificates.map(\.identity)).warnings { log.warning(warning) }
             take(certificates)
             log.info("the certificates were replaced: new connections are shown the new ones")
         } catch {

@@ -27,8 +27,8 @@ extension Service {
         let configuration = site.snapshot.configuration
         let now = WallClock.unixSeconds
         site.meters.forget(unless: { site.keys.has($0) }, now: now)
-        guard tidyClock.mayTidy(at: now, newest: site.meters.newestHour.map { $0 * 3600 }) else {
-            log.warning("the clock is far ahead of all that was used: nothing is tidied by it for an hour")
+        guard tidyClock.mayTidy(at: .current, newest: site.meters.newestHour.map { $0 * 3600 }) else {
+            log.warning("the clock has jumped, or is far ahead of all that was used: nothing is tidied by it for an hour")
             return
         }
         let (responses, conversations) = (configuration.responses, configuration.conversations)
@@ -97,23 +97,20 @@ extension Service {
 
 /// Says whether the clock may be tidied by: one that was set far ahead would have everything forgotten.
 struct TidyClock {
-    /// What it said when it was last seen far ahead of all that is stored.
-    private var suspected: Int?
+    /// What both clocks said when they were last looked at, which is once an hour.
+    private var last: MeterMoment?
 
     private static let mostAhead = 32 * 86_400
-    /// It is looked at once an hour.
-    private static let mostBetween = 2 * 3600
+    /// How far the clock that people set may get away from the one that nobody sets, in seconds.
+    private static let mostApart = 86_400
 
-    /// False the first time that the clock is far ahead of the newest moment that is stored. An hour later it has gone on
-    /// like a clock, and then it was the service that had rested.
-    mutating func mayTidy(at now: Int, newest: Int?) -> Bool {
-        guard let newest, now - newest > Self.mostAhead else {
-            suspected = nil
-            return true
-        }
-        let before = suspected
-        suspected = now
-        return before.map { 0...Self.mostBetween ~= now - $0 } ?? false
+    /// False where the clock has jumped since the last look, or is at the first one far ahead of the newest moment that is
+    /// stored. An hour later it has gone on like a clock, and is believed.
+    mutating func mayTidy(at moment: MeterMoment, newest: Int?) -> Bool {
+        defer { last = moment }
+        guard let last else { return newest.map { moment.now - $0 <= Self.mostAhead } ?? true }
+        let passed = moment.instant.since(last.instant).count / 1000
+        return abs(moment.now - last.now - passed) <= Self.mostApart
     }
 }
 

@@ -84,6 +84,10 @@ struct SnapshotLoader {
         for environment in environments { warnings += environment.content.warnings }
         let hasOtherModels = environments.contains { $0.content.hasOtherModels }
         warnings += configuration.models.problems(hasOtherModels: hasOtherModels).warnings
+        if !configuration.isPlaintext {
+            warnings += try TLSFiles.staples(configuration.tls, certificates.map(\.identity)).warnings
+        }
+        warnings += Self.exposed(configuration, environments.map(\.content))
         let hidden = Set(environments.flatMap(\.content.hiddenFromServers)).sorted()
         return Loaded(
             configuration: configuration, notes: check.notes, warnings: warnings, certificates: certificates,
@@ -265,6 +269,18 @@ struct SnapshotLoader {
             for: loaded.servers.servers, hiding: logins.filter { $0 != used && !$0.isEmpty })
     }
 
+    /// What children see of the gateway's files, or of another account's login, because it lies in a login directory.
+    private static func exposed(_ configuration: Configuration, _ environments: [CLIEnvironment]) -> [String] {
+        guard configuration.sandbox.mode != .off else { return [] }
+        let places = configuration.sandbox.hidden + configuration.accounts.places.map(\.path)
+        return Set(environments.map(\.login)).flatMap { login -> [String] in
+            guard case .directory(let directory) = login else { return [] }
+            return Set(places).filter { $0.hasPrefix(directory + "/") }.map {
+                "\($0) lies in \(directory), which the CLI of that login may read and write: keep it elsewhere"
+            }
+        }.sorted()
+    }
+
     static func context(
         _ configuration: Configuration, _ identities: [TLSIdentity]
     ) throws(ConfigurationFaults) -> TLSContext? {
@@ -272,7 +288,7 @@ struct SnapshotLoader {
         var policy = TLSContext.Policy()
         policy.allowsTLS12 = configuration.tls.minimumVersion == .tls12
         policy.clientAuthorities = try TLSFiles.authorities(configuration.tls)
-        policy.staples = try TLSFiles.staples(configuration.tls, identities)
+        policy.staples = try TLSFiles.staples(configuration.tls, identities).staples
         do throws(TLSFault) {
             return try TLSContext(identities: identities, policy: policy)
         } catch {

@@ -12,18 +12,21 @@ enum TLSFiles {
         }
     }
 
-    /// What is stapled to the certificates, which are in the order of the settings.
+    /// What is stapled to the certificates, which are in the order of the settings, and what is left out because it is
+    /// out of date or still about a former certificate: clients take a certificate without a staple, so that is no reason to
+    /// show none, or an old one.
     static func staples(
         _ settings: TLSSettings, _ identities: [TLSIdentity]
-    ) throws(ConfigurationFaults) -> [OCSPStaple] {
-        var staples: [OCSPStaple] = []
+    ) throws(ConfigurationFaults) -> (staples: [OCSPStaple], warnings: [String]) {
+        var found: (staples: [OCSPStaple], warnings: [String]) = ([], [])
         for (file, identity) in zip(settings.ocspFiles, identities) where file != TLSSettings.noFile {
             let bytes = try read(file, for: "TLS_OCSP")
-            do throws(TLSFault) { staples.append(try OCSPStaple(bytes, for: identity)) } catch {
-                throw fault("TLS_OCSP", "\(file) \(error.message)")
+            do throws(TLSFault) { found.staples.append(try OCSPStaple(bytes, for: identity)) } catch {
+                guard OCSPStaple.isPassing(error) else { throw fault("TLS_OCSP", "\(file) \(error.message)") }
+                found.warnings.append("TLS_OCSP: \(file) \(error.message), so it is not stapled")
             }
         }
-        return staples
+        return found
     }
 
     private static func read(_ file: String, for setting: String) throws(ConfigurationFaults) -> [UInt8] {

@@ -3,7 +3,7 @@ import Glibc
 /// What every child is given beside what the gateway sets itself, and whose login that is.
 struct CLIEnvironment: Sendable {
     /// The login that the CLI will use.
-    enum Login: Sendable, Equatable {
+    enum Login: Sendable, Hashable {
         /// `ANTHROPIC_API_KEY`.
         case apiKey
         /// `ANTHROPIC_AUTH_TOKEN`.

@@ -21,16 +21,17 @@ final class Places: Sendable {
 
 /// A few places for each key, so that no key's requests keep those of another waiting.
 final class PlacesByKey: Sendable {
-    private let most: Int
+    private let most, total: Int
     private let taken = Mutex<[KeyID: Int]>([:])
 
-    /// So many places a key.
-    init(_ most: Int) { self.most = most }
+    /// So many places a key, and so many in all.
+    init(_ most: Int, total: Int = .max) { (self.most, self.total) = (most, total) }
 
-    /// Takes a place; false when the key has none left.
+    /// Takes a place; false when the key has none left, or there is none at all.
     func take(of id: KeyID) -> Bool {
         taken.withLock { taken in
             guard taken[id, default: 0] < most else { return false }
+            guard total == .max || taken.values.reduce(0, +) < total else { return false }
             taken[id, default: 0] += 1
             return true
         }

@@ -26,7 +26,7 @@ final class Site: Sendable {
     /// Large stored responses on their way to clients; those who find no place come again.
     let largeAnswers = Places(8)
     /// Conversations that are being begun with items of their own, which no turn's permit bounds.
-    let beginnings = Places(8)
+    let beginnings = PlacesByKey(2, total: 16)
     /// Reports on what keys have used; whoever finds no place comes again.
     let usageReports = PlacesByKey(4)
     /// Where turns wait that would go on with the same conversation.
