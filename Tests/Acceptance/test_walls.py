@@ -186,7 +186,7 @@ def left_open(gateway):
 
 def allowed(results):
     """What was done; everything else was refused by a wall, and did not fail otherwise."""
-    refusals = {"EACCES", "EPERM", "ENOSYS", "EAFNOSUPPORT", "EXDEV"}
+    refusals = {"EACCES", "EPERM", "ENOSYS", "EAFNOSUPPORT", "EPROTONOSUPPORT", "EOPNOTSUPP", "EXDEV"}
     assert {verdict.removeprefix("denied ") for verdict in results.values()} <= refusals | {"allowed"}, results
     return {name for name, verdict in results.items() if verdict == "allowed"}
 

@@ -28,8 +28,6 @@ struct Exchange: ~Copyable {
     var account: Account?
     /// Accounts that turned out to have no room for it, or no login.
     private(set) var passed: [Account] = []
-    /// What the newest of them that had no room said.
-    private var refusal: (fault: Fault, quota: QuotaView?)?
     private(set) var budget: RetryBudget
     /// What all attempts that are over have used, however they ended.
     private(set) var used = TurnUsage()
@@ -259,12 +257,7 @@ struct Exchange: ~Copyable {
                 if let failure = await pause(wait) { return await fail(failure, free) }
             } else {
                 // That another login is wanting matters less to the client than when there is room again.
-                if fault.login != nil, let refusal {
-                    context.quota = refusal.quota
-                    await fail(.fault(refusal.fault), free)
-                } else {
-                    await fail(.fault(fault), free)
-                }
+                await fail(.fault(limitOfOthers(after: fault) ?? fault), free)
                 return await finish(attempt)
             }
             forget(fault)
@@ -283,8 +276,21 @@ struct Exchange: ~Copyable {
         }
         guard others.contains(where: { turn.countsTokens || context.hasRoom(on: $0, for: model) }) else { return false }
         passed = passing
-        if isFull { refusal = (fault, context.quota) }
         return true
+    }
+
+    /// What keeps the turn from the other accounts of its key, after a failure for this one's login; nil for no limit.
+    private mutating func limitOfOthers(after fault: Fault) -> Fault? {
+        guard fault.login != nil, let account else { return nil }
+        var others = context
+        do throws(Fault) {
+            _ = try others.chooseAccount(for: model, passing: [account], countsTokens: turn.countsTokens)
+            return nil
+        } catch {
+            guard [.rateLimited, .shareSpent].contains(error.kind) else { return nil }
+            context.quota = others.quota
+            return error
+        }
     }
 
     /// Waits before a turn is begun again; returns why it is not.
