@@ -89,7 +89,7 @@ def test_it_tells_a_reached_limit_once_and_asks_no_more(claude_code, own_gateway
 
 
 def test_it_sleeps_through_a_limit_that_ends_in_seconds(claude_code, own_gateway):
-    own_gateway.ask_message("limit:8")
+    own_gateway.ask_message("limit:15")
     lines, _ = claude_code(own_gateway, "say:at last")
     assert (lines[-1]["is_error"], lines[-1]["result"]) == (False, "at last")
     told = answers(own_gateway, 3)
