@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 // The kernel's interface, by its numbers: headers of a build machine may be older than the kernel the program runs on.
@@ -154,7 +155,13 @@ int linux_enter_walls(const linux_walls *walls, int ruleset) {
 void linux_set_oom_score(int pid, int score) {
     char text[32];
     snprintf(text, sizeof text, "/proc/%d/oom_score_adj", pid);
-    int file = open(text, O_WRONLY | O_CLOEXEC);
+    int file = -1;
+    // The kernel lets us go on in the middle of exec, when for a moment the child is nobody's to write.
+    for (int attempt = 0; attempt < 40; attempt++) {
+        file = open(text, O_WRONLY | O_CLOEXEC);
+        if (file >= 0 || errno != EACCES) break;
+        nanosleep(&(struct timespec){0, 50000}, 0);
+    }
     if (file < 0) return;
     int length = snprintf(text, sizeof text, "%d", score);
     // A score that is higher already may not be lowered, and need not be.

@@ -116,6 +116,9 @@ final class Connection: Caller {
         return receiveNow(&waitsToWrite) ?? .woken
     }
 
+    /// Has the next `receive` look for bytes of which no event has told yet.
+    func lookAgain() { readiness.readAgain() }
+
     /// Reads what is there; nil when there is nothing and the alarm has not rung.
     private func receiveNow(_ waitsToWrite: inout Bool) -> Received? {
         // Only when there is something: whoever wakes us to send must not cost a read that finds nothing.

@@ -148,6 +148,9 @@ final class HTTP1Server {
 
     // MARK: - Receiving
 
+    /// How long a connection without a request is waited for once nothing new is taken.
+    private static let firstRequestPatience = Milliseconds.seconds(2)
+
     @inline(__always)
     private func receiveMore(served: Int) async -> Bool {
         if inputStart == input.count {
@@ -163,10 +166,14 @@ final class HTTP1Server {
             connection.alarm.deadline = connection.loop.now + .seconds(deadlines.headSeconds)
         }
         hasHeadBegun = false
+        var isLast = false
         while true {
-            if isIdle, connection.state.phase != .serving {
-                connection.finishWriting()
-                return false
+            if isIdle, connection.state.phase != .serving, !isLast {
+                // What was sent before the client could know is answered, and so is the first request of one that has
+                // just come.
+                isLast = true
+                connection.lookAgain()
+                connection.alarm.deadline = connection.loop.now + (served == 0 ? Self.firstRequestPatience : Milliseconds(0))
             }
             switch await connection.receive() {
             case .bytes(let count):
