@@ -156,11 +156,12 @@ void linux_set_oom_score(int pid, int score) {
     char text[32];
     snprintf(text, sizeof text, "/proc/%d/oom_score_adj", pid);
     int file = -1;
-    // The kernel lets us go on in the middle of exec, when for a moment the child is nobody's to write.
-    for (int attempt = 0; attempt < 40; attempt++) {
+    // The kernel lets us go on in the middle of exec, when for a moment the child is nobody's to write, or even to see. On
+    // a busy machine it may have to wait there for a processor.
+    for (int attempt = 0; attempt < 70; attempt++) {
         file = open(text, O_WRONLY | O_CLOEXEC);
-        if (file >= 0 || errno != EACCES) break;
-        nanosleep(&(struct timespec){0, 50000}, 0);
+        if (file >= 0 || (errno != EACCES && errno != ENOENT)) break;
+        nanosleep(&(struct timespec){0, attempt < 40 ? 50000 : 1000000}, 0);
     }
     if (file < 0) return;
     int length = snprintf(text, sizeof text, "%d", score);
