@@ -181,7 +181,8 @@ END
 free_port() {
     local port
     while :; do
-        port=$((20000 + RANDOM % 12000))
+        # Shells that were split from one may draw the same numbers.
+        port=$((20000 + (RANDOM + BASHPID) % 12000))
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
     done
     printf '%s\n' "$port"
