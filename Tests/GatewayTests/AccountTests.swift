@@ -29,7 +29,11 @@ struct AccountTests {
         #expect(accounts.of(try KeyOptions(words: ["account=gone"])).isEmpty)
         #expect(accounts.areSeveral && accounts.watched.count == 3)
         // A standard login that nobody uses need not be there.
-        #expect(Accounts(all[0], [all[1]], usual: ["work"]).watched.map(\.name) == ["work"])
+        let others = Accounts(all[0], [all[1]], usual: ["work"])
+        #expect(others.watched.map(\.name) == ["work"])
+        // A key that names it does.
+        all[0].noteUse(at: Instant(nanoseconds: 1))
+        #expect(others.watched.map(\.name) == ["default", "work"])
     }
 
     @Test("the login is as good as the first one that lets turns be answered")
