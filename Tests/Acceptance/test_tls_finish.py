@@ -142,8 +142,7 @@ def test_an_ocsp_response_is_stapled(stapling):
 
 
 @pytest.mark.parametrize("case, words", [
-    ("garbage", "no OCSP response"), ("revoked", "is revoked"), ("of another", "not about the certificate"),
-    ("forged", "not signed by"), ("missing", "TLS_OCSP"), ("two", "1 certificates but 2 responses")])
+    ("garbage", "no OCSP response"), ("revoked", "is revoked"), ("forged", "not signed by"), ("missing", "TLS_OCSP"), ("two", "1 certificates but 2 responses")])
 def test_a_response_that_says_nothing_good_stops_the_start(stapling, tmp_path, case, words):
     gateway, responder = stapling
     if case == "garbage":
@@ -151,26 +150,32 @@ def test_a_response_that_says_nothing_good_stops_the_start(stapling, tmp_path, c
         path.write_bytes(b"\x30\x03\x0a\x01")
     elif case == "missing":
         path = gateway.folder / "nowhere"
-    elif case in ("of another", "forged"):
-        make_certificate(tmp_path / "other")
-        other = Responder(tmp_path / "other")
-        if case == "forged":
-            # Another authority of the same name says it of this certificate.
-            shutil.copy(responder.folder / "certificate.pem", other.folder / "certificate.pem")
-            shutil.copy(responder.folder / "ca.pem", other.folder / "issuer.pem")
-            other.serial = responder.serial
-            (other.folder / "index").write_text(f"V\t401231235959Z\t\t{other.serial}\tunknown\t/CN=localhost\n")
-            openssl("ocsp", "-index", "index", "-rsigner", "ca.pem", "-rkey", "ca-key.pem", "-CA", "issuer.pem", "-issuer",
-                    "issuer.pem", "-cert", "certificate.pem", "-respout", "forged.der", "-noverify", "-ndays", "2",
-                    cwd=other.folder)
-            path = other.folder / "forged.der"
-        else:
-            path = other.answer("other.der")
+    elif case == "forged":
+        # Another authority of the same name says it of this certificate.
+        other = tmp_path / "other"
+        make_certificate(other)
+        shutil.copy(responder.folder / "certificate.pem", other)
+        shutil.copy(responder.folder / "ca.pem", other / "issuer.pem")
+        (other / "index").write_text(f"V\t401231235959Z\t\t{responder.serial}\tunknown\t/CN=localhost\n")
+        openssl("ocsp", "-index", "index", "-rsigner", "ca.pem", "-rkey", "ca-key.pem", "-CA", "issuer.pem", "-issuer",
+                "issuer.pem", "-cert", "certificate.pem", "-respout", "forged.der", "-noverify", "-ndays", "2", cwd=other)
+        path = other / "forged.der"
     else:
         path = responder.answer("response.der", "R" if case == "revoked" else "V")
     gateway.arguments += ["--tls-ocsp", str(path)] * (2 if case == "two" else 1)
     assert gateway.start().process.wait(20) == 78
     assert "TLS_OCSP" in gateway.log() and words in gateway.log(), gateway.log()
+
+
+def test_a_response_that_a_renewal_outran_is_left_out_and_told(stapling, tmp_path):
+    gateway, _ = stapling
+    make_certificate(tmp_path / "other")
+    gateway.arguments += ["--tls-ocsp", str(Responder(tmp_path / "other").answer("other.der"))]
+    gateway.ready()
+    assert "is not about the certificate, so it is not stapled" in gateway.log(), gateway.log()
+    told = openssl("s_client", "-connect", f"127.0.0.1:{gateway.port}", "-servername", "localhost", "-status",
+                   "-CAfile", gateway.ca, cwd=gateway.folder, text="")
+    assert "OCSP response: no response sent" in told
 
 
 # Client certificates
