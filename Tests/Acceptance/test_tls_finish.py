@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 
 import httpx2
 import pytest
@@ -104,6 +105,17 @@ def test_the_deploy_hook_hands_a_renewal_over(make_gateway, standin, tmp_path, b
     new = der(tmp_path / "renewed/certificate.pem")
     eventually(lambda: shown(gateway) == new, "the new certificate is shown", within=20)
     assert (tmp_path / "asked").read_text().split() == ["try-reload-or-restart", "portcullis.service"]
+
+
+# What is offered
+
+
+@pytest.mark.parametrize("level, oldest", [("intermediate", "1.2"), ("modern", "1.3")])
+def test_what_is_offered_is_what_mozilla_recommends(make_gateway, standin, level, oldest):
+    gateway = bare(make_gateway, standin, "--tls-min-version", oldest).ready()
+    asked = [sys.executable, "-m", "sslyze", f"--mozilla_config={level}", f"--certinfo_ca_file={gateway.ca}"]
+    ran = subprocess.run([*asked, f"localhost:{gateway.port}"], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0 and "OK - Compliant" in ran.stdout, ran.stdout[-3000:]
 
 
 # OCSP
