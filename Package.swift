@@ -10,7 +10,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableExperimentalFeature("Lifetimes"),
     .strictMemorySafety(),
-    // Exclusive access is checked while testing; in a release build each check costs as much as the access it guards.
+    // Exclusive access is checked by the Swift tests and while fuzzing. In a release build the checks would make a keyed
+    // request over HTTP/1.1 4.6 % dearer, one over HTTP/2 2.6 % (instructions of 1,000 requests for /v1/models).
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
     .treatAllWarnings(as: .error),
 ]
