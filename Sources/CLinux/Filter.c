@@ -25,7 +25,8 @@
 #endif
 
 // Younger than some build machines' headers; the same on all architectures.
-enum { PIDFD_GETFD = 438, PROCESS_MADVISE = 440, MOUNT_SETATTR = 442, PROCESS_MRELEASE = 448, OPEN_TREE_ATTR = 467 };
+enum { PIDFD_GETFD = 438, PROCESS_MADVISE = 440, MOUNT_SETATTR = 442, PROCESS_MRELEASE = 448, FCHMODAT2 = 452,
+       SETXATTRAT = 463, REMOVEXATTRAT = 466, OPEN_TREE_ATTR = 467 };
 
 // Refused whatever their arguments: nobody needs them to answer a question, and most reach into other processes or
 // widen what a hole in the kernel could be tried with.
@@ -53,9 +54,14 @@ static const uint16_t refused[] = {
 #endif
 };
 
-// What only a program of an MCP server may want: to be called, objects that any process of the user can open, and to run
-// what has no name, of which no rule for files is asked.
+// What only a program of an MCP server may want: to be called, objects that any process of the user can open, to run what
+// has no name, and to say by a name whom a file belongs to and who may open it, of all of which no rule for files is asked.
 static const uint16_t serving[] = {
+    SYS_fchmodat, FCHMODAT2, SYS_fchownat, SYS_setxattr, SYS_lsetxattr, SETXATTRAT, SYS_removexattr, SYS_lremovexattr,
+    REMOVEXATTRAT,
+#ifdef __x86_64__
+    SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes,
+#endif
     SYS_execveat, SYS_listen, SYS_shmget, SYS_shmat, SYS_shmctl, SYS_semget, SYS_semop, SYS_semtimedop, SYS_semctl, SYS_msgget,
     SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_mq_open, SYS_mq_unlink,
 };

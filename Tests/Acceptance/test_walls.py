@@ -78,6 +78,9 @@ DENIED = [
     ("keys", "keys", ""),
     ("shared-memory", "shared-memory", ""),
     ("truncate", "truncate", "{home}/cut"),
+    ("mode", "mode", "{state}/pepper"),
+    ("owner", "owner", "{state}/pepper"),
+    ("attribute", "attribute", "{state}/pepper"),
     ("connect-with-data", "fast-open", "{other_port}"),
     ("io-priority-of-user", "io-priority", ""),
     ("schedule-other", "schedule", "{other_pid}"),
@@ -101,7 +104,7 @@ ALLOWED = [
 # Programs of MCP servers are nobody's to foresee: they may read, run and connect, but not to what is the gateway's.
 ALLOWED_TO_PROGRAMS = {
     "other-port", "bind", "listen", "shell", "own-program", "users", "write-tmp", "shared-memory", "processes",
-    "other-arguments", "gateway-arguments", "nameless-program",
+    "other-arguments", "gateway-arguments", "nameless-program", "mode", "owner", "attribute",
 } | ({"other-descriptors"} if os.geteuid() == 0 else set())  # Their numbers, not what they are.
 
 

@@ -26,6 +26,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 // A try is 0, or what it failed with.
@@ -251,6 +252,9 @@ static int attempt(const char *kind, const char *argument) {
     if (!strcmp(kind, "shared-memory")) return shares_memory();
     if (!strcmp(kind, "threads")) return threads();
     if (!strcmp(kind, "truncate")) return cuts(argument);
+    if (!strcmp(kind, "mode")) return result(chmod(argument, 0600));
+    if (!strcmp(kind, "owner")) return result(lchown(argument, (uid_t)-1, getegid()));
+    if (!strcmp(kind, "attribute")) return result(setxattr(argument, "user.probe", "x", 1, 0));
     if (!strcmp(kind, "fast-open")) return opens_fast(argument);
     if (!strcmp(kind, "mptcp")) return closing(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 262));
     if (!strcmp(kind, "io-priority")) return orders_input();
