@@ -60,7 +60,7 @@ static const uint16_t serving[] = {
     SYS_fchmodat, FCHMODAT2, SYS_fchownat, SYS_setxattr, SYS_lsetxattr, SETXATTRAT, SYS_removexattr, SYS_lremovexattr,
     REMOVEXATTRAT,
 #ifdef __x86_64__
-    SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes,
+    SYS_chmod, SYS_chown, SYS_lchown,
 #endif
     SYS_execveat, SYS_listen, SYS_shmget, SYS_shmat, SYS_shmctl, SYS_semget, SYS_semop, SYS_semtimedop, SYS_semctl, SYS_msgget,
     SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_mq_open, SYS_mq_unlink,

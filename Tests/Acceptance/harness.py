@@ -441,3 +441,9 @@ def open_files(pid):
         return len(os.listdir(f"/proc/{pid}/fd"))
     except PermissionError:
         pytest.skip("the descriptors of the gateway are shown to root only")
+
+
+def memory(pid, name):
+    """A figure of /proc/PID/status, in bytes."""
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(name + ":"))

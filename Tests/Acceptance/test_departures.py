@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from harness import eventually, open_files, user
+from harness import eventually, memory, open_files, user
 from wire import Wire, post
 
 
@@ -58,7 +58,7 @@ def test_a_finished_answer_leaves_nothing(make_gateway):
 def test_a_reader_that_stops_reading_stops_the_reading_of_the_cli(own_gateway, upstream, nonce):
     """Megabytes for a client that reads none: they wait upstream, not in our memory."""
     pid = own_gateway.process.pid
-    before = memory(pid)
+    before = memory(pid, "VmRSS")
     with Wire(own_gateway) as wire:
         body = (
             f'{{"model":"sonnet","max_tokens":99,"stream":true,'
@@ -66,8 +66,8 @@ def test_a_reader_that_stops_reading_stops_the_reading_of_the_cli(own_gateway, u
         )
         wire.send(post("/v1/messages", body.encode(), own_gateway.key))
         eventually(lambda: upstream.turns(nonce), "the upstream is asked")
-        highest = max(memory(pid) for _ in stays_running(upstream, nonce))
-        assert highest - before < 16, f"grew by {highest - before} MiB"
+        highest = max(memory(pid, "VmRSS") for _ in stays_running(upstream, nonce))
+        assert highest - before < 16 << 20, f"grew by {highest - before} bytes"
     eventually(lambda: own_gateway.children() == [], "no child is left")
 
 
@@ -76,8 +76,3 @@ def stays_running(upstream, nonce, seconds=3):
     end = time.monotonic() + seconds
     while time.monotonic() < end and upstream.only_turn(nonce).outcome == "running":
         yield
-
-
-def memory(pid):
-    with open(f"/proc/{pid}/statm") as statm:
-        return int(statm.read().split()[1]) * 4096 / 2**20

@@ -3,13 +3,9 @@ import json
 
 import pytest
 
+from harness import memory
+
 BODY_BYTES = (32 << 20) - 4096
-
-
-def memory(pid, name):
-    """A figure of /proc/PID/status, in bytes."""
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(name + ":"))
 
 
 def image_request(dialect, size):

@@ -154,7 +154,8 @@ def test_an_ocsp_response_is_stapled(stapling):
 
 
 @pytest.mark.parametrize("case, words", [
-    ("garbage", "no OCSP response"), ("revoked", "is revoked"), ("forged", "not signed by"), ("missing", "TLS_OCSP"), ("two", "1 certificates but 2 responses")])
+    ("garbage", "no OCSP response"), ("revoked", "is revoked"), ("forged", "not signed by"), ("missing", "TLS_OCSP"),
+    ("two", "1 certificates but 2 responses")])
 def test_a_response_that_says_nothing_good_stops_the_start(stapling, tmp_path, case, words):
     gateway, responder = stapling
     if case == "garbage":

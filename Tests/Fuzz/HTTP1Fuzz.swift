@@ -1,4 +1,5 @@
 // modules: HTTP
+// files: Tests/Fuzz/Cuts.swift
 //
 // The first byte chooses the part; the second seeds the places where the input is cut. Whole and cut must
 // agree. For an accepted head, what it promises must hold.
@@ -24,20 +25,6 @@ public func fuzzOne(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     default: fuzzHead(input, cuts, bytes[0] & 4 == 0 ? HTTPLimits() : tight)
     }
     return 0
-}
-
-/// Sizes of pieces, 1 to 16, from a small generator.
-private struct Cuts: Sequence, IteratorProtocol {
-    private var state: UInt32
-
-    init(seed: UInt8) {
-        state = UInt32(seed) | 0x100
-    }
-
-    mutating func next() -> Int? {
-        state = state &* 1_664_525 &+ 1_013_904_223
-        return 1 + Int(state >> 28)
-    }
 }
 
 private var tight: HTTPLimits {

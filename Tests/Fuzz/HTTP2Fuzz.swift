@@ -1,4 +1,5 @@
 // modules: HTTP
+// files: Tests/Fuzz/Cuts.swift
 //
 // The first byte chooses how the client behaves, the second seeds the places where its bytes are cut. The preface and
 // empty SETTINGS are put before the input, so that every input gets behind them. Whole and cut must come to the same
@@ -55,18 +56,6 @@ private struct Behaviour {
             limits.discardedBodyBytes = 50
         }
         self.limits = limits
-    }
-}
-
-/// Sizes of pieces, 1 to 16, from a small generator.
-private struct Cuts: Sequence, IteratorProtocol {
-    private var state: UInt32
-
-    init(seed: UInt8) { state = UInt32(seed) | 0x100 }
-
-    mutating func next() -> Int? {
-        state = state &* 1_664_525 &+ 1_013_904_223
-        return 1 + Int(state >> 28)
     }
 }
 

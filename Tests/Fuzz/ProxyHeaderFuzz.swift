@@ -1,8 +1,8 @@
 // modules: Platform:AddressRange,PeerAddress
-// files: Sources/Server/ProxyHeader.swift
+// files: Sources/Server/ProxyHeader.swift Tests/Fuzz/Cuts.swift
 //
 // The first byte seeds the places where the header is cut. Whole and cut must agree, no byte behind the header may be
-// taken, and a version 1 header that is taken is written as the protocol writes it.
+// taken, and a header that is taken ends where the protocol says.
 
 import Platform
 
@@ -11,11 +11,15 @@ public func fuzzOne(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let bytes = unsafe [UInt8](UnsafeBufferPointer(start: start, count: count))
     guard let seed = bytes.first else { return 0 }
     let input = bytes.dropFirst()
-    let whole = Outcome(of: input, state: nil)
-    precondition(whole == Outcome(of: input, state: UInt32(seed) | 0x100), "whole and cut disagree")
+    let whole = Outcome(of: input, in: repeatElement(input.count, count: input.count))
+    precondition(whole == Outcome(of: input, in: Cuts(seed: seed)), "whole and cut disagree")
     precondition(whole.taken <= 16 + 216 + ProxyHeader.maxExtraBytes)
-    if whole.isComplete, input.first == UInt8(ascii: "P") {
-        precondition(input.prefix(whole.taken).suffix(2) == [0x0D, 0x0A] && whole.taken <= 107)
+    guard whole.isComplete else { return 0 }
+    let taken = Array(input.prefix(whole.taken))
+    if taken.first == UInt8(ascii: "P") {
+        precondition(taken.firstIndex(of: 0x0A) == taken.count - 1 && taken.count <= 107)
+    } else {
+        precondition(taken.count == 16 + Int(taken[14]) << 8 + Int(taken[15]))
     }
     return 0
 }
@@ -26,18 +30,13 @@ private struct Outcome: Equatable {
     var client: String?
     var reason: String?
 
-    /// Feeds as much as is wanted at a time, or with a state less than that.
-    init(of input: ArraySlice<UInt8>, state: UInt32?) {
+    /// Feeds pieces of these sizes, but no more than is wanted at a time.
+    init(of input: ArraySlice<UInt8>, in sizes: some Sequence<Int>) {
         var header = ProxyHeader()
-        var state = state
         do throws(ProxyHeader.Malformed) {
-            while !isComplete, taken < input.count {
-                var size = min(header.wanted, input.count - taken)
-                if let old = state {
-                    let next = old &* 1_664_525 &+ 1_013_904_223
-                    size = min(size, 1 + Int(next >> 28))
-                    state = next
-                }
+            for most in sizes {
+                if isComplete || taken == input.count { break }
+                let size = min(most, header.wanted, input.count - taken)
                 isComplete = try header.take(input.dropFirst(taken).prefix(size))
                 taken += size
                 precondition(isComplete == (header.wanted == 0))
