@@ -12,6 +12,8 @@ from mcp_servers import HTTPServer
 from mcp_site import HTTP_TOKEN, OTHER_LOGIN, Site, servers_at
 from upstream import Upstream
 
+pytest_plugins = ["fault_matrix"]
+
 FAKE_LOGIN = "fake-login-of-the-acceptance-tests"
 PORTCULLIS = pathlib.Path(os.environ.get("PORTCULLIS_BIN", ROOT / ".build/release/portcullis"))
 STANDIN = pathlib.Path(os.environ.get("STANDIN_BIN", ROOT / ".build/release/claude-standin"))

@@ -1,4 +1,5 @@
 """A CLI that misbehaves costs one well-formed error, never the gateway."""
+import concurrent.futures
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+from fault_matrix import fault_row
 from harness import (
     anthropic_error,
     command_line,
@@ -135,6 +137,16 @@ def stays_well(gateway):
     eventually(lambda: gateway.children() == [], "no child is left")
 
 
+@fault_row(
+    11, injected="a CLI that exits, is killed, or ends without a word, before its first event",
+    seen="a true status from 500 to 504, no child and no turn left")
+@fault_row(
+    12, injected="a CLI that prints blank lines, garbage, JSON of another kind, half a UTF-8 sequence, no text, 100 "
+        "MiB without a line's end, or fills stderr",
+    seen="a true status from 500 to 504, no child and no turn left")
+@fault_row(
+    13, injected="a CLI that leaves a daemon in a session of its own, which holds the pipe",
+    seen="the turn ends all the same")
 @pytest.mark.parametrize("fault", EARLY)
 def test_a_fault_before_the_first_event_is_an_error_status(broken, fault):
     gateway = broken(EARLY[fault])
@@ -148,6 +160,12 @@ def test_a_fault_before_the_first_event_is_an_error_status(broken, fault):
     stays_well(gateway)
 
 
+@fault_row(
+    11, injected="a CLI that dies, or ends, amid its answer",
+    seen="the stream ends in one well-formed error event")
+@fault_row(
+    12, injected="a CLI that prints garbage, or cuts a line, amid its answer",
+    seen="the stream ends in one well-formed error event")
 @pytest.mark.core
 @pytest.mark.parametrize("fault", LATE)
 def test_a_fault_amid_the_answer_ends_in_an_error_event(broken, fault):
@@ -160,6 +178,9 @@ def test_a_fault_amid_the_answer_ends_in_an_error_event(broken, fault):
     stays_well(gateway)
 
 
+@fault_row(
+    13, injected="a CLI that hangs, never reads, or ignores SIGTERM amid its answer",
+    seen="504 at the request's deadline, no child left")
 @pytest.mark.parametrize("fault", ENDLESS)
 def test_a_cli_without_end_is_ended_by_the_deadline(broken, fault):
     gateway = broken(ENDLESS[fault], env={"REQUEST_TIMEOUT_MS": "1500"})
@@ -178,12 +199,23 @@ def test_a_deadline_amid_a_stream_is_an_error_event(broken):
     stays_well(gateway)
 
 
+@fault_row(
+    14, injected="a prompt of 10 MB for a CLI that reads nothing",
+    seen="`/health` answers at once all the while; 504 at the deadline")
 def test_a_prompt_nobody_reads_does_not_block_the_others(broken):
     gateway = broken(ENDLESS["never reads"], env={"REQUEST_TIMEOUT_MS": "3000"})
-    assert gateway.ask_message("x" * 10_000_000).status_code == 504
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, gateway.http() as http:
+        answer = pool.submit(gateway.ask_message, "x" * 10_000_000)
+        slowest = 0.0
+        while not answer.done():
+            began = time.monotonic()
+            http.get("/health").raise_for_status()
+            slowest = max(slowest, time.monotonic() - began)
+        assert answer.result().status_code == 504 and slowest < 2
     stays_well(gateway)
 
 
+@fault_row(11, injected="fifty such deaths", seen="no descriptor, child or turn is left")
 def test_fifty_faults_leak_nothing(broken):
     gateway = broken(EARLY["dies after the prompt"])
     gateway.ask_message("Hello")

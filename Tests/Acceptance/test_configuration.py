@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from fault_matrix import fault_row
 from harness import eventually, make_certificate
 
 pytestmark = pytest.mark.core
@@ -100,6 +101,10 @@ def test_a_sound_configuration_passes(check):
     assert "login" in (done.stdout + done.stderr).lower()
 
 
+@fault_row(
+    33, injected="keys and certificates that are missing, empty, garbled, mixed up, readable by all or writable by "
+        "the group",
+    seen="exit 78 and a line without any key")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_told_in_a_line(check, keys, fault):
     done = check(FAULTS[fault])

@@ -11,6 +11,7 @@ import time
 import httpx2
 import pytest
 
+from fault_matrix import fault_row
 from harness import DIALECTS, eventually
 from talks import Talk, said
 from test_key_limits import CENTS, QUESTION, ask, limited
@@ -77,6 +78,9 @@ def is_within(words, others):
     return all(word in rest for word in words)
 
 
+@fault_row(
+    1, injected="SIGKILL at random moments of running turns, for seconds",
+    seen="no cap is passed; counters, conversations and stored answers are kept")
 def test_caps_hold_and_nothing_is_lost_when_the_service_is_killed_again_and_again(limited, upstream, nonce):
     """Each life is cut off in the middle of turns; what they had reserved counts, so that no cap is ever passed."""
     # A turn that is cut off counts with all that it had reserved, which is some 20 cents.

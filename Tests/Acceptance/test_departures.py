@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from fault_matrix import fault_row
 from harness import eventually, memory, open_files, user
 from wire import Wire, post
 
@@ -12,6 +13,9 @@ def leave_after_the_first_words(gateway, text, http2=False):
         pass
 
 
+@fault_row(
+    27, injected="a client that closes its connection amid a stream, over both versions of HTTP",
+    seen="the vendor's connection and the CLI end, no turn is left")
 @pytest.mark.core
 @pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])
 def test_a_departed_reader_ends_the_cli(own_gateway, upstream, nonce, http2):
@@ -38,6 +42,7 @@ def test_a_whole_answer_nobody_waits_for_is_stopped(own_gateway, upstream, nonce
     eventually(lambda: upstream.only_turn(nonce).outcome == "abandoned", "the upstream sees the connection end")
 
 
+@fault_row(27, injected="twenty such clients", seen="no descriptor and no child is left")
 def test_twenty_departures_leave_nothing(own_gateway, nonce):
     leave_after_the_first_words(own_gateway, f"{nonce}\nslow:50:2000")
     eventually(lambda: own_gateway.children() == [], "no child is left")
@@ -55,6 +60,9 @@ def test_a_finished_answer_leaves_nothing(make_gateway):
     eventually(lambda: gateway.children() == [], "no child is left")
 
 
+@fault_row(
+    26, injected="a client that reads nothing of megabytes",
+    seen="the vendor is not read either; memory grows by less than 16 MiB")
 def test_a_reader_that_stops_reading_stops_the_reading_of_the_cli(own_gateway, upstream, nonce):
     """Megabytes for a client that reads none: they wait upstream, not in our memory."""
     pid = own_gateway.process.pid

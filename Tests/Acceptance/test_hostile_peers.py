@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame, RstStreamFrame, SettingsFrame
 
+from fault_matrix import fault_row
 from harness import anthropic_error, chat_body, eventually, message_body, openai_error
 from wire import Wire, post
 
@@ -188,6 +189,9 @@ def processor_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@fault_row(
+    16, injected="`prlimit --nofile` of the running service, then more connections",
+    seen="it uses no processor time to speak of and answers again once there are descriptors")
 def test_accepting_pauses_while_there_is_no_descriptor(make_gateway, standin):
     gateway = make_gateway(cli=standin, cli_env=None, env={"TLS_HANDSHAKE_SECONDS": "30"}).ready()
     pid = gateway.process.pid
@@ -208,6 +212,9 @@ def test_accepting_pauses_while_there_is_no_descriptor(make_gateway, standin):
     eventually(lambda: gateway.answers_or_died() and gateway.process.poll() is None, "it answers again")
 
 
+@fault_row(
+    28, injected="more unfinished handshakes than there are connections",
+    seen="the oldest give way, who has a connection keeps it, newcomers are answered")
 def test_slow_handshakes_keep_nobody_out(make_gateway, standin):
     # One loop takes them in the order in which they come.
     env = {"MAX_CONNECTIONS": "8", "TLS_HANDSHAKE_SECONDS": "60", "LOOPS": "1"}

@@ -5,6 +5,7 @@ import ssl
 import httpx2
 import pytest
 
+from fault_matrix import fault_row
 from harness import eventually, free_port, message_body
 
 
@@ -90,6 +91,7 @@ def test_plain_http_to_a_tls_port_gets_no_answer_in_clear(gateway):
     assert b'"status"' not in received
 
 
+@fault_row(36, injected="a second service on a port in use", seen="it ends and names the address")
 def test_a_port_in_use_is_told(make_gateway, gateway):
     second = make_gateway(listen=[f"127.0.0.1:{gateway.port}"]).start()
     assert second.process.wait(10) not in (0, None)

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from fault_matrix import fault_row
 from harness import descendants, eventually, user
 from living import CLIENTS, MODELS, sessions
 
@@ -262,6 +263,7 @@ def test_sigterm_lets_an_answer_in_a_kept_process_finish(busy):
     assert busy.process.wait(10) == 0 and gone(left)
 
 
+@fault_row(1, injected="SIGKILL while processes of the CLI serve and wait", seen="they all end with it")
 def test_sigkill_of_the_service_leaves_no_process(busy):
     with busy.streaming("slow:50:100", until="tick1"):
         left = processes(busy)

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from fault_matrix import fault_row
 from harness import descendants, eventually, user
 
 pytestmark = pytest.mark.core
@@ -106,6 +107,9 @@ def test_a_process_that_is_killed_and_asked_at_once_costs_nothing(bench, nonce):
         assert bench.recall(messages)["messages"] == spoken([*messages[:2], *user("standin:recall")])
 
 
+@fault_row(
+    4, injected="SIGSTOP of kept processes before their next turn",
+    seen="they are given up within their ten seconds; others answer the same conversations")
 def test_a_process_that_hangs_or_is_stopped_is_given_up_in_time(bench, nonce):
     """All at once, since each takes the ten seconds that a process has to begin; a client waits no longer."""
     hangs, stops, forgets = [], [], []

@@ -6,7 +6,8 @@ import ssl
 
 import pytest
 
-from harness import eventually, make_certificate, message_body
+from fault_matrix import fault_row
+from harness import eventually, make_certificate, memory, message_body, open_files
 
 
 def serial(gateway):
@@ -41,6 +42,9 @@ def test_a_new_certificate_is_shown_while_a_stream_goes_on(own_gateway):
     assert "tick29" in text and "message_stop" in text
 
 
+@fault_row(
+    7, injected="SIGHUP with a certificate, or a key, that is garbage",
+    seen="the log names it, the old certificate is shown on, a repaired one is taken")
 @pytest.mark.parametrize("name", ["chain.pem", "key.pem"])
 def test_a_broken_pair_keeps_the_old_one(own_gateway, name):
     old = serial(own_gateway)
@@ -56,6 +60,7 @@ def test_a_broken_pair_keeps_the_old_one(own_gateway, name):
     eventually(lambda: serial(own_gateway) != old, "once repaired, the reload works")
 
 
+@fault_row(7, injected="SIGHUP without the certificate's file", seen="the log names it, and the old certificate is shown on")
 def test_a_missing_certificate_keeps_the_old_one(own_gateway):
     old = serial(own_gateway)
     shutil.move(own_gateway.folder / "tls/chain.pem", own_gateway.folder / "tls/elsewhere.pem")
@@ -75,6 +80,9 @@ def test_a_key_taken_out_of_the_file_no_longer_opens(own_gateway):
     assert status(second) == 200
 
 
+@fault_row(
+    7, injected="SIGHUP with a garbled file of keys and a new certificate",
+    seen="neither is taken: all or nothing")
 def test_a_broken_keys_file_keeps_the_old_keys_and_the_old_certificate(own_gateway):
     old = serial(own_gateway)
     own_gateway.private_file("api-keys", "no colon and much too short\n")
@@ -94,9 +102,28 @@ def test_an_open_connection_survives_a_reload(own_gateway):
         http.get("/health").raise_for_status()
 
 
-def test_a_hundred_reloads_in_a_row_change_nothing(own_gateway):
-    for _ in range(100):
-        own_gateway.signal(signal.SIGHUP)
+@fault_row(
+    8, injected="SIGHUP, a hundred times in a row, five times over",
+    seen="few reloads come of it, an open connection is kept, the gateway grows by less than 2 MiB and by no descriptor")
+def test_a_hundred_reloads_in_a_row_change_nothing(own_gateway, measured):
+    pid = own_gateway.process.pid
+    with own_gateway.http() as http:
+
+        def flood():
+            before = own_gateway.log().count("msg=reloaded")
+            for _ in range(100):
+                own_gateway.signal(signal.SIGHUP)
+            http.get("/health").raise_for_status()
+            eventually(lambda: own_gateway.log().count("msg=reloaded") > before, "they are heard")
+            return own_gateway.log().count("msg=reloaded") - before
+
+        flood()
+        memory_before, files_before = memory(pid, "VmRSS"), open_files(pid)
+        reloads = [flood() for _ in range(4)]
+        grown = memory(pid, "VmRSS") - memory_before
+        measured(reloads=reloads, grown_bytes=grown)
+        assert max(reloads) < 100 and grown < 2 << 20
+        eventually(lambda: open_files(pid) <= files_before, "no descriptor is left open")
     assert own_gateway.ask_message("Hello").status_code == 200
 
 

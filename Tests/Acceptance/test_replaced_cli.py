@@ -8,6 +8,7 @@ import textwrap
 
 import pytest
 
+from fault_matrix import fault_row
 from harness import anthropic_error, eventually, message_body
 from test_self_test import MENTIONS, NO_HISTORY, WRAPPER
 
@@ -120,6 +121,9 @@ def test_a_turn_waits_for_the_trial_and_gets_what_the_new_cli_can_do(make_gatewa
     assert log.index("the CLI was replaced") < log.index("event=request")
 
 
+@fault_row(
+    10, injected="a new version that fails its self-test in the place of the old one",
+    seen="no turn runs on it; the old one serves once it is back")
 @pytest.mark.core
 def test_no_turn_runs_on_a_new_cli_that_fails_until_the_old_one_is_back(make_gateway, installed, upstream, nonce):
     first = installed.version("2.9.1")
@@ -147,6 +151,9 @@ def test_many_turns_wait_for_one_trial(make_gateway, quick):
     assert gateway.log().count("the CLI was replaced") == 1
 
 
+@fault_row(
+    10, injected="a new version in the program's place amid a stream",
+    seen="the stream ends whole, the next turn runs on the new one")
 def test_a_turn_that_runs_ends_on_the_cli_it_began_with(make_gateway, quick):
     gateway = make_gateway(cli=quick.move(quick.version("2.9.1")), cli_env=None).ready()
     with gateway.streaming("standin:events 20 100000", until="message_start") as chunks:
@@ -180,6 +187,10 @@ def being_written(installed, busy):
     busy.append(open(installed.path, "ab"))
 
 
+@fault_row(
+    10, injected="the program removed, not executable, without a version, cut short, or still being written, while "
+        "it serves",
+    seen="503 with Retry-After, told in `/health`; the next turn uses a program that works")
 @pytest.mark.parametrize("fault", [gone, not_executable, says_no_version, cut_off, being_written])
 def test_a_program_that_cannot_be_used_takes_nothing_down_and_is_used_once_it_can(make_gateway, quick, fault):
     first, busy = quick.version("2.9.1"), []

@@ -6,6 +6,7 @@ import subprocess
 import httpx2
 import pytest
 
+from fault_matrix import fault_row
 from harness import eventually, message_body
 
 
@@ -17,6 +18,9 @@ def refuses_connections(gateway):
     return False
 
 
+@fault_row(
+    5, injected="SIGTERM amid a stream",
+    seen="the stream ends whole, new connections are refused, exit status 0")
 @pytest.mark.core
 def test_a_running_answer_finishes(own_gateway):
     with own_gateway.streaming("slow:50:30") as chunks:
@@ -27,6 +31,7 @@ def test_a_running_answer_finishes(own_gateway):
     assert own_gateway.process.wait(10) == 0
 
 
+@fault_row(5, injected="SIGTERM amid a stream over HTTP/2", seen="the stream ends whole, new connections are refused, exit status 0")
 @pytest.mark.core
 def test_a_running_answer_over_http2_finishes(own_gateway):
     """With curl: Python's HTTP/2 library gives up every stream as soon as it hears that no new ones are taken."""
@@ -58,6 +63,7 @@ def test_idle_connections_do_not_hold_it_up(own_gateway):
         assert own_gateway.process.wait(5) == 0
 
 
+@fault_row(6, injected="a second SIGTERM amid a stream", seen="it ends at once, and its children with it")
 def test_a_second_sigterm_ends_it_at_once_and_leaves_no_child(own_gateway):
     with own_gateway.streaming("slow:100:6000"):
         children = own_gateway.children()

@@ -10,6 +10,7 @@ import stat
 import openai
 import pytest
 
+from fault_matrix import fault_row
 from harness import Gateway, eventually, openai_error
 from upstream import Upstream
 
@@ -423,6 +424,9 @@ def test_only_its_owner_can_read_the_file(storing):
     assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
 
 
+@fault_row(
+    20, injected="a ledger that is no database, at the start",
+    seen="exit 78, the file is named and left as it is")
 def test_a_damaged_file_stops_the_start_and_stays_as_it_is(make_gateway):
     gateway = make_gateway()
     ledger = gateway.folder / "state/ledger.sqlite"

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from fault_matrix import fault_row
 from harness import eventually, free_port
 
 
@@ -69,12 +70,14 @@ def test_it_says_stopping(own_gateway, manager):
     assert own_gateway.process.wait(10) == 0
 
 
+@fault_row(10, injected="a start without the CLI's program", seen="exit 78, and READY=1 is never said")
 def test_it_is_not_ready_when_it_cannot_start(make_gateway, manager):
     gateway = make_gateway(env={"NOTIFY_SOCKET": manager.path}, cli="/nowhere/claude").start()
     assert gateway.process.wait(20) == 78
     assert not manager.heard("READY=1")
 
 
+@fault_row(32, injected="NOTIFY_SOCKET with nobody behind it", seen="it serves")
 def test_an_unreachable_manager_does_no_harm(make_gateway, tmp_path):
     make_gateway(env={"NOTIFY_SOCKET": str(tmp_path / "nobody")}).ready()
 
@@ -127,6 +130,9 @@ def test_a_faulty_start_closes_what_knocks_and_ends_after_a_moment(make_gateway,
     assert f"{gateway.folder}/api-keys:1: is not name:key" in gateway.log()
 
 
+@fault_row(
+    31, injected="LISTEN_FDS with a file, a socket of wider reach than LISTEN, or another process's LISTEN_PID",
+    seen="exit 78 and one line")
 @pytest.mark.parametrize(
     "kind, pid, fault",
     [

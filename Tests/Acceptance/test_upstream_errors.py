@@ -7,6 +7,7 @@ import anthropic
 import openai
 import pytest
 
+from fault_matrix import fault_row
 from harness import DIALECTS, anthropic_error, events, message_events, openai_error, seconds_until, user
 
 streaming = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -36,6 +37,10 @@ FAILURES = {
 }
 
 
+@fault_row(
+    25, injected="the vendor answers 400 to 529, a prompt too long, no credit; whole and as a stream, in three "
+        "dialects",
+    seen="the true status, type and code; Retry-After with 429, 503 and 529; three requests at most")
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_failure_is_told_as_what_it_is(gateway, upstream, nonce, failure):
     """In all dialects, streamed and whole: nothing has been promised yet, so the status is the true one."""
@@ -108,6 +113,9 @@ def test_retries_are_bounded(gateway, upstream, nonce):
     assert 1 <= len(upstream.turns(nonce)) <= 3
 
 
+@fault_row(
+    25, injected="the vendor sends an error event amid its stream",
+    seen="one error event at the end, nothing that looks like a whole answer")
 @pytest.mark.core
 def test_an_error_amid_a_message_stream_ends_in_an_error_event(gateway, upstream, nonce):
     response = gateway.ask_message(f"{nonce}\nmidstream-error", stream=True)
@@ -140,6 +148,7 @@ def test_an_error_amid_a_whole_answer_is_an_error(gateway):
     assert gateway.ask_chat("midstream-error").status_code >= 500
 
 
+@fault_row(25, injected="the vendor's connection breaks amid its answer", seen="an error, whole or in the stream")
 @streaming
 def test_a_connection_that_breaks_upstream_never_looks_like_a_whole_answer(gateway, stream):
     response = gateway.ask_message("drop", stream=stream)
@@ -149,6 +158,7 @@ def test_a_connection_that_breaks_upstream_never_looks_like_a_whole_answer(gatew
         assert response.status_code >= 500
 
 
+@fault_row(25, injected="nobody listens where the vendor should be", seen="an error within seconds")
 def test_an_upstream_that_refuses_connections_is_an_error_within_seconds(make_gateway):
     gateway = make_gateway(cli_env={"ANTHROPIC_BASE_URL": "http://127.0.0.1:9", "CLAUDE_CODE_OAUTH_TOKEN": "fake"})
     began = time.monotonic()
@@ -165,6 +175,7 @@ def test_a_cli_without_login_tells_the_operator_what_to_do(make_gateway, upstrea
     openai_error(gateway.ask_chat("Hello", stream=stream), 503)
 
 
+@fault_row(25, injected="the vendor says nothing at all", seen="504 at the request's deadline")
 def test_an_answer_that_takes_too_long_is_a_timeout(make_gateway, upstream, nonce):
     gateway = make_gateway(env={"REQUEST_TIMEOUT_MS": "2000"}).ready()
     began = time.monotonic()

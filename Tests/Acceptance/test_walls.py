@@ -15,6 +15,7 @@ import sys
 import httpx2
 import pytest
 
+from fault_matrix import fault_row
 from harness import ROOT, Gateway, eventually, free_port
 
 pytestmark = pytest.mark.core
@@ -247,6 +248,9 @@ os.execv({str(portcullis)!r}, [{str(portcullis)!r}, *sys.argv[1:]])
     return launcher
 
 
+@fault_row(
+    35, injected="a kernel that knows no Landlock, or filters no calls either",
+    seen="SANDBOX=require: exit 78; prefer: it starts and says which walls are missing")
 @pytest.mark.parametrize(("filters", "word", "missing"), [
     (True, "partial", "files"), (False, "none", "files and system calls"),
 ])

@@ -9,6 +9,8 @@ from lab import RELEASES, Machine
 from service import Service
 from upstream import Upstream
 
+pytest_plugins = ["fault_matrix"]
+
 SUITES = os.environ.get("SUITES", " ".join(RELEASES)).split()
 
 

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from fault_matrix import fault_row
 from harness import eventually
 from service import UNIT
 
@@ -11,6 +12,12 @@ from service import UNIT
 LONG = "standin:events 30 100000"
 
 
+@fault_row(
+    1, injected="SIGKILL of the main process",
+    seen="started anew; who connected meanwhile is answered, the port stays open")
+@fault_row(
+    2, injected="SIGABRT of the main process",
+    seen="started anew; who connected meanwhile is answered, the port stays open")
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGABRT"])
 def test_a_service_that_dies_is_there_again_and_who_came_meanwhile_is_answered(service, client, name):
     before = service.kill(name)
@@ -19,6 +26,9 @@ def test_a_service_that_dies_is_there_again_and_who_came_meanwhile_is_answered(s
     assert service.port_is_open()
 
 
+@fault_row(
+    1, injected="SIGKILL amid a turn, under systemd",
+    seen="no process of the turn is left in the unit's control group")
 def test_no_process_of_a_turn_outlives_a_service_that_was_killed(service, client):
     stream = client.stream(LONG)
     assert stream.begun.wait(20)
@@ -36,6 +46,9 @@ def processes(service):
     return {int(pid) for pid in service.machine.run("cat", f"/sys/fs/cgroup{group}/cgroup.procs").stdout.split()}
 
 
+@fault_row(
+    3, injected="SIGSTOP of the main process, whose loop feeds the watchdog",
+    seen="the watchdog ends it and it is started anew")
 def test_a_service_that_hangs_is_started_anew(service, client):
     before = service.kill("SIGSTOP")
     assert service.restarted(before)
@@ -43,6 +56,9 @@ def test_a_service_that_hangs_is_started_anew(service, client):
     assert "Watchdog timeout" in service.journal()
 
 
+@fault_row(
+    5, injected="`systemctl restart` amid a stream",
+    seen="the stream ends whole; who comes meanwhile waits and is answered")
 def test_a_restart_lets_an_answer_end_and_new_clients_wait(service, client):
     stream = client.stream(LONG)
     assert stream.begun.wait(20)

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from certificates import dated
+from fault_matrix import fault_row
 from harness import eventually
 from service import UNIT
 
@@ -147,6 +148,10 @@ FAULTS = [
 ]
 
 
+@fault_row(
+    7, injected="`systemctl reload` with each of eight faults: settings, keys and certificates garbled, missing, "
+        "unreadable or mixed up",
+    seen="the reload fails, STATUS and log name file and line, the old state serves on")
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda each: each.__name__)
 def test_a_reload_that_is_refused_fails_and_says_where(service, client, fault):
     pid, since, key = service.main_process(), service.now(), client.key
@@ -185,6 +190,9 @@ def small_disk(service):
     service.machine.run("umount", "/var/lib/portcullis")
 
 
+@fault_row(
+    19, injected="a state directory of four megabytes, full, under systemd",
+    seen="what was to be stored is an error; it lives, reloads, and stores again once there is room")
 def test_a_full_disk_is_told_and_goes_by(small_disk):
     service, client = small_disk, small_disk.client()
     asked = {"model": "sonnet", "input": "standin:echo kept"}
@@ -201,6 +209,9 @@ def test_a_full_disk_is_told_and_goes_by(small_disk):
     assert service.main_process() == pid
 
 
+@fault_row(
+    9, injected="a certificate that has expired, or is not valid yet, at the start and at reloads",
+    seen="it serves, and says so in log, STATUS and `/health`")
 @pytest.mark.parametrize(
     "begin, end, word", [(-30, -1, "expired"), (2, 30, "not valid yet")], ids=["expired", "not-yet"]
 )
