@@ -51,6 +51,12 @@ missing_packages() {
             command -v mmdebstrap >/dev/null || echo mmdebstrap
             command -v systemd-nspawn >/dev/null || echo systemd-container
             [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
+            # For the machine of Tests/Emulated.
+            if [ "$(uname -m)" = x86_64 ]; then
+                command -v qemu-system-x86_64 >/dev/null || echo qemu-system-x86
+                command -v cpio >/dev/null || echo cpio
+                command -v mkfs.ext4 >/dev/null || echo e2fsprogs
+            fi
         fi
     fi
 }

@@ -1,45 +1,15 @@
 import os
-import pathlib
 
 import pytest
 
-from certificates import make_certificate
-from harness import ROOT
 from lab import RELEASES, Machine
+from programs import certificates, claude, packages, portcullis, standin
 from service import Service
 from upstream import Upstream
 
+__all__ = ["certificates", "claude", "packages", "portcullis", "standin"]
 pytest_plugins = ["fault_matrix"]
-
 SUITES = os.environ.get("SUITES", " ".join(RELEASES)).split()
-
-
-def executable(variable, default):
-    path = pathlib.Path(os.environ.get(variable, default))
-    if not os.access(path, os.X_OK):
-        pytest.exit(f"{variable}: {path} is not an executable; run deploy/test", returncode=3)
-    return path.resolve()
-
-
-@pytest.fixture(scope="session")
-def portcullis():
-    return executable("PORTCULLIS_BIN", ROOT / ".build/release/portcullis")
-
-
-@pytest.fixture(scope="session")
-def standin():
-    return executable("STANDIN_BIN", ROOT / ".build/release/claude-standin")
-
-
-@pytest.fixture(scope="session")
-def claude():
-    """The vendor's own command line program."""
-    return executable("CLAUDE_BIN", "claude")
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory):
-    return make_certificate(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="session", params=SUITES)

@@ -120,7 +120,28 @@ class Failed(AssertionError):
     """A command in the container that ended with another status than 0."""
 
 
-class Machine:
+class System:
+    """A system with a network of its own: `run` runs a command in it, `network` has a thread in its network."""
+
+    def shell(self, script, **options):
+        """Runs a script as somebody would who pastes it; its first failing command ends it."""
+        return self.run("bash", "-e", "-o", "pipefail", "-c", script, **options)
+
+    def show(self, unit, name):
+        return self.run("systemctl", "show", "--property", name, "--value", unit).stdout.strip()
+
+    def journal(self, *options):
+        return self.run("journalctl", "--no-pager", "--output=cat", *options).stdout
+
+    def inside(self, action):
+        """Does something with sockets in the system's network; a socket stays there, wherever it is used."""
+        return self.network.submit(action).result()
+
+    def connect(self, port, timeout=60):
+        return self.inside(lambda: socket.create_connection(("127.0.0.1", port), timeout))
+
+
+class Machine(System):
     """One booted container; everything in it ends with `close`."""
 
     def __init__(self, release, binds=()):
@@ -153,7 +174,7 @@ class Machine:
         except BaseException:
             self.close()
             raise
-        self.network = concurrent.futures.ThreadPoolExecutor(1, initializer=enter_network, initargs=(self.pid,))
+        self.network = thread_in_network(self.pid)
 
     def first_process(self):
         assert self.nspawn.poll() is None, f"the container ended while booting:\n{self.said()}"
@@ -205,16 +226,6 @@ class Machine:
         return subprocess.Popen(
             self.entering(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
-    def shell(self, script, **options):
-        """Runs a script as somebody would who pastes it; its first failing command ends it."""
-        return self.run("bash", "-e", "-o", "pipefail", "-c", script, **options)
-
-    def show(self, unit, name):
-        return self.run("systemctl", "show", "--property", name, "--value", unit).stdout.strip()
-
-    def journal(self, *options):
-        return self.run("journalctl", "--no-pager", "--output=cat", *options).stdout
-
     # Files
 
     def path(self, inside):
@@ -227,15 +238,6 @@ class Machine:
             shutil.copytree(source, self.path(target), dirs_exist_ok=True)
         else:
             shutil.copy2(source, self.path(target))
-
-    # Network
-
-    def inside(self, action):
-        """Does something with sockets in the container's network; a socket stays there, wherever it is used."""
-        return self.network.submit(action).result()
-
-    def connect(self, port, timeout=60):
-        return self.inside(lambda: socket.create_connection(("127.0.0.1", port), timeout))
 
     def close(self):
         if self.pid and self.nspawn.poll() is None:
@@ -252,6 +254,11 @@ class Machine:
         os.unlink(self.work + ".console")
         os.rmdir(self.work)
         remove_group(self.name)
+
+
+def thread_in_network(pid):
+    """A thread in the network of a process, for what is to be done there."""
+    return concurrent.futures.ThreadPoolExecutor(1, initializer=enter_network, initargs=(pid,))
 
 
 def enter_network(pid):

@@ -1,6 +1,5 @@
 """The Debian package: it installs, starts, is upgraded under running answers, is removed and purged."""
 import os
-import pathlib
 import re
 import stat
 
@@ -11,14 +10,6 @@ from lab import Machine
 from service import FOLDER, SOCKET, UNIT, Service
 
 STREAMS = 20
-
-
-@pytest.fixture(scope="module")
-def packages():
-    """The package and a newer one."""
-    folder = os.environ.get("PACKAGES")
-    assert folder, "PACKAGES names no folder; run deploy/test"
-    return [next(pathlib.Path(folder, name).glob("*.deb")) for name in ("packages", "newer")]
 
 
 @pytest.fixture(scope="module")
