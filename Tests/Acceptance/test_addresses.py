@@ -90,9 +90,9 @@ def test_the_log_shows_templates_and_never_what_was_asked(own_gateway):
 def test_the_bare_address_tells_what_this_is_and_where_to_post(gateway, wire, path):
     status, _, text = requested(wire, get(path))
     assert status == 200 and json.loads(text)["name"] == "portcullis"
-    status, _, text = requested(wire, post(path, b'{"messages":[]}', gateway.key))
+    status, headers, text = requested(wire, post(path, b'{"messages":[]}', gateway.key))
     message = json.loads(text)["error"]["message"]
-    assert status == 404 and f"POST {path} " in message
+    assert status == 405 and headers["allow"] == "GET, HEAD, OPTIONS" and f"POST {path} " in message
     assert all(endpoint in message for endpoint in DIALECTS.values())
     status, headers, _ = requested(wire, get(path, method="DELETE"))
     assert status == 405 and headers["allow"] == "GET, HEAD, OPTIONS"

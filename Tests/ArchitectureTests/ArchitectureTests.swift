@@ -69,7 +69,7 @@ struct ArchitectureTests {
         "ClaudeCLI": ["", "Lines", "Plan", "Reply", "Turn", "Launch", "Session", "Questions", "Supply"],
         "Gateway": [
             "", "Logging", "Metrics", "Reading", "Keys", "Models", "MCP", "Settings", "Access", "Quota", "Login", "Accounts", "SelfTest",
-            "Continuation", "Site", "Exchange", "Administration", "Service", "Commands",
+            "Continuation", "Site", "Description", "Exchange", "Administration", "Service", "Commands",
         ],
     ]
 

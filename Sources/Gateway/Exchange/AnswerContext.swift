@@ -182,6 +182,9 @@ struct AnswerContext {
         return logged("/", json(status: 200, body.bytes))
     }
 
+    /// `GET /openapi.json`: what can be asked, and how.
+    func description() -> Response { logged("/openapi.json", json(status: 200, APIDescription.document)) }
+
     /// `GET /v1/models`; Codex, which names its version in the query, wants a catalogue.
     func models(_ request: Request) -> Response {
         let query = QueryParameters.parse(request.query ?? [])
@@ -214,9 +217,9 @@ struct AnswerContext {
     }
 
     /// The answer to OPTIONS, above all to a browser's question before a request (Fetch Standard, CORS preflight).
-    func preflight(_ request: Request) -> Response {
+    func preflight(_ request: Request, allow methods: String?) -> Response {
         var fields = ResponseFields()
-        fields.append(.allow, Self.methods)
+        fields.append(.allow, methods ?? Self.methods)
         addCommon(to: &fields, status: 204)
         if allowedOrigin != nil {
             fields.append(.accessControlAllowMethods, Self.methods)

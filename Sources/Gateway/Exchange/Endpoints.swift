@@ -77,15 +77,17 @@ enum Endpoints {
     }
 
     private enum Target: Sendable {
-        case information, health, readiness, metrics, hello, models, model, quota, usage, accountUsage, stored
+        case information, description, health, readiness, metrics, hello, models, model, quota, usage, accountUsage, stored
         case turn(Dialect, countsTokens: Bool = false)
         case conversations(canCreate: Bool = false)
         case missing(MissingEndpoints.Endpoint)
 
-        /// The methods it answers to, for `allow`.
-        var methods: String {
+        /// The methods it answers to, for `allow`; `rest` is what the path has behind the target's own.
+        func methods(behind rest: ArraySlice<UInt8>) -> String {
             switch self {
             case .turn: "POST, OPTIONS"
+            case .stored: StoredCall.methods(behind: rest)
+            case .conversations(let canCreate): ConversationCall.methods(behind: rest, canCreate: canCreate)
             default: "GET, HEAD, OPTIONS"
             }
         }
@@ -142,6 +144,7 @@ enum Endpoints {
         Row("/conversations", .conversations(canCreate: true)),
         Row("/api/sessions", .conversations()),
         Row("/api/hello", .hello),
+        Row("/openapi.json", .description),
         Row("/", .information),
     ] + MissingEndpoints.all.map { Row($0) } + [
         Row("/responses/", .stored, isPrefix: true),
@@ -156,6 +159,7 @@ enum Endpoints {
         switch row.target {
         case .missing, .information, .hello, .accountUsage: nil
         case _ where row.isPrefix: nil
+        case .description: row.template
         case _ where row.target.isForWatchers: row.template
         default: "/v1" + row.template
         }
@@ -170,8 +174,11 @@ enum Endpoints {
             let refusal = Refusal(.misdirected, "There is no such host here.")
             return .answer(context.refuse(refusal, path: "other", as: dialect(of: path, request)))
         }
-        if request.method == .options { return .answer(context.preflight(request)) }
-        guard let row = rows.first(where: { $0.takes(path) }) else {
+        let row = rows.first { $0.takes(path) }
+        if request.method == .options {
+            return .answer(context.preflight(request, allow: row?.target.methods(behind: path.dropFirst(row?.path.count ?? 0))))
+        }
+        guard let row else {
             // Whoever shows a key is no stranger, wherever the path leads.
             recognize(request, &context)
             let meant = endpoint(at: path)
@@ -239,6 +246,9 @@ enum Endpoints {
             case .information:
                 recognize(request, &context)
                 return .answer(context.information())
+            case .description:
+                recognize(request, &context)
+                return .answer(context.description())
             case .health:
                 recognize(request, &context)
                 return .answer(context.health())
@@ -313,7 +323,7 @@ enum Endpoints {
             }
         guard !isAllowed else { return }
         if case .information = target, request.method == .post { throw .bareAddress(request) }
-        throw Refusal(.methodNotAllowed, "This path does not answer to this method.", allow: target.methods)
+        throw Refusal(.methodNotAllowed, "This path does not answer to this method.", allow: target.methods(behind: []))
     }
 
     /// Finds out whether the caller of what needs no key shows one all the same.

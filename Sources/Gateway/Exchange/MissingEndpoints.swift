@@ -77,10 +77,11 @@ extension Refusal {
     /// A body at the bare address: it could be any dialect's.
     static func bareAddress(_ request: Request) -> Refusal {
         Refusal(
-            .notFound,
+            .methodNotAllowed,
             "\(shown(request.method.name[...])) \(shown(request.path)) is the address without an endpoint. If the app "
                 + "wants a full URL, let it end in /v1/chat/completions for OpenAI's API, /v1/responses for its "
-                + "Responses API or /v1/messages for Anthropic's.")
+                + "Responses API or /v1/messages for Anthropic's.",
+            allow: "GET, HEAD, OPTIONS")
     }
 
     private static func shown(_ text: Substring) -> String { shown(Array(text.utf8)[...]) }

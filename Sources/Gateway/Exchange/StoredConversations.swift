@@ -21,7 +21,7 @@ enum ConversationCall: Sendable {
             } else if canCreate, request.method == .post {
                 self = .create
             } else {
-                throw Self.wrongMethod(canCreate ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD, OPTIONS")
+                throw Self.wrongMethod(rest, canCreate)
             }
             return
         }
@@ -36,7 +36,7 @@ enum ConversationCall: Sendable {
         } else if request.method == .delete {
             self = .delete(id)
         } else {
-            throw Self.wrongMethod("GET, HEAD, DELETE, OPTIONS")
+            throw Self.wrongMethod(rest, canCreate)
         }
     }
 
@@ -57,8 +57,15 @@ enum ConversationCall: Sendable {
         return .list(after: after, count: count)
     }
 
-    private static func wrongMethod(_ methods: String) -> Refusal {
-        Refusal(.methodNotAllowed, "This path does not answer to this method.", allow: methods)
+    private static func wrongMethod(_ rest: ArraySlice<UInt8>, _ canCreate: Bool) -> Refusal {
+        let methods = methods(behind: rest, canCreate: canCreate)
+        return Refusal(.methodNotAllowed, "This path does not answer to this method.", allow: methods)
+    }
+
+    /// The methods that a path answers to, for `allow`; `rest` is what names the conversation.
+    static func methods(behind rest: ArraySlice<UInt8>, canCreate: Bool) -> String {
+        guard rest.isEmpty else { return "GET, HEAD, DELETE, OPTIONS" }
+        return canCreate ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD, OPTIONS"
     }
 }
 

@@ -37,13 +37,21 @@ enum StoredCall: Sendable {
     }
 
     private static func wrongMethod(_ leaf: String) -> Refusal {
-        let methods =
-            switch leaf {
-            case "input_items": "GET, HEAD, OPTIONS"
-            case "cancel": "POST, OPTIONS"
-            default: "GET, HEAD, DELETE, OPTIONS"
-            }
-        return Refusal(.methodNotAllowed, "This path does not answer to this method.", allow: methods)
+        Refusal(.methodNotAllowed, "This path does not answer to this method.", allow: methods(of: leaf))
+    }
+
+    /// The methods that a path answers to, for `allow`; `rest` is what lies behind `/responses/`.
+    static func methods(behind rest: ArraySlice<UInt8>) -> String {
+        let parts = rest.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        return methods(of: parts.count > 1 ? String(decoding: parts[1], as: UTF8.self) : "")
+    }
+
+    private static func methods(of leaf: String) -> String {
+        switch leaf {
+        case "input_items": "GET, HEAD, OPTIONS"
+        case "cancel": "POST, OPTIONS"
+        default: "GET, HEAD, DELETE, OPTIONS"
+        }
     }
 
     /// The path as logs show it.

@@ -1,0 +1,47 @@
+"""GET /openapi.json says what the service does: a program that reads it and tries to prove it wrong does not succeed."""
+import json
+import pathlib
+import subprocess
+import sys
+
+from wire import Wire, get
+
+HERE = pathlib.Path(__file__).parent
+
+
+def test_everybody_may_read_it_and_it_tells_of_the_dialects(make_gateway, standin):
+    gateway = make_gateway(cli=standin, cli_env=None).ready()
+    with Wire(gateway) as wire:
+        wire.send(get("/openapi.json"))
+        status, fields, body = wire.response()[:3]
+    document = json.loads(body)
+    assert status == 200 and fields["content-type"] == "application/json"
+    assert document["openapi"].startswith("3.1")
+    for path in ["/v1/chat/completions", "/v1/responses", "/v1/messages"]:
+        assert set(document["paths"][path]) == {"post"}, path
+
+
+def test_options_says_exactly_the_methods_that_are_described(make_gateway, standin):
+    gateway = make_gateway(cli=standin, cli_env=None).ready()
+    with Wire(gateway) as wire:
+        wire.send(get("/openapi.json"))
+        paths = json.loads(wire.response()[2])["paths"]
+        for path, operations in paths.items():
+            path = path.replace("{", "").replace("}", "")
+            wire.send(get(path).replace(b"GET ", b"OPTIONS ", 1))
+            allowed = set(wire.response()[1]["allow"].split(", ")) - {"OPTIONS", "HEAD"}
+            assert allowed == {method.upper() for method in operations}, path
+
+
+def test_schemathesis_finds_nothing_that_differs_from_it(make_gateway, standin, tmp_path):
+    gateway = make_gateway(cli=standin, cli_env=None).ready()
+    settings = f'{(HERE / "schemathesis.toml").read_text()}\n[auth.openapi.bearer]\nbearer = "{gateway.keys[0]}"\n'
+    settings += f'[auth.openapi.apiKey]\napi_key = "{gateway.keys[0]}"\n'
+    (tmp_path / "schemathesis.toml").write_text(settings)
+    ran = subprocess.run(
+        [pathlib.Path(sys.executable).with_name("schemathesis"), "run", f"{gateway.url}/openapi.json",
+         "--tls-verify", gateway.folder / "tls/ca.pem", "--max-examples", "15", "--max-time", "60", "--seed", "1",
+         "--continue-on-failure", "--no-color"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=150)
+    assert ran.returncode == 0, ran.stdout[-6000:]
+    assert "Tested: 20" in ran.stdout, ran.stdout[-2000:]
