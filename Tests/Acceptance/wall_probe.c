@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -107,11 +108,16 @@ static int unix_socket(const char *path, int type) {
     return error;
 }
 
-static int internet(const char *port, int type, int serve) {
+// A port of this machine, or ADDRESS:PORT. What no one answers for three seconds is EINPROGRESS.
+static int internet(const char *place, int type, int serve) {
+    char host[16] = "127.0.0.1";
+    const char *port = strchr(place, ':') ? strchr(place, ':') + 1 : place;
+    if (port != place) snprintf(host, sizeof host, "%.*s", (int)(port - place - 1), place);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (inet_pton(AF_INET, host, &address.sin_addr) != 1) return EINVAL;
     int file = socket(AF_INET, type | SOCK_CLOEXEC, 0);
     if (file < 0) return errno;
+    setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_sec = 3}, sizeof(struct timeval));
     int error = serve ? result(bind(file, (struct sockaddr *)&address, sizeof address) ?: listen(file, 1))
                       : result(connect(file, (struct sockaddr *)&address, sizeof address));
     close(file);

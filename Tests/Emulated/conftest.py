@@ -1,18 +1,31 @@
 import contextlib
-import pathlib
+import shutil
+import subprocess
 
 import pytest
 
 from disk import kernel, make_disk, make_first_stage
 from emulator import Emulator
+from harness import ROOT
 from programs import certificates, claude, packages, standin
 from server import Server
 
 __all__ = ["certificates", "claude", "packages", "standin"]
+pytest_plugins = ["fault_matrix"]
 
 
 @pytest.fixture(scope="session")
-def boot(tmp_path_factory, packages, standin, claude, request):
+def probe(tmp_path_factory):
+    """The program that tries walls, without libraries: the machine has its own."""
+    program = tmp_path_factory.mktemp("probe") / "wall_probe"
+    compiler = shutil.which("clang") or shutil.which("cc")
+    source = ROOT / "Tests/Acceptance/wall_probe.c"
+    subprocess.run([compiler, "-O1", "-static", "-o", program, source, "-lpthread"], check=True)
+    return program
+
+
+@pytest.fixture(scope="session")
+def boot(tmp_path_factory, packages, standin, probe, claude, request):
     """Boots a machine with more words for its kernel, on a disk as the package leaves it, with both CLIs.
 
     The machine before ends with that: one takes memory enough.
@@ -20,7 +33,7 @@ def boot(tmp_path_factory, packages, standin, claude, request):
     folder = tmp_path_factory.mktemp("emulated")
     archive, disk = folder / "first", folder / "disk"
     make_first_stage(folder / "first-stage", archive)
-    make_disk(folder / "files", packages[0], claude, [standin], disk)
+    make_disk(folder / "files", packages[0], claude, [standin, probe], disk)
 
     @contextlib.contextmanager
     def boot(words=""):

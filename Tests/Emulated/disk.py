@@ -98,7 +98,7 @@ def make_first_stage(folder, archive):
 
 
 def make_disk(folder, package, claude, programs, disk):
-    """Writes a disk with the package installed, `claude` in /opt/claude and programs in /usr/local/lib."""
+    """Writes a disk with the package installed, `claude` in /usr/local/bin and programs in /usr/local/lib."""
     units = folder / "etc/systemd/system"
     wanted = units / "multi-user.target.wants"
     wanted.mkdir(parents=True)
@@ -106,8 +106,9 @@ def make_disk(folder, package, claude, programs, disk):
         (units / unit).symlink_to("/dev/null")
     (units / "agent.service").write_text(AGENT)
     (wanted / "agent.service").symlink_to("../agent.service")
-    for program in [HERE / "agent.py", *programs]:
-        (folder / "usr/local/lib").mkdir(parents=True, exist_ok=True)
+    (folder / "usr/local/lib").mkdir(parents=True)
+    (folder / "etc/hosts").write_text("127.0.0.1 localhost\n")
+    for program in [HERE / "agent.py", HERE / "neighbours.py", *programs]:
         shutil.copy(program, folder / "usr/local/lib")
     ran = subprocess.run(
         ["unshare", "--mount", "--propagation", "private", HERE / "disk", root_tree(RELEASE), folder, package, claude, disk],

@@ -4,7 +4,9 @@ from client import Client
 from harness import eventually
 from service import FOLDER, SOCKET, UNIT
 
+CLAUDE = "/usr/local/bin/claude"
 STANDIN = "/usr/local/lib/claude-standin"
+PROBE = "/usr/local/lib/wall_probe"
 STATE = "/var/lib/portcullis"
 
 
@@ -28,8 +30,9 @@ class Server:
         The CLI is not tried before it serves, unless `SELF_TEST` says so: a dozen starts take long here.
         """
         settings = {"SELF_TEST": "off", **settings}
-        lines = "".join(f"{name}={value}\n" for name, value in settings.items())
-        self.write("portcullis.conf", self.packaged.replace("/usr/local/bin/claude", claude) + lines)
+        kept = [line for line in self.packaged.splitlines() if line.partition("=")[0] not in settings]
+        lines = kept + [f"{name}={value}" for name, value in settings.items()]
+        self.write("portcullis.conf", "\n".join(lines).replace(CLAUDE, claude) + "\n")
         self.write("cli.env", cli_env)
         self.write("api-keys", f"alice:{self.key} {key_options}\n")
 

@@ -3,6 +3,7 @@
 import pytest
 
 from emulator import WITHOUT_LANDLOCK
+from fault_matrix import fault_row
 from server import Server
 
 MISSING = "SANDBOX: require, but this kernel, or what this process may do of it, cannot keep children from files"
@@ -15,6 +16,9 @@ def server(boot, certificates):
         yield Server(machine, certificates)
 
 
+@fault_row(
+    35, injected="Debian 12's own kernel, told by `lsm=` to know no Landlock; SANDBOX=require",
+    seen="exit 78 and one line, and it is not started again")
 def test_where_walls_are_required_nothing_starts(server):
     server.configure(SANDBOX="require")
     before = server.now()
@@ -26,6 +30,9 @@ def test_where_walls_are_required_nothing_starts(server):
     assert server.restarts() == 0
 
 
+@fault_row(
+    35, injected="the same kernel; SANDBOX=prefer",
+    seen="it serves; log, `check` and `/health` say which walls are missing")
 def test_where_walls_are_preferred_what_is_missing_is_told(server):
     server.configure(SANDBOX="prefer")
     before = server.now()
