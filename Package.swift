@@ -47,12 +47,13 @@ let package = Package(
         .target(name: "Dialects", dependencies: ["Vocabulary"], swiftSettings: strict),
         .target(name: "ClaudeCLI", dependencies: ["Vocabulary", "Platform"], swiftSettings: strict),
         .target(name: "Server", dependencies: ["Platform", "TLS", "HTTP", "Vocabulary"], swiftSettings: strict),
+        .target(name: "Relay", dependencies: ["Platform", "TLS", "HTTP", "COpenSSL", "CKeys"], swiftSettings: strict),
         .target(name: "Ledger", dependencies: ["CSQLite"], swiftSettings: strict),
         .target(
             name: "Gateway",
             dependencies: [
                 "Platform", "TLS", "HTTP", "Vocabulary", "Models", "Dialects", "ClaudeCLI", "Ledger", "Server",
-                "COpenSSL", "CKeys",
+                "Relay", "COpenSSL", "CKeys",
             ],
             swiftSettings: strict),
 
@@ -79,11 +80,14 @@ let package = Package(
         .testTarget(
             name: "ServerTests", dependencies: ["Server", "COpenSSL", "HTTP", "Platform", "TLS", "TestSupport"],
             swiftSettings: strict),
+        .testTarget(
+            name: "RelayTests", dependencies: ["Relay", "HTTP", "Platform", "TLS", "COpenSSL", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "LedgerTests", dependencies: ["Ledger", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "ClaudeCLI", "COpenSSL", "HTTP", "Ledger", "Models", "Platform", "Server", "TLS", "TestSupport",
+                "Gateway", "ClaudeCLI", "COpenSSL", "HTTP", "Ledger", "Models", "Platform", "Relay", "Server", "TLS", "TestSupport",
                 "Vocabulary", "claude-standin",
             ],
             swiftSettings: strict),

@@ -71,7 +71,7 @@ static const uint16_t missing[] = {SYS_clone3, SYS_io_uring_setup, SYS_io_uring_
 
 // What becomes of a call: a verdict of the kernel's, or one of these rules, which look at its arguments.
 enum rule {
-    SOCKET_RULE = 1, PAIR_RULE, CLONE_RULE, FIRST_IS_SELF, OWN_PRIORITY, OWN_IO_PRIORITY, THIRD_HAS_NO_FASTOPEN,
+    SOCKET_RULE = 1, STREAM_RULE, PAIR_RULE, CLONE_RULE, FIRST_IS_SELF, OWN_PRIORITY, OWN_IO_PRIORITY, THIRD_HAS_NO_FASTOPEN,
     FOURTH_HAS_NO_FASTOPEN
 };
 
@@ -107,17 +107,18 @@ static void answer_unless(struct program *program, const uint32_t *values, uint8
     answer(program, verdict);
 }
 
-// Internet sockets alone, of TCP and UDP: others that end as TCP, as those of MPTCP and SMC, are asked for no port.
-static void judge_socket(struct program *program) {
+// Internet sockets alone, of TCP and, where datagrams may be sent, UDP: others that end as TCP, as those of MPTCP and SMC,
+// are asked for no port.
+static void judge_socket(struct program *program, int may_send) {
     static const uint32_t families[] = {AF_INET, AF_INET6}, types[] = {SOCK_STREAM, SOCK_DGRAM};
     static const uint32_t protocols[] = {0, IPPROTO_TCP, IPPROTO_UDP};
     load(program, ARGUMENT(0));
     answer_unless(program, families, 2, REFUSE(EAFNOSUPPORT));
     load(program, ARGUMENT(1));
     step(program, BPF_ALU | BPF_AND | BPF_K, 0xF, 0, 0);
-    answer_unless(program, types, 2, REFUSE(EPERM));
+    answer_unless(program, types, may_send ? 2 : 1, REFUSE(EPERM));
     load(program, ARGUMENT(2));
-    answer_unless(program, protocols, 3, REFUSE(EPROTONOSUPPORT));
+    answer_unless(program, protocols, may_send ? 3 : 2, REFUSE(EPROTONOSUPPORT));
     answer(program, SECCOMP_RET_ALLOW);
 }
 
@@ -167,7 +168,8 @@ static void judge_self(struct program *program, unsigned index) {
 
 static void judge(struct program *program, uint32_t verdict) {
     switch (verdict) {
-    case SOCKET_RULE: judge_socket(program); break;
+    case SOCKET_RULE: judge_socket(program, 1); break;
+    case STREAM_RULE: judge_socket(program, 0); break;
     case PAIR_RULE: judge_pair(program); break;
     case CLONE_RULE: judge_clone(program); break;
     case FIRST_IS_SELF: judge_self(program, 0); break;
@@ -204,13 +206,13 @@ static void set_all(uint32_t *verdicts, const uint16_t *calls, size_t count, uin
     for (size_t index = 0; index < count; index++) verdicts[calls[index]] = verdict;
 }
 
-static void write_program(struct program *program, int may_serve) {
+static void write_program(struct program *program, int may_serve, int may_send) {
     uint32_t verdicts[CALLS];
     for (size_t call = 0; call < CALLS; call++) verdicts[call] = SECCOMP_RET_ALLOW;
     set_all(verdicts, refused, sizeof refused / sizeof *refused, REFUSE(EPERM));
     set_all(verdicts, missing, sizeof missing / sizeof *missing, REFUSE(ENOSYS));
     if (!may_serve) set_all(verdicts, serving, sizeof serving / sizeof *serving, REFUSE(EPERM));
-    verdicts[SYS_socket] = SOCKET_RULE;
+    verdicts[SYS_socket] = may_send ? SOCKET_RULE : STREAM_RULE;
     verdicts[SYS_socketpair] = PAIR_RULE;
     verdicts[SYS_clone] = CLONE_RULE;
     verdicts[SYS_prlimit64] = FIRST_IS_SELF;
@@ -238,17 +240,18 @@ static void write_program(struct program *program, int may_serve) {
     search(program, runs, count);
 }
 
-static struct program programs[2];
+static struct program programs[2][2];
 static pthread_once_t written = PTHREAD_ONCE_INIT;
 
 static void write_programs(void) {
-    for (int may_serve = 0; may_serve < 2; may_serve++) write_program(&programs[may_serve], may_serve);
+    for (int may_serve = 0; may_serve < 2; may_serve++)
+        for (int may_send = 0; may_send < 2; may_send++) write_program(&programs[may_serve][may_send], may_serve, may_send);
 }
 
 void linux_prepare_filter(void) { pthread_once(&written, write_programs); }
 
-int linux_enter_filter(int may_serve) {
-    const struct program *program = &programs[may_serve ? 1 : 0];
+int linux_enter_filter(int may_serve, int may_send) {
+    const struct program *program = &programs[may_serve ? 1 : 0][may_send ? 1 : 0];
     // One that did not fit, or was not written, must not pass for one that was.
     if (!program->count || program->count == MOST) return E2BIG;
     struct sock_fprog filter = {.len = program->count, .filter = (struct sock_filter *)program->steps};

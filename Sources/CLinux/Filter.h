@@ -5,7 +5,7 @@
 void linux_prepare_filter(void);
 
 // Has the kernel refuse the calling thread what no child needs: 0 or an errno. Async-signal-safe.
-int linux_enter_filter(int may_serve);
+int linux_enter_filter(int may_serve, int may_send);
 
 // The Landlock ABI that the kernel tells; 0 for none.
 int linux_landlock_version(void);

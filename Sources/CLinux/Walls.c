@@ -149,7 +149,7 @@ int linux_enter_walls(const linux_walls *walls, int ruleset) {
         if (walls->reads_itself) add_path(ruleset, "/proc/self", LINUX_MAY_READ, walls->landlock_abi);
         if (syscall(SYS_landlock_restrict_self, ruleset, 0)) return errno;
     }
-    return walls->filters_calls ? linux_enter_filter(walls->may_serve) : 0;
+    return walls->filters_calls ? linux_enter_filter(walls->may_serve, walls->may_send) : 0;
 }
 
 void linux_set_oom_score(int pid, int score) {

@@ -54,6 +54,28 @@ static inline int portcullis_staple(SSL *ssl, const unsigned char *bytes, long c
     OPENSSL_free(copy);
     return 0;
 }
+
+// MARK: TLS client
+
+static inline void portcullis_ctx_set_client_modes(SSL_CTX *context) {
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    // An end without close_notify stays an error: an answer without a length could else be cut off unseen.
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+// Whom the certificate must be for; a name is asked for as well (RFC 6066 §3).
+static inline int portcullis_expect_host(SSL *ssl, const char *host) {
+    X509_VERIFY_PARAM *parameters = SSL_get0_param(ssl);
+    if (X509_VERIFY_PARAM_set1_ip_asc(parameters, host) == 1) return 1;
+    ERR_clear_error();
+    X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+}
+
+// MARK: Times and texts
+
 static inline long long portcullis_unix_time(void) { return (long long)time(NULL); }
 static inline BIO *portcullis_bio_over(const void *bytes, int count) { return BIO_new_mem_buf(bytes, count); }
 

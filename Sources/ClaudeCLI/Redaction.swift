@@ -6,7 +6,7 @@ enum Redaction {
         var word = ""
         var hidesNext = false
         func flush() {
-            let isSecret = hidesNext || ["sk-ant-", "oat01", "eyJ"].contains { word.contains($0) }
+            let isSecret = hidesNext || ["sk-ant-", "oat01", "eyJ", "portcullis-child-"].contains { word.contains($0) }
             hidesNext = word.lowercased().hasSuffix("bearer")
             out += isSecret && !word.isEmpty ? "[redacted]" : word
             word = ""

@@ -8,7 +8,7 @@ public struct HTTPFault: Error, Equatable, Sendable {
         case connection
     }
 
-    /// The status to answer with: 400, 405, 408, 413, 414, 417, 421, 431, 501 or 505.
+    /// The status to answer with: 400, 405, 408, 413, 414, 417, 421, 431, 501, 502 or 505.
     public let status: Int
     /// A short English sentence for the client; it never repeats what the client sent.
     public let reason: String

@@ -43,6 +43,8 @@ public struct Walls: Sendable, Equatable {
     public var ports: [UInt16]?
     /// True when it may be called, and may share memory and queues with other processes of its user.
     public var mayServe = false
+    /// True when it may send datagrams, which no rule for ports bounds, and so look names up.
+    public var maySend = true
     /// The largest file it may write, in bytes; nil for any.
     public var largestFile: Int?
 
@@ -106,7 +108,7 @@ extension Walls {
                         landlock_abi: Int32(kernel.landlock), grants: rows.baseAddress, grant_count: rows.count,
                         reads_itself: 1, bounds_ports: self.ports == nil ? 0 : 1, ports: ports.baseAddress,
                         port_count: ports.count, filters_calls: kernel.filtersCalls ? 1 : 0,
-                        may_serve: mayServe ? 1 : 0, limits: limits.baseAddress, limit_count: limits.count,
+                        may_serve: mayServe ? 1 : 0, may_send: maySend ? 1 : 0, limits: limits.baseAddress, limit_count: limits.count,
                         oom_score: Self.oomScore)
                     return unsafe body(&walls)
                 }

@@ -10,13 +10,19 @@ import COpenSSL
 
     deinit { for unsafe certificate in unsafe certificates { unsafe X509_free(certificate) } }
 
+    /// Lets a context trust them.
+    func add(to context: OpaquePointer) throws(TLSFault) {
+        let store = unsafe SSL_CTX_get_cert_store(context)
+        for unsafe certificate in unsafe certificates where unsafe X509_STORE_add_cert(store, certificate) != 1 {
+            throw .last("an authority is refused")
+        }
+    }
+
     /// Lets a context ask for certificates of these; one that is shown and does not hold ends the handshake.
     func ask(for context: OpaquePointer) throws(TLSFault) {
-        let store = unsafe SSL_CTX_get_cert_store(context)
-        for unsafe certificate in unsafe certificates {
-            guard unsafe X509_STORE_add_cert(store, certificate) == 1,
-                unsafe SSL_CTX_add_client_CA(context, certificate) == 1
-            else { throw .last("an authority is refused") }
+        unsafe try add(to: context)
+        for unsafe certificate in unsafe certificates where unsafe SSL_CTX_add_client_CA(context, certificate) != 1 {
+            throw .last("an authority is refused")
         }
         unsafe SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
     }

@@ -17,12 +17,14 @@ public enum TLSResult: Equatable, Sendable {
 /// The application protocol that was agreed on.
 public enum ApplicationProtocol: Sendable { case http1, http2 }
 
-/// One server-side TLS connection on a socket that does not block.
+/// One TLS connection on a socket that does not block, of either side.
 ///
 /// Owns the SSL object; the socket belongs to the caller and must outlive it.
 @safe public struct TLSSession: ~Copyable {
     private let ssl: OpaquePointer
-    private let context: TLSContext
+    /// Outlives the SSL object, whose callbacks refer to it.
+    private let owner: AnyObject
+    private let asksForCertificates: Bool
     private var isBroken = false
 
     /// Begins on an accepted socket.
@@ -35,7 +37,23 @@ public enum ApplicationProtocol: Sendable { case http1, http2 }
         }
         unsafe SSL_set_accept_state(ssl)
         unsafe self.ssl = ssl
-        self.context = context
+        owner = context
+        asksForCertificates = context.asksForCertificates
+    }
+
+    /// Begins on a socket that was connected to `host`, a name or an address in digits, for which the other side's
+    /// certificate must be.
+    public init(_ context: TLSClientContext, connectedTo host: String, socket: Int32) throws(TLSFault) {
+        ERR_clear_error()
+        guard let ssl = unsafe SSL_new(context.context) else { throw .last("SSL_new") }
+        guard unsafe SSL_set_fd(ssl, socket) == 1, unsafe portcullis_expect_host(ssl, host) == 1 else {
+            unsafe SSL_free(ssl)
+            throw .last("SSL_set_fd")
+        }
+        unsafe SSL_set_connect_state(ssl)
+        unsafe self.ssl = ssl
+        owner = context
+        asksForCertificates = false
     }
 
     deinit {
@@ -65,11 +83,18 @@ public enum ApplicationProtocol: Sendable { case http1, http2 }
 
     /// The certificate that the client has shown, once the handshake is complete; nil when it has shown none.
     public var clientCertificate: ClientCertificate? {
-        guard context.asksForCertificates, let shown = unsafe SSL_get1_peer_certificate(ssl) else { return nil }
+        guard asksForCertificates, let shown = unsafe SSL_get1_peer_certificate(ssl) else { return nil }
         defer { unsafe X509_free(shown) }
         // A resumed session brings the verdict of the handshake that it began with.
         guard unsafe SSL_get_verify_result(ssl) == Int(X509_V_OK) else { return nil }
         return unsafe ClientCertificate(shown)
+    }
+
+    /// Why the certificate that a server has shown does not hold; nil where it does, or was not looked at.
+    public var certificateProblem: String? {
+        let result = unsafe SSL_get_verify_result(ssl)
+        guard result != Int(X509_V_OK), let text = unsafe X509_verify_cert_error_string(result) else { return nil }
+        return unsafe String(cString: text)
     }
 
     /// Reads plain text.

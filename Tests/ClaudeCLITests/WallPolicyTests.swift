@@ -33,6 +33,38 @@ struct WallPolicyTests {
         #expect(found.grants.allSatisfy { !["/", "/etc", "/tmp", "/proc", "/state"].contains($0.path) })
     }
 
+    @Test("where requests are relayed the one port that stands for the vendor is open, and nothing else")
+    func relayed() {
+        let found = walls(
+            WallPolicy(hiding: [], isRelayed: true),
+            variables: ["ANTHROPIC_BASE_URL=http://127.0.0.1:4711/team", "HTTPS_PROXY=http://p:3128", "AWS_REGION=x"])
+        #expect(found.ports == [4711] && !found.maySend && !found.mayServe)
+        #expect(walls(WallPolicy(hiding: [])).maySend)
+        #expect(walls(WallPolicy(hiding: [], isRelayed: true)).ports == [])
+    }
+
+    @Test("a child is told a token in the credential's place, and one port in the vendor's")
+    func standIn() {
+        final class Token: StandInLogin.Token {
+            let text = "a-token"
+        }
+        var profile = LaunchProfile(
+            path: "/bin/cat",
+            operatorEnvironment: [
+                "ANTHROPIC_API_KEY=secret", "CLAUDE_CODE_OAUTH_TOKEN=secret", "ANTHROPIC_BASE_URL=https://v", "OTHER=kept",
+            ], loginDirectory: "/nonexistent")
+        profile.walls = WallPolicy(hiding: [], isRelayed: true)
+        profile.standIn = StandInLogin(
+            baseURL: "http://127.0.0.1:4711", credentials: ["ANTHROPIC_API_KEY"], issue: { Token() })
+        let plan = profile.plan(in: directory, limits: CLILimits(), token: profile.standIn?.token())
+        #expect(plan.environment.filter { $0.contains("ANTHROPIC_") }.sorted() == [
+            "ANTHROPIC_API_KEY=a-token", "ANTHROPIC_BASE_URL=http://127.0.0.1:4711",
+        ])
+        #expect(plan.environment.contains("OTHER=kept") && !plan.environment.contains { $0.contains("secret") })
+        #expect(plan.walls?.ports == [4711])
+        #expect(profile.bringsCredential && profile.account.contains("ANTHROPIC_API_KEY=secret"))
+    }
+
     @Test("a login that comes with the environment needs no directory")
     func withoutLogin() {
         var profile = LaunchProfile(path: "/bin/cat", operatorEnvironment: [], loginDirectory: "/home/o/.claude")

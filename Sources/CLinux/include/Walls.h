@@ -31,6 +31,7 @@ typedef struct {
     size_t port_count;
     int filters_calls;  // seccomp
     int may_serve;      // listen, and System V or POSIX objects that others can open
+    int may_send;       // datagrams, to any address
     const linux_limit *limits;
     size_t limit_count;
     int oom_score;  // /proc/PID/oom_score_adj, unless it is higher already

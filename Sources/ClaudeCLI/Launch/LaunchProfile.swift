@@ -22,6 +22,8 @@ public struct LaunchProfile: Sendable {
     public var hasServers = false
     /// Which walls stand round its processes; nil for none.
     public var walls: WallPolicy?
+    /// What turns are given in place of the operator's credentials; nil where they are given those.
+    public var standIn: StandInLogin?
 
     /// A profile of the CLI at `path`; a `CLAUDE_CONFIG_DIR` in the environment is the login directory.
     public init(path: String, operatorEnvironment: [String], loginDirectory: String) {
@@ -66,6 +68,9 @@ public struct LaunchProfile: Sendable {
     /// The betas that the operator has the CLI ask for, as they stand in its variable.
     public var betas: String { value(of: "ANTHROPIC_BETAS") ?? "" }
 
+    /// What turns are given of them, but for the token that takes the credentials' place.
+    private var givenEnvironment: [String] { standIn?.variables(instead: operatorEnvironment) ?? operatorEnvironment }
+
     private func value(of name: String) -> String? {
         operatorEnvironment.last { Self.name(of: $0) == name }.map { String($0.dropFirst(name.utf8.count + 1)) }
     }
@@ -84,17 +89,20 @@ public struct LaunchProfile: Sendable {
             ] + Self.switches + cacheLifetime.assignments + (hasServers ? Self.serverSwitches(limits) : [])
         // The private directories and the locks are not the operator's to change by accident.
         let names = Set(fixed.map(Self.name))
-        return fixed + operatorEnvironment.filter { !names.contains(Self.name(of: $0)) }
+        return fixed + givenEnvironment.filter { !names.contains(Self.name(of: $0)) }
     }
 
     /// The plan by which a child is started that asks the model `messages` times at the most.
-    func plan(in directories: TurnDirectory, limits: CLILimits, messages: Int = 1) -> SpawnPlan {
+    func plan(
+        in directories: TurnDirectory, limits: CLILimits, messages: Int = 1, token: (any StandInLogin.Token)? = nil
+    ) -> SpawnPlan {
         var plan = SpawnPlan(
             path: path, arguments: ["claude"] + Self.arguments, workingDirectory: directories.working)
         plan.environment = environment(in: directories, limits: limits, messages: messages)
+        if let token, let standIn { plan.environment += standIn.assignments(token) }
         plan.maxOpenFiles = maxOpenFiles
         plan.walls = walls?.walls(
-            running: path, in: directories, login: bringsCredential ? nil : loginDirectory, variables: operatorEnvironment)
+            running: path, in: directories, login: bringsCredential ? nil : loginDirectory, variables: givenEnvironment)
         return plan
     }
 

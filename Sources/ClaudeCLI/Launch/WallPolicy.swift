@@ -6,19 +6,27 @@ import Platform
 /// certificates and resolver files, write its own directories, connect to the ports of its vendor. The wide one is for
 /// programs nobody knows beforehand, those of MCP servers and a CLI that is itself a script: they may read and run all
 /// but what is hidden and devices, write where it says so, and connect to any port.
+///
+/// Where children ask through a relay, the narrow form opens the relay's port alone, and no datagrams.
 public struct WallPolicy: Sendable, Hashable {
     /// What children must not come near: the files of the gateway itself.
     private let hidden: HiddenPlaces
     /// True where programs of MCP servers run within the walls.
     private let runsPrograms: Bool
+    /// True where children ask a port of loopback in place of their vendor.
+    private let isRelayed: Bool
     /// Where registered MCP servers are reached.
     private let serverPorts: Set<UInt16>
     /// What can be said once for all children of each form.
     private let narrow: [Walls.Grant]
     private let wide: [Walls.Grant]
 
-    /// A policy that hides `hidden`, opens `shared` beside what is needed, and lets `servers` be used.
-    public init(hiding hidden: [String], sharing shared: [String] = [], for servers: [MCPServer] = []) {
+    /// A policy that hides `hidden`, opens `shared` beside what is needed, and lets `servers` be used; the vendor's port is
+    /// that of `ANTHROPIC_BASE_URL` alone where it `isRelayed`.
+    public init(
+        hiding hidden: [String], sharing shared: [String] = [], for servers: [MCPServer] = [], isRelayed: Bool = false
+    ) {
+        self.isRelayed = isRelayed
         self.hidden = HiddenPlaces(hidden)
         runsPrograms = servers.contains { $0.reach == .program }
         serverPorts = Set(servers.compactMap(\.reach.port))
@@ -40,6 +48,7 @@ public struct WallPolicy: Sendable, Hashable {
         let own: Walls.Rights = isWide ? [.read, .write, .execute] : [.read, .write]
         var walls = Walls(isWide ? wide : narrow, ports: isWide ? nil : ports(variables))
         walls.mayServe = isWide
+        walls.maySend = isWide || !isRelayed || !serverPorts.isEmpty
         walls.largestFile = isWide ? nil : Self.largestFile
         walls.grants.append(Walls.Grant(program, [.read, .execute]))
         if case .native(let loader?) = form { walls.grants.append(Walls.Grant(loader, [.read, .execute])) }
@@ -55,12 +64,17 @@ public struct WallPolicy: Sendable, Hashable {
     }
 
     /// What the narrow walls come to, one item a line: what a self-test is good for.
-    public var lines: [String] { narrow.map { "\($0.rights.rawValue) \($0.path)" } }
+    public var lines: [String] { narrow.map { "\($0.rights.rawValue) \($0.path)" } + (isRelayed ? ["relayed"] : []) }
 
     private static func value(_ pair: String) -> String { String(pair.drop { $0 != "=" }.dropFirst()) }
 
     /// TLS, DNS, and whatever the operator's addresses name.
     private func ports(_ variables: [String]) -> [UInt16] {
+        if isRelayed {
+            let vendor = variables.filter { $0.hasPrefix("ANTHROPIC_BASE_URL=") }.compactMap { AddressPort.of(Self.value($0)) }
+            // Servers elsewhere have names, which somebody must be asked for.
+            return serverPorts.union(vendor).union(serverPorts.isEmpty ? [] : [53]).sorted()
+        }
         var ports = serverPorts.union([443, 53])
         // Clouds hand out the rights of a machine by plain HTTP.
         if variables.contains(where: { $0.hasPrefix("CLAUDE_CODE_USE_") || $0.hasPrefix("AWS_") }) { ports.insert(80) }

@@ -9,6 +9,8 @@ public struct LivingProcess: ~Copyable, Sendable {
     var child: ChildProcess
     private let directory: TurnDirectory
     private let directories: TurnDirectories
+    /// What it holds in place of a credential; good until its end.
+    private let token: (any StandInLogin.Token)?
     /// True once it has served a turn.
     public internal(set) var hasServed = false
     /// True where it was started before anybody asked.
@@ -16,7 +18,11 @@ public struct LivingProcess: ~Copyable, Sendable {
     /// What it holds of its last turn, as far as the next one's rows depend on it.
     var memory = ProcessMemory()
 
-    init(_ child: consuming ChildProcess, in directory: TurnDirectory, of directories: TurnDirectories) {
+    init(
+        _ child: consuming ChildProcess, in directory: TurnDirectory, of directories: TurnDirectories,
+        holding token: (any StandInLogin.Token)? = nil
+    ) {
+        self.token = token
         self.child = child
         self.directory = directory
         self.directories = directories

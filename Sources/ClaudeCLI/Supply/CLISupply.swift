@@ -11,7 +11,8 @@ public final class CLISupply: Sendable {
     /// The bounds of its turns.
     public let limits: CLILimits
     private let directories: TurnDirectories
-    /// What all its processes for one message a turn are started with, but for their directories.
+    /// What all its processes for one message a turn are started with, but for their directories; with the credentials, even
+    /// where processes are given none: those of another one do not serve in their place.
     private let environment: [String]
 
     /// A supply whose turns live in `directories`, which supplies before and after it may share.
@@ -20,6 +21,7 @@ public final class CLISupply: Sendable {
         self.limits = limits
         self.directories = directories
         environment = profile.environment(in: TurnDirectory(slot: 0, path: ""), limits: limits)
+            + (profile.standIn == nil ? [] : profile.account)
     }
 
     /// The kind of its processes whose program is `file`.
@@ -29,8 +31,9 @@ public final class CLISupply: Sendable {
     public func start(messages: Int = 1) throws(Fault) -> LivingProcess {
         let directory = try directories.take()
         do throws(SystemError) {
-            let child = try ChildProcess.spawn(profile.plan(in: directory, limits: limits, messages: messages))
-            return LivingProcess(child, in: directory, of: directories)
+            let token = profile.standIn?.token()
+            let plan = profile.plan(in: directory, limits: limits, messages: messages, token: token)
+            return LivingProcess(try ChildProcess.spawn(plan), in: directory, of: directories, holding: token)
         } catch {
             directories.release(directory)
             throw Self.fault(of: error)

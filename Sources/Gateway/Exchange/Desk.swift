@@ -49,7 +49,8 @@ final class Desk: Responder {
         if !health.tells(uptime, load.running, load.waiting, generation, login) {
             health = HealthAnswer(
                 uptime: uptime, running: load.running, waiting: load.waiting, cli: site.snapshot.cli, login: login,
-                sandbox: SandboxState(site.snapshot.configuration.sandbox).word, problems: site.problems.current,
+                sandbox: SandboxState(site.snapshot.configuration.sandbox).word,
+                relays: site.snapshot.configuration.relaysCredentials, problems: site.problems.current,
                 generation: generation, dependsOnOrigin: site.snapshot.configuration.cors.dependsOnOrigin,
                 protection: site.snapshot.protection)
         }

@@ -31,6 +31,7 @@ struct Check: Sendable, Equatable {
         if let fault = StateDirectory.prepare(configuration.stateDirectory) { faults.append(fault) }
         checkServers(configuration)
         checkSandbox(configuration.sandbox)
+        checkRelay(configuration)
         let turns = configuration.turns
         let room = configuration.connectionRoom(descriptors: CurrentProcess.raiseOpenFiles())
         if room < configuration.limits.maxConnections {
@@ -62,6 +63,13 @@ struct Check: Sendable, Equatable {
         if let fault = settings.fault() { faults.append(fault) }
         let state = SandboxState(settings)
         if state.word == .none { warnings.append(state.note) } else { notes.append(state.note) }
+    }
+
+    private mutating func checkRelay(_ configuration: Configuration) {
+        guard configuration.relaysCredentials else { return }
+        notes.append("the CLI's credentials stay in the gateway: children are given tokens in their place")
+        guard configuration.sandbox.mode == .off else { return }
+        warnings.append("CREDENTIAL_RELAY without walls (SANDBOX=off): children can read the files of the credentials")
     }
 
     private mutating func checkServers(_ configuration: Configuration) {

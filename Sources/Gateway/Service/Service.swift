@@ -2,6 +2,7 @@ import ClaudeCLI
 import Glibc
 import Ledger
 import Platform
+import Relay
 import Server
 import TLS
 import Vocabulary
@@ -25,6 +26,8 @@ actor Service {
     /// Where it listens, as the kernel says.
     private var addresses = ""
     private(set) var site: Site?
+    /// Where children ask in place of their vendor; nil where they ask it themselves.
+    private var relay: RelayServer?
     /// What the current snapshot was made of.
     private(set) var loaded: SnapshotLoader.Loaded?
     private var isEnding = false
@@ -136,14 +139,16 @@ actor Service {
 
     private func serve(_ loaded: SnapshotLoader.Loaded) async {
         do throws(ConfigurationFaults) {
-            let snapshot = try await SnapshotLoader.snapshot(of: loaded, directories: directories, on: loop)
+            if loaded.configuration.relaysCredentials { relay = try RelayDoor.open(on: loop, log: log) }
+            let snapshot = try await SnapshotLoader.snapshot(
+                of: loaded, directories: directories, relay: relay.map(RelayDoor.init), on: loop)
             let hash = KeySecretHash(pepper: pepper)
             let keys = KeyDirectory(loaded.keys, isRequired: loaded.configuration.keys.isRequired, hash: hash)
             try await loadStoredKeys(into: keys, loaded)
             let gateway = Base62.encode(hash.derived(for: KeyID(named: "gateway")), digits: 11)
             let recorder = UsageRecorder(ledger.usage, gateway: gateway)
             let meters = try await restore(recorder, gateway)
-            let site = Site(snapshot, keys: keys, meters: meters, recorder: recorder, log: log, ledger: ledger)
+            let site = Site(snapshot, keys: keys, meters: meters, recorder: recorder, log: log, ledger: ledger, relay: relay?.events)
             self.site = site
             remember(loaded)
             tidyLedger()
@@ -378,16 +383,18 @@ actor Service {
             let loaded = try loader.load(served: site.snapshot.configuration.cli.path)
             let (old, new) = (site.snapshot.configuration, loaded.configuration)
             guard old.listeners == new.listeners, old.isPlaintext == new.isPlaintext, old.loops == new.loops,
-                old.stateDirectory == new.stateDirectory, old.metrics.listener == new.metrics.listener
+                old.stateDirectory == new.stateDirectory, old.metrics.listener == new.metrics.listener,
+                old.relaysCredentials == new.relaysCredentials
             else {
                 throw ConfigurationFaults([
                     ConfigurationFault(
-                        "reload", "LISTEN, PLAINTEXT, LOOPS, STATE_DIR and METRICS_LISTEN change only with a restart")
+                        "reload",
+                        "LISTEN, PLAINTEXT, LOOPS, STATE_DIR, METRICS_LISTEN and CREDENTIAL_RELAY change only with a restart")
                 ])
             }
             try loaded.checkKeys(stored: site.keys.storedCount)
             let snapshot = try await SnapshotLoader.snapshot(
-                of: loaded, directories: directories, on: loop, after: site.snapshot)
+                of: loaded, directories: directories, relay: relay.map(RelayDoor.init), on: loop, after: site.snapshot)
             guard !isEnding else { return ending }
             let isOtherCLI = old.cli.path != new.cli.path
             site.keys.configure(loaded.keys, isRequired: new.keys.isRequired)

@@ -33,6 +33,8 @@ struct SnapshotLoader {
         fileprivate var tls: TLSContext?
         /// What children of each account are given, the standard one first.
         fileprivate var environments: [(account: String, content: CLIEnvironment)]
+        /// The logins whose credentials stay in the gateway, by their accounts.
+        fileprivate var relayed: [String: RelayedLogin]
         fileprivate var servers: MCPRegistry
 
         /// Without any key nobody could ask: that is not meant so.
@@ -94,13 +96,14 @@ struct SnapshotLoader {
             certificateFiles: files,
             keys: try configuration.keys.loadKeys(),
             tls: try Self.context(configuration, certificates.map(\.identity)),
-            environments: environments, servers: try MCPRegistry.load(configuration.mcp, hiding: hidden))
+            environments: environments, relayed: try Self.relayed(configuration, environments), servers: try MCPRegistry.load(configuration.mcp, hiding: hidden))
     }
 
     /// Completes the snapshot. A CLI that is new to us is tried first, on a running loop; one that `old` was served by
     /// is not, even where its file was replaced meanwhile: turns find that out, and new keys need not wait for it.
     static func snapshot(
-        of loaded: Loaded, directories: TurnDirectories, on loop: EventLoop, after old: Snapshot? = nil
+        of loaded: Loaded, directories: TurnDirectories, relay: RelayDoor? = nil, on loop: EventLoop,
+        after old: Snapshot? = nil
     ) async throws(ConfigurationFaults) -> Snapshot {
         let settings = loaded.configuration.cli
         let known = old.flatMap {
@@ -109,9 +112,10 @@ struct SnapshotLoader {
         }
         let cli = if let known { known } else { try await trial(of: loaded, on: loop) }
         let accounts = loaded.environments.map { name, environment in
-            Account(
-                name,
-                supply: CLISupply(profile(of: loaded, environment), limits: limits(of: loaded), directories: directories),
+            var profile = profile(of: loaded, environment)
+            profile.standIn = loaded.relayed[name].flatMap { login in relay?.standIn(for: login) }
+            return Account(
+                name, supply: CLISupply(profile, limits: limits(of: loaded), directories: directories),
                 after: old?.accounts[name])
         }
         return Snapshot(
@@ -266,7 +270,23 @@ struct SnapshotLoader {
         let used: String? = if case .directory(let directory) = environment.login { directory } else { nil }
         let logins = loaded.environments.map(\.content.configDirectory) + loaded.configuration.accounts.places.map(\.path)
         return loaded.configuration.sandbox.policy(
-            for: loaded.servers.servers, hiding: logins.filter { $0 != used && !$0.isEmpty })
+            for: loaded.servers.servers, hiding: logins.filter { $0 != used && !$0.isEmpty },
+            isRelayed: loaded.configuration.relaysCredentials)
+    }
+
+    /// The logins that are relayed: all that turns may use. The standard one may be missing where no key is to use it.
+    private static func relayed(
+        _ configuration: Configuration, _ environments: [(account: String, content: CLIEnvironment)]
+    ) throws(ConfigurationFaults) -> [String: RelayedLogin] {
+        guard configuration.relaysCredentials else { return [:] }
+        var relayed: [String: RelayedLogin] = [:]
+        for (name, environment) in environments {
+            if name == AccountSettings.standard, !configuration.accounts.usual.contains(name), case .directory = environment.login {
+                continue
+            }
+            relayed[name] = try RelayedLogin(environment, of: name)
+        }
+        return relayed
     }
 
     /// What children see of the gateway's files, or of another account's login, because it lies in a login directory.

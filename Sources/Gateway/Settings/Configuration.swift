@@ -19,6 +19,8 @@ struct Configuration: Sendable, Equatable {
     var cli = CLISettings()
     /// What the CLI and all that it starts are kept from.
     var sandbox = SandboxSettings()
+    /// True where the CLI's credentials stay in the gateway.
+    var relaysCredentials = false
     /// More logins of the CLI, and which of them keys use.
     var accounts = AccountSettings()
     /// Which model answers when the client leaves the choice open.

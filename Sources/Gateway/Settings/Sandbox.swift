@@ -21,8 +21,8 @@ struct SandboxSettings: Sendable, Equatable {
     var hidden: [String] = []
 
     /// The walls round children that may use `servers` and are to see nothing of `others` either; nil for none.
-    func policy(for servers: [MCPServer], hiding others: [String] = []) -> WallPolicy? {
-        mode == .off ? nil : WallPolicy(hiding: hidden + others, sharing: paths, for: servers)
+    func policy(for servers: [MCPServer], hiding others: [String] = [], isRelayed: Bool = false) -> WallPolicy? {
+        mode == .off ? nil : WallPolicy(hiding: hidden + others, sharing: paths, for: servers, isRelayed: isRelayed)
     }
 }
 

@@ -140,6 +140,10 @@ extension Setting {
             "SANDBOX_PATHS", .cli, .paths("PATH", \.sandbox.paths),
             "What children may also read, write and run, as far as their user may: for programs of MCP servers.",
             fallback: "none"),
+        Setting(
+            "CREDENTIAL_RELAY", .cli, .boolean(\.relaysCredentials),
+            "Whether children are given a token in place of `ANTHROPIC_API_KEY` or `ANTHROPIC_AUTH_TOKEN`, which the gateway "
+                + "adds to their requests, and reach nothing else."),
     ]
 
     private static let models: [Setting] = [

@@ -1,5 +1,6 @@
 import ClaudeCLI
 import Platform
+import Relay
 import Server
 
 /// What is measured when somebody asks, beside what is counted as it happens.
@@ -86,6 +87,12 @@ extension Site {
         text.states("state", SandboxState.Word.allCases.map(\.rawValue), current: sandbox.word.rawValue)
         text.begin("portcullis_sandbox_landlock_abi", .gauge, "The version of Landlock that is in force for children; 0 for none.")
         text.sample([], sandbox.landlock)
+        guard let relay else { return }
+        text.begin("portcullis_relay_requests_total", .counter, "Requests of children that hold no credential, by what became of them.")
+        text.sample([("outcome", "forwarded")], relay.count(.forwarded))
+        text.sample([("outcome", "refused")], relay.count(.refused))
+        text.sample([("outcome", "unreachable")], relay.count(.unreachable))
+        text.sample([("outcome", "cut")], relay.count(.cut))
     }
 
     private func writeService(_ text: inout MetricsText) {

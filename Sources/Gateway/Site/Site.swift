@@ -1,6 +1,7 @@
 import ClaudeCLI
 import Ledger
 import Platform
+import Relay
 import Server
 import Synchronization
 import TLS
@@ -40,6 +41,8 @@ final class Site: Sendable {
     let certificates = CertificateBoard()
     /// Processes of the CLI between two turns.
     let processes = ProcessStore()
+    /// What happens where children ask in place of their vendor; nil where they ask it themselves.
+    let relay: RelayEvents?
     let started = Instant.now
     private let ending = Atomic(false)
     private let current: Mutex<Snapshot>
@@ -47,8 +50,9 @@ final class Site: Sendable {
 
     init(
         _ snapshot: Snapshot, keys: KeyDirectory, meters: Meters = Meters(), recorder: UsageRecorder? = nil, log: Log,
-        ledger: Ledger
+        ledger: Ledger, relay: RelayEvents? = nil
     ) {
+        self.relay = relay
         self.log = log
         self.keys = keys
         self.meters = meters
