@@ -2,6 +2,7 @@
 
 from client import Client
 from harness import eventually
+from lab import Failed
 from service import FOLDER, SOCKET, UNIT
 
 CLAUDE = "/usr/local/bin/claude"
@@ -40,7 +41,9 @@ class Server:
         """Starts it anew, with the port, and waits until it is ready."""
         self.machine.run("systemctl", "reset-failed", UNIT, check=False)
         self.machine.run("systemctl", "start", SOCKET)
-        self.machine.run("systemctl", "restart", UNIT)
+        started = self.machine.run("systemctl", "restart", UNIT, check=False)
+        if started.returncode != 0:
+            raise Failed(f"{UNIT} does not start:\n{self.journal('--lines=20')}")
         return self
 
     def stop(self):
