@@ -30,6 +30,8 @@ int linux_stream_socket(int family, int blocks) {
     return socket(family, SOCK_STREAM | SOCK_CLOEXEC | (blocks ? 0 : SOCK_NONBLOCK), 0);
 }
 
+int linux_datagram_socket(void) { return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
+
 int linux_peer_user(int socket, uint32_t *user) {
     struct ucred peer;
     socklen_t length = sizeof peer;

@@ -11,11 +11,13 @@ public final class Ledger: Sendable {
     private let owners: LedgerReader
 
     /// Opens the file, makes it with mode 0600 where there is none, checks it whole and brings it to the newest form.
-    public init(path: String) throws(LedgerFault) {
+    ///
+    /// `isShared`: another process still writes it, so its form must not change.
+    public init(path: String, isShared: Bool = false) throws(LedgerFault) {
         try LedgerFile.make(path)
         // The writer comes first: it is the one that brings the file to its form.
         let writer = Confined(try Database(path: path))
-        try LedgerFile.prepare(writer.value)
+        try LedgerFile.prepare(writer.value, isShared: isShared)
         lookups = try LedgerReader(path: path)
         reports = try LedgerReader(path: path)
         owners = try LedgerReader(path: path)

@@ -31,8 +31,8 @@ enum LedgerFile {
         guard fsync(number) == 0 else { throw .unusable(words("fsync")) }
     }
 
-    /// Checks the file and brings it to the newest form.
-    static func prepare(_ database: Database) throws(LedgerFault) {
+    /// Checks the file and brings it to the newest form; one that another process writes must have it already.
+    static func prepare(_ database: Database, isShared: Bool = false) throws(LedgerFault) {
         do throws(LedgerFault) {
             // Pages of what was deleted are overwritten; room is given back in small steps.
             try database.execute("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA secure_delete=ON")
@@ -40,6 +40,9 @@ enum LedgerFile {
             // FULL: a commit returns when the log is on the disk, not when the system has heard of it.
             try database.execute("PRAGMA synchronous=FULL; PRAGMA cache_size=-2048; PRAGMA journal_size_limit=67108864")
             let found = try form(of: database)
+            guard !isShared || found == newestForm else {
+                throw .unusable("it has form \(found), this program writes \(newestForm), and another process uses it")
+            }
             // A damaged file stays as it is: it is checked before anything is changed.
             if found > 0 { try checkWhole(database) }
             try bringForward(database, from: found, to: newestForm)

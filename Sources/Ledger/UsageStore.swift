@@ -27,6 +27,21 @@ public struct UsageStore: Sendable {
             then: then)
     }
 
+    /// What turns have reserved that a gateway runs.
+    public func holds(
+        of gateway: String, then: @escaping @Sendable (Result<[UsageHold], LedgerFault>) -> Void
+    ) {
+        ledger.read(
+            .lookup,
+            { (database) throws(LedgerFault) in
+                try database.rows(
+                    """
+                    SELECT id, gateway, owner, model, client, hour, requests, input, output, cached, cost, until FROM holds
+                    WHERE gateway = ?1
+                    """, gateway) { UsageHold($0) }
+            }, then: then)
+    }
+
     /// What goes, and what is made coarser.
     public struct Tidying: Sendable {
         /// Hours before this one are counted with the first of their day.
@@ -127,13 +142,7 @@ public struct UsageStore: Sendable {
             DELETE FROM holds WHERE gateway = ?1 OR until < ?2
             RETURNING id, gateway, owner, model, client, hour, requests, input, output, cached, cost, until
             """, gateway, second
-        ) { row in
-            UsageHold(
-                id: row.text(0), gateway: row.text(1),
-                place: UsagePlace(owner: row.text(2), model: row.text(3), client: row.text(4), hour: row.integer(5)),
-                requests: row.integer(6), input: row.integer(7), output: row.integer(8), cached: row.integer(9),
-                cost: row.integer(10), until: row.integer(11))
-        }
+        ) { UsageHold($0) }
         for hold in holds {
             var count = UsageCount()
             count.requests = hold.requests
@@ -211,6 +220,17 @@ public struct UsageStore: Sendable {
     }
 
     private static let tidyRows = 64
+}
+
+extension UsageHold {
+    /// The columns of a row, in the order of the table.
+    fileprivate init(_ row: Statement) {
+        self.init(
+            id: row.text(0), gateway: row.text(1),
+            place: UsagePlace(owner: row.text(2), model: row.text(3), client: row.text(4), hour: row.integer(5)),
+            requests: row.integer(6), input: row.integer(7), output: row.integer(8), cached: row.integer(9),
+            cost: row.integer(10), until: row.integer(11))
+    }
 }
 
 extension UsageCount {

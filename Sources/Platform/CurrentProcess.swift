@@ -25,6 +25,15 @@ public enum CurrentProcess {
         return true
     }
 
+    /// The path of the program: as it was started where that is a whole path, so that a link leads to what it leads to
+    /// now; else the file of this process as it was called at the first look, which is to be at the start.
+    public static let program: String = {
+        if let first = CommandLine.arguments.first, first.hasPrefix("/") { return first }
+        guard let path = unsafe realpath("/proc/self/exe", nil) else { return CommandLine.arguments.first ?? "" }
+        defer { unsafe free(path) }
+        return unsafe String(cString: path)
+    }()
+
     /// No core dump, and no other process of this user may read our memory, which holds keys.
     public static func forbidDumps() { _ = linux_forbid_dumps() }
 

@@ -24,14 +24,20 @@ public final class Listener {
     /// Listens on an address.
     ///
     /// A Unix socket's file is replaced when nobody listens on it any more, and has mode 0660. `isFirst` is true for the
-    /// first of the process's own listeners on the port: any other there is somebody else's, and an error.
-    public static func open(_ address: ListenAddress, isFirst: Bool, backlog: Int32 = 4096) throws(SystemError) -> [Listener] {
+    /// first of the process's own listeners on the port: any other there is somebody else's, and an error. Of sockets
+    /// that are `kept` those on the address are taken instead of new ones.
+    public static func open(
+        _ address: ListenAddress, isFirst: Bool, backlog: Int32 = 4096, kept: KeptSockets = KeptSockets()
+    ) throws(SystemError) -> [Listener] {
         switch address {
         case .tcp(let host, let port):
             var listeners: [Listener] = []
             for candidate in try resolve(host, port) {
                 do throws(SystemError) {
-                    if isFirst { try refuseIfTaken(candidate) }
+                    let (found, mine) = kept.part(of: kept.numbers.filter { isBound($0, to: candidate) })
+                    for number in mine { listeners.append(try sharing(number, isTCP: true)) }
+                    guard mine.isEmpty else { continue }
+                    if isFirst, found == 0 { try refuseIfTaken(candidate) }
                     listeners.append(Listener(adopting: try bind(candidate, backlog: backlog), isTCP: true))
                 } catch {
                     throw SystemError(code: error.code, call: "\(error.call) \(address)")
@@ -39,6 +45,10 @@ public final class Listener {
             }
             return listeners
         case .unix(let path):
+            // One whose file is gone is a socket that nobody can find.
+            if let number = kept.numbers.first(where: { pathOfSocket($0) == path }), isSocket(path) {
+                return [try sharing(number, isTCP: false)]
+            }
             return [Listener(adopting: try bindUnix(path, backlog: backlog), isTCP: false)]
         }
     }
@@ -74,6 +84,17 @@ public final class Listener {
         return PeerAddress.host(of: storage).map { .tcp(host: $0, port: port) }
     }
 
+    /// The path where a Unix socket listens.
+    private static func pathOfSocket(_ number: Int32) -> String? {
+        guard let storage = localAddress(of: number), Int32(storage.ss_family) == AF_UNIX else { return nil }
+        return path(of: storage)
+    }
+
+    private static func isSocket(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+    }
+
     /// The path of a Unix socket's address; nil where it has none.
     private static func path(of storage: sockaddr_storage) -> String? {
         unsafe withUnsafeBytes(of: storage) { bytes in
@@ -84,7 +105,10 @@ public final class Listener {
 
     /// The TCP port it listens on, which the kernel chose when port 0 was asked for; nil for a Unix socket.
     public var port: UInt16? {
-        guard let storage = Listener.localAddress(of: number) else { return nil }
+        Listener.localAddress(of: number).flatMap(Listener.port)
+    }
+
+    private static func port(of storage: sockaddr_storage) -> UInt16? {
         let family = Int32(storage.ss_family)
         guard family == AF_INET || family == AF_INET6 else { return nil }
         // Both families keep the port in the same place (ip(7), ipv6(7)).
@@ -149,6 +173,12 @@ public final class Listener {
         var storage: sockaddr_storage
         var length: socklen_t
         var family: Int32
+    }
+
+    /// True when a socket listens where the candidate would.
+    private static func isBound(_ number: Int32, to candidate: Candidate) -> Bool {
+        guard let storage = localAddress(of: number), Int32(storage.ss_family) == candidate.family else { return false }
+        return PeerAddress.host(of: storage) == PeerAddress.host(of: candidate.storage) && port(of: storage) == port(of: candidate.storage)
     }
 
     private static func resolve(_ host: String, _ port: UInt16) throws(SystemError) -> [Candidate] {
@@ -255,6 +285,27 @@ public final class Listener {
             }
         }
         guard result == 0 else { throw .last("bind") }
+    }
+}
+
+/// Listening sockets of an earlier life, and which of several loops takes them.
+public struct KeptSockets: Sendable {
+    /// Their descriptors, which stay the caller's.
+    public var numbers: [Int32]
+    private let part: Int
+    private let parts: Int
+
+    /// What the loop `part` of `parts` may take.
+    public init(_ numbers: [Int32] = [], part: Int = 0, of parts: Int = 1) {
+        self.numbers = numbers
+        self.part = part
+        self.parts = parts
+    }
+
+    /// How many there are, and those that are this loop's: all are taken by some loop, for what waits in one that is closed
+    /// is refused.
+    fileprivate func part(of found: [Int32]) -> (Int, [Int32]) {
+        (found.count, found.indices.filter { $0 % parts == part }.map { found[$0] })
     }
 }
 

@@ -14,16 +14,29 @@ public enum ProcessLock {
     ///
     /// `isBrief` says to others that it will be free again in a moment.
     public static func hold(_ path: String, isBrief: Bool = false) throws(SystemError) -> Bool {
+        try take(path, isBrief: isBrief) != nil
+    }
+
+    /// The same; the result is the open file that has the lock, to be handed to a successor, which then has it too. Nil
+    /// when another process has it.
+    public static func take(_ path: String, isBrief: Bool = false) throws(SystemError) -> Int32? {
         let number = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0o600)
         guard number >= 0 else { throw .last("open") }
         var lock = whole
         // One byte is as good as all of them: whoever wants it whole meets this one, and whoever wants the same too.
         if isBrief { lock.l_len = 1 }
-        if unsafe fcntl(number, set, &lock) == 0 { return true }  // Never closed: it is the process's to its end.
+        if unsafe fcntl(number, set, &lock) == 0 { return number }  // Never closed: it is the process's to its end.
         let failure = SystemError.last("fcntl")
         close(number)
         guard failure.code == EAGAIN || failure.code == EACCES else { throw failure }
-        return false
+        return nil
+    }
+
+    /// True when an open file that was handed on is the one at that path.
+    public static func isLock(_ number: Int32, of path: String) -> Bool {
+        var (ours, theirs) = (stat(), stat())
+        return unsafe fstat(number, &ours) == 0 && lstat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino
+            && ours.st_dev == theirs.st_dev
     }
 
     /// True when a process has the lock; asking does not take it.

@@ -6,27 +6,45 @@ import Synchronization
 /// The service manager, where there is one: readiness, status, watchdog and inherited sockets (sd_notify(3),
 /// sd_listen_fds(3)). Without one every call does nothing.
 public final class Systemd: Sendable {
-    private enum Phase { case starting, ready, stopping }
+    /// `handedOver`: another process speaks for the service.
+    private enum Phase { case starting, ready, stopping, handedOver }
     private let phase = Mutex(Phase.starting)
 
     /// Half the watchdog's interval, at which to call `keepAlive`; nil without a watchdog.
     public let watchdogInterval: Milliseconds?
-    /// The sockets passed on by a socket unit.
-    public let inheritedSockets: [Int32]
+    /// What was passed on: by socket units, from the manager's store, or by a process whose place this one is to take.
+    public let inherited: [HandedDescriptor]
+    /// True when there is a manager that listens.
+    public let isListening: Bool
 
     /// Looks at the environment the manager gave us.
     public init() {
         var microseconds: UInt64 = 0
         let isWatched = unsafe sd_watchdog_enabled(0, &microseconds) > 0
         watchdogInterval = isWatched ? Milliseconds(Int(microseconds / 2000)) : nil
-        let count = sd_listen_fds(0)
-        inheritedSockets = count > 0 ? (3..<3 + count).map { $0 } : []
+        isListening = unsafe getenv("NOTIFY_SOCKET") != nil
+        inherited = Self.passedOn()
+    }
+
+    private static func passedOn() -> [HandedDescriptor] {
+        var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+        let count = unsafe sd_listen_fds_with_names(0, &names)
+        guard count > 0, let list = unsafe names else { return [] }
+        defer { unsafe free(list) }
+        return (0..<Int(count)).map { index in
+            var name = ""
+            if let text = unsafe list[index] {
+                name = unsafe String(cString: text)
+                unsafe free(text)
+            }
+            return HandedDescriptor(3 + Int32(index), name: name)
+        }
     }
 
     /// Tells that requests are served.
     public func ready(status: String) {
         phase.withLock { phase in
-            guard phase != .stopping else { return }
+            guard phase == .starting || phase == .ready else { return }
             phase = .ready
             notify("READY=1\nSTATUS=\(status)")
         }
@@ -44,18 +62,58 @@ public final class Systemd: Sendable {
     /// Tells that the service is going down; nothing but `status` follows.
     public func stopping(status: String) {
         phase.withLock { phase in
+            guard phase != .handedOver else { return }
             phase = .stopping
             notify("STOPPING=1\nSTATUS=\(status)")
         }
     }
 
+    /// Tells that another process is the service from now on; nothing follows from this one.
+    public func handOver(to successor: Int32) {
+        phase.withLock { phase in
+            // The watchdog's time goes on: the successor need not be in a hurry.
+            notify("MAINPID=\(successor)\nWATCHDOG=1")
+            phase = .handedOver
+        }
+    }
+
     /// One line for `systemctl status`.
-    public func status(_ text: String) { notify("STATUS=\(text)") }
+    public func status(_ text: String) { say("STATUS=\(text)") }
 
     /// Feeds the watchdog. Call it from the loop that must be alive.
-    public func keepAlive() { notify("WATCHDOG=1") }
+    public func keepAlive() { say("WATCHDOG=1") }
+
+    /// Tells that a start or an end goes on: the manager's limit does not count for as long as the next word comes in time.
+    /// Without effect in between.
+    public func goesOn() {
+        phase.withLock { phase in
+            guard phase == .starting || phase == .stopping else { return }
+            notify("EXTEND_TIMEOUT_USEC=\(Self.patience.count * 1000)")
+        }
+    }
+
+    /// How often `goesOn` is to be said, and how long the manager waits for the next.
+    public static let pulse = Milliseconds.seconds(5)
+    private static let patience = Milliseconds.seconds(20)
+
+    private func say(_ message: String) {
+        phase.withLock { phase in if phase != .handedOver { notify(message) } }
+    }
 
     private func notify(_ message: String) { _ = unsafe sd_notify(0, message) }
+
+    /// Leaves a descriptor with the manager, which hands it to the next process of the service under that name. One that it
+    /// has already stays as it is; a manager that keeps none ignores it.
+    public func store(_ descriptor: HandedDescriptor) {
+        var number = descriptor.number
+        phase.withLock { phase in
+            guard phase != .handedOver else { return }
+            _ = unsafe sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=\(descriptor.name)", &number, 1)
+        }
+    }
+
+    /// Has the manager forget what it keeps under a name.
+    public func forget(_ name: String) { say("FDSTOREREMOVE=1\nFDNAME=\(name)") }
 
     /// True when an inherited descriptor is a listening stream socket.
     public static func isListeningSocket(_ number: Int32) -> Bool {

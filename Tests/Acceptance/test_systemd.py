@@ -2,41 +2,20 @@
 import signal
 import socket
 import sys
-import threading
 import time
 
 import pytest
 
 from fault_matrix import fault_row
 from harness import eventually, free_port
-
-
-class Manager:
-    """A service manager's end of the notification socket."""
-
-    def __init__(self, path):
-        self.path = str(path)
-        self.messages = []
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(self.path)
-        threading.Thread(target=self.listen, daemon=True).start()
-
-    def listen(self):
-        while True:
-            try:
-                self.messages.append(self.socket.recv(65536).decode())
-            except OSError:
-                return
-
-    def heard(self, text, since=0):
-        return any(text in message.split("\n") for message in self.messages[since:])
+from manager import Manager
 
 
 @pytest.fixture
 def manager(tmp_path):
     made = Manager(tmp_path / "notify")
     yield made
-    made.socket.close()
+    made.close()
 
 
 @pytest.fixture

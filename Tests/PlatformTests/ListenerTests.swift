@@ -178,6 +178,31 @@ struct ListenerTests {
         #expect(throws: SystemError(code: EBADF, call: "dup")) { try Listener.sharing(-1, isTCP: true) }
     }
 
+    @Test("a socket of an earlier life is taken where its address is asked for, with what waits in it")
+    func kept() throws {
+        let first = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
+        let port = first.port
+        let client = try Client(port: port)
+        let kept = KeptSockets([first.number])
+        let again = try Listener.open(.tcp(host: "127.0.0.1", port: port), isFirst: true, kept: kept)
+        #expect(again.map(\.port) == [port] && client.socket.number >= 0)
+        #expect(try again.first?.acceptOne() == "127.0.0.1")
+        // Another address is bound anew.
+        let other = try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true, kept: kept)
+        #expect(other.count == 1 && other.first?.port != port)
+    }
+
+    @Test("sockets that are kept are shared out among all loops, and loops that get none bind one", arguments: [1, 2, 3])
+    func keptShares(loops: Int) throws {
+        let first = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
+        let address = ListenAddress.tcp(host: "127.0.0.1", port: first.port)
+        let second = try #require(try Listener.open(address, isFirst: false).first)
+        let counts = try (0..<loops).map {
+            try Listener.open(address, isFirst: $0 == 0, kept: KeptSockets([first.number, second.number], part: $0, of: loops)).count
+        }
+        #expect(counts == [[2], [1, 1], [1, 1, 1]][loops - 1])
+    }
+
     // MARK: - Unix sockets
 
     @Test("a Unix socket is for its owner and group alone, and a stale one is replaced")

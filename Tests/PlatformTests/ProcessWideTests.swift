@@ -48,13 +48,34 @@ struct ProcessWideTests {
         }
     }
 
+    @Test("a start and an end ask for patience, and who has handed over is silent")
+    func handedOver() async {
+        await #expect(processExitsWith: .success) {
+            let manager = try FakeManager()
+            let systemd = Systemd()
+            systemd.goesOn()
+            systemd.ready(status: "serving")
+            systemd.goesOn()
+            systemd.handOver(to: 4711)
+            systemd.status("late")
+            systemd.keepAlive()
+            systemd.ready(status: "late")
+            systemd.reloading()
+            systemd.stopping(status: "late")
+            systemd.goesOn()
+            systemd.forget("late")
+            #expect(
+                manager.messages == ["EXTEND_TIMEOUT_USEC=20000000", "READY=1\nSTATUS=serving", "MAINPID=4711\nWATCHDOG=1"])
+        }
+    }
+
     @Test("without a service manager nothing happens")
     func unmanaged() async {
         await #expect(processExitsWith: .success) {
             for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS"] { unsafe unsetenv(name) }
             let systemd = Systemd()
             #expect(systemd.watchdogInterval == nil)
-            #expect(systemd.inheritedSockets.isEmpty)
+            #expect(systemd.inherited.map(\.number).isEmpty)
             systemd.ready(status: "x")
             systemd.keepAlive()
         }

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 
+#include "Successor.h"
 #include "Walls.h"
 // No header that Swift's Glibc module has too, such as <sys/socket.h>: whichever module is built first would own its
 // names, and files that import the other could not see them.
@@ -20,6 +21,9 @@ int linux_stream_type(void);
 
 // socket() of that type with SOCK_CLOEXEC; with SOCK_NONBLOCK unless it blocks. -1 with errno set on failure.
 int linux_stream_socket(int family, int blocks);
+
+// A Unix socket for datagrams that does not block and closes on exec. -1 with errno set on failure.
+int linux_datagram_socket(void);
 
 // The user at the other end of a connected Unix socket, as the kernel noted it when it connected. -1 with errno set.
 int linux_peer_user(int socket, uint32_t *user);

@@ -24,8 +24,10 @@ public struct TurnDirectory: Sendable, Equatable {
 
 /// Hands out turn directories, always the lowest free one, and empties them afterwards.
 ///
-/// Shared by all loops. Whoever makes it must be alone in the state directory: what is found there is removed.
+/// Shared by all loops. Whoever makes it must be alone in the state directory, but for a process whose place it takes: what
+/// is found there of others is removed.
 public final class TurnDirectories: Sendable {
+    private let state: String
     private let root: String
     /// Where all turns start; nil where each has a place of its own for it.
     private let working: WorkingDirectory?
@@ -40,15 +42,27 @@ public final class TurnDirectories: Sendable {
 
     /// Directories below `state`/turns; what an earlier run left there is removed.
     ///
-    /// All turns start in `state`/work, which is empty and not to be written, unless each gets a private place.
-    public init(state: String, sharesWorking: Bool = true) throws(Fault) {
-        root = state + "/turns"
+    /// All turns start in `state`/work, which is empty and not to be written, unless each gets a private place. A successor
+    /// has its directories below `state`/turns-PID, for the turns of the process before it still run in theirs.
+    public init(state: String, sharesWorking: Bool = true, isSuccessor: Bool = false) throws(Fault) {
+        self.state = state
+        root = state + (isSuccessor ? "\(Self.successors)\(getpid())" : "/turns")
         working = sharesWorking ? WorkingDirectory(state + "/work") : nil
         parts = ["config", "tmp"] + (sharesWorking ? [] : ["work"])
         for path in [state, root] where unsafe mkdir(path, 0o700) != 0 && errno != EEXIST {
             throw Self.fault("cannot make", path)
         }
         guard PrivateTree.empty(root, keeping: []) else { throw Self.fault("cannot empty", root) }
+        if !isSuccessor { removeOthers() }
+    }
+
+    private static let successors = "/turns-"
+
+    /// Removes the directories of processes in whose place this one is; call when they have ended.
+    public func removeOthers() {
+        for name in PrivateTree.names(in: state) where "/\(name)".hasPrefix(Self.successors) || name == "turns" {
+            if "\(state)/\(name)" != root { Self.remove(state: "\(state)/\(name)") }
+        }
     }
 
     /// Removes the directories `prefix`PID-… in `state` that processes which are gone have left there.

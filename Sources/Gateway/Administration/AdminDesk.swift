@@ -19,16 +19,16 @@ final class AdminDesk {
         self.log = log
     }
 
-    /// Does what was asked; `reload` is the service's to do.
+    /// Does what was asked; what concerns the whole service, as a reload, is for `service` to do.
     func answer(
-        _ request: AdminRequest, by actor: String, reload: () async -> AdminAnswer
+        _ request: AdminRequest, by actor: String, service: (AdminRequest.Verb) async -> AdminAnswer
     ) async -> AdminAnswer {
         guard let verb = AdminRequest.Verb(rawValue: request.verb) else {
             return AdminAnswer(.usage, lines: ["the service does not know \(quoted(request.verb)); is it an older release?"])
         }
-        if verb == .reload {
-            let answer = await reload()
-            await noteReload(answer, by: actor)
+        if verb == .reload || verb == .upgrade {
+            let answer = await service(verb)
+            await note(verb, answer, by: actor)
             return answer
         }
         let answer = await perform(verb, request, by: actor)
@@ -55,7 +55,7 @@ final class AdminDesk {
                     .data, lines: ["overlap=\(quoted(text ?? "")) is no time of at most a year, as 24h, 30m or 0"])
             }
             return await keys.rotate(name, overlap: overlap, by: actor)
-        case .reload, .keyList, .audit: return AdminAnswer(.usage)
+        case .reload, .upgrade, .keyList, .audit: return AdminAnswer(.usage)
         }
     }
 
@@ -96,14 +96,14 @@ final class AdminDesk {
         return String(decoding: json.bytes, as: UTF8.self)
     }
 
-    private func noteReload(_ answer: AdminAnswer, by actor: String) async {
-        tell(AdminRequest.Verb.reload.rawValue, nil, answer, by: actor)
+    private func note(_ verb: AdminRequest.Verb, _ answer: AdminAnswer, by actor: String) async {
+        tell(verb.rawValue, nil, answer, by: actor)
         let entry = AuditEntry(
-            Act(at: WallClock.unixSeconds, actor: actor), action: "reload", subject: "", detail: answer.status.rawValue)
+            Act(at: WallClock.unixSeconds, actor: actor), action: verb.rawValue, subject: "", detail: answer.status.rawValue)
         do throws(LedgerFault) {
             try await LedgerWait.ask(on: loop, waking: Wakeup()) { self.ledger.audit.append(entry, then: $0) }
         } catch {
-            log?.warning("a reload could not be noted in the audit trail: \(error)")
+            log?.warning("\(verb.rawValue) could not be noted in the audit trail: \(error)")
         }
     }
 

@@ -8,6 +8,7 @@ struct AdminRequest: Sendable, Equatable {
     /// What can be asked; the raw values are the words of the socket.
     enum Verb: String, Sendable, CaseIterable {
         case reload
+        case upgrade
         case keyAdd = "key-add"
         case keyList = "key-list"
         case keyShow = "key-show"

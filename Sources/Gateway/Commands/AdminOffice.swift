@@ -60,7 +60,7 @@ private actor Clerk {
         let administration = KeyAdministration(
             ledger, keys, on: loop, names: { [names] in names }, hasChanged: {})
         let desk = AdminDesk(ledger, administration, on: loop, log: nil)
-        let answer = await desk.answer(request, by: actor) { AdminAnswer(.unavailable, lines: ["no service runs"]) }
+        let answer = await desk.answer(request, by: actor) { _ in AdminAnswer(.unavailable, lines: ["no service runs"]) }
         unsafe result = answer
         loop.stop()
     }

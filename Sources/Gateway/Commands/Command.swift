@@ -6,6 +6,8 @@ enum Command: Sendable, Equatable {
     case check(options: [String])
     /// Have the running service load everything anew.
     case reload(options: [String])
+    /// Have the running service go on as a new process of the program that is installed now.
+    case upgrade(options: [String])
     /// Change or show the keys of the ledger.
     case key(KeyCommand)
     /// Show what administrators did.
@@ -42,6 +44,7 @@ enum Command: Sendable, Equatable {
         case .serve: self = .serve(options: rest)
         case .check: self = .check(options: rest)
         case .reload: self = .reload(options: rest)
+        case .upgrade: self = .upgrade(options: rest)
         case .key: self = .key(try KeyCommand(rest))
         case .audit: self = .audit(try AuditCommand(rest))
         case .usage: self = .report(arguments: rest)
@@ -122,6 +125,7 @@ enum Subcommand: String, Sendable, CaseIterable {
     case serve
     case check
     case reload
+    case upgrade
     case key
     case audit
     case usage
@@ -139,12 +143,12 @@ enum Subcommand: String, Sendable, CaseIterable {
     }
 
     /// True when all settings can be given behind it.
-    var hasOptions: Bool { [.serve, .check, .reload].contains(self) }
+    var hasOptions: Bool { [.serve, .check, .reload, .upgrade].contains(self) }
 
     /// What stands behind it.
     var arguments: String {
         switch self {
-        case .serve, .check, .reload: "[OPTIONS]"
+        case .serve, .check, .reload, .upgrade: "[OPTIONS]"
         case .key: "ACT …"
         case .audit: "[--json] [COUNT]"
         case .usage: "[--by WHAT] [OPTIONS]"
@@ -160,6 +164,7 @@ enum Subcommand: String, Sendable, CaseIterable {
         case .serve: "serve until SIGTERM; SIGHUP reloads"
         case .check: "validate everything; 0, or 78 and one line per fault"
         case .reload: "have the running service load them anew; 0, or 78"
+        case .upgrade: "have a new process of it take over; 0, or 78"
         case .key: "keys: add, list, show, set, rotate, disable, remove"
         case .audit: "what administrators did, the newest first"
         case .usage: "what keys have used; --help tells more"

@@ -18,6 +18,8 @@ public enum Program {
         case .check(let options): return check(SnapshotLoader(options: options, environment: environment))
         case .reload(let options):
             return ReloadCommand.run(SnapshotLoader(options: options, environment: environment))
+        case .upgrade(let options):
+            return ReloadCommand.run(SnapshotLoader(options: options, environment: environment), .upgrade)
         case .key(let command): return command.run(SnapshotLoader(options: command.options, environment: environment))
         case .audit(let command): return command.run(SnapshotLoader(options: command.options, environment: environment))
         case .report(let arguments): return UsageCommand.run(arguments, environment: environment)

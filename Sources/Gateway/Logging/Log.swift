@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import Synchronization
 
 /// The log: one structured line per event on a descriptor, usually standard error.
@@ -38,6 +39,26 @@ struct Log: Sendable {
 
     /// Writes what only a developer asks for.
     func debug(_ message: @autoclosure () -> String) { write(.debug, message) }
+
+    /// Writes what is to be found again. In the journal the line has the event's identifier and further fields; where that
+    /// does not take it, it is a line as any other.
+    func tell(
+        _ event: LogEvent, _ message: @autoclosure () -> String, at level: LogLevel = .info, about subject: String? = nil
+    ) {
+        guard writes(level) else { return }
+        let text = message()
+        if manner.format.load(ordering: .relaxed) == .journal, let journal = destination.journal {
+            var line = LogLine([])
+            line.add("level", level.name)
+            line.add("msg", text)
+            line.finish()
+            var entry = Array("MESSAGE=".utf8) + line.bytes
+            entry += "PRIORITY=\(level.rawValue)\nSYSLOG_IDENTIFIER=portcullis\nMESSAGE_ID=\(event.id)\n".utf8
+            if let subject { entry += "PORTCULLIS_SUBJECT=\(subject)\n".utf8 }
+            if journal.send(entry) { return }
+        }
+        write(level) { $0.add("msg", text) }
+    }
 
     /// Writes a line of `key=value` pairs; below the level `fill` is not called.
     func write(_ level: LogLevel, _ fill: (inout LogLine) -> Void) {
@@ -108,6 +129,8 @@ extension Log {
 
         private let descriptor: Int32
         private let kind: Kind
+        /// The journal's own door; nil where there is none.
+        let journal = JournalSocket()
         private let state = Mutex(State())
 
         init(_ descriptor: Int32) {

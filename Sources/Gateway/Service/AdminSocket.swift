@@ -10,6 +10,7 @@ final class AdminSocket {
     typealias Answering = (AdminRequest, _ actor: String) async -> AdminAnswer
 
     private let listener: Listener
+    private var isStopped = false
     private let loop: EventLoop
     private let answering: Answering
     /// The users that may ask. Looked up once: the system's answer may take its time.
@@ -20,10 +21,13 @@ final class AdminSocket {
     /// The socket of the service that has a state directory.
     static func path(in stateDirectory: String) -> String { stateDirectory + "/control" }
 
-    /// Listens in a state directory.
-    init(in stateDirectory: String, on loop: EventLoop, answering: @escaping Answering) throws(SystemError) {
+    /// Listens in a state directory; on the socket of the process whose place this one takes, where it is `handed` on.
+    init(
+        in stateDirectory: String, handed: Int32? = nil, on loop: EventLoop, answering: @escaping Answering
+    ) throws(SystemError) {
         let path = Self.path(in: stateDirectory)
-        guard let made = try Listener.open(.unix(path: path), isFirst: true, backlog: 128).first else {
+        let kept = KeptSockets(handed.map { [$0] } ?? [])
+        guard let made = try Listener.open(.unix(path: path), isFirst: true, backlog: 128, kept: kept).first else {
             throw SystemError(code: EADDRNOTAVAIL, call: "listen on \(path)")
         }
         listener = made
@@ -35,12 +39,21 @@ final class AdminSocket {
     /// How a user stands in log and audit trail; no key is called so.
     static func actor(_ user: UInt32) -> String { "uid:\(user)(\(ServiceUser.label(of: user)))" }
 
-    /// Answers until the service ends.
+    /// The listening descriptor.
+    var number: Int32 { listener.number }
+
+    /// Takes no more clients: another process does. Those that are here get their answers.
+    func stop() {
+        isStopped = true
+        wakeup.signal()
+    }
+
+    /// Answers until it is stopped and nobody waits any more, or the service ends.
     func serve() async {
         let pause = Alarm(on: loop, waking: wakeup)
         let readiness = Readiness(listener.number, on: loop, interest: .reading, waking: wakeup)
         defer { readiness.cancel() }
-        while true {
+        while !isStopped {
             guard running < Self.maxClients else {
                 await wakeup.wait()
                 continue
@@ -57,6 +70,7 @@ final class AdminSocket {
                 pause.cancel()
             }
         }
+        while running > 0 { await wakeup.wait() }
     }
 
     private func begin(_ socket: consuming FileDescriptor) {
@@ -87,7 +101,7 @@ final class AdminSocket {
             } else {
                 answer = AdminAnswer(.usage, lines: ["that is no request"])
             }
-            guard await client.write(answer.line), actor != nil else { break }
+            guard await client.write(answer.line), actor != nil, !isStopped else { break }
         }
         client.end()
         running -= 1

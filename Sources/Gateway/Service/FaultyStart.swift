@@ -12,7 +12,7 @@ enum FaultyStart {
 
     /// Turns away whoever knocks on inherited sockets, for some seconds; returns at once where there are none.
     static func turnAway(_ systemd: Systemd, because faults: ConfigurationFaults) {
-        let sockets = systemd.inheritedSockets.filter(Systemd.isListeningSocket)
+        let sockets = systemd.inherited.map(\.number).filter(Systemd.isListeningSocket)
         guard !sockets.isEmpty else { return }
         systemd.status("cannot start: \(faults.faults.first?.description ?? "")")
         // Without a descriptor to spare a socket is left as it is: what knocks there waits for the next start.

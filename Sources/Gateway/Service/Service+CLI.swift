@@ -56,7 +56,7 @@ extension Service {
                 schedule.end(at: loop.now)
                 return log.warning("self-test: \(reason)")
             }
-            if schedule.fail(file, at: loop.now) { log.error("the CLI was replaced and cannot be used: \(reason)") }
+            if schedule.fail(file, at: loop.now) { log.tell(.cliUnusable, "the CLI was replaced and cannot be used: \(reason)", at: .error) }
             site.cliWatch.settle(failing: file, because: reason, until: schedule.nextRepair ?? loop.now)
             let path = loaded.configuration.cli.path
             note(
@@ -71,7 +71,8 @@ extension Service {
     private func tell(_ fresh: TriedCLI, after old: TriedCLI) {
         if old.file != fresh.file {
             let missing = fresh.degraded.map { ", without \($0)" } ?? ""
-            log.info(
+            log.tell(
+                .cliReplaced,
                 "the CLI was replaced: version \(old.version) before, \(fresh.version) now, self-test "
                     + fresh.selfTest.word + missing)
         }

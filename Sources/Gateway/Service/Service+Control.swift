@@ -20,18 +20,23 @@ extension Service {
         let desk = AdminDesk(site.ledger, keys, on: loop, log: log)
         let socket: AdminSocket
         do throws(SystemError) {
-            socket = try AdminSocket(in: stateDirectory, on: loop) { request, actor in
-                await desk.answer(request, by: actor) { await reloads.pass { await self.reloadForAdministrators() } }
+            socket = try AdminSocket(in: stateDirectory, handed: inheritance.control, on: loop) { request, actor in
+                await desk.answer(request, by: actor) { verb in
+                    await reloads.pass { await self.change(verb) }
+                }
             }
+            administration = socket
         } catch {
             log.warning("commands cannot reach this service, SIGHUP can: \(error.description)")
             return
         }
         await socket.serve()
+        administration = nil
+        await endIfEmpty()
     }
 
-    private func reloadForAdministrators() async -> AdminAnswer {
-        let faults = await requestReload()
+    private func change(_ verb: AdminRequest.Verb) async -> AdminAnswer {
+        let faults = verb == .upgrade ? await handOver() : await requestReload()
         return AdminAnswer(faults.isEmpty ? .done : .refused, lines: faults.map(\.description))
     }
 }

@@ -4,21 +4,43 @@ import Server
 import Vocabulary
 
 extension Service {
-    /// Opens the second address, where there is one.
-    func openWatchDoor(of site: Site) async throws(ConfigurationFaults) {
-        guard let address = site.snapshot.configuration.metrics.listener else { return }
-        let worker: Worker
+    /// Binds the second address, where there is one; sockets of a socket unit come first.
+    func makeWatchDoor(of site: Site) throws(ConfigurationFaults) -> Worker? {
+        let told = inheritance.telling
+        guard let address = site.snapshot.configuration.metrics.listener else {
+            guard told.isEmpty else {
+                throw ConfigurationFaults([
+                    ConfigurationFault("METRICS_LISTEN", "is not set, and there is a socket of the name metrics")
+                ])
+            }
+            return nil
+        }
         do throws(SystemError) {
-            let listeners = try Listener.open(address, isFirst: true)
+            let listeners = try watchListeners(address)
             for listener in listeners {
                 if let place = listener.address { log.info("metrics are told on \(place)") }
             }
-            worker = Worker(on: loop, serving: WatchDoor(site), listeners: listeners)
+            return Worker(on: loop, serving: WatchDoor(site), listeners: listeners)
         } catch {
             throw ConfigurationFaults([ConfigurationFault("METRICS_LISTEN", error.description)])
         }
+    }
+
+    private func watchListeners(_ address: ListenAddress) throws(SystemError) -> sending [Listener] {
+        var listeners: [Listener] = []
+        for socket in inheritance.telling {
+            listeners.append(try Listener.sharing(socket.number, isTCP: Systemd.isTCP(socket.number)))
+        }
+        guard listeners.isEmpty else { return listeners }
+        let opened = try Listener.open(address, isFirst: true, kept: KeptSockets(inheritance.kept.map(\.number)))
+        keep(Inheritance.keeping(opened))
+        return opened
+    }
+
+    /// Lets those ask who watch.
+    func openWatchDoor(_ worker: Worker?) async {
         watchWorker = worker
-        await worker.start()
+        await worker?.start()
     }
 
     /// Lets what has expired be removed in the background.
@@ -61,8 +83,11 @@ extension Service {
         let (now, instant) = (WallClock.unixSeconds, Instant.now)
         let wakeup = Wakeup()
         let meters = Meters(recorder: recorder)
+        let isSuccessor = inheritance.link != nil
+        // Turns of the process before this one still run: what they have reserved counts as used until the next start, for
+        // what they come to is not heard here.
         let lost = try await LedgerWait<[UsageHold]>.ask(on: loop, waking: wakeup) {
-            usage.takeOver(gateway: gateway, at: now, then: $0)
+            if isSuccessor { usage.holds(of: gateway, then: $0) } else { usage.takeOver(gateway: gateway, at: now, then: $0) }
         }
         let newest = try await LedgerWait<Int?>.ask(on: loop, waking: wakeup) { usage.newestHour(then: $0) }
         // A clock that is ahead now may be set right while the service runs, and then this month counts.
@@ -84,7 +109,12 @@ extension Service {
             let used = Amounts(requests: use.requests, input: use.input, output: use.output, cached: use.cached)
             meters.restoreRecent(KeyID(named: use.owner), age: max(0, now - use.second), used, at: instant)
         }
-        if !lost.isEmpty {
+        if isSuccessor {
+            for hold in lost {
+                let held = Amounts(input: hold.input, output: hold.output, cached: hold.cached, cost: hold.cost)
+                meters.restore(KeyID(named: hold.place.owner), hour: hold.place.hour, held)
+            }
+        } else if !lost.isEmpty {
             log.warning("\(lost.count) turns were cut off with the service's last life; what they had reserved counts as used")
             for hold in lost {
                 let held = Amounts(input: hold.input, output: hold.output, cached: hold.cached)

@@ -12,31 +12,50 @@ import Vocabulary
 /// Pinned to the first loop, which runs on the main thread.
 actor Service {
     nonisolated let loop: EventLoop
-    private let loader: SnapshotLoader
+    let loader: SnapshotLoader
     let log: Log
     private let signals: Signals
-    private let systemd: Systemd
-    private let directories: TurnDirectories
+    let systemd: Systemd
+    let inheritance: Inheritance
+    /// The open file that has the lock of the state directory.
+    let stateLock: Int32
+    let directories: TurnDirectories
     let ledger: Ledger
     /// Under which the digests of keys are made.
     private let pepper: [UInt8]
-    private var workers: [Worker] = []
+    var workers: [Worker] = []
+    /// The sockets that this service has bound, as a successor or the service manager is given them.
+    private(set) var keptSockets: [HandedDescriptor] = []
+    /// Where administrators ask.
+    var administration: AdminSocket?
+    /// The process before this one, as long as it ends its turns.
+    var predecessor: HandoverLink?
+    /// The process after this one, as long as this one ends its turns.
+    var successor: HandoverLink?
+    var isHandingOver = false
+    var hasHandedOver = false
+    /// True when a successor was told to end while this process still has turns.
+    var isDrainLimited = false
+    /// When turns are broken off; nil as long as the service does not end.
+    var drainLimit: Instant?
+    /// Woken when it has changed.
+    let drainWakeup = Wakeup()
     /// Serves those who watch, to the end of the service.
     var watchWorker: Worker?
     /// Where it listens, as the kernel says.
-    private var addresses = ""
+    private(set) var addresses = ""
     private(set) var site: Site?
     /// Where children ask in place of their vendor; nil where they ask it themselves.
     private var relay: RelayServer?
     /// What the current snapshot was made of.
     private(set) var loaded: SnapshotLoader.Loaded?
-    private var isEnding = false
+    var isEnding = false
     /// Wishes for a reload that begins after them; those that come during one are for the next.
     private var reloadsWanted: [ReloadRequest] = []
-    private var isReloading = false
+    var isReloading = false
     /// Why certificates that were replaced are not shown; nil where they are.
     private(set) var renewalFault: String?
-    private var busyLoops = 0
+    var busyLoops = 0
     /// True while there may be processes between two turns.
     var isKeeping = true
     var tidyClock = TidyClock()
@@ -48,8 +67,10 @@ actor Service {
     /// Serves until a signal ends it; returns the process's exit status. Call on the main thread.
     static func run(_ loader: SnapshotLoader) -> Int32 {
         let systemd = Systemd()
+        let inheritance = Inheritance(systemd.inherited)
         let hasSecureHeap = SecureHeap.begin()
         do throws(ConfigurationFaults) {
+            if let fault = inheritance.fault { throw ConfigurationFaults([fault]) }
             let loaded = try loader.load()
             let log = Log(loaded.configuration.logging)
             let signals: Signals
@@ -64,41 +85,52 @@ actor Service {
             }
             CurrentProcess.raiseOpenFiles()
             CurrentProcess.keepHeap()
+            _ = CurrentProcess.program
             CurrentProcess.forbidDumps()
             if !hasSecureHeap { log.warning("the system locks no memory for private keys: see LimitMEMLOCK") }
-            try StateDirectory.claim(loaded.configuration.stateDirectory)
-            let directories = try SnapshotLoader.directories(of: loaded)
-            let ledger = try SnapshotLoader.ledger(of: loaded)
+            let isSuccessor = inheritance.link != nil
+            let lock = try StateDirectory.claim(loaded.configuration.stateDirectory, handed: inheritance.lock)
+            let directories = try SnapshotLoader.directories(of: loaded, isSuccessor: isSuccessor)
+            let ledger = try SnapshotLoader.ledger(of: loaded, isShared: isSuccessor)
             // For a start that fails; a service that has served has ended it by then.
             defer { ledger.close() }
             let pepper = try PepperFile.load(in: loaded.configuration.stateDirectory)
             let service = Service(
-                loader, loop: loop, log: log, signals: signals, systemd: systemd, directories: directories,
-                ledger: ledger, pepper: pepper)
+                loader, loop: loop, log: log, signals: signals, systemd: systemd, inheritance: inheritance, lock: lock,
+                directories: directories, ledger: ledger, pepper: pepper)
             // Unstructured: the main thread is about to become the loop that runs it.
             Task(executorPreference: loop) { await service.serve(loaded) }
             loop.run()
             guard let faults = unsafe service.startFaults else { return 0 }
             for fault in faults.faults { log.error(fault.description) }
             for warning in faults.warnings { log.warning(warning) }
-            FaultyStart.turnAway(systemd, because: faults)
+            fail(because: faults, systemd, inheritance)
             return 78  // EX_CONFIG
         } catch {
             Terminal.complain(error.description, journal: loader.environment["JOURNAL_STREAM"])
-            FaultyStart.turnAway(systemd, because: error)
+            fail(because: error, systemd, inheritance)
             return 78  // EX_CONFIG
         }
     }
 
+    /// Tells whoever waits that this process cannot serve.
+    private static func fail(because faults: ConfigurationFaults, _ systemd: Systemd, _ inheritance: Inheritance) {
+        guard let link = inheritance.link else { return FaultyStart.turnAway(systemd, because: faults) }
+        // The process before this one serves on.
+        HandoverLink.say(.refused, faults.faults.map(\.description), on: FileDescriptor(adopting: link))
+    }
+
     private init(
-        _ loader: SnapshotLoader, loop: EventLoop, log: Log, signals: Signals, systemd: Systemd,
-        directories: TurnDirectories, ledger: Ledger, pepper: [UInt8]
+        _ loader: SnapshotLoader, loop: EventLoop, log: Log, signals: Signals, systemd: Systemd, inheritance: Inheritance,
+        lock: Int32, directories: TurnDirectories, ledger: Ledger, pepper: [UInt8]
     ) {
         self.loader = loader
         self.loop = loop
         self.log = log
         self.signals = signals
         self.systemd = systemd
+        self.inheritance = inheritance
+        stateLock = lock
         self.directories = directories
         self.ledger = ledger
         self.pepper = pepper
@@ -138,6 +170,8 @@ actor Service {
     }
 
     private func serve(_ loaded: SnapshotLoader.Loaded) async {
+        // Unstructured: the manager's clock runs while the CLI is tried.
+        let patience = Task(executorPreference: loop) { await self.askForPatience() }
         do throws(ConfigurationFaults) {
             if loaded.configuration.relaysCredentials { relay = try RelayDoor.open(on: loop, log: log) }
             let snapshot = try await SnapshotLoader.snapshot(
@@ -160,8 +194,14 @@ actor Service {
             loop.stop()
             return
         }
+        if predecessor != nil {
+            // Unstructured: it ends when its turns do.
+            Task(executorPreference: loop) { await self.attendPredecessor() }
+        }
+        patience.cancel()
         systemd.ready(status: status)
-        log.info("ready: \(status)")
+        systemd.keepAlive()
+        log.tell(.ready, "ready: \(status)")
         // Unstructured: signals are heard meanwhile.
         Task(executorPreference: loop) { await self.watchCLI() }
         // Unstructured: the same.
@@ -199,11 +239,12 @@ actor Service {
     private var status: String {
         guard let site else { return "starting" }
         let snapshot = site.snapshot
+        let former = predecessor == nil ? "" : "; the former process ends its turns"
         let problems = site.problems.current.map { "; \($0.text)" }.joined()
-        return "serving on \(addresses)\(isInherited) with the CLI \(snapshot.cli.version)\(problems)"
+        return "serving on \(addresses)\(isInherited) with the CLI \(snapshot.cli.version)\(former)\(problems)"
     }
 
-    private var isInherited: String { systemd.inheritedSockets.isEmpty ? "" : " (inherited)" }
+    private var isInherited: String { inheritance.serving.isEmpty ? "" : " (inherited)" }
 
     /// Says what was read, and what of it needs the operator.
     private func tell(_ loaded: SnapshotLoader.Loaded) {
@@ -218,9 +259,9 @@ actor Service {
     func note(_ subject: Problem.Subject, _ texts: [String]) {
         guard let site else { return }
         let (begun, over) = site.problems.replace(subject, with: texts)
-        for problem in begun { log.warning(problem.text) }
+        for problem in begun { log.tell(.problem, problem.text, at: .warning, about: subject.rawValue) }
         // What has only become more urgent is not over.
-        for problem in over where begun.isEmpty { log.info("no longer so: \(problem.text)") }
+        for problem in over where begun.isEmpty { log.tell(.problemOver, "no longer so: \(problem.text)", about: subject.rawValue) }
         if !begun.isEmpty || !over.isEmpty { showStatus() }
     }
 
@@ -241,62 +282,44 @@ actor Service {
             for (index, loop) in loops.enumerated() {
                 let listeners = try listeners(for: index, configuration)
                 if index == 0 { addresses = Self.places(of: listeners) }
+                if inheritance.serving.isEmpty { keptSockets += Inheritance.keeping(listeners) }
                 workers.append(Worker(on: loop, serving: site, listeners: listeners))
                 if index > 0 { try loop.start() }
             }
         } catch {
             throw ConfigurationFaults([ConfigurationFault("LISTEN", error.description)])
         }
-        try await openWatchDoor(of: site)
+        let door = try makeWatchDoor(of: site)
+        if let link = inheritance.link { try await takeOver(over: link) }
+        keepSockets()
+        await openWatchDoor(door)
         for worker in workers { await worker.start() }
         log.info("listening on \(addresses)\(isInherited)\(configuration.isPlaintext ? ", plain HTTP" : "")")
     }
 
-    /// Plain HTTP, weak keys and open access are allowed by what LISTEN says, so a socket that was handed to us must not
-    /// reach further; and sockets that were meant for another process are no reason to bind others instead.
-    private func checkInheritedSockets(_ configuration: Configuration) throws(ConfigurationFaults) {
-        let sockets = systemd.inheritedSockets
-        let environment = loader.environment
-        if sockets.isEmpty, environment["LISTEN_FDS"] != nil, environment["LISTEN_PID"] != "\(getpid())" {
-            throw ConfigurationFaults([ConfigurationFault("LISTEN_PID", "the sockets are another process's")])
+    /// Waits until the process before this one lets go.
+    private func takeOver(over number: Int32) async throws(ConfigurationFaults) {
+        let link = HandoverLink(FileDescriptor(adopting: number), on: loop)
+        link.say(.ready)
+        guard case (.go, _)? = await link.next(before: loop.now + .seconds(10)) else {
+            throw ConfigurationFaults([ConfigurationFault("upgrade", "the former process does not let go")])
         }
-        for number in sockets {
-            guard Systemd.isListeningSocket(number) else {
-                throw ConfigurationFaults([
-                    ConfigurationFault("LISTEN_FDS", "descriptor \(number) is no listening stream socket")
-                ])
-            }
-            if configuration.isLocalOnly, !Listener.isLocal(number) {
-                throw ConfigurationFaults([
-                    ConfigurationFault(
-                        "LISTEN", "the inherited socket \(number) reaches beyond this machine; LISTEN must say so")
-                ])
-            }
-        }
+        predecessor = link
     }
 
-    private nonisolated static func places(of listeners: [Listener]) -> String {
-        var places: [String] = []
-        for listener in listeners { if let address = listener.address { places.append(address.description) } }
-        return places.joined(separator: ", ")
+    /// Leaves with the service manager what this service has bound, so that what connects while it starts anew waits; and
+    /// gives up what no setting names any more.
+    private func keepSockets() {
+        let names = Set(keptSockets.map(\.name))
+        for each in inheritance.kept {
+            close(each.number)
+            if !names.contains(each.name) { systemd.forget(each.name) }
+        }
+        for each in keptSockets { systemd.store(each) }
     }
 
-    private func listeners(
-        for index: Int, _ configuration: Configuration
-    ) throws(SystemError) -> sending [Listener] {
-        var listeners: [Listener] = []
-        if !systemd.inheritedSockets.isEmpty {
-            for number in systemd.inheritedSockets {
-                listeners.append(try Listener.sharing(number, isTCP: Systemd.isTCP(number)))
-            }
-            return listeners
-        }
-        for address in configuration.listeners {
-            if case .unix = address, index > 0 { continue }
-            listeners += try Listener.open(address, isFirst: index == 0)
-        }
-        return listeners
-    }
+    /// Notes a socket that is not a loop's, so that it is kept as well.
+    func keep(_ sockets: [HandedDescriptor]) { keptSockets += sockets }
 
     // MARK: - Living
 
@@ -376,8 +399,8 @@ actor Service {
 
     /// Loads everything anew; with any fault the old state serves on, and the faults are returned.
     private func reload() async -> [ConfigurationFault] {
-        let ending = [ConfigurationFault("reload", "the service is ending")]
-        guard let site, !isEnding else { return ending }
+        let ending = [ConfigurationFault("reload", isHandingOver ? "the service is being upgraded" : "the service is ending")]
+        guard let site, !isEnding, !isHandingOver else { return ending }
         systemd.reloading()
         do throws(ConfigurationFaults) {
             let loaded = try loader.load(served: site.snapshot.configuration.cli.path)
@@ -403,60 +426,14 @@ actor Service {
             log.change(new.logging)
             tell(loaded)
             if isOtherCLI { snapshot.cli.selfTest.tell(log) } else if new.cli.selfTest == .always { site.cliWatch.wantTrial() }
-            log.info("reloaded")
+            log.tell(.reloaded, "reloaded")
             systemd.ready(status: status)
             return []
         } catch {
-            for fault in error.faults { log.error("reload refused: \(fault.description)") }
+            for fault in error.faults { log.tell(.reloadRefused, "reload refused: \(fault.description)", at: .error) }
             for warning in error.warnings { log.warning(warning) }
             systemd.ready(status: "reload refused, \(error.faults.first?.description ?? ""); \(status)")
             return error.faults
         }
-    }
-
-    // MARK: - Ending
-
-    /// The first time: stops accepting and waits for what runs. The second time: ends at once.
-    private func end(_ signal: Int32) async {
-        guard !isEnding else {
-            for worker in workers { await worker.endJobs() }
-            return
-        }
-        isEnding = true
-        site?.noteEnding()
-        systemd.stopping(status: "finishing what runs")
-        log.info("signal \(signal): finishing what runs")
-        busyLoops = workers.count
-        site?.processes.end()
-        for worker in workers {
-            // Unstructured: the worker calls back from its own loop, which knows of no task here.
-            await worker.drain {
-                Task(executorPreference: self.loop) { await self.workerIsEmpty() }
-            }
-        }
-        // Unstructured: signals are heard while the limit runs.
-        Task(executorPreference: loop) { await self.endTurnsAtLimit() }
-    }
-
-    private func endTurnsAtLimit() async {
-        let wakeup = Wakeup()
-        let limit = Alarm(on: loop, waking: wakeup)
-        limit.deadline = loop.now + .seconds(site?.snapshot.configuration.drainSeconds ?? 0)
-        while !limit.isDue { await wakeup.wait() }
-        log.warning("the drain limit is reached: breaking off what still runs")
-        for worker in workers { await worker.endJobs() }
-    }
-
-    private func workerIsEmpty() async {
-        busyLoops -= 1
-        await endIfEmpty()
-    }
-
-    /// Ends when nothing runs and nothing is kept any more.
-    func endIfEmpty() async {
-        guard isEnding, busyLoops == 0, !isKeeping else { return }
-        await site?.end(on: loop)
-        log.info("ended")
-        loop.stop()
     }
 }

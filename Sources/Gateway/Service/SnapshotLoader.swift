@@ -202,9 +202,9 @@ struct SnapshotLoader {
     }
 
     /// Where turns keep their files; made once for the service's life.
-    static func directories(of loaded: Loaded) throws(ConfigurationFaults) -> TurnDirectories {
+    static func directories(of loaded: Loaded, isSuccessor: Bool) throws(ConfigurationFaults) -> TurnDirectories {
         do throws(Fault) {
-            return try TurnDirectories(state: loaded.configuration.stateDirectory)
+            return try TurnDirectories(state: loaded.configuration.stateDirectory, isSuccessor: isSuccessor)
         } catch {
             throw ConfigurationFaults([ConfigurationFault("STATE_DIR", error.detail)])
         }
@@ -212,9 +212,9 @@ struct SnapshotLoader {
 
     /// What was stored by earlier runs. A file that is damaged stops the start: to go on with an empty one would forget
     /// what clients were told is kept.
-    static func ledger(of loaded: Loaded) throws(ConfigurationFaults) -> Ledger {
+    static func ledger(of loaded: Loaded, isShared: Bool) throws(ConfigurationFaults) -> Ledger {
         do throws(LedgerFault) {
-            return try Ledger(path: ledgerPath(of: loaded))
+            return try Ledger(path: ledgerPath(of: loaded), isShared: isShared)
         } catch {
             throw fault(error, loaded)
         }

@@ -34,12 +34,19 @@ enum StateDirectory {
     }
 
     /// Makes the directory this process's own to its end: two services in one would empty each other's turns.
-    static func claim(_ path: String) throws(ConfigurationFaults) {
+    ///
+    /// The result is the open file whose lock says so. `handed` is that of the process whose place this one takes: both
+    /// have it then.
+    static func claim(_ path: String, handed: Int32? = nil) throws(ConfigurationFaults) -> Int32 {
+        if let handed {
+            if ProcessLock.isLock(handed, of: lock(path)) { return handed }
+            throw ConfigurationFaults([ConfigurationFault("STATE_DIR", "is another than the former process's; restart the service")])
+        }
         let problem: String
         do throws(SystemError) {
             let end = Instant.now + .seconds(briefSeconds)
             while true {
-                if try ProcessLock.hold(lock(path)) { return }
+                if let number = try ProcessLock.take(lock(path)) { return number }
                 // A command that changes something in it is over in a moment.
                 guard ProcessLock.isHeldBriefly(lock(path)), Instant.now < end else { break }
                 pause()
