@@ -100,7 +100,12 @@ public final class Systemd: Sendable {
         phase.withLock { phase in if phase != .handedOver { notify(message) } }
     }
 
-    private func notify(_ message: String) { _ = unsafe sd_notify(0, message) }
+    /// A manager that does not read, as one that hangs, must not stop the loop: what is said again in a moment is lost at
+    /// once, and for the rest it is given a second.
+    private func notify(_ message: String) {
+        let isRepeated = message.hasPrefix("WATCHDOG=") || message.hasPrefix("STATUS=")
+        _ = unsafe linux_notify(message, isRepeated ? 0 : 1000)
+    }
 
     /// Leaves a descriptor with the manager, which hands it to the next process of the service under that name. One that it
     /// has already stays as it is; a manager that keeps none ignores it.

@@ -224,8 +224,11 @@ struct ProcessStoreTests {
         let shelf = try Shelf(idle: 8, idlePerOwner: 8)
         for number in 1...5 { try shelf.put(UInt8(number), at: number) }
         try shelf.add()
-        shelf.store.retireHalf()
+        shelf.store.relieve(until: Instant.now + .seconds(60))
         #expect(shelf.store.load == (idle: 2, waiting: 0, serving: 0))
+        #expect(shelf.store.missing(shelf.kind) == 0)
+        shelf.store.relieve(until: Instant.now)
+        #expect(shelf.store.load == (idle: 1, waiting: 0, serving: 0) && shelf.store.missing(shelf.kind) > 0)
         #expect(shelf.take(5).find == .kept)
         shelf.store.retire(pids: Set(shelf.store.pids.all))
         #expect(shelf.store.load.idle == 0)

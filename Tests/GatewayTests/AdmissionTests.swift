@@ -171,6 +171,18 @@ struct AdmissionTests {
         }.value
     }
 
+    @Test("while memory is short nobody is let in, and is told for how long")
+    func pause() async throws {
+        let admission = admission(running: 2, waiting: 2)
+        let notes = Notes()
+        admission.pause(until: Instant.now + .seconds(4))
+        await visit(admission, as: 0, "early", notes).value
+        #expect(["early refused overloaded 4", "early refused overloaded 5"].contains(notes.all.first ?? ""))
+        admission.pause(until: Instant.now)
+        await visit(admission, as: 0, "late", notes).value
+        #expect(notes.all.last == "late" && admission.load == (0, 0))
+    }
+
     @Test("a flood of one key leaves the last place free for another, who does not wait")
     func lastPlace() async throws {
         let admission = admission(running: 4, waiting: 0)

@@ -222,7 +222,7 @@ struct MetricsTests {
         client.send("GET /readyz HTTP/1.1\r\nhost: a\r\n\r\n")
         let ready = try client.answer()
         #expect(ready.status == 200)
-        #expect(ready.body == #"{"status":"ready","checks":{"login":"unknown","self_test":"off","cli":"ok","draining":false},"failing":[]}"#)
+        #expect(ready.body == #"{"status":"ready","checks":{"login":"unknown","self_test":"off","cli":"ok","storage":"ok","draining":false},"failing":[]}"#)
         service.site.snapshot.accounts.standard.login.show(.missing)
         _ = service.site.problems.replace(.cli, with: ["it is gone"])
         let not = try client.exchange("GET", "/readyz")

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 
+#include "Notify.h"
 #include "Successor.h"
 #include "Walls.h"
 // No header that Swift's Glibc module has too, such as <sys/socket.h>: whichever module is built first would own its

@@ -38,6 +38,8 @@ public final class TurnDirectories: Sendable {
         var used: [Bool] = []
         /// Slots whose directories exist and are empty.
         var prepared: Set<Int> = []
+        /// Where turns live while they cannot live in the state directory.
+        var spare: String?
     }
 
     /// Directories below `state`/turns; what an earlier run left there is removed.
@@ -82,20 +84,17 @@ public final class TurnDirectories: Sendable {
 
     /// Takes the lowest free directory that can be made ready; give it back with `release`.
     func take() throws(Fault) -> TurnDirectory {
-        if let working, !working.prepare() {
-            throw Fault(
-                .unavailable, "The gateway cannot prepare a turn.",
-                detail: "\(working.path) cannot be made an empty directory", retryAfterSeconds: 5)
-        }
+        let root = usableRoot
+        let working = try workingDirectory
         var unusable: [Int] = []
         defer { if !unusable.isEmpty { free(unusable) } }
         while true {
             let (slot, isPrepared) = shelf.withLock { shelf in
                 let slot = shelf.used.firstIndex(of: false) ?? shelf.used.count
                 if slot == shelf.used.count { shelf.used.append(true) } else { shelf.used[slot] = true }
-                return (slot, shelf.prepared.remove(slot) != nil)
+                return (slot, root == self.root && shelf.prepared.remove(slot) != nil)
             }
-            let directory = TurnDirectory(slot: slot, path: "\(root)/\(slot)", working: working?.path)
+            let directory = TurnDirectory(slot: slot, path: "\(root)/\(slot)", working: working)
             if isPrepared { return directory }
             do throws(Fault) {
                 try prepare(directory)
@@ -109,6 +108,57 @@ public final class TurnDirectories: Sendable {
     }
 
     private static let attempts = 4
+
+    // MARK: - While the state directory cannot be used
+
+    /// Names a private directory, best in memory, in which turns live while the state directory is full, cannot be
+    /// written or is gone; what processes that are gone have left there is removed.
+    public func useSpare(in runtime: String) {
+        Self.removeLeftovers(Self.sparePrefix, in: runtime)
+        let path = "\(runtime)/\(Self.sparePrefix)\(getpid())"
+        guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST, PrivateTree.empty(path, keeping: []) else { return }
+        shelf.withLock { $0.spare = path }
+    }
+
+    /// Where a turn that begins now can live.
+    private var usableRoot: String {
+        if Self.hasRoom(root) { return root }
+        if unsafe access(root, F_OK) != 0, errno == ENOENT {
+            // Somebody has removed it, and with it all that was prepared.
+            shelf.withLock { $0.prepared = [] }
+            _ = unsafe mkdir(String(root[..<(root.lastIndex(of: "/") ?? root.startIndex)]), 0o700)
+            if unsafe mkdir(root, 0o700) == 0, Self.hasRoom(root) { return root }
+        }
+        guard let spare = shelf.withLock({ $0.spare }), Self.hasRoom(spare) else { return root }
+        return spare
+    }
+
+    /// Where a turn that begins now starts; nil where it has a place of its own for that.
+    private var workingDirectory: String? {
+        get throws(Fault) {
+            guard let working else { return nil }
+            if working.prepare() { return working.path }
+            if let spare = shelf.withLock({ $0.spare }) {
+                let other = WorkingDirectory(spare + "/work")
+                if other.prepare() { return other.path }
+            }
+            throw Fault(
+                .unavailable, "The gateway cannot prepare a turn.",
+                detail: "\(working.path) cannot be made an empty directory", retryAfterSeconds: 5)
+        }
+    }
+
+    /// True where the CLI can write what it must, which is some kilobytes.
+    private static func hasRoom(_ path: String) -> Bool {
+        var status = statvfs()
+        guard unsafe statvfs(path, &status) == 0, status.f_flag & UInt(ST_RDONLY) == 0 else { return false }
+        // Some file systems have no fixed number of files, and tell none.
+        return status.f_bavail * status.f_frsize >= leastRoom && (status.f_files == 0 || status.f_favail >= leastFiles)
+    }
+
+    private static let sparePrefix = "turns-"
+    private static let leastRoom: UInt = 1 << 20
+    private static let leastFiles: UInt = 64
 
     private func free(_ slots: [Int]) {
         shelf.withLock { shelf in
@@ -129,8 +179,10 @@ public final class TurnDirectories: Sendable {
     /// Empties a directory and makes it free.
     func release(_ directory: TurnDirectory) {
         let isEmpty = PrivateTree.empty(directory.path, keeping: parts)
+        let isSpare = directory.path != "\(root)/\(directory.slot)"
+        if isSpare { Self.remove(state: directory.path) }
         shelf.withLock { shelf in
-            if isEmpty { shelf.prepared.insert(directory.slot) }
+            if isEmpty, !isSpare { shelf.prepared.insert(directory.slot) }
             shelf.used[directory.slot] = false
         }
     }

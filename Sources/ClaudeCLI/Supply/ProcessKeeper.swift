@@ -155,8 +155,7 @@ public final class ProcessKeeper {
         let (pids, largestBytes) = store.pids
         guard !pids.isEmpty else { return }
         if let free = MachineLoad.freePercent, free < Self.leastFreePercent {
-            store.retireHalf()
-            nextStart = loop.now + Milliseconds.seconds(60)
+            store.relieve(until: loop.now + Milliseconds.seconds(60))
             return log("memory is short: idle processes are ended")
         }
         // One at a time: the kernel takes milliseconds to count a process's pages.

@@ -1,5 +1,5 @@
 import Glibc
-import Platform
+public import Platform
 import Synchronization
 
 /// Processes between two turns: those that wait for their first, and those that hold a conversation or can forget it.
@@ -136,6 +136,8 @@ public final class ProcessStore: Sendable {
         var settling: [Place: Settling] = [:]
         /// Processes that serve a turn.
         var serving = 0
+        /// Until when none is started in advance, since memory is short.
+        var reliefEnd: Instant?
         var isEnding = false
         /// What is kept at all; nil for everything.
         var isWanted: (@Sendable (Place) -> Bool)?
@@ -350,16 +352,14 @@ public final class ProcessStore: Sendable {
     /// How many more of a kind should wait for a first turn.
     func missing(_ kind: LaunchKind) -> Int {
         state.withLock { state in
-            guard !state.isEnding else { return 0 }
+            guard !state.isEnding, state.reliefEnd.map({ $0 <= Instant.now }) ?? true else { return 0 }
             let room = state.limits.total - state.idle.count - state.waiting.count - state.serving
             return max(0, min(state.limits.waiting - state.waiting.count { $0.kind == kind }, room))
         }
     }
 
     /// Lets those go that wait and are of none of these kinds.
-    func keepWaiting(_ kinds: Set<LaunchKind>) {
-        state.withLock { state in state.retireWaiting { kind, _ in !kinds.contains(kind) } }
-    }
+    func keepWaiting(_ kinds: Set<LaunchKind>) { state.withLock { $0.retireWaiting { kind, _ in !kinds.contains(kind) } } }
 
     /// Lets go what has ended by itself, is idle for too long or waits for too long; returns how many had ended.
     func tidy(now: Instant, waitingSeconds: Int) -> (died: Int, diedWaiting: Int) {
@@ -415,12 +415,14 @@ public final class ProcessStore: Sendable {
         }
     }
 
-    /// Lets the longer idle half go, and all that wait.
-    func retireHalf() {
+    /// Lets the longer idle half go, and all that wait, and has none started in advance until then.
+    public func relieve(until end: Instant) {
         state.withLock { state in
+            state.reliefEnd = end
             state.retireWaiting { _, _ in true }
             for _ in 0..<(state.idle.count + 1) / 2 { state.retireLongestIdle(of: nil) }
         }
+        wakeKeeper()
     }
 
     /// Lets everything go and keeps nothing any more.

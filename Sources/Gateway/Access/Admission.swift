@@ -33,6 +33,8 @@ final class Admission: Sendable {
         /// True where there is more than one key.
         let hasOtherKeys: @Sendable () -> Bool
         var running = 0
+        /// Until when no turn is let in, since memory is short.
+        var pauseEnd: Instant?
         /// The turns that run, by key.
         var runningByKey: [KeyID: Int] = [:]
         var waiting: [Line: Queue] = [:]
@@ -61,6 +63,9 @@ final class Admission: Sendable {
         for ticket in granted { ticket.wakeup.signal() }
     }
 
+    /// Lets no turn in until then; those that wait already keep their places.
+    func pause(until end: Instant) { state.withLock { $0.pauseEnd = end } }
+
     /// How many turns run and how many wait.
     var load: (running: Int, waiting: Int) { state.withLock { ($0.running, $0.waitingCount) } }
 
@@ -77,6 +82,10 @@ final class Admission: Sendable {
         let line = Line(key: principal.id, isTask: isTask && principal.options.taskWeight != nil)
         let mostRunning = principal.options.turns ?? Int.max
         let outcome = state.withLock { state -> Outcome in
+            if let end = state.pauseEnd {
+                guard end <= loop.now else { return .refused(max(1, (end.since(loop.now).count + 999) / 1000)) }
+                state.pauseEnd = nil
+            }
             if state.waiting[line] == nil, state.hasPlace(for: principal.id, mostRunning) {
                 state.begin(principal.id)
                 return .granted

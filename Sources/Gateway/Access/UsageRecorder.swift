@@ -33,6 +33,8 @@ final class UsageRecorder: Sendable {
         var isWriting = false
         /// Why the newest batch could not be written; it goes with the next one.
         var fault: LedgerFault?
+        /// Who hears when that has changed.
+        var watcher: RemoteWakeup?
     }
 
     private let store: UsageStore
@@ -52,6 +54,9 @@ final class UsageRecorder: Sendable {
 
     /// Why what was used is not on the disk; nil while all is well.
     var fault: LedgerFault? { state.withLock { $0.fault } }
+
+    /// Names who is woken when `fault` has changed.
+    func attach(_ watcher: RemoteWakeup) { state.withLock { $0.watcher = watcher } }
 
     // MARK: - What comes
 
@@ -158,17 +163,19 @@ final class UsageRecorder: Sendable {
 
     private func write(_ batch: UsageBatch) {
         store.apply(batch) { [self] result in
-            let next = state.withLock { state -> UsageBatch? in
+            let (next, watcher) = state.withLock { state -> (UsageBatch?, RemoteWakeup?) in
+                let before = state.fault
                 state.isWriting = false
                 guard case .failure(let fault) = result else {
                     state.fault = nil
-                    return state.next()
+                    return (state.next(), before == nil ? nil : state.watcher)
                 }
                 // Goes with the next one, which whoever comes begins: a ledger that fails is not asked in a circle.
                 state.fault = fault
                 state.batch.prepend(batch)
-                return nil
+                return (nil, before == fault ? nil : state.watcher)
             }
+            watcher?.signal()
             if let next { write(next) }
         }
     }

@@ -12,18 +12,19 @@ struct ReadyAnswer {
         let site = seat.site
         let cli = site.snapshot.cli
         let accounts = site.snapshot.accounts
-        let isUsable = !site.problems.current.contains { $0.subject == .cli }
+        let problems = site.problems.current
+        let isUsable = !problems.contains { $0.subject == .cli }
         self.init(
             login: accounts.login,
             accounts: accounts.areSeveral ? accounts.watched.map { ($0.name, $0.login.word) } : [],
             selfTest: cli.selfTest.word, canAnswer: cli.selfTest.turnFault == nil, isUsable: isUsable,
-            isDraining: seat.phase != .serving || site.isEnding)
+            isStoring: !problems.contains { $0.subject == .storage }, isDraining: seat.phase != .serving || site.isEnding)
     }
 
     /// An answer by what holds now; `accounts` are those to be told of one by one.
     init(
         login: LoginState.Word, accounts: [(name: String, login: LoginState.Word)] = [], selfTest: String,
-        canAnswer: Bool, isUsable: Bool, isDraining: Bool
+        canAnswer: Bool, isUsable: Bool, isStoring: Bool = true, isDraining: Bool
     ) {
         var failing: [String] = []
         if !login.letsAnswer { failing.append("login") }
@@ -48,6 +49,8 @@ struct ReadyAnswer {
             }
             $0.member("self_test", selfTest)
             $0.member("cli", isUsable ? "ok" : "unusable")
+            // No reason to send nobody: answers can be had, and the other instances may have the same disk.
+            $0.member("storage", isStoring ? "ok" : "failing")
             $0.member("draining", isDraining)
         }
         body.key("failing")

@@ -62,15 +62,19 @@ actor Service {
     /// Why it could not start; written on the loop, read after it has stopped.
     private(set) nonisolated(unsafe) var startFaults: ConfigurationFaults?
 
+    /// What the service manager has told this process.
+    var environment: [String: String] { loader.environment }
+
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
     /// Serves until a signal ends it; returns the process's exit status. Call on the main thread.
     static func run(_ loader: SnapshotLoader) -> Int32 {
+        let missing = InheritedSockets.fault(loader.environment)
         let systemd = Systemd()
         let inheritance = Inheritance(systemd.inherited)
         let hasSecureHeap = SecureHeap.begin()
         do throws(ConfigurationFaults) {
-            if let fault = inheritance.fault { throw ConfigurationFaults([fault]) }
+            if let fault = missing ?? inheritance.fault { throw ConfigurationFaults([fault]) }
             let loaded = try loader.load()
             let log = Log(loaded.configuration.logging)
             let signals: Signals
@@ -212,6 +216,10 @@ actor Service {
         Task(executorPreference: loop) { await self.watchLogin() }
         // Unstructured: renewals come at any time.
         Task(executorPreference: loop) { await self.watchCertificates() }
+        // Unstructured: a disk fills up, and is mended, at any time.
+        Task(executorPreference: loop) { await self.watchStorage() }
+        // Unstructured: memory is short at any time.
+        Task(executorPreference: loop) { await self.watchMemory() }
         await supervise()
     }
 

@@ -204,7 +204,9 @@ struct SnapshotLoader {
     /// Where turns keep their files; made once for the service's life.
     static func directories(of loaded: Loaded, isSuccessor: Bool) throws(ConfigurationFaults) -> TurnDirectories {
         do throws(Fault) {
-            return try TurnDirectories(state: loaded.configuration.stateDirectory, isSuccessor: isSuccessor)
+            let directories = try TurnDirectories(state: loaded.configuration.stateDirectory, isSuccessor: isSuccessor)
+            if let spare = loaded.configuration.runtimeDirectory { directories.useSpare(in: spare) }
+            return directories
         } catch {
             throw ConfigurationFaults([ConfigurationFault("STATE_DIR", error.detail)])
         }

@@ -45,6 +45,8 @@ struct Configuration: Sendable, Equatable {
     var limits = Limits()
     /// A private directory that survives a restart; absolute.
     var stateDirectory = ""
+    /// A private directory in memory, where the service manager gives one; absolute.
+    var runtimeDirectory: String?
     /// Event loops; 0 means one per core.
     var loops = 0
     /// How long running turns may go on after SIGTERM, in seconds.

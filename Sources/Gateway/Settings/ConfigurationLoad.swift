@@ -185,7 +185,13 @@ private struct ConfigurationLoader {
         let settings = sources.last("PORTCULLIS_CONFIG").map { machine.absolute($0.text) }
         configuration.sandbox.hidden =
             [configuration.stateDirectory] + configuration.tls.keyFiles
-            + (files + [settings, environment["CREDENTIALS_DIRECTORY"]]).compactMap(\.self)
+            + (files + [settings, environment["CREDENTIALS_DIRECTORY"], runtimeDirectory]).compactMap(\.self)
+        configuration.runtimeDirectory = runtimeDirectory
+    }
+
+    /// The private directory in memory that a service manager gives.
+    private var runtimeDirectory: String? {
+        environment["RUNTIME_DIRECTORY"]?.split(separator: ":").first.map(String.init)
     }
 
     private func defaultStateDirectory(_ home: String) -> String {

@@ -10,6 +10,10 @@ struct Problem: Sendable, Equatable {
         case login
         /// The CLI's program cannot be used as it was.
         case cli
+        /// What should be on the disk cannot be brought there.
+        case storage
+        /// Memory is short.
+        case memory
     }
 
     let subject: Subject

@@ -1,0 +1,126 @@
+import CLinux
+import Glibc
+
+/// Whether memory is short for the service, as the kernel counts it for its control group (PSI) or the service manager
+/// tells it (MEMORY_PRESSURE_WATCH, of systemd 254 and later).
+///
+/// Ask once a second. Not for use by several threads at once.
+public final class MemoryPressure {
+    /// What tells by itself: a pipe or a socket by its bytes, a file of the kernel by an exception. Negative where the time
+    /// that tasks have waited for memory is read in `counter` instead.
+    private let number: Int32
+    private let isFile: Bool
+    private let counter: String
+    private var last: Int?
+    /// So much waiting in a second is too much: a tenth, as systemd's own measure.
+    private static let mostMicroseconds = 100_000
+
+    /// A watch on what `watch` names, after `writing` it what it is to be told, in base 64; on the own control group's
+    /// `group` where nothing is named. Nil where nothing can be watched, or nothing is to be.
+    public init?(watch: String?, writing: String?, group: String? = MemoryPressure.ownGroup) {
+        guard let watch, !watch.isEmpty else {
+            guard let group, Self.waited(in: group) != nil else { return nil }
+            number = -1
+            isFile = true
+            counter = group
+            last = Self.waited(in: group)
+            return
+        }
+        guard watch != "/dev/null", let opened = Self.open(watch) else { return nil }
+        if let writing, let bytes = Self.bytes(ofBase64: writing), !bytes.isEmpty {
+            _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(opened.number, $0.baseAddress, $0.count) }
+        }
+        number = opened.number
+        isFile = opened.isFile
+        counter = ""
+    }
+
+    deinit {
+        if number >= 0 { close(number) }
+    }
+
+    private static func open(_ path: String) -> (number: Int32, isFile: Bool)? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        let kind = status.st_mode & S_IFMT
+        if kind == S_IFSOCK { return connect(path).map { ($0, false) } }
+        let number = unsafe Glibc.open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+        return number < 0 ? nil : (number, kind == S_IFREG)
+    }
+
+    private static func connect(_ path: String) -> Int32? {
+        guard var storage = try? Listener.unixAddress(path) else { return nil }
+        let number = linux_stream_socket(AF_UNIX, 0)
+        guard number >= 0 else { return nil }
+        let result = unsafe withUnsafePointer(to: &storage) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe Glibc.connect(number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result == 0 else {
+            close(number)
+            return nil
+        }
+        return number
+    }
+
+    /// The pressure file of the own control group; nil where there is none of version 2.
+    public static var ownGroup: String? {
+        let lines = MachineLoad.text(of: "/proc/self/cgroup").split(separator: "\n")
+        guard let line = lines.first(where: { $0.hasPrefix("0::/") }) else { return nil }
+        let path = line.dropFirst(3)
+        return "/sys/fs/cgroup\(path == "/" ? "" : path)/memory.pressure"
+    }
+
+    /// True when memory has been short since the last question.
+    public func hasBeenShort() -> Bool {
+        guard number >= 0 else {
+            guard let now = Self.waited(in: counter) else { return false }
+            defer { last = now }
+            return last.map { now - $0 >= Self.mostMicroseconds } ?? false
+        }
+        var entry = pollfd(fd: number, events: Int16(isFile ? POLLPRI : POLLIN), revents: 0)
+        guard unsafe poll(&entry, 1, 0) == 1, entry.revents & entry.events != 0 else { return false }
+        guard !isFile else { return true }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        var count = 0
+        // An end of the stream is readable for ever, and says nothing.
+        var isTold = false
+        repeat {
+            count = unsafe bytes.withUnsafeMutableBytes { unsafe Glibc.read(number, $0.baseAddress, $0.count) }
+            isTold = isTold || count > 0
+        } while count == bytes.count
+        return isTold
+    }
+
+    /// "some avg10=0.00 avg60=0.00 avg300=0.00 total=0": how long tasks have waited, in microseconds.
+    private static func waited(in path: String) -> Int? {
+        let lines = MachineLoad.text(of: path).split(separator: "\n")
+        guard let some = lines.first(where: { $0.hasPrefix("some ") }) else { return nil }
+        return some.split(separator: " ").first { $0.hasPrefix("total=") }.flatMap { Int($0.dropFirst(6)) }
+    }
+
+    private static func bytes(ofBase64 text: String) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var bits = 0
+        var count = 0
+        for letter in text.utf8 where letter != UInt8(ascii: "=") {
+            let value: Int
+            switch letter {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = Int(letter) - 65
+            case UInt8(ascii: "a")...UInt8(ascii: "z"): value = Int(letter) - 71
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = Int(letter) + 4
+            case UInt8(ascii: "+"): value = 62
+            case UInt8(ascii: "/"): value = 63
+            default: return nil
+            }
+            bits = (bits << 6 | value) & 0xFFFF
+            count += 6
+            if count >= 8 {
+                count -= 8
+                bytes.append(UInt8(truncatingIfNeeded: bits >> count))
+            }
+        }
+        return bytes
+    }
+}
