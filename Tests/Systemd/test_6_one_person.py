@@ -79,6 +79,16 @@ def test_one_command_installs_it_and_it_serves(installed):
     assert installed.client().key not in said
 
 
+def test_connections_wait_while_it_starts_anew(installed):
+    """No socket unit holds its port: the service manager keeps the sockets that it has bound."""
+    before = installed.show("MainPID")
+    assert int(installed.show("NFileDescriptorStore")) >= 1
+    installed.shell("systemctl --user kill --kill-whom=main --signal=SIGKILL portcullis")
+    assert installed.client().health(timeout=60)["status"] == "ok"
+    assert installed.show("MainPID") not in ("0", before)
+    assert int(installed.show("NFileDescriptorStore")) >= 1
+
+
 def test_the_vendors_program_answers_within_its_fences(installed, upstream):
     assert installed.client().health()["self_test"] == "passed"
     installed.shell(
