@@ -86,6 +86,8 @@ in
         Group = "portcullis";
         StateDirectory = "portcullis";
         StateDirectoryMode = "0700";
+        RuntimeDirectory = "portcullis";
+        RuntimeDirectoryMode = "0700";
         UMask = "0077";
         NoNewPrivileges = true;
         CapabilityBoundingSet = "";
