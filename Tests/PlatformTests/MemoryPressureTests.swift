@@ -11,7 +11,7 @@ struct MemoryPressureTests {
         let scratch = try Scratch()
         let path = scratch.path + "/pipe"
         #expect(unsafe mkfifo(path, 0o600) == 0)
-        let end = unsafe open(path, O_RDWR | O_NONBLOCK)
+        let end = unsafe open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)
         defer { close(end) }
         let pressure = try #require(MemoryPressure(watch: path, writing: "c29tZQA="))
         // What it is to be told was written to it, and a pipe gives that back.
@@ -26,7 +26,7 @@ struct MemoryPressureTests {
         let path = scratch.path + "/memory.pressure"
         func show(_ total: Int) throws {
             let text = "some avg10=0.00 avg60=0.00 avg300=0.00 total=\(total)\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=9999999\n"
-            let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+            let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
             defer { close(file) }
             #expect(unsafe write(file, text, text.utf8.count) == text.utf8.count)
         }
