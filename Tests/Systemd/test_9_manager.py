@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from fault_matrix import fault_row
 from harness import ROOT
 from service import FOLDER, UNIT
 
@@ -71,6 +72,7 @@ def test_a_manager_that_reloads_by_a_signal_is_told_of_the_end(service, drop_in)
     assert service.main_process() == pid and service.is_active()
 
 
+@fault_row(31, injected="a socket unit whose descriptors have a name nobody knows", seen="exit 78, the journal names it")
 def test_a_socket_of_an_unknown_name_is_refused(service):
     machine = service.machine
     machine.run("systemctl", "stop", UNIT, "portcullis.socket")
