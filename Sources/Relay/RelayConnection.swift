@@ -10,7 +10,9 @@ final class RelayRoom {
     let events: RelayEvents
     let lookup: HostLookup
     let pool: LinkPool
-    var connections = 0
+    private(set) var connections = 0
+    /// Connections that have shown no token yet, the oldest first.
+    private var strangers: [RelayConnection] = []
 
     init(on loop: EventLoop, book: TokenBook, limits: RelayLimits, events: RelayEvents) {
         self.loop = loop
@@ -19,6 +21,26 @@ final class RelayRoom {
         self.events = events
         lookup = HostLookup(on: loop)
         pool = LinkPool(keeping: limits.keptLinks, for: limits.keptTime)
+    }
+
+    /// Makes room for one more, by the end of the oldest that has shown no token; false where all have.
+    func admit() -> Bool {
+        guard connections >= limits.connections else { return true }
+        guard !strangers.isEmpty else { return false }
+        strangers.removeFirst().giveWay()
+        return true
+    }
+
+    func begin(_ connection: RelayConnection) {
+        connections += 1
+        strangers.append(connection)
+    }
+
+    func noteKnown(_ connection: RelayConnection) { strangers.removeAll { $0 === connection } }
+
+    func end(_ connection: RelayConnection) {
+        connections -= 1
+        noteKnown(connection)
     }
 }
 
@@ -32,6 +54,9 @@ final class RelayConnection {
     private var decoder: HTTP1Decoder
     /// Received and not yet used; at most a head and one read.
     private var input: [UInt8] = []
+    /// Whose it is, once it has shown a token.
+    private var pass: RelayPass?
+    private var hasGivenWay = false
 
     private var loop: EventLoop { room.loop }
 
@@ -46,13 +71,13 @@ final class RelayConnection {
 
     /// Serves until either side ends the connection.
     func run() async {
-        room.connections += 1
         defer {
-            room.connections -= 1
+            room.end(self)
+            pass?.end()
             readiness.cancel()
             alarm.cancel()
         }
-        while let (request, count) = await nextHead() {
+        while !hasGivenWay, let (request, count) = await nextHead() {
             let head = Array(input[..<count])
             input.removeFirst(count)
             guard request.version == .http11 else { return await refuse(505, "invalid_request_error", "The relay speaks HTTP/1.1.") }
@@ -61,11 +86,25 @@ final class RelayConnection {
                 let reason = error == .unknownToken ? "The relay knows no such token." : "The token is not for this path."
                 return await refuse(403, "permission_error", reason)
             }
-            guard pass.begin() else { return room.events.note(.refused) }
-            defer { pass.end() }
+            guard isOwn(pass) else { return room.events.note(.refused) }
             let exchange = RelayExchange(request, head: head, for: pass, over: self, in: room)
             guard await exchange.run() else { return }
         }
+    }
+
+    /// A stranger has taken its place.
+    func giveWay() {
+        hasGivenWay = true
+        wakeup.signal()
+    }
+
+    /// A connection is one child's, and no child may have too many.
+    private func isOwn(_ pass: RelayPass) -> Bool {
+        guard self.pass == nil else { return self.pass === pass }
+        guard pass.begin() else { return false }
+        self.pass = pass
+        room.noteKnown(self)
+        return true
     }
 
     // MARK: - Heads
@@ -95,7 +134,7 @@ final class RelayConnection {
             case .bytes(let count):
                 unsafe input.append(contentsOf: UnsafeRawBufferPointer(rebasing: loop.scratch[..<count]))
             case .waits:
-                guard !alarm.isDue else { return nil }
+                guard !alarm.isDue, !hasGivenWay else { return nil }
                 await wakeup.wait()
             case .ended, .broken: return nil
             }

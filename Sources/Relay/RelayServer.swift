@@ -55,7 +55,7 @@ package actor RelayServer {
         while isOpen {
             switch listener.accept() {
             case .connection(let socket, _):
-                if room.connections < limits.connections { serve(socket, in: room) }
+                if room.admit() { serve(socket, in: room) }
                 accepted += 1
                 if accepted % 16 == 0 { await Task.yield() }
             case .none:
@@ -73,6 +73,7 @@ package actor RelayServer {
 
     private func serve(_ socket: consuming FileDescriptor, in room: RelayRoom) {
         let connection = RelayConnection(socket, in: room)
+        room.begin(connection)
         // Unstructured: a connection's life ends with its own.
         loop.spawn { await connection.run() }
     }

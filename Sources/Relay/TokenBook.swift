@@ -22,9 +22,9 @@ package final class RelayToken: Sendable {
 final class RelayPass: Sendable {
     let route: RelayRoute
     private let revoked = Atomic(false)
-    private let exchanges = Atomic(0)
+    private let connections = Atomic(0)
     /// More at once are more than any child has to ask.
-    private static let maximumExchanges = 32
+    static let maximumConnections = 32
 
     init(_ route: RelayRoute) { self.route = route }
 
@@ -33,14 +33,15 @@ final class RelayPass: Sendable {
 
     fileprivate func revoke() { revoked.store(true, ordering: .relaxed) }
 
-    /// Counts an exchange that begins; false, and nothing counted, where there are too many.
+    /// Counts a connection that has shown its token; false, and nothing counted, where there are too many.
     func begin() -> Bool {
-        if exchanges.add(1, ordering: .relaxed).newValue <= Self.maximumExchanges { return true }
+        if connections.add(1, ordering: .relaxed).newValue <= Self.maximumConnections { return true }
         end()
         return false
     }
 
-    func end() { exchanges.subtract(1, ordering: .relaxed) }
+    /// The connection has ended.
+    func end() { connections.subtract(1, ordering: .relaxed) }
 }
 
 /// The tokens of all children that live: 256 random bits each, kept as digests. May be used from any thread.

@@ -209,6 +209,41 @@ struct RelayTests {
         #expect(idle.rest().isEmpty && slow.rest().isEmpty)
     }
 
+    @Test("where there are too many connections the oldest without a token gives way to a newcomer")
+    func crowds() throws {
+        var limits = RelayLimits()
+        limits.connections = 2
+        let bench = try Bench(limits)
+        let token = bench.token()
+        let (first, second) = (try bench.child(), try bench.child())
+        second.send(head(token.text, "/v1/messages", "Content-Length: 0"))
+        let vendor = try bench.vendor.accept()
+        #expect(vendor.take(until: "\r\n\r\n").hasPrefix("POST "))
+        let third = try bench.child()
+        #expect(first.rest().isEmpty)
+        vendor.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        #expect(second.take(until: "ok").hasSuffix("ok"))
+        third.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        #expect(third.rest().hasPrefix("HTTP/1.1 403 "))
+    }
+
+    @Test("one child has a bounded number of connections")
+    func greed() throws {
+        let bench = try Bench()
+        let token = bench.token()
+        var kept: [Peer] = []
+        for _ in 0..<RelayPass.maximumConnections {
+            let child = try bench.child()
+            child.send(head(token.text, "/v1/messages", "Content-Length: 0"))
+            kept.append(child)
+            kept.append(try bench.vendor.accept())
+            #expect(kept[kept.count - 1].take(until: "\r\n\r\n").hasPrefix("POST "))
+        }
+        let last = try bench.child()
+        last.send(head(token.text, "/v1/messages", "Content-Length: 0"))
+        #expect(last.rest().isEmpty)
+    }
+
     @Test("a vendor that is silent for too long is given up")
     func silence() throws {
         var limits = RelayLimits()

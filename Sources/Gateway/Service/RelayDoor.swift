@@ -27,7 +27,10 @@ struct RelayDoor: Sendable {
     /// A relay that is open; its troubles go to the log, each at most once a minute.
     static func open(on loop: EventLoop, log: Log) throws(ConfigurationFaults) -> RelayServer {
         let relay: RelayServer
-        do throws(SystemError) { relay = try RelayServer(on: loop) } catch {
+        var limits = RelayLimits()
+        // The gateway's own connections need descriptors too.
+        limits.connections = min(limits.connections, max(64, Int(clamping: CurrentProcess.raiseOpenFiles()) / 8))
+        do throws(SystemError) { relay = try RelayServer(on: loop, limits: limits) } catch {
             throw ConfigurationFaults([ConfigurationFault("CREDENTIAL_RELAY", error.description)])
         }
         let last = Mutex<[String: Instant]>([:])
