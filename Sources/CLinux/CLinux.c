@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 int linux_accept(int listener, void *peer) {
@@ -60,10 +61,22 @@ struct start {
     int error;
 };
 
+// To join a group may take many milliseconds. As long as this process had them open too, what the parent closes meanwhile
+// would stay open: connections, pipes, locks.
+static int join(int group, int ruleset) {
+    unsigned first = group, second = ruleset < 0 ? group : ruleset;
+    if (first > second) first = ruleset, second = group;
+    if (first > 3) syscall(SYS_close_range, 3u, first - 1, 0u);
+    if (second > first + 1) syscall(SYS_close_range, first + 1, second - 1, 0u);
+    syscall(SYS_close_range, second + 1, ~0u, 0u);
+    return write(group, "0", 1) == 1 ? 0 : -1;
+}
+
 // Runs in the child on the parent's memory: async-signal-safe calls only, and nothing of the parent's is changed.
 static int become(const struct start *start) {
     const linux_spawn_plan *plan = start->plan;
     if (dup2(start->input, 0) < 0 || dup2(start->output, 1) < 0 || dup2(start->errors, 2) < 0) return errno;
+    if (plan->group >= 0 && join(plan->group, start->ruleset)) return errno;
     if (setpgid(0, 0)) return errno;
     struct sigaction fallback = {.sa_handler = SIG_DFL};
     for (int number = 1; number < 65; number++)
@@ -190,7 +203,10 @@ linux_child linux_spawn(const linux_spawn_plan *plan) {
     int input[2] = {-1, -1}, output[2] = {-1, -1}, errors[2] = {-1, -1};
     linux_child child = {.error = 0, .pid = -1, .pidfd = -1, .input = -1, .output = -1, .errors = -1};
     int ruleset = plan->walls ? linux_make_ruleset(plan->walls) : -2;
-    if (ruleset == -1 || open_pipe(input) || open_pipe(output) || open_pipe(errors)) {
+    // One of the three that become its standard streams would be overwritten, and the child in no group.
+    const int is_lost = plan->group >= 0 && plan->group < 3;
+    if (is_lost) errno = EBADF;
+    if (is_lost || ruleset == -1 || open_pipe(input) || open_pipe(output) || open_pipe(errors)) {
         child.error = errno;
     } else {
         struct start start = {plan, plan->walls, input[0], output[1], errors[1], ruleset, 0, 0};
@@ -220,6 +236,11 @@ int linux_pidfd_reap(int pidfd, int block, int *status) {
     if (!info.si_pid) return 0;
     *status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
     return 1;
+}
+
+int linux_is_marked(const char *path, const char *name) {
+    char value;
+    return getxattr(path, name, &value, 1) == 1 && value == '1';
 }
 
 uint64_t linux_raise_open_files(void) {

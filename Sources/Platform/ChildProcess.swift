@@ -15,6 +15,8 @@ public struct SpawnPlan: Sendable {
     public var maxOpenFiles: Int?
     /// What it may do, as far as the kernel can enforce that; nil for all that its user may.
     public var walls: Walls?
+    /// What it and all that it starts may take together, where it gets a control group.
+    public var bounds = GroupBounds()
 
     /// A plan with an empty environment.
     public init(path: String, arguments: [String], workingDirectory: String) {
@@ -36,7 +38,8 @@ public struct ExitStatus: Equatable, Sendable {
 
 /// A running child with a process group of its own and pipes on its three standard streams.
 ///
-/// Dropping it kills the whole group and reaps the child: none outlives its owner. Spawn only on threads that live
+/// Dropping it kills the whole group and reaps the child: none outlives its owner, and with a control group no descendant
+/// does either, whatever session or group it has made its own. Spawn only on threads that live
 /// as long as the process, since the kernel kills the child when the spawning thread ends (PR_SET_PDEATHSIG).
 public struct ChildProcess: ~Copyable, Sendable {
     /// The child's process id, which is its group's id as well.
@@ -50,33 +53,53 @@ public struct ChildProcess: ~Copyable, Sendable {
     public private(set) var input: FileDescriptor?
     /// How it ended, once it has been reaped.
     public private(set) var status: ExitStatus?
+    /// The control group that is the child's own; nil where there are none.
+    let group: ControlGroup?
 
-    /// Starts a child: about half a millisecond, whatever our own size.
-    public static func spawn(_ plan: SpawnPlan) throws(SystemError) -> ChildProcess {
-        let child =
-            if let walls = plan.walls {
-                unsafe walls.withCWalls(.current) { unsafe start(plan, within: $0) }
-            } else {
-                unsafe start(plan, within: nil)
-            }
-        guard child.error == 0 else { throw SystemError(code: child.error, call: "spawn") }
-        return ChildProcess(child)
+    /// Starts a child in a control group of its own where this process has them, and else at once.
+    ///
+    /// The caller waits for the group, the loop does not.
+    public static func start(_ plan: SpawnPlan) async throws(SystemError) -> ChildProcess {
+        guard let groups = ControlGroups.current else { return try spawn(plan) }
+        return try await groups.start(plan)
     }
 
-    private static func start(_ plan: SpawnPlan, within walls: UnsafePointer<linux_walls>?) -> linux_child {
+    /// Starts a child in the control group of this process: about half a millisecond, whatever our own size.
+    public static func spawn(_ plan: SpawnPlan) throws(SystemError) -> ChildProcess {
+        ChildProcess(try launch(plan, joining: -1), in: nil)
+    }
+
+    /// Starts a child that joins the group whose `cgroup.procs` is open as `group`, which it may have to wait for.
+    static func launch(_ plan: SpawnPlan, joining group: Int32) throws(SystemError) -> linux_child {
+        let child =
+            if let walls = plan.walls {
+                unsafe walls.withCWalls(.current) { unsafe launch(plan, joining: group, within: $0) }
+            } else {
+                unsafe launch(plan, joining: group, within: nil)
+            }
+        guard child.error == 0 else { throw SystemError(code: child.error, call: "spawn") }
+        return child
+    }
+
+    private static func launch(
+        _ plan: SpawnPlan, joining group: Int32, within walls: UnsafePointer<linux_walls>?
+    ) -> linux_child {
         let arguments = CStringArray(plan.arguments)
         let environment = CStringArray(plan.environment)
         return unsafe plan.path.withCString { path in
             unsafe plan.workingDirectory.withCString { directory in
                 var request = unsafe linux_spawn_plan(
                     path: path, arguments: arguments.pointer, environment: environment.pointer,
-                    directory: directory, max_open_files: UInt64(plan.maxOpenFiles ?? 0), walls: walls)
+                    directory: directory, max_open_files: UInt64(plan.maxOpenFiles ?? 0), walls: walls,
+                    group: group)
                 return unsafe linux_spawn(&request)
             }
         }
     }
 
-    private init(_ child: linux_child) {
+    /// Takes over what was started.
+    init(_ child: linux_child, in group: ControlGroup?) {
+        self.group = group
         pid = child.pid
         exit = FileDescriptor(adopting: child.pidfd)
         output = FileDescriptor(adopting: child.output)
@@ -85,11 +108,22 @@ public struct ChildProcess: ~Copyable, Sendable {
     }
 
     deinit {
-        guard status == nil else { return }
-        kill(-pid, SIGKILL)
-        var code: Int32 = 0
-        _ = unsafe linux_pidfd_reap(exit.number, 1, &code)
+        if status == nil {
+            kill(-pid, SIGKILL)
+            var code: Int32 = 0
+            _ = unsafe linux_pidfd_reap(exit.number, 1, &code)
+        }
+        group?.end()
     }
+
+    /// Runs `work` once nothing is left of the control group, some milliseconds behind the end of this value, on a
+    /// thread that must not wait for long; at once where there is none.
+    public func afterGroup(_ work: @escaping @Sendable () -> Void) {
+        if let group { group.whenGone(work) } else { work() }
+    }
+
+    /// Why the kernel ended processes of the control group for want of memory; nil when it did not.
+    public var memoryDeath: MemoryDeath? { group?.memoryDeath }
 
     /// Lets the child see the end of its input.
     public mutating func closeInput() { input = nil }

@@ -14,7 +14,8 @@ import Glibc
 ///
 /// Misbehaviour: `exit CODE`, `die N` (after N deltas), `stderr TEXT`, `hang`, `stall` (hangs after a delta),
 /// `stubborn` (hangs and ignores SIGTERM), `child` (hangs beside a child of its own), `garbage`, `half` (ends
-/// within a UTF-8 sequence), `longline BYTES`, `flood BYTES` (to stderr), `slowread` (reads no further;
+/// within a UTF-8 sequence), `greedy MIB` (takes memory and keeps it), `threads N` (starts as many as it may),
+/// `deserter` (leaves a process behind in a session of its own), `longline BYTES`, `flood BYTES` (to stderr), `slowread` (reads no further;
 /// also in a history row, or in a row whose end has not come yet).
 struct Marker {
     let name: String
@@ -249,6 +250,9 @@ extension Standin {
             complain(String(repeating: "x", count: marker.number()))
             reply(Array("flooded".utf8))
         case "hang", "slowread": sleepForever()
+        case "greedy": reply(Array(takeMemory(mebibytes: marker.number()).utf8))
+        case "threads": reply(Array(startThreads(marker.number()).utf8))
+        case "deserter": reply(Array(leaveDeserter().utf8))
         default: reply(Array("unknown marker".utf8))
         }
     }

@@ -4,6 +4,8 @@ import Glibc
 // streams, needs no login and no network, and says what it is in every default answer. Flags are accepted
 // and, but for `--model` and `--version`, ignored.
 
+// Before the arguments, which Swift reads from /proc: within walls that is closed to all but the CLI itself.
+if unsafe getenv(Standin.deserterMark) != nil { sleepForever() }
 if CommandLine.arguments.contains("--version") || CommandLine.arguments.contains("-v") {
     var output = Output()
     output.append("0.0.0 (claude-standin)\n")

@@ -86,7 +86,7 @@ enum Harness {
         try await onLoop { loop in
             let wakeup = Wakeup()
             let plan = try TurnPlan(answering: conversation, model: conversation.model)
-            let process = supply.serve(plan, with: try supply.start(), on: loop, waking: wakeup)
+            let process = supply.serve(plan, with: try await supply.start(), on: loop, waking: wakeup)
             let lines = await drain(process, on: loop)
             await process.end()
             return lines

@@ -165,7 +165,7 @@ struct KeptProcessTests {
     func otherLoop() async throws {
         let supply = try Harness.supply(script: Self.script)
         let living = try await Harness.onLoop { loop in
-            let session = supply.serve(try Self.plan(["q1"]), with: try supply.start(), on: loop, waking: Wakeup())
+            let session = supply.serve(try Self.plan(["q1"]), with: try await supply.start(), on: loop, waking: Wakeup())
             #expect(await Harness.drain(session, on: loop).last?.hasPrefix("finished stop_sequence") == true)
             #expect(!session.handsOver(), "its end is not known yet")
             await session.settle(keeping: true)
@@ -203,7 +203,7 @@ struct KeptProcessTests {
         let supply = try Harness.supply(script: Self.script, limits: limits)
         try await Harness.onLoop { loop in
             let session = supply.serve(
-                try Self.plan([JSONText(text)]), with: try supply.start(), on: loop, waking: Wakeup())
+                try Self.plan([JSONText(text)]), with: try await supply.start(), on: loop, waking: Wakeup())
             _ = await Harness.drain(session, on: loop)
             let start = loop.now
             await session.settle(keeping: true)
@@ -219,7 +219,7 @@ struct KeptProcessTests {
     func running() async throws {
         let supply = try Harness.supply(script: "exec cat >/dev/null")
         try await Harness.onLoop { loop in
-            let session = supply.serve(try Self.plan(["q"]), with: try supply.start(), on: loop, waking: Wakeup())
+            let session = supply.serve(try Self.plan(["q"]), with: try await supply.start(), on: loop, waking: Wakeup())
             await session.settle(keeping: true)
             #expect(!session.isReusable && !session.handsOver())
             session.kill()

@@ -41,7 +41,7 @@ struct ProcessKeeperTests {
         try await keeping(shelf) { loop, notes in
             let start = loop.now
             shelf.store.noteStart()
-            let process = try shelf.supply.start()
+            let process = try await shelf.supply.start()
             let end = ProcessEnd(process.pid)
             shelf.store.put(process, at: shelf.place(1), isSingle: true, now: loop.now)
             #expect(await Harness.until(on: loop) { end.isOver })

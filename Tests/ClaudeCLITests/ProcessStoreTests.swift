@@ -317,7 +317,7 @@ struct ProcessStoreTests {
                             owner: Shelf.owner(owner), kind: shelf.kind, held: Shelf.print(number), canFollow: { _ in true })
                         var answer = shelf.store.take(wish, now: Shelf.moment(round), waking: nil, takesAny: false)
                         let taken = answer.process.take()
-                        let process = if let taken { taken } else { try shelf.supply.start() }
+                        let process = if let taken { taken } else { try await shelf.supply.start() }
                         shelf.store.put(
                             process, at: shelf.place(number, owner), isSingle: round % 2 == 0, now: Shelf.moment(round))
                     }

@@ -160,7 +160,7 @@ struct ProcessTests {
         let result = try await Harness.onLoop { loop in
             let wakeup = Wakeup()
             let plan = try TurnPlan(answering: Harness.conversation("x"), model: "x")
-            let process = supply.serve(plan, with: try supply.start(), on: loop, waking: wakeup)
+            let process = supply.serve(plan, with: try await supply.start(), on: loop, waking: wakeup)
             _ = process.poll { _, _ in }
             wakeup.signal()
             let result = await process.step(until: Instant(nanoseconds: .max)) { _, _ in }
@@ -179,7 +179,7 @@ struct ProcessTests {
             limits: CLILimits(), directories: try TurnDirectories(state: directory))
         let kind = try await Harness.onLoop { loop in
             do throws(Fault) {
-                _ = try supply.start()
+                _ = try await supply.start()
                 return FailureKind.internalError
             } catch { return error.kind }
         }

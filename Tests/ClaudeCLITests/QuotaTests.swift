@@ -129,7 +129,7 @@ struct LateQuotaTests {
         let conversation = Harness.conversation("hello")
         return try await Harness.onLoop { loop in
             let plan = try TurnPlan(answering: conversation, model: conversation.model)
-            let process = supply.serve(plan, with: try supply.start(), on: loop, waking: Wakeup())
+            let process = supply.serve(plan, with: try await supply.start(), on: loop, waking: Wakeup())
             _ = await Harness.drain(process, on: loop)
             let start = loop.now
             await process.settle(keeping: false)

@@ -42,7 +42,7 @@ struct Shelf {
         hasSystem: Bool = false
     ) throws -> Int32 {
         store.noteStart()
-        var process = try supply.start()
+        var process = try supply.startAtOnce()
         let pid = process.pid
         if hasSystem { process.memory.system = 1 }
         store.put(process, at: place(number, owner, kind), isSingle: isSingle, now: Self.moment(seconds))
@@ -52,7 +52,7 @@ struct Shelf {
     /// Adds a process that waits for its first turn; returns its id.
     @discardableResult
     func add(_ kind: LaunchKind? = nil, at seconds: Int = 0) throws -> Int32 {
-        let process = try supply.start()
+        let process = try supply.startAtOnce()
         let pid = process.pid
         store.add(process, kind: kind ?? self.kind, now: Self.moment(seconds))
         return pid
@@ -77,6 +77,15 @@ struct Shelf {
 
     /// A kind of the same program that was started otherwise.
     var otherKind: LaunchKind { LaunchKind(program: program, environment: ["A=1"]) }
+}
+
+extension CLISupply {
+    /// A new process that has been told nothing, in no control group, for those who cannot wait for one.
+    func startAtOnce() throws -> LivingProcess {
+        let directory = try directories.take()
+        return LivingProcess(
+            try ChildProcess.spawn(profile.plan(in: directory, limits: limits)), in: directory, of: directories)
+    }
 }
 
 extension Harness {

@@ -263,8 +263,8 @@ struct ReplacedCLITests {
             let profile = LaunchProfile(path: path, operatorEnvironment: [], loginDirectory: "/nonexistent")
             let supply = CLISupply(
                 profile, limits: CLILimits(), directories: try TurnDirectories(state: folder + "/supply"))
-            if try supply.start(only: old) != nil { Issue.record("a process of the old program") }
-            if let process = try supply.start(only: new) { process.kill() } else { Issue.record("no process") }
+            if try await supply.start(only: old) != nil { Issue.record("a process of the old program") }
+            if let process = try await supply.start(only: new) { process.kill() } else { Issue.record("no process") }
         }.value
         withExtendedLifetime(program) {}
     }

@@ -43,6 +43,7 @@ typedef struct {
     const char *directory;
     uint64_t max_open_files;  // RLIMIT_NOFILE; 0 leaves it
     const linux_walls *walls; // null for none
+    int group;                // `cgroup.procs` of the control group to be in, opened for writing; negative for ours
 } linux_spawn_plan;
 
 // A started child. The descriptors belong to the caller; the parent's pipe ends do not block and close on exec.
@@ -61,6 +62,9 @@ linux_child linux_spawn(const linux_spawn_plan *plan);
 
 // Reaps the child. 1: it has ended, `status` is its exit code or 128 + signal. 0: it still runs. -1: errno.
 int linux_pidfd_reap(int pidfd, int block, int *status);
+
+// True when the extended attribute `name` of a file is "1".
+int linux_is_marked(const char *path, const char *name);
 
 // Raises the soft limit of open descriptors to the hard one; returns the limit now in force.
 uint64_t linux_raise_open_files(void);

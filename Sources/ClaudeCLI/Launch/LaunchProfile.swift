@@ -1,5 +1,5 @@
 import Glibc
-import Platform
+public import Platform
 
 /// How the CLI is started: the same arguments for every turn, and an environment made from nothing.
 ///
@@ -24,6 +24,8 @@ public struct LaunchProfile: Sendable {
     public var walls: WallPolicy?
     /// What turns are given in place of the operator's credentials; nil where they are given those.
     public var standIn: StandInLogin?
+    /// What each of its processes may take, with all that it starts.
+    public var bounds = GroupBounds()
 
     /// A profile of the CLI at `path`; a `CLAUDE_CONFIG_DIR` in the environment is the login directory.
     public init(path: String, operatorEnvironment: [String], loginDirectory: String) {
@@ -101,6 +103,7 @@ public struct LaunchProfile: Sendable {
         plan.environment = environment(in: directories, limits: limits, messages: messages)
         if let token, let standIn { plan.environment += standIn.assignments(token) }
         plan.maxOpenFiles = maxOpenFiles
+        plan.bounds = bounds
         plan.walls = walls?.walls(
             running: path, in: directories, login: bringsCredential ? nil : loginDirectory, variables: givenEnvironment)
         return plan

@@ -19,7 +19,7 @@ enum CLIQuestion {
     static func ask(
         _ plan: SpawnPlan, input: [UInt8] = [], milliseconds: Int, maxBytes: Int, on loop: EventLoop
     ) async throws(SystemError) -> Reply {
-        var child = try ChildProcess.spawn(plan)
+        var child = try await ChildProcess.start(plan)
         if !input.isEmpty { _ = child.write(input.span) }
         child.closeInput()
         let wakeup = Wakeup()

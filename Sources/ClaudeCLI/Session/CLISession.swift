@@ -407,6 +407,8 @@ public final class CLISession {
     }
 
     private func faultAtEnd(_ status: ExitStatus?) -> Fault {
+        // Whatever else it said before, it was not what ended it.
+        if let fault = process?.child.memoryDeath?.fault { return fault }
         if let fault = machine.faultAtEnd(moment) { return fault }
         let errors = errorOutput.text
         let code = status.map { "exit status \($0.code)" } ?? "output closed"
@@ -432,6 +434,20 @@ public final class CLISession {
             return fail(Fault(.gatewayTimeout, text, detail: errorOutput.text), take)
         }
         alarm.deadline = [totalDeadline, exitDeadline].compactMap { $0 }.reduce(stall, min)
+    }
+}
+
+extension MemoryDeath {
+    /// What becomes of a turn whose process was ended so.
+    fileprivate var fault: Fault {
+        let text = "The CLI was ended since it had no memory left."
+        switch self {
+        case .ownBound: return Fault(.badGateway, text, detail: "it took more than CHILD_MEMORY_BYTES")
+        case .shortage:
+            var fault = Fault(.badGateway, text, detail: "memory is short in the service's control group or the machine")
+            fault.isPassing = true
+            return fault
+        }
     }
 }
 

@@ -30,7 +30,7 @@ public struct LivingProcess: ~Copyable, Sendable {
 
     deinit {
         child.signalGroup(SIGKILL)
-        directories.release(directory)
+        child.afterGroup { [directories, directory] in directories.release(directory) }
     }
 
     /// Its process id.

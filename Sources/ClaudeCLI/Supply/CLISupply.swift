@@ -10,7 +10,7 @@ public final class CLISupply: Sendable {
     public let profile: LaunchProfile
     /// The bounds of its turns.
     public let limits: CLILimits
-    private let directories: TurnDirectories
+    let directories: TurnDirectories
     /// What all its processes for one message a turn are started with, but for their directories; with the credentials, even
     /// where processes are given none: those of another one do not serve in their place.
     private let environment: [String]
@@ -25,15 +25,15 @@ public final class CLISupply: Sendable {
     }
 
     /// The kind of its processes whose program is `file`.
-    public func kind(of file: ProgramFile) -> LaunchKind { LaunchKind(program: file, environment: environment, walls: profile.walls) }
+    public func kind(of file: ProgramFile) -> LaunchKind { LaunchKind(program: file, environment: environment, walls: profile.walls, bounds: profile.bounds) }
 
     /// A new process that has been told nothing, in which the model may be asked `messages` times a turn.
-    public func start(messages: Int = 1) throws(Fault) -> LivingProcess {
+    public func start(messages: Int = 1) async throws(Fault) -> LivingProcess {
         let directory = try directories.take()
         do throws(SystemError) {
             let token = profile.standIn?.token()
             let plan = profile.plan(in: directory, limits: limits, messages: messages, token: token)
-            return LivingProcess(try ChildProcess.spawn(plan), in: directory, of: directories, holding: token)
+            return LivingProcess(try await ChildProcess.start(plan), in: directory, of: directories, holding: token)
         } catch {
             directories.release(directory)
             throw Self.fault(of: error)
@@ -44,10 +44,10 @@ public final class CLISupply: Sendable {
     /// told nothing.
     ///
     /// It is looked at on both sides of the start, so that none comes between the look and the start.
-    public func start(only file: ProgramFile, messages: Int = 1) throws(Fault) -> LivingProcess? {
+    public func start(only file: ProgramFile, messages: Int = 1) async throws(Fault) -> LivingProcess? {
         guard ProgramFile(path: profile.path) == file else { return nil }
         do throws(Fault) {
-            let process = try start(messages: messages)
+            let process = try await start(messages: messages)
             guard !file.isUnchanged else { return process }
             process.kill()
             return nil
@@ -97,6 +97,10 @@ public final class CLISupply: Sendable {
             return Fault(
                 .overloaded, "The gateway has no room for another turn.", detail: detail,
                 retryAfterSeconds: 2)
+        }
+        if error.call == "control group" {
+            return Fault(
+                .unavailable, "The gateway cannot prepare a turn.", detail: detail, retryAfterSeconds: 5)
         }
         return Fault(
             .unavailable,

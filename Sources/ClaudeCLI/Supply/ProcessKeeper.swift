@@ -61,7 +61,7 @@ public final class ProcessKeeper {
         while true {
             tidy()
             if nextLook <= loop.now { look() }
-            fill()
+            await fill()
             let isBuried = store.bury()
             if isBuried, store.isOver { return }
             alarm.deadline = isBuried ? next : min(next, loop.now + Self.burialPause)
@@ -114,7 +114,7 @@ public final class ProcessKeeper {
     }
 
     /// Starts one that is missing, unless turns need the machine.
-    private func fill() {
+    private func fill() async {
         isFilling = false
         guard let sources = source() else { return }
         store.keepWaiting(Set(sources.map { $0.supply.kind(of: $0.program) }))
@@ -129,7 +129,7 @@ public final class ProcessKeeper {
         guard isQuiet && !isBusy() || since + Self.mostPatience <= loop.now else { return }
         missingSince = nil
         do throws(Fault) {
-            guard let process = try supply.start(only: program) else { return }
+            guard let process = try await supply.start(only: program) else { return }
             store.add(process, kind: supply.kind(of: program), now: loop.now)
             if failures > 0 { nextStart = loop.now + Self.provingTime } else { nextStart = loop.now + Self.startPause }
         } catch {

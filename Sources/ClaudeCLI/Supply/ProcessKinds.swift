@@ -24,6 +24,8 @@ public struct LaunchKind: Hashable, Sendable {
     let environment: [String]
     /// The walls round it.
     var walls: WallPolicy?
+    /// What it may take.
+    var bounds = GroupBounds()
 
     /// Kinds of one program seldom differ.
     public func hash(into hasher: inout Hasher) { hasher.combine(program) }

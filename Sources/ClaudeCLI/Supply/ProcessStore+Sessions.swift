@@ -47,17 +47,17 @@ extension ProcessStore {
         let kind = supply.kind(of: needs.program)
         guard plan.mostMessages == 1 else {
             noteStart()
-            return try startNew(for: needs, on: loop, waking: wakeup)
+            return try await startNew(for: needs, on: loop, waking: wakeup)
         }
         guard let held = needs.held else {
-            guard let process = takeNew(kind) else { return try startNew(for: needs, on: loop, waking: wakeup) }
+            guard let process = takeNew(kind) else { return try await startNew(for: needs, on: loop, waking: wakeup) }
             return supply.serve(plan, with: process, on: loop, waking: wakeup)
         }
         let wish = Wish(
             owner: needs.owner, kind: kind, held: held,
             canFollow: { needs.features.has(.rewinds) && plan.canFollow($0) })
         var answer = await take(wish, on: loop, waking: wakeup)
-        guard let process = answer.process.take() else { return try startNew(for: needs, on: loop, waking: wakeup) }
+        guard let process = answer.process.take() else { return try await startNew(for: needs, on: loop, waking: wakeup) }
         let start: StartingPoint
         switch answer.find {
         case .kept: start = .kept(process.memory)
@@ -90,9 +90,9 @@ extension ProcessStore {
 
     private func startNew(
         for needs: TurnNeeds, on loop: EventLoop, waking wakeup: Wakeup
-    ) throws(Fault) -> CLISession? {
+    ) async throws(Fault) -> CLISession? {
         do throws(Fault) {
-            let process = try needs.supply.start(only: needs.program, messages: needs.plan.mostMessages)
+            let process = try await needs.supply.start(only: needs.program, messages: needs.plan.mostMessages)
             guard let process else {
                 noteEnd()
                 return nil

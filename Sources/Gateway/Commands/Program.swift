@@ -72,7 +72,7 @@ public enum Program {
             let (version, selfTest, logins) = try unsafe checker.result.get()
             let addresses = loaded.configuration.listeners.map(\.description).joined(separator: ", ")
             Terminal.say("to listen on \(addresses)\(loaded.configuration.isPlaintext ? ", plain HTTP" : "")")
-            for note in loaded.notes { Terminal.say(note) }
+            for note in loaded.notes + [ControlGroupState.current.note] { Terminal.say(note) }
             let problems = loaded.certificates.compactMap(\.problem) + logins.compactMap { Account.tell($0.state, of: $0.account) }
             for warning in loaded.warnings + ledger.warnings + problems { Terminal.complain("warning: \(warning)") }
             for note in ledger.notes { Terminal.say(note) }

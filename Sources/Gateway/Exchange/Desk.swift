@@ -50,8 +50,9 @@ final class Desk: Responder {
             health = HealthAnswer(
                 uptime: uptime, running: load.running, waiting: load.waiting, cli: site.snapshot.cli, login: login,
                 sandbox: SandboxState(site.snapshot.configuration.sandbox).word,
-                relays: site.snapshot.configuration.relaysCredentials, problems: site.problems.current,
-                generation: generation, dependsOnOrigin: site.snapshot.configuration.cors.dependsOnOrigin,
+                relays: site.snapshot.configuration.relaysCredentials, controlGroups: ControlGroupState.current.word,
+                problems: site.problems.current, generation: generation,
+                dependsOnOrigin: site.snapshot.configuration.cors.dependsOnOrigin,
                 protection: site.snapshot.protection)
         }
     }

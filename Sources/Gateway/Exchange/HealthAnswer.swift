@@ -19,7 +19,8 @@ struct HealthAnswer {
 
     init(
         uptime: Int, running: Int, waiting: Int, cli: TriedCLI, login: LoginState.Word = .unknown,
-        sandbox: SandboxState.Word = .off, relays: Bool = false, problems: [Problem] = [], generation: Int = 0, dependsOnOrigin: Bool = false,
+        sandbox: SandboxState.Word = .off, relays: Bool = false, controlGroups: ControlGroupState.Word = .none,
+        problems: [Problem] = [], generation: Int = 0, dependsOnOrigin: Bool = false,
         protection: ResponseFields = ResponseFields()
     ) {
         self.uptime = uptime
@@ -41,6 +42,7 @@ struct HealthAnswer {
         body.member("login", login.rawValue)
         body.member("sandbox", sandbox.rawValue)
         body.member("credential_relay", literal: relays ? "on" : "off")
+        body.member("control_groups", controlGroups.rawValue)
         body.key("problems")
         body.beginArray()
         for problem in problems {

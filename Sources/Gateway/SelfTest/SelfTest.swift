@@ -198,7 +198,8 @@ final class SelfTestTurn {
         linger = Alarm(on: bench.loop, waking: bench.wakeup)
         let (token, url) = bench.upstream.open(reply: probe.reply)
         self.token = token
-        start(url)
+        // Unstructured: its owner looks after it by `poll` and `abort`, which go by what has come of it.
+        bench.loop.spawn { await self.start(url) }
     }
 
     deinit { linger.cancel() }
@@ -248,7 +249,8 @@ final class SelfTestTurn {
         bench.wakeup.signal()
     }
 
-    private func start(_ url: String) {
+    private func start(_ url: String) async {
+        defer { bench.wakeup.signal() }
         // The login is made up: no credential of the operator's has any business here.
         var profile = LaunchProfile(
             path: bench.path,
@@ -257,7 +259,7 @@ final class SelfTestTurn {
         profile.walls = bench.walls
         let supply = CLISupply(profile, limits: bench.limits.turn, directories: bench.directories)
         do {
-            let process = try supply.start()
+            let process = try await supply.start()
             Self.write(probe.canary, to: "\(process.workingDirectory)/\(SelfTestProbe.canaryFile)")
             let plan = try probe.plan(workingDirectory: process.workingDirectory)
             self.process = supply.serve(plan, with: process, on: bench.loop, waking: bench.wakeup)

@@ -91,6 +91,8 @@ actor Service {
             CurrentProcess.keepHeap()
             _ = CurrentProcess.program
             CurrentProcess.forbidDumps()
+            // Before the first child, and when new threads leave signals to the loop.
+            ControlGroups.claim()
             if !hasSecureHeap { log.warning("the system locks no memory for private keys: see LimitMEMLOCK") }
             let isSuccessor = inheritance.link != nil
             let lock = try StateDirectory.claim(loaded.configuration.stateDirectory, handed: inheritance.lock)
@@ -105,6 +107,8 @@ actor Service {
             // Unstructured: the main thread is about to become the loop that runs it.
             Task(executorPreference: loop) { await service.serve(loaded) }
             loop.run()
+            // What turns leave behind is emptied behind the end of their groups.
+            ControlGroups.current?.settle(milliseconds: 2000)
             guard let faults = unsafe service.startFaults else { return 0 }
             for fault in faults.faults { log.error(fault.description) }
             for warning in faults.warnings { log.warning(warning) }
@@ -256,7 +260,7 @@ actor Service {
 
     /// Says what was read, and what of it needs the operator.
     private func tell(_ loaded: SnapshotLoader.Loaded) {
-        for note in loaded.notes { log.info(note) }
+        for note in loaded.notes + [ControlGroupState.current.note] { log.info(note) }
         for warning in loaded.warnings { log.warning(warning) }
         note(.certificate, certificateProblems)
         showCertificates(loaded.certificates)

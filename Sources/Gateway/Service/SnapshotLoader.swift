@@ -264,8 +264,14 @@ struct SnapshotLoader {
             loginDirectory: environment.configDirectory)
         profile.hasServers = !loaded.servers.servers.isEmpty
         profile.walls = walls(of: loaded, environment)
+        let bytes = loaded.configuration.processes.childBytes
+        profile.bounds.memoryBytes = bytes > 0 ? bytes : nil
+        if loaded.servers.servers.contains(where: { $0.reach == .program }) { profile.bounds.tasks = tasksWithPrograms }
         return profile
     }
+
+    /// Programs start programs, and each runtime its threads for each processor.
+    private static let tasksWithPrograms = 2048
 
     /// The walls of an account's turns: its own login is all that they see of any.
     private static func walls(of loaded: Loaded, _ environment: CLIEnvironment) -> WallPolicy? {

@@ -243,6 +243,9 @@ private struct ConfigurationLoader {
     private mutating func deriveProcesses() {
         let maxRunning = configuration.turns.maxRunning
         let hasKeys = configuration.keys.isRequired
+        if sources.given["CHILD_MEMORY_BYTES"] == nil {
+            configuration.processes.childBytes = ProcessSettings.defaultChildBytes(memoryBytes: machine.memoryBytes)
+        }
         if sources.given["MAX_IDLE_PROCESSES"] == nil {
             configuration.processes.maxIdle = ProcessSettings.defaultIdle(
                 memoryBytes: machine.memoryBytes, maxRunning: maxRunning)

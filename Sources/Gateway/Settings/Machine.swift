@@ -54,11 +54,18 @@ struct Machine: Sendable {
         return unsafe String(cString: path)
     }
 
-    /// `memory.max` of the process's own group (control groups version 2); nil where none is set.
+    /// The least `memory.max` of the process's own group and those above it (control groups version 2); nil where none is
+    /// set. The service itself lives in a group of its own below that of its unit.
     private static func controlGroupLimit() -> Int? {
         for line in smallFile("/proc/self/cgroup").split(separator: "\n") where line.hasPrefix("0::/") {
-            let limit = smallFile("/sys/fs/cgroup\(line.dropFirst(3))/memory.max")
-            return DecimalText.parse(limit.utf8.prefix { $0 != UInt8(ascii: "\n") })
+            var group = line.dropFirst(3)
+            var least: Int?
+            while !group.isEmpty {
+                let limit = smallFile("/sys/fs/cgroup\(group)/memory.max")
+                if let bytes = DecimalText.parse(limit.utf8.prefix { $0 != UInt8(ascii: "\n") }) { least = min(least ?? bytes, bytes) }
+                group = group[..<(group.lastIndex(of: "/") ?? group.startIndex)]
+            }
+            return least
         }
         return nil
     }

@@ -19,6 +19,8 @@ struct ProcessSettings: Sendable, Equatable {
     var idleSeconds = 300
     /// The memory of one that waits to go on, shared pages by proportion; a larger one ends.
     var maxIdleBytes = 400 << 20
+    /// The memory of one with all that it starts, where control groups can be had; 0 for no bound.
+    var childBytes = 1 << 30
     /// Idle, waiting and serving ones together.
     var maxTotal = 0
 
@@ -37,6 +39,9 @@ extension ProcessSettings {
     static func defaultIdle(memoryBytes: Int, maxRunning: Int) -> Int {
         min(memoryBytes / 2 / processBytes, 4 * maxRunning)
     }
+
+    /// A quarter of the memory, within what a CLI needs for the largest request and what none has any use for.
+    static func defaultChildBytes(memoryBytes: Int) -> Int { max(512 << 20, min(memoryBytes / 4, 1 << 30)) }
 
     /// Half of all for one key, or enough for eight agents side by side; all where everybody is one caller.
     static func defaultIdlePerKey(maxIdle: Int, hasKeys: Bool) -> Int {

@@ -19,6 +19,16 @@ extension Setting.Reader {
         .list(syntax, field) { (text, _) throws(ValueProblem) in text }
     }
 
+    /// A number of bytes, or 0 for none of what it bounds.
+    static func sizeOrNone(_ range: ClosedRange<Int>, _ field: Setting.Field<Int>) -> Self {
+        var reader = Self.size(range, field)
+        let apply = reader.apply
+        reader.apply = { (configuration, text) throws(ValueProblem) in
+            if text == "0" { configuration[keyPath: field] = 0 } else { try apply(&configuration, text) }
+        }
+        return reader
+    }
+
     /// How hard models are to think.
     static var effort: Self {
         let words = Effort.allCases.map(\.rawValue)

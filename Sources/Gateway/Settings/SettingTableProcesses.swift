@@ -29,6 +29,11 @@ extension Setting {
             "MAX_IDLE_PROCESS_BYTES", .processes, .size((64 << 20)...(1 << 40), \.processes.maxIdleBytes),
             "The memory of a process that waits to go on, as PSS (pages that several share count in part); a larger "
                 + "one ends."),
+        Setting(
+            "CHILD_MEMORY_BYTES", .processes, .sizeOrNone((256 << 20)...(1 << 40), \.processes.childBytes),
+            "The memory of a CLI process with all that it starts, where systemd delegates control groups; more ends it, "
+                + "and its turn fails. 0 sets no bound.",
+            fallback: "a quarter of the memory, from 512 MiB to 1 GiB"),
     ]
 
     private static let idleSeconds = 1...86_400

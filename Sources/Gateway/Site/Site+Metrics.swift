@@ -87,6 +87,8 @@ extension Site {
         text.states("state", SandboxState.Word.allCases.map(\.rawValue), current: sandbox.word.rawValue)
         text.begin("portcullis_sandbox_landlock_abi", .gauge, "The version of Landlock that is in force for children; 0 for none.")
         text.sample([], sandbox.landlock)
+        text.begin("portcullis_control_groups", .gauge, "1 for what the control groups of children bound: memory and tasks, less, or nothing.")
+        text.states("state", ControlGroupState.Word.allCases.map(\.rawValue), current: ControlGroupState.current.word.rawValue)
         guard let relay else { return }
         text.begin("portcullis_relay_requests_total", .counter, "Requests of children that hold no credential, by what became of them.")
         text.sample([("outcome", "forwarded")], relay.count(.forwarded))
