@@ -64,7 +64,7 @@ def test_an_unreachable_manager_does_no_harm(make_gateway, tmp_path):
 # Stands for the socket unit: makes descriptor 3, says whose it is, and becomes the service.
 SOCKET_UNIT = """
 import os, socket, sys
-kind, port, pid, *service = sys.argv[1:]
+kind, port, pid, name, *service = sys.argv[1:]
 if kind != "file":
     made = socket.create_server(("0.0.0.0" if kind == "open" else "127.0.0.1", int(port)))
     os.dup2(made.fileno(), 3)
@@ -72,12 +72,14 @@ else:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 3)
 os.set_inheritable(3, True)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=pid or str(os.getpid()))
+if name:
+    os.environ["LISTEN_FDNAMES"] = name
 os.execv(service[0], service)
 """
 
 
-def started_by_a_socket_unit(gateway, kind, port="0", pid=""):
-    gateway.arguments = [sys.executable, "-c", SOCKET_UNIT, kind, str(port), pid, *gateway.arguments]
+def started_by_a_socket_unit(gateway, kind, port="0", pid="", name=""):
+    gateway.arguments = [sys.executable, "-c", SOCKET_UNIT, kind, str(port), pid, name, *gateway.arguments]
     return gateway
 
 
@@ -124,3 +126,18 @@ def test_sockets_it_must_not_serve_on_are_refused(make_gateway, kind, pid, fault
     gateway = started_by_a_socket_unit(make_gateway(tls=False), kind, pid=pid).start()
     assert gateway.process.wait(20) == 78
     assert fault in gateway.log()
+
+
+@fault_row(
+    34, injected="a socket in the manager's store, of an address that LISTEN names no more",
+    seen="it is closed and given back to nobody, the manager is told to forget it, and LISTEN alone is served")
+def test_a_stored_socket_that_is_out_of_date_is_forgotten(make_gateway, manager):
+    gateway = make_gateway(env={"NOTIFY_SOCKET": manager.path})
+    stale = free_port()
+    started_by_a_socket_unit(gateway, "local", stale, name=f"kept.127.0.0.1/{stale}").ready()
+    forgotten = f"FDSTOREREMOVE=1\nFDNAME=kept.127.0.0.1/{stale}"
+    eventually(lambda: any(forgotten in message for message in manager.messages), "the manager is told to forget it")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", stale), 5)
+    kept = f"kept.127.0.0.1/{gateway.port}"
+    eventually(lambda: kept in manager.stored, "its own socket is stored in its place")
