@@ -2,10 +2,10 @@
 
 import concurrent.futures
 import re
-import time
 
 import pytest
 
+from fault_matrix import fault_row
 from harness import eventually
 from service import UNIT
 
@@ -44,12 +44,15 @@ def test_each_child_has_a_group_with_its_bounds(grouped):
     eventually(lambda: not children(grouped), "the group is gone", within=20)
 
 
+@fault_row(
+    17, injected="a child that takes more than its memory, beside another's turn",
+    seen="that turn is 502 and the log says why; the other and the service go on")
 def test_a_greedy_child_ends_alone_and_the_log_says_why(grouped):
     client = grouped.client()
     before = grouped.show("MainPID")
     with concurrent.futures.ThreadPoolExecutor() as beside:
         other = beside.submit(client.ask, "standin:delay 5000")
-        time.sleep(0.5)
+        eventually(lambda: children(grouped), "the other has begun", within=20)
         greedy = client.ask("standin:greedy 400")
         assert greedy.status == 502, greedy.text
         assert "no memory left" in greedy.json()["error"]["message"]
@@ -60,6 +63,9 @@ def test_a_greedy_child_ends_alone_and_the_log_says_why(grouped):
     assert (modest.status, word(modest)) == (200, "took 100 MiB")
 
 
+@fault_row(
+    13, injected="a CLI that leaves a daemon in a session of its own, in a group of its own",
+    seen="the daemon ends with the turn, and the group is removed")
 def test_a_deserter_ends_with_its_turn(grouped):
     answer = grouped.client().ask("standin:deserter")
     deserter = re.fullmatch(r"left (\d+)", word(answer))[1]
