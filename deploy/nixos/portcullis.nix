@@ -105,7 +105,7 @@ in
         ProtectKernelTunables = true;
         ProtectKernelModules = true;
         ProtectKernelLogs = true;
-        ProtectControlGroups = true;
+        Delegate = "memory pids";
         ProtectClock = true;
         ProtectHostname = true;
         RestrictNamespaces = true;
