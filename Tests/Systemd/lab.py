@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import ctypes
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -180,7 +181,10 @@ class Machine(System):
         assert self.nspawn.poll() is None, f"the container ended while booting:\n{self.said()}"
         for task in pathlib.Path(f"/proc/{self.nspawn.pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                status = pathlib.Path(f"/proc/{child}/status").read_text()
+                # Some of its processes end while it starts.
+                status = ""
+                with contextlib.suppress(FileNotFoundError):
+                    status = pathlib.Path(f"/proc/{child}/status").read_text()
                 if re.search(r"^NSpid:.*\b1$", status, re.MULTILINE):
                     return int(child)
         return None
