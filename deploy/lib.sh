@@ -41,9 +41,9 @@ missing_packages() {
         command -v lintian >/dev/null || echo lintian
         command -v dpkg-shlibdeps >/dev/null || echo dpkg-dev
         command -v zsh >/dev/null || echo zsh
+        command -v fish >/dev/null || echo fish
         # For the module of NixOS, which is evaluated.
         command -v nix-instantiate >/dev/null || echo nix-bin
-        command -v fish >/dev/null || echo fish
         # For promtool, which judges metrics and alerts; its server is not started.
         command -v promtool >/dev/null || echo prometheus
         command -v python3 >/dev/null || echo python3

@@ -1,8 +1,8 @@
 """Containers with a real systemd as PID 1: Debian's root trees, made once, and throw-away copies of them that boot."""
 
 import concurrent.futures
-import ctypes
 import contextlib
+import ctypes
 import hashlib
 import os
 import pathlib
