@@ -64,11 +64,16 @@ public final class MemoryPressure {
         return number
     }
 
-    /// The pressure file of the own control group; nil where there is none of version 2.
-    public static var ownGroup: String? {
-        let lines = MachineLoad.text(of: "/proc/self/cgroup").split(separator: "\n")
-        guard let line = lines.first(where: { $0.hasPrefix("0::/") }) else { return nil }
-        let path = line.dropFirst(3)
+    /// The pressure file of the service's control group; nil where there is none of version 2.
+    public static var ownGroup: String? { group(of: MachineLoad.text(of: "/proc/self/cgroup")) }
+
+    /// The same by the lines of /proc/self/cgroup. Where children have groups of their own, this process stands beside
+    /// them, and what they wait for is counted above it alone.
+    static func group(of lines: String) -> String? {
+        guard let line = lines.split(separator: "\n").first(where: { $0.hasPrefix("0::/") }) else { return nil }
+        let own = line.dropFirst(3)
+        let inside = "/\(Delegation.ownGroup)"
+        let path = own.hasSuffix(inside) ? own.dropLast(inside.utf8.count) : own
         return "/sys/fs/cgroup\(path == "/" ? "" : path)/memory.pressure"
     }
 

@@ -46,4 +46,13 @@ struct MemoryPressureTests {
         #expect(MemoryPressure(watch: "/nowhere/pressure", writing: nil) == nil)
         #expect(MemoryPressure(watch: nil, writing: nil, group: "/nowhere/pressure") == nil)
     }
+
+    @Test("where children have groups of their own the service's is looked at, which counts for all of them")
+    func groupAboveChildren() {
+        let unit = "/sys/fs/cgroup/system.slice/portcullis.service/memory.pressure"
+        #expect(MemoryPressure.group(of: "0::/system.slice/portcullis.service\n") == unit)
+        #expect(MemoryPressure.group(of: "0::/system.slice/portcullis.service/service\n") == unit)
+        #expect(MemoryPressure.group(of: "1:memory:/x\n") == nil)
+        #expect(MemoryPressure.group(of: "0::/\n") == "/sys/fs/cgroup/memory.pressure")
+    }
 }
