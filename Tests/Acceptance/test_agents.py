@@ -93,7 +93,7 @@ def test_a_tool_named_bash_brings_no_instructions_about_commits(gateway, upstrea
 
 
 def test_texts_of_tools_are_in_unicodes_simplest_form(gateway, upstream, nonce):
-    """Not as they came, as the README says; everything else of a request keeps its characters."""
+    """Not as they came, as deploy/docs/cli-additions.md says; everything else of a request keeps its characters."""
     schema = {"type": "object", "properties": {"unit": {"type": "string", "enum": ["m²"]}}}
     tools = [{"name": "f", "description": "Wait…", "input_schema": schema}]
     assert gateway.ask_message(f"{nonce} … m²", tools=tools, system="… m²").status_code == 200

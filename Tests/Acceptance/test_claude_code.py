@@ -1,4 +1,4 @@
-"""Claude Code as a client by the README's recipe: it sees the account's limits, and gives up where that is wise."""
+"""Claude Code as a client by the recipe of deploy/clients.md: it sees the account's limits, and gives up where that is wise."""
 import json
 import os
 import re

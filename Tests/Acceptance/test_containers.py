@@ -25,8 +25,8 @@ def test_what_the_image_copies_is_there():
             assert (ROOT / source).exists(), source
 
 
-def test_the_image_has_the_packages_of_the_readme():
-    sentence = re.search(r"only gets the binary needs the packages ([^.]*)\.", (ROOT / "README.md").read_text())
+def test_the_image_has_the_packages_that_the_documents_name():
+    sentence = re.search(r"only gets the binary needs the packages ([^.]*)\.", (ROOT / "deploy/docs/service.md").read_text())
     packages = re.findall(r"`([^`]+)`", sentence[1])
     last = instructions("RUN")[-1]
     assert packages and set(packages) <= set(last.split())
@@ -44,7 +44,7 @@ def test_compose_builds_that_file_and_waits_longer_than_the_drain_limit():
     context = re.search(r"context: (\S+)\n\s+dockerfile: (\S+)", COMPOSE)
     assert (ROOT / "deploy" / context[1] / context[2]).resolve() == ROOT / "deploy/Dockerfile"
     seconds = int(re.search(r"stop_grace_period: (\d+)s", COMPOSE)[1])
-    limit = re.search(r"`DRAIN_SECONDS` \|[^|]*\| seconds \| (\d+) ", (ROOT / "README.md").read_text())
+    limit = re.search(r"`DRAIN_SECONDS` \|[^|]*\| seconds \| (\d+) ", (ROOT / "deploy/docs/settings.md").read_text())
     assert seconds > int(limit[1])
 
 

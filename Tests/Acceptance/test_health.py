@@ -15,9 +15,9 @@ def test_health_tells_what_runs(gateway):
     assert health["running_turns"] >= 0 and health["waiting_turns"] >= 0
 
 
-def test_the_readme_shows_the_version_of_the_cli_that_is_tested(gateway):
+def test_the_page_of_health_shows_the_version_of_the_cli_that_is_tested(gateway):
     shown = f'"cli_version":"{gateway.health()["cli_version"]}"'
-    assert shown in (ROOT / "README.md").read_text()
+    assert shown in (ROOT / "deploy/docs/health.md").read_text()
 
 
 def test_health_counts_the_running_turn(make_gateway, upstream, nonce):

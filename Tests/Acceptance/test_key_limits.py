@@ -165,7 +165,7 @@ def spend(gateway, dollars):
 
 
 def test_claude_code_shows_the_share_warns_twice_and_stops_with_the_operators_words(limited, claude_code, upstream):
-    """With the README's recipe; its own prompt has more than 100,000 bytes."""
+    """With the recipe of deploy/clients.md; its own prompt has more than 100,000 bytes."""
     gateway = limited("spend-per-day=10", 'message="Ask for more at https://example.org/quota"', env={"WARM_PROCESSES": "0"})
     for dollars, utilization, threshold in (8.0, 0.8, 0.75), (1.65, 0.97, 0.95):
         spend(gateway, dollars)

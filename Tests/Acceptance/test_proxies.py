@@ -311,5 +311,5 @@ def test_no_example_waits_for_less_than_the_longest_answer(name):
     text = (EXAMPLES / name).read_text()
     timeouts = re.findall(r"(?m)^\s*(proxy_read_timeout|send_timeout|response_header_timeout|timeout (?:client|server)) +(\d+)s", text)
     assert timeouts
-    default = re.search(r"`REQUEST_TIMEOUT_MS` \|[^|]*\|[^|]*\| (\d+) \|", (ROOT / "README.md").read_text())
+    default = re.search(r"`REQUEST_TIMEOUT_MS` \|[^|]*\|[^|]*\| (\d+) \|", (ROOT / "deploy/docs/settings.md").read_text())
     assert all(int(seconds) * 1000 > int(default[1]) for _, seconds in timeouts)

@@ -222,6 +222,7 @@ struct ConfigurationFaultTests {
         #expect(try Command(["check"]) == .check(options: []))
         #expect(try Command(["new-key", "alice"]) == .newKey(name: "alice"))
         #expect(try Command(["help", "--markdown"]) == .help(.markdown))
+        #expect(try Command(["help", "--markdown", "--brief"]) == .help(.briefMarkdown))
         #expect(try Command(["serve", "--help"]) == .help(.text))
         #expect(try Command(["help", "check"]) == .help(.text))
         for words in [["new-key", "--help"], ["new-key", "-h"], ["help", "new-key"]] {

@@ -58,16 +58,25 @@ struct ConfigurationReferenceTests {
         #expect(Setting.named(name) != nil)
     }
 
-    private static let readme: String? = {
-        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-        let content = try? ConfigurationFile.read("/\(root)/README.md")
-        return content.map { String(decoding: $0.bytes, as: UTF8.self) }
-    }()
-
-    @Test("the README holds the reference as it is", .enabled(if: readme != nil, "there is no README yet"))
-    func readmeIsCurrent() throws {
-        let readme = try #require(Self.readme)
+    @Test("the page of settings holds the reference as it is")
+    func pageIsCurrent() throws {
+        let page = try checkout("deploy/docs/settings.md")
         let wanted = "<!-- settings:begin -->\n\(Configuration.referenceMarkdown())<!-- settings:end -->"
-        #expect(readme.contains(wanted), "put the output of 'portcullis help --markdown' between the markers")
+        #expect(page.contains(wanted), "put the output of 'portcullis help --markdown' between the markers")
     }
+
+    @Test("the README holds every setting in a line")
+    func readmeIsCurrent() throws {
+        let brief = Configuration.briefMarkdown()
+        #expect(brief.split(separator: "\n").count == Setting.all.count + 2)
+        let wanted = "<!-- setting-names:begin -->\n\(brief)<!-- setting-names:end -->"
+        let readme = try checkout("README.md")
+        #expect(readme.contains(wanted), "put the output of 'portcullis help --markdown --brief' between the markers")
+    }
+}
+
+/// A file of the checkout that these tests were built from.
+func checkout(_ path: String) throws -> String {
+    let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+    return String(decoding: try ConfigurationFile.read("/\(root)/\(path)").bytes, as: UTF8.self)
 }

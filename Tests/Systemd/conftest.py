@@ -30,7 +30,7 @@ def upstream(machine):
 
 @pytest.fixture(scope="session")
 def as_installed(machine, portcullis, standin, certificates):
-    """The commands of the README have just been run, with the real CLI; nobody has connected yet."""
+    """The commands of deploy/docs/service.md have just been run, with the real CLI; nobody has connected yet."""
     made = Service(machine, portcullis, standin, certificates)
     made.prepare("/opt/claude/2/claude")
     made.installation = made.install()
@@ -53,7 +53,7 @@ def with_standin(as_installed):
 
 @pytest.fixture
 def service(with_standin):
-    """The service with the stand-in, running, as the README left it."""
+    """The service with the stand-in, running, as these commands left it."""
     return with_standin.restore()
 
 

@@ -48,14 +48,15 @@ MASKED = [
 ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def readme():
-    return (ROOT / "README.md").read_text()
+def manual():
+    """The page of the documents about the service."""
+    return (ROOT / "deploy/docs/service.md").read_text()
 
 
-def packages_of_readme():
-    """What the README says a server needs that only gets the binary."""
-    sentence = re.search(r"A server that only gets the binary needs the packages ([^.]*)\.", readme())
-    assert sentence, "the README names no packages"
+def packages_of_manual():
+    """What the page says a server needs that only gets the binary."""
+    sentence = re.search(r"A server that only gets the binary needs the packages ([^.]*)\.", manual())
+    assert sentence, "the page names no packages"
     return re.findall(r"`([^`]+)`", sentence[1])
 
 
@@ -71,7 +72,7 @@ def debian_mirror():
 
 def root_tree(release):
     """The tree of that release; made when there is none with these packages yet."""
-    packages = PACKAGES + packages_of_readme()
+    packages = PACKAGES + packages_of_manual()
     digest = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12]
     tree = CACHE / f"systemd-{release}-{digest}"
     if not tree.exists():

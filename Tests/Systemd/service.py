@@ -1,4 +1,4 @@
-"""The service as the README installs it, in a container."""
+"""The service as deploy/docs/service.md installs it, in a container."""
 
 import re
 import shutil
@@ -6,7 +6,7 @@ import time
 
 from client import Client
 from harness import ROOT, eventually
-from lab import ROOT_PATH, readme
+from lab import ROOT_PATH, manual
 
 UNIT = "portcullis.service"
 SOCKET = "portcullis.socket"
@@ -17,17 +17,17 @@ OWN_PROGRAMS = "/root/.local/bin"
 PATH_OF_INSTALLER = f"{OWN_PROGRAMS}:{ROOT_PATH}"
 
 
-def commands_of_readme():
+def commands_of_manual():
     """The commands under "As a service", to the letter."""
-    block = re.search(r"<!-- service:begin -->\n```sh\n(.*?)```\n<!-- service:end -->", readme(), re.DOTALL)
-    assert block, "the README has lost its commands of the service"
+    block = re.search(r"<!-- service:begin -->\n```sh\n(.*?)```\n<!-- service:end -->", manual(), re.DOTALL)
+    assert block, "the page has lost its commands of the service"
     return block[1]
 
 
-def cell_of_readme(what):
+def cell_of_manual(what):
     """The command in the table "Living with it" for that."""
-    row = re.search(rf"^\| {re.escape(what)} \| (.*) \|$", readme(), re.MULTILINE)
-    assert row, f"the README has no row {what!r}"
+    row = re.search(rf"^\| {re.escape(what)} \| (.*) \|$", manual(), re.MULTILINE)
+    assert row, f"the page has no row {what!r}"
     return re.search(r"`([^`]+)`", row[1])[1].replace("\\|", "|")
 
 
@@ -42,7 +42,7 @@ class Service:
         self.baseline = {}
 
     def prepare(self, claude):
-        """What a person has before the first command of the README: a checkout with a build, and `claude`."""
+        """What a person has before the first command of the page: a checkout with a build, and `claude`."""
         machine = self.machine
         for folder in ("deploy", "certs"):
             shutil.copytree(
@@ -59,7 +59,7 @@ class Service:
         machine.run("ln", "-s", claude, f"{OWN_PROGRAMS}/claude")
 
     def install(self):
-        return self.machine.shell(f"cd {CHECKOUT}\n{commands_of_readme()}", env={"PATH": PATH_OF_INSTALLER})
+        return self.machine.shell(f"cd {CHECKOUT}\n{commands_of_manual()}", env={"PATH": PATH_OF_INSTALLER})
 
     # Files
 

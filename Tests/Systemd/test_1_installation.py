@@ -1,4 +1,4 @@
-"""The commands of the README, to the letter, and the first answers of what they install. These tests come first."""
+"""The commands of deploy/docs/service.md, to the letter, and the first answers of what they install. These tests come first."""
 
 import re
 import stat
@@ -6,8 +6,8 @@ import stat
 import pytest
 
 from harness import eventually
-from lab import readme
-from service import CHECKOUT, PATH_OF_INSTALLER, SOCKET, UNIT, cell_of_readme, commands_of_readme
+from lab import manual
+from service import CHECKOUT, PATH_OF_INSTALLER, SOCKET, UNIT, cell_of_manual, commands_of_manual
 
 
 @pytest.fixture(scope="module")
@@ -110,17 +110,17 @@ def test_the_status_names_the_port(real):
 def test_the_commands_again_interrupt_nobody(real):
     """Installing a new version is pasting it again, but for the lines that begin a file anew."""
     again = [
-        line for line in commands_of_readme().splitlines() if not re.search("api-keys|cli.env|chain.pem|key.pem", line)
+        line for line in commands_of_manual().splitlines() if not re.search("api-keys|cli.env|chain.pem|key.pem", line)
     ]
     pid = real.main_process()
     real.machine.shell(f"cd {CHECKOUT}\n" + "\n".join(again), env={"PATH": PATH_OF_INSTALLER})
-    real.machine.shell(cell_of_readme("a new `claude`"), env={"PATH": PATH_OF_INSTALLER})
+    real.machine.shell(cell_of_manual("a new `claude`"), env={"PATH": PATH_OF_INSTALLER})
     assert real.client().ask("say:still here").status == 200
     assert real.main_process() == pid
 
 
 def test_the_installed_settings_can_be_checked(real):
-    command = re.search(r"`(portcullis check --config /etc[^`]*)`", readme())[1]
+    command = re.search(r"`(portcullis check --config /etc[^`]*)`", manual())[1]
     checked = real.machine.shell(command)
     assert "configuration OK" in checked.stdout + checked.stderr
     before = real.file("portcullis.conf").read_text()

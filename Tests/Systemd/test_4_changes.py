@@ -7,11 +7,11 @@ import time
 import pytest
 
 from certificates import make_certificate
-from service import CHECKOUT, cell_of_readme
+from service import CHECKOUT, cell_of_manual
 
 STREAMS = 50
-ADD = cell_of_readme("one more key")
-REMOVE = cell_of_readme("take it away")
+ADD = cell_of_manual("one more key")
+REMOVE = cell_of_manual("take it away")
 HOOK = "/etc/letsencrypt/renewal-hooks/deploy/portcullis"
 
 

@@ -9,7 +9,7 @@ import pytest
 from certificates import dated
 from client import Client
 from harness import ROOT, eventually
-from lab import ROOT_PATH
+from lab import ROOT_PATH, manual
 
 USER = "someone"
 HOME = "/home/some one"
@@ -135,7 +135,7 @@ def test_its_unit_is_beyond_reproach(installed):
 
 def test_one_more_key_is_one_command(installed):
     pid, old = installed.show("MainPID"), installed.client()
-    row = re.search(r"`(portcullis new-key laptop [^`]*)`", (ROOT / "README.md").read_text())[1]
+    row = re.search(r"`(portcullis new-key laptop [^`]*)`", manual())[1]
     installed.shell(row)
     assert installed.client("laptop").status_with(installed.client("laptop").key) == 200
     assert old.status_with(old.key) == 200

@@ -5,11 +5,12 @@ import stat
 
 import pytest
 
-from harness import eventually
+from harness import ROOT, eventually
 from lab import Machine
 from service import FOLDER, SOCKET, UNIT, Service
 
 STREAMS = 20
+README = (ROOT / "README.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,13 @@ def server(request, packages, standin, portcullis, certificates):
     booted.copy(standin, "/usr/local/lib/claude-standin")
     yield Service(booted, portcullis, standin, certificates)
     booted.close()
+
+
+def commands_of_readme():
+    """The commands of "Running it for real" behind the installation, but for the editor."""
+    block = re.search(r"<!-- package:begin -->\n```sh\napt install [^\n]*\n(.*?)```\n<!-- package:end -->", README, re.DOTALL)
+    assert block, "the README has lost its commands of the package"
+    return re.sub("(?m)^editor .*\n", "", block[1])
 
 
 def install(server, package):
@@ -42,14 +50,12 @@ def test_a_first_installation_is_complete_and_starts_nothing(server, packages):
 
 
 def test_it_serves_once_it_has_a_certificate_and_a_key(server):
-    for source, name in (("chain.pem", "tls.crt"), ("key.pem", "tls.key")):
-        server.machine.copy(server.certificates / source, f"/root/{name}")
-        server.machine.run("install", "-m", "640", "-g", "portcullis", f"/root/{name}", f"{FOLDER}/{name}")
-    server.machine.shell(f"portcullis new-key alice >> {FOLDER}/api-keys")
+    for name in ("chain.pem", "key.pem"):
+        server.machine.copy(server.certificates / name, f"/root/{name}")
     settings = server.file("portcullis.conf").read_text()
     settings = settings.replace("/usr/local/bin/claude", "/usr/local/lib/claude-standin")
     server.write("portcullis.conf", settings + "MAX_TURNS=64\nMAX_CONNECTIONS_PER_ADDRESS=200\n")
-    server.machine.run("systemctl", "enable", "--now", SOCKET, UNIT)
+    server.machine.shell(f"cd /root\n{commands_of_readme()}")
     assert server.client().ask("standin:echo installed").json()["content"][0]["text"] == "installed"
 
 

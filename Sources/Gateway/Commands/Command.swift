@@ -18,7 +18,7 @@ enum Command: Sendable, Equatable {
     case newKey(name: String)
     /// Print the help text, or it in another form.
     case help(HelpForm)
-    /// Print how keys are administered and which options they have, or the README's table of these.
+    /// Print how keys are administered and which options they have, or the table of these in `deploy/docs/keys.md`.
     case keyHelp(asMarkdown: Bool)
     /// Print how one subcommand is used.
     case usage(of: Subcommand)
@@ -88,8 +88,10 @@ enum Command: Sendable, Equatable {
 /// A form of the help text.
 enum HelpForm: Sendable, Equatable {
     case text
-    /// The README's table.
+    /// The tables of `deploy/docs/settings.md`.
     case markdown
+    /// The README's table.
+    case briefMarkdown
     /// The manual page.
     case manual
     /// A file for a shell.
@@ -99,6 +101,7 @@ enum HelpForm: Sendable, Equatable {
     init?(_ flags: [String]) {
         switch flags.count {
         case 1 where flags[0] == "--markdown": self = .markdown
+        case 2 where flags == ["--markdown", "--brief"]: self = .briefMarkdown
         case 1 where flags[0] == "--man": self = .manual
         case 2 where flags[0] == "--completion":
             guard let shell = ShellCompletion(rawValue: flags[1]) else { return nil }
@@ -113,6 +116,7 @@ enum HelpForm: Sendable, Equatable {
             switch self {
             case .text: Configuration.helpText()
             case .markdown: Configuration.referenceMarkdown()
+            case .briefMarkdown: Configuration.briefMarkdown()
             case .manual: ManualPage.text
             case .completion(let shell): shell.text
             }

@@ -22,7 +22,7 @@ extension KeyOption {
         return text
     }
 
-    /// The options as a Markdown table, for the README.
+    /// The options as a Markdown table, for `deploy/docs/keys.md`.
     static func referenceMarkdown() -> String {
         var text = "| Option | Value | Meaning |\n|---|---|---|\n"
         for option in all { text += Configuration.markdownRow(["`\(option.name)`", option.syntax, option.help]) }

@@ -22,11 +22,11 @@ extension Configuration {
         return text
     }
 
-    /// The settings as Markdown tables, for the README.
+    /// The settings as Markdown tables, for `deploy/docs/settings.md`.
     static func referenceMarkdown() -> String {
         var text = ""
         for section in Setting.Section.allCases {
-            text += "### \(section.rawValue)\n\n"
+            text += "## \(section.rawValue)\n\n"
             text += "| Variable | Flag | Value | Default | Meaning |\n|---|---|---|---|---|\n"
             for setting in Setting.all where setting.section == section {
                 text += markdownRow(setting)
@@ -35,6 +35,23 @@ extension Configuration {
         }
         text.removeLast()
         return text
+    }
+
+    /// The settings in one Markdown table, a line for each, for the README.
+    static func briefMarkdown() -> String {
+        var text = "| Setting | Default | |\n|---|---|---|\n"
+        for section in Setting.Section.allCases {
+            for setting in Setting.all where setting.section == section {
+                let names = ([setting.name] + setting.aliases).map { "`\($0)`" }.joined(separator: ", ")
+                text += markdownRow([names, setting.fallback, firstSentence(of: setting.help)])
+            }
+        }
+        return text
+    }
+
+    private static func firstSentence(of text: String) -> String {
+        guard let end = text.firstRange(of: ". ") else { return text }
+        return String(text[...end.lowerBound])
     }
 
     private static func markdownRow(_ setting: Setting) -> String {

@@ -1,4 +1,4 @@
-/// One thing an operator can choose: a row of the table that feeds the parser, `--help` and the README.
+/// One thing an operator can choose: a row of the table that feeds the parser, `--help` and the documents.
 struct Setting: Sendable {
     /// The chapters of the reference, in its order.
     enum Section: String, Sendable, CaseIterable {

@@ -8,7 +8,7 @@
     …           every other parameter of the request that reaches the vendor, under the vendor's name
 
 What the CLI adds of its own is taken out by `observed`, and anything in the recorded request that is neither
-expected nor known to be the CLI's fails the comparison. The README's "What the CLI adds" lists the same things.
+expected nor known to be the CLI's fails the comparison. deploy/docs/cli-additions.md lists the same things.
 """
 import base64
 import json
