@@ -28,6 +28,11 @@ public struct RequestDraft: Sendable {
         return id
     }
 
+    /// What other wrappers of the CLI call the name of a conversation, in Chat Completions.
+    public var sessionID: String? {
+        dialect == .chatCompletions ? root.optional("session_id")?.text?.string : nil
+    }
+
     /// True for a request that goes on from a stored response.
     public var namesResponse: Bool {
         dialect == .responses && root.optional("previous_response_id").map { $0.text?.isEmpty != true } == true

@@ -135,7 +135,10 @@ struct ConfigurationFaultTests {
                 ["--proxy-api-kez", "hush"],
                 "'--proxy-api-kez': others can read the command line; use PROXY_API_KEYS or --api-keys-file"
             ),
-            (["--api-key", "hush"], "'--api-key': is no option; see portcullis help"),
+            (
+                ["--api-key", "hush"],
+                "--api-key: others can read the command line; use PROXY_API_KEYS or --api-keys-file"
+            ),
         ])
     func flags(arguments: [String], fault: String) {
         let told = faults(arguments)

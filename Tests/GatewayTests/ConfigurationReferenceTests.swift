@@ -18,7 +18,7 @@ struct ConfigurationReferenceTests {
         let markdown = Configuration.referenceMarkdown()
         for setting in Setting.all {
             #expect(!setting.fallback.isEmpty && setting.help.hasSuffix("."), "\(setting.name)")
-            for name in setting.known {
+            for name in setting.names + setting.foreign.map(\.name) {
                 #expect(help.contains(name) && markdown.contains("`\(name)`"))
             }
             if let flag = setting.flag {

@@ -18,6 +18,17 @@ struct PlainPathTests {
     func tidied(path: String, expected: String) { #expect(plain(path) == expected) }
 
     @Test(
+        "a base URL that ends in /v1/chat leads where one that ends in /v1 does",
+        arguments: [
+            ("/v1/chat/chat/completions", "/chat/completions"), ("/v1/chat/models", "/models"),
+            ("/v1/chat/models/claude-x", "/models/claude-x"), ("/chat/v1/chat/completions", "/chat/completions"),
+            ("/v1/chat/chat/models/", "/models"), ("/v1/chat/responses", "/chat/responses"), ("/v1/chat/modelsx", "/chat/modelsx"),
+            ("/v1/chat/completions", "/chat/completions"), ("/v1/chat", "/chat"), ("/chat/", "/chat"),
+            ("/chat/completions/x", "/chat/completions/x"), ("/v1/chats/models", "/chats/models"),
+        ])
+    func chat(path: String, expected: String) { #expect(plain(path) == expected) }
+
+    @Test(
         "nothing else is read into a path",
         arguments: [
             "*", "/v10/models", "/v1models", "/V1/models", "/x/v1/models", "/./models", "/../models", "/%2Fmodels",

@@ -36,7 +36,7 @@ enum Command: Sendable, Equatable {
         let rest = Array(arguments.dropFirst())
         guard let subcommand = Subcommand(word) else { throw Self.unknown(word) }
         let asksForHelp = rest.contains("--help") || rest.contains("-h")
-        let asksForVersion = rest.contains("--version") || rest.contains("-V")
+        let asksForVersion = rest.contains("--version") || rest.contains("-V") || rest.contains("-v")
         switch subcommand {
         case .key where asksForHelp: self = .keyHelp(asMarkdown: false)
         case _ where asksForHelp: self = subcommand.hasOptions ? .help(.text) : .usage(of: subcommand)
@@ -64,7 +64,7 @@ enum Command: Sendable, Equatable {
         if topic.hasPrefix("--") {
             guard let form = HelpForm(rest) else {
                 let shells = ShellCompletion.allCases.map(\.rawValue).joined(separator: "|")
-                throw ConfigurationFault("help", "has the forms --markdown, --man and --completion \(shells)")
+                throw ConfigurationFault("help", "has the forms --markdown, --man, --other-wrappers and --completion \(shells)")
             }
             return .help(form)
         }
@@ -94,6 +94,8 @@ enum HelpForm: Sendable, Equatable {
     case briefMarkdown
     /// The manual page.
     case manual
+    /// The tables of names that other wrappers have.
+    case otherWrappers
     /// A file for a shell.
     case completion(ShellCompletion)
 
@@ -103,6 +105,7 @@ enum HelpForm: Sendable, Equatable {
         case 1 where flags[0] == "--markdown": self = .markdown
         case 2 where flags == ["--markdown", "--brief"]: self = .briefMarkdown
         case 1 where flags[0] == "--man": self = .manual
+        case 1 where flags[0] == "--other-wrappers": self = .otherWrappers
         case 2 where flags[0] == "--completion":
             guard let shell = ShellCompletion(rawValue: flags[1]) else { return nil }
             self = .completion(shell)
@@ -118,6 +121,7 @@ enum HelpForm: Sendable, Equatable {
             case .markdown: Configuration.referenceMarkdown()
             case .briefMarkdown: Configuration.briefMarkdown()
             case .manual: ManualPage.text
+            case .otherWrappers: OtherWrappers.markdown
             case .completion(let shell): shell.text
             }
         return content.hasSuffix("\n") ? String(content.dropLast()) : content
@@ -141,7 +145,7 @@ enum Subcommand: String, Sendable, CaseIterable {
     init?(_ word: String) {
         switch word {
         case "--help", "-h": self = .help
-        case "--version", "-V": self = .version
+        case "--version", "-V", "-v": self = .version
         default: self.init(rawValue: word)
         }
     }

@@ -137,7 +137,9 @@ enum APISchemas {
         "Usage": {"type": "object", "required": ["object", "key"], "properties": {
           "object": {"const": "usage"}, "key": {"type": ["string", "null"]}}},
         "Information": {"type": "object", "required": ["name", "version", "endpoints"], "properties": {
-          "name": {"const": "portcullis"}, "version": {"type": "string"},
+          "name": {"const": "portcullis"}, "version": {"type": "string"}, "status": {"const": "ok"},
+          "service": {"const": "portcullis"}, "dialects": {"type": "array", "items": {"type": "string"}},
+          "queue": {"type": "object", "required": ["active", "waiting", "max"]},
           "endpoints": {"type": "array", "items": {"type": "string"}}}},
         "Description": {"type": "object", "required": ["openapi", "info", "paths"]},
         "Health": {"type": "object", "required": ["status", "version", "uptime_seconds", "login", "problems"], "properties": {

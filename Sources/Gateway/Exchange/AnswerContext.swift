@@ -174,10 +174,24 @@ struct AnswerContext {
         body.beginObject()
         body.member("name", literal: "portcullis")
         body.member("version", Release.version)
+        // What clients of other wrappers look at to see that a service is there.
+        body.member("status", literal: "ok")
+        body.member("service", literal: "portcullis")
+        body.key("dialects")
+        body.beginArray()
+        for name in ["messages", "chat", "responses"] { body.string(name) }
+        body.endArray()
         body.key("endpoints")
         body.beginArray()
         for path in Endpoints.listed { body.string(path) }
         body.endArray()
+        let load = seat.site.admission.load
+        body.key("queue")
+        body.beginObject()
+        body.member("active", load.running)
+        body.member("waiting", load.waiting)
+        body.member("max", snapshot.configuration.turns.maxRunning)
+        body.endObject()
         body.endObject()
         return logged("/", json(status: 200, body.bytes))
     }

@@ -21,6 +21,8 @@ struct ConversationName {
             guard let name, !names.contains(name) else { continue }
             names.append(name)
         }
+        // Other services sort requests by such an id: it is a name where it can be one and nothing else is.
+        if names.isEmpty, let session = draft.sessionID, Self.isValid(session) { names = [session] }
         guard let id = names.first else { return nil }
         guard names.count == 1 else {
             throw Refusal(.invalidRequest, "The request names two conversations.", param: "conversation")

@@ -143,6 +143,7 @@ enum Endpoints {
         Row("/api/oauth/usage", .accountUsage),
         Row("/conversations", .conversations(canCreate: true)),
         Row("/api/sessions", .conversations()),
+        Row("/sessions", .conversations()),
         Row("/api/hello", .hello),
         Row("/openapi.json", .description),
         Row("/", .information),

@@ -33,18 +33,17 @@ struct ConfigurationSources {
     mutating func takeArguments(_ arguments: [String]) {
         var rest = arguments[...]
         while let argument = rest.popFirst() {
+            let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let flag = parts.first.map(String.init) ?? ""
+            if let short = Self.otherFlag(flag) {
+                takeOther(short, parts.count == 2 ? String(parts[1]) : nil, &rest)
+                continue
+            }
             guard argument.hasPrefix("--"), argument.utf8.count > 2 else {
                 faults.append(ConfigurationFault(quoted(argument), Self.noOption(Suggestion.setting(for: argument))))
                 continue
             }
-            let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let flag = String(parts[0])
-            var value = parts.count == 2 ? String(parts[1]) : nil
-            // Nothing but options stands on their line, so that a word behind one is its value.
-            if value == nil, let next = rest.first, !next.hasPrefix("--") {
-                value = next
-                rest.removeFirst()
-            }
+            let value = parts.count == 2 ? String(parts[1]) : Self.nextValue(&rest)
             guard let setting = Setting.all.first(where: { $0.flag == flag }) else {
                 faults.append(Self.unknown(flag: flag))
                 continue
@@ -56,6 +55,30 @@ struct ConfigurationSources {
             }
         }
     }
+
+    /// Takes a flag of other wrappers: it stands for a setting, or for one value of it.
+    private mutating func takeOther(_ flag: OtherWrappers.Flag, _ written: String?, _ rest: inout ArraySlice<String>) {
+        guard let setting = Setting.named(flag.setting) else { return }
+        if let value = flag.value {
+            guard written == nil else {
+                return faults.append(ConfigurationFault(flag.flag, "takes no value; write \(setting.flag ?? setting.name)"))
+            }
+            take(value, as: setting.name, for: setting, .flag, flag.flag)
+        } else if let value = written ?? Self.nextValue(&rest) {
+            take(value, as: setting.name, for: setting, .flag, flag.flag)
+        } else {
+            faults.append(ConfigurationFault(flag.flag, "needs a value (\(setting.syntax))"))
+        }
+    }
+
+    /// The word behind a flag: nothing but options stands on their line, so that it is the flag's value.
+    private static func nextValue(_ rest: inout ArraySlice<String>) -> String? {
+        guard let next = rest.first, !next.hasPrefix("--"), otherFlag(next) == nil else { return nil }
+        rest.removeFirst()
+        return next
+    }
+
+    private static func otherFlag(_ word: String) -> OtherWrappers.Flag? { OtherWrappers.flags.first { $0.flag == word } }
 
     /// Takes the values of variables, prefixed ones first; empty ones count as not set.
     ///
@@ -88,7 +111,7 @@ struct ConfigurationSources {
     private mutating func takeForeign(
         _ setting: Setting, _ level: GivenValue.Level, _ environment: [String: String]
     ) {
-        for foreign in setting.foreign {
+        for foreign in setting.foreignNames {
             let isBare = level == .environment
             let name = isBare ? foreign.name : Setting.prefixed(foreign.name)
             guard given[setting.name] == nil, let text = environment[name], !text.isEmpty else { continue }
@@ -97,9 +120,16 @@ struct ConfigurationSources {
                 take(text, as: name, for: setting, level, place)
                 continue
             }
+            // LISTEN stands before its rivals in the table, so that it is known here.
+            if Self.rivals[setting.name] != nil, given["LISTEN"] != nil {
+                warnings.append("\(place): LISTEN says where to listen; \(Self.passedOver(setting))")
+                continue
+            }
             var tried = Configuration()
             do throws(ValueProblem) {
-                try setting.reader(for: name).apply(&tried, text)
+                let reader = setting.reader(for: name)
+                reader.clear(&tried)
+                try reader.apply(&tried, text)
                 warnings.append("\(place): taken as \(setting.name), which is our name for it")
                 take(text, as: name, for: setting, level, place)
             } catch {
@@ -124,6 +154,10 @@ struct ConfigurationSources {
         var found: [String] = []
         for (name, value) in environment where !value.isEmpty && Setting.named(name) == nil {
             let isOurs = name.hasPrefix(Setting.prefix)
+            if let refused = OtherWrappers.refusal(of: name) {
+                if isOurs || !refused.isCommon { found.append("\(name) (environment): is no setting. \(refused.advice)") }
+                continue
+            }
             // Others spell the level of their logs so.
             guard isOurs || name != "LOGLEVEL" else { continue }
             let meant = Suggestion.setting(for: name, isOurs ? .faults : .strangers)?.name
@@ -180,6 +214,9 @@ struct ConfigurationSources {
     }
 
     private static func noSetting(_ name: String) -> ValueProblem {
+        if let refused = OtherWrappers.refusal(of: name) {
+            return ValueProblem("\(quoted(name)) is no setting. \(refused.advice)")
+        }
         let meant = Suggestion.setting(for: name).flatMap { $0.setting.name == "PORTCULLIS_CONFIG" ? nil : $0.name }
         return ValueProblem("\(quoted(name)) is no setting; \(Suggestion.question(meant))")
     }
@@ -207,7 +244,7 @@ struct ConfigurationSources {
             return
         }
         let pieces =
-            setting.reader.isList ? text.split(separator: ",").map(AssignmentLine.trim) : [text[...]]
+            setting.reader(for: name).isList ? text.split(separator: ",").map(AssignmentLine.trim) : [text[...]]
         let values = pieces.filter { !$0.isEmpty }.map {
             GivenValue(text: String($0), name: name, level: level, place: place)
         }
@@ -220,7 +257,7 @@ struct ConfigurationSources {
 
     /// True for a flag that would be a setting's if its value were no secret.
     private static func isSecret(flag: String) -> Bool {
-        Setting.all.contains { setting in
+        flag == "--api-key" || Setting.all.contains { setting in
             setting.flag == nil
                 && ([setting.name] + setting.aliases).contains { Setting.flag(for: $0) == flag }
         }

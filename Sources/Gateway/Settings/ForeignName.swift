@@ -17,8 +17,11 @@ extension Setting {
 
     /// How a value is read that was written under one of the setting's names, or one of them behind `PORTCULLIS_`.
     func reader(for name: String) -> Reader {
-        foreign.first { $0.name == name || Self.prefixed($0.name) == name }?.reader ?? reader
+        foreignNames.first { $0.name == name || Self.prefixed($0.name) == name }?.reader ?? reader
     }
+
+    /// The row's own foreign names, and those of other wrappers of the CLI.
+    var foreignNames: [ForeignName] { foreign + OtherWrappers.names(of: name) }
 
     /// One sentence or more, foreign names included.
     var wholeHelp: String {
@@ -35,7 +38,7 @@ extension Setting.Reader {
             guard let value = DecimalText.parseTime(text, in: unit), value <= range.upperBound * 1000,
                 range.contains((value + 999) / 1000)
             else {
-                let bounds = "from \((range.lowerBound - 1) * 1000 + 1) to \(range.upperBound * 1000)"
+                let bounds = "from \(max(0, (range.lowerBound - 1) * 1000 + 1)) to \(range.upperBound * 1000)"
                 throw ValueProblem("\(quoted(text)) is not a whole number of ms \(bounds); write \(unit.examples)")
             }
             configuration[keyPath: field] = (value + 999) / 1000

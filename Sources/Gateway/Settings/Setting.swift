@@ -48,7 +48,7 @@ struct Setting: Sendable {
     var names: [String] { [name] + aliases }
 
     /// The name, its aliases and the foreign names.
-    var known: [String] { names + foreign.map(\.name) }
+    var known: [String] { names + foreignNames.map(\.name) }
 
     /// What a value looks like, unit included.
     var syntax: String { reader.syntax }
