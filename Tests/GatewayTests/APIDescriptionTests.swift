@@ -37,6 +37,17 @@ struct APIDescriptionTests {
         #expect(Set(Endpoints.listed).subtracting(otherNames).isSubset(of: described))
     }
 
+    @Test("what a path names has an example, or is told by the answer of an operation")
+    func namesOfPaths() throws {
+        for sample in try SampleRequest.groups().flatMap(\.samples) {
+            #expect(sample.parameters.count == sample.operation.parameters.count, "\(sample.operation.id)")
+            for parameter in sample.parameters where parameter.place == .path {
+                let isFilled = !parameter.example.isEmpty || SampleRequest.variables.contains(parameter.name)
+                #expect(isFilled, "\(sample.operation.id): \(parameter.name) needs an example, or an operation that yields it")
+            }
+        }
+    }
+
     @Test("no two operations have one id, or one method of one path")
     func identity() {
         #expect(Set(APIOperation.all.map(\.id)).count == APIOperation.all.count)

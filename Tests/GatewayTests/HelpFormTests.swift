@@ -32,7 +32,7 @@ struct HelpFormTests {
         _ = try scratch.write("completion", ShellCompletion.bash.text)
         let lines = [
             ("portcullis re", "reload"), ("portcullis serve --tls-min", "--tls-min-version"),
-            ("portcullis serve --overage ", "allow refuse"), ("portcullis key ro", "rotate"),
+            ("portcullis serve --overage ", "allow refuse"), ("portcullis key ro", "rotate"), ("portcullis collection b", "bruno"),
             ("portcullis key add bo spend-per-d", "spend-per-day="), ("portcullis help ver", "version"),
         ]
         for (line, wanted) in lines {

@@ -14,6 +14,8 @@ enum Command: Sendable, Equatable {
     case audit(AuditCommand)
     /// Tell what keys have used.
     case report(arguments: [String])
+    /// Print requests for a program that sends them by hand.
+    case collection(CollectionCommand)
     /// Print a new key.
     case newKey(name: String)
     /// Print the help text, or it in another form.
@@ -48,6 +50,7 @@ enum Command: Sendable, Equatable {
         case .key: self = .key(try KeyCommand(rest))
         case .audit: self = .audit(try AuditCommand(rest))
         case .usage: self = .report(arguments: rest)
+        case .collection: self = .collection(try CollectionCommand(rest))
         case .newKey:
             guard rest.count == 1, APIKey.isName(rest[0]) else {
                 throw ConfigurationFault(
@@ -137,6 +140,7 @@ enum Subcommand: String, Sendable, CaseIterable {
     case key
     case audit
     case usage
+    case collection
     case newKey = "new-key"
     case help
     case version
@@ -160,6 +164,7 @@ enum Subcommand: String, Sendable, CaseIterable {
         case .key: "ACT …"
         case .audit: "[--json] [COUNT]"
         case .usage: "[--by WHAT] [OPTIONS]"
+        case .collection: RequestCollection.allCases.map(\.rawValue).joined(separator: "|") + " [URL]"
         case .newKey: "NAME"
         case .help: "[COMMAND]"
         case .version: ""
@@ -176,6 +181,7 @@ enum Subcommand: String, Sendable, CaseIterable {
         case .key: "keys: add, list, show, set, rotate, disable, remove"
         case .audit: "what administrators did, the newest first"
         case .usage: "what keys have used; --help tells more"
+        case .collection: "print requests to import in that program"
         case .newKey: "print a new key as a line for the API key file"
         case .help: "all options, one command, --man or --completion SHELL"
         case .version: "print the version"

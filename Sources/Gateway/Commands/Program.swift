@@ -23,6 +23,7 @@ public enum Program {
         case .key(let command): return command.run(SnapshotLoader(options: command.options, environment: environment))
         case .audit(let command): return command.run(SnapshotLoader(options: command.options, environment: environment))
         case .report(let arguments): return UsageCommand.run(arguments, environment: environment)
+        case .collection(let command): return command.run()
         case .newKey(let name): return newKey(name)
         case .help(let form):
             Terminal.say(form.content)

@@ -20,6 +20,7 @@ enum ShellCompletion: String, Sendable, CaseIterable {
 
     private static let commands = Subcommand.allCases
     private static let verbs = KeyCommand.forms
+    private static let collections = RequestCollection.allCases.map(\.rawValue).joined(separator: " ")
     private static let flagged = Setting.all.filter { $0.flag != nil }
 
     private static func value(of setting: Setting) -> Value {
@@ -56,6 +57,7 @@ enum ShellCompletion: String, Sendable, CaseIterable {
                 esac
                 case ${COMP_WORDS[1]}:$COMP_CWORD in
                     key:2) COMPREPLY=($(compgen -W '\(verbs.map(\.word).joined(separator: " "))' -- "$word")); return ;;
+                    collection:2) COMPREPLY=($(compgen -W '\(collections)' -- "$word")); return ;;
                     help:2) COMPREPLY=($(compgen -W '\(commands.map(\.rawValue).joined(separator: " "))' -- "$word")); return ;;
                 esac
                 if [[ $word == -* ]]; then
@@ -108,6 +110,7 @@ enum ShellCompletion: String, Sendable, CaseIterable {
                             _arguments $flags '*: :'
                         fi
                         ;;
+                    collection) compadd \(collections) ;;
                     help) _describe command commands ;;
                     *) _arguments $flags '*: :' ;;
                 esac
@@ -139,6 +142,7 @@ enum ShellCompletion: String, Sendable, CaseIterable {
         for verb in verbs {
             lines.append("complete -c portcullis -n '__fish_seen_subcommand_from key' -a \(verb.word) -d '\(fishWord(verb.arguments))'")
         }
+        lines.append("complete -c portcullis -n '__fish_seen_subcommand_from collection' -a '\(collections)'")
         for option in KeyOption.all {
             lines.append("complete -c portcullis -n '__fish_seen_subcommand_from add set' -a '\(option.name)=' -d '\(fishWord(option.help))'")
         }

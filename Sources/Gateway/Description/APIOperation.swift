@@ -34,6 +34,8 @@ struct APIOperation: Sendable {
     var example: String?
     /// The schema of the answer; nil for plain text.
     let answer: String?
+    /// The parameter of paths that the `id` of its answer is a value of; nil for none.
+    var yields: String?
     /// True when the answer can also come as a stream of events.
     var streams = false
     /// True when the same answer may come with status 503.
@@ -55,7 +57,8 @@ extension APIOperation {
         APIOperation(
             method: .post, path: "/v1/responses", id: "createResponse", group: "Questions",
             summary: "Ask in OpenAI's Responses dialect", parameters: conversationFields,
-            body: "ResponsesRequest", example: #"{"model":"sonnet","input":"Hello"}"#, answer: "Response", streams: true, failure: .openAI),
+            body: "ResponsesRequest", example: #"{"model":"sonnet","input":"Hello"}"#, answer: "Response", yields: "response", streams: true,
+            failure: .openAI),
         APIOperation(
             method: .post, path: "/v1/messages", id: "createMessage", group: "Questions",
             summary: "Ask in Anthropic's Messages dialect", parameters: conversationFields,
@@ -100,7 +103,7 @@ extension APIOperation {
         APIOperation(
             method: .post, path: "/v1/conversations", id: "createConversation", group: "Kept",
             summary: "Begin a conversation under a new name", body: "ConversationBeginning", needsBody: false, example: "{}",
-            answer: "Conversation"),
+            answer: "Conversation", yields: "conversation"),
         APIOperation(
             method: .get, path: "/v1/conversations/{conversation}", id: "getConversation", group: "Kept",
             summary: "Look at a conversation", parameters: ["conversation"], answer: "Conversation"),
