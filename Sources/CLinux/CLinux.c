@@ -59,6 +59,9 @@ struct start {
     int ruleset;                   // negative for none
     int landlock_abi;              // what the child found
     int error;
+    unsigned user, group;          // of a child apart, as they are outside
+    linux_apart_kernel *apart;     // asked for by a child that only tries to be apart
+    linux_apart_kernel found;
 };
 
 // To join a group may take many milliseconds. As long as this process had them open too, what the parent closes meanwhile
@@ -77,6 +80,17 @@ static int become(const struct start *start) {
     const linux_spawn_plan *plan = start->plan;
     if (dup2(start->input, 0) < 0 || dup2(start->output, 1) < 0 || dup2(start->errors, 2) < 0) return errno;
     if (plan->group >= 0 && join(plan->group, start->ruleset)) return errno;
+    int ruleset = start->ruleset;
+    if (plan->is_apart) {
+        // As for a group: to settle takes longer than what the parent closes meanwhile may stay open.
+        if (plan->group < 0) syscall(SYS_close_range, 3u, ~0u, 0u);
+        linux_apart_kernel found;
+        int error = linux_settle_apart(start->user, start->group, plan->most_tasks, &found);
+        if (error) return error;
+        // Only now the places are those that it will see.
+        if (start->walls) ruleset = linux_make_ruleset(start->walls);
+        if (ruleset == -1) return errno;
+    }
     if (setpgid(0, 0)) return errno;
     struct sigaction fallback = {.sa_handler = SIG_DFL};
     for (int number = 1; number < 65; number++)
@@ -95,7 +109,7 @@ static int become(const struct start *start) {
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, 0);
     // The last, since much of the above is refused from here on.
-    int refused = start->walls ? linux_enter_walls(start->walls, start->ruleset) : 0;
+    int refused = start->walls ? linux_enter_walls(start->walls, ruleset, 0) : 0;
     if (refused) return refused;
     execve(plan->path, plan->arguments, plan->environment);
     return errno;
@@ -107,12 +121,15 @@ static int try_walls(struct start *start) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return errno;
     if (walls.landlock_abi) walls.landlock_abi = start->landlock_abi = linux_landlock_version();
     int ruleset = linux_make_ruleset(&walls);
-    return ruleset == -1 ? errno : linux_enter_walls(&walls, ruleset);
+    return ruleset == -1 ? errno : linux_enter_walls(&walls, ruleset, 0);
 }
+
+// As many tasks as no machine has fewer of.
+static int try_apart(struct start *start) { return linux_settle_apart(start->user, start->group, 64, &start->found); }
 
 static int child_main(void *argument) {
     struct start *start = argument;
-    start->error = start->plan ? become(start) : try_walls(start);
+    start->error = start->plan ? become(start) : start->apart ? try_apart(start) : try_walls(start);
     _exit(127);
 }
 
@@ -126,18 +143,19 @@ static int child_main(void *argument) {
 // the parent's: it gets a copy of the memory, all but the stack with `struct start` at its far end.
 #ifdef WATCHED
 #define CLONE_MEMORY 0
-#define STACK_SHARING MAP_SHARED
 #else
 #define CLONE_MEMORY CLONE_VM
-#define STACK_SHARING MAP_PRIVATE
 #endif
+
+// A child apart must for a moment let others look into its memory, which must not be the parent's either.
+enum { APART = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC };
 
 // clone with the memory shared until exec: its cost does not grow with the parent's memory as fork's does.
 static int clone_child(struct start *start, int *pidfd) {
     static __thread char *stack;
     const size_t size = 64 * 1024;
     if (!stack) {
-        void *fresh = mmap(0, size, PROT_READ | PROT_WRITE, STACK_SHARING | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+        void *fresh = mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_STACK, -1, 0);
         if (fresh == MAP_FAILED) return -1;
         stack = fresh;
     }
@@ -147,10 +165,13 @@ static int clone_child(struct start *start, int *pidfd) {
     pthread_sigmask(SIG_BLOCK, &all, &old);
     struct start *shared = (struct start *)stack;
     *shared = *start;
-    int pid = clone(child_main, stack + size, CLONE_MEMORY | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, shared, pidfd);
+    const int is_apart = start->apart || (start->plan && start->plan->is_apart);
+    shared->user = geteuid(), shared->group = getegid();
+    int pid = clone(child_main, stack + size, (is_apart ? APART : CLONE_MEMORY) | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, shared, pidfd);
     int saved = errno;
     start->error = shared->error;
     start->landlock_abi = shared->landlock_abi;
+    start->found = shared->found;
     pthread_sigmask(SIG_SETMASK, &old, 0);
     errno = saved;
     return pid;
@@ -199,17 +220,27 @@ linux_wall_kernel linux_probe_walls(void) {
     return (linux_wall_kernel){.landlock_abi = try_in_child(&files), .filters_calls = try_in_child(&calls)};
 }
 
+linux_apart_kernel linux_probe_apart(void) {
+    linux_apart_kernel none = {0};
+    struct start start = {.apart = &none, .ruleset = -1, .error = ENOSYS};
+    linux_child child;
+    // What it found out before something failed it has found out.
+    run_child(&start, &child);
+    return start.found;
+}
+
 linux_child linux_spawn(const linux_spawn_plan *plan) {
     int input[2] = {-1, -1}, output[2] = {-1, -1}, errors[2] = {-1, -1};
     linux_child child = {.error = 0, .pid = -1, .pidfd = -1, .input = -1, .output = -1, .errors = -1};
-    int ruleset = plan->walls ? linux_make_ruleset(plan->walls) : -2;
+    int ruleset = plan->walls && !plan->is_apart ? linux_make_ruleset(plan->walls) : -2;
     // One of the three that become its standard streams would be overwritten, and the child in no group.
     const int is_lost = plan->group >= 0 && plan->group < 3;
     if (is_lost) errno = EBADF;
     if (is_lost || ruleset == -1 || open_pipe(input) || open_pipe(output) || open_pipe(errors)) {
         child.error = errno;
     } else {
-        struct start start = {plan, plan->walls, input[0], output[1], errors[1], ruleset, 0, 0};
+        struct start start = {.plan = plan, .walls = plan->walls, .input = input[0], .output = output[1], .errors = errors[1],
+                              .ruleset = ruleset};
         child.error = run_child(&start, &child);
     }
     if (ruleset >= 0) close(ruleset);

@@ -2,6 +2,7 @@
 #include "Filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/ioprio.h>
@@ -14,7 +15,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #define NATIVE AUDIT_ARCH_X86_64
@@ -25,8 +28,8 @@
 #endif
 
 // Younger than some build machines' headers; the same on all architectures.
-enum { PIDFD_GETFD = 438, PROCESS_MADVISE = 440, MOUNT_SETATTR = 442, PROCESS_MRELEASE = 448, FCHMODAT2 = 452,
-       SETXATTRAT = 463, REMOVEXATTRAT = 466, OPEN_TREE_ATTR = 467 };
+enum { OPENAT2 = 437, PIDFD_GETFD = 438, PROCESS_MADVISE = 440, MOUNT_SETATTR = 442, QUOTACTL_FD = 443, MEMFD_SECRET = 447,
+       PROCESS_MRELEASE = 448, FCHMODAT2 = 452, SETXATTRAT = 463, REMOVEXATTRAT = 466, OPEN_TREE_ATTR = 467, FILE_SETATTR = 469 };
 
 // Refused whatever their arguments: nobody needs them to answer a question, and most reach into other processes or
 // widen what a hole in the kernel could be tried with.
@@ -54,25 +57,52 @@ static const uint16_t refused[] = {
 #endif
 };
 
-// What only a program of an MCP server may want: to be called, objects that any process of the user can open, to run what
-// has no name, and to say by a name whom a file belongs to and who may open it, of all of which no rule for files is asked.
-static const uint16_t serving[] = {
-    SYS_fchmodat, FCHMODAT2, SYS_fchownat, SYS_setxattr, SYS_lsetxattr, SETXATTRAT, SYS_removexattr, SYS_lremovexattr,
-    REMOVEXATTRAT,
+// Who may open a file and whom it belongs to, said by a name: no rule for files is asked.
+static const uint16_t owning[] = {
+    SYS_fchmodat, FCHMODAT2, SYS_fchownat,
 #ifdef __x86_64__
     SYS_chmod, SYS_chown, SYS_lchown,
 #endif
-    SYS_execveat, SYS_listen, SYS_shmget, SYS_shmat, SYS_shmctl, SYS_semget, SYS_semop, SYS_semtimedop, SYS_semctl, SYS_msgget,
-    SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_mq_open, SYS_mq_unlink,
+};
+
+// The same by a descriptor, and a file's times: as far as they go, a shell's programs are judged by the one that has the
+// listener.
+static const uint16_t judged[] = {SYS_fchmod, SYS_fchown, SYS_utimensat};
+
+// What else only a program of an MCP server may want: to be called, objects that any process of the user can open, to run
+// what has no name, and to note things with a file by its name.
+static const uint16_t serving[] = {
+    SYS_setxattr, SYS_lsetxattr, SETXATTRAT, SYS_removexattr, SYS_lremovexattr, REMOVEXATTRAT, SYS_execveat, SYS_listen,
+    SYS_shmget, SYS_shmat, SYS_shmctl, SYS_semget, SYS_semop, SYS_semtimedop, SYS_semctl, SYS_msgget, SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_mq_open, SYS_mq_unlink,
 };
 
 // Told to be missing, so that a runtime takes its older way. clone3 hides its flags from a filter.
 static const uint16_t missing[] = {SYS_clone3, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register};
 
+// What a shell's programs are refused beyond that: to be called, to watch names of files, memory that no limit counts,
+// attributes of files.
+static const uint16_t beyond_shells[] = {
+    SYS_bind, SYS_accept, SYS_accept4, SYS_inotify_add_watch, FILE_SETATTR, QUOTACTL_FD, MEMFD_SECRET,
+};
+
+// Told to be unknown to the file system, which programs that copy files get over.
+static const uint16_t attributes[] = {
+    SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SETXATTRAT, SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr, REMOVEXATTRAT,
+};
+
+// What they are told to be missing: calls that say elsewhere than in their arguments what they want, and the older forms
+// of judged ones.
+static const uint16_t missing_for_shells[] = {
+    OPENAT2, SYS_memfd_create,
+#ifdef __x86_64__
+    SYS_utime, SYS_utimes, SYS_futimesat,
+#endif
+};
+
 // What becomes of a call: a verdict of the kernel's, or one of these rules, which look at its arguments.
 enum rule {
     SOCKET_RULE = 1, STREAM_RULE, PAIR_RULE, CLONE_RULE, FIRST_IS_SELF, OWN_PRIORITY, OWN_IO_PRIORITY, THIRD_HAS_NO_FASTOPEN,
-    FOURTH_HAS_NO_FASTOPEN
+    FOURTH_HAS_NO_FASTOPEN, OPEN_RULE, OPENAT_RULE, SECOND_IS_PLAIN_MODE, THIRD_IS_PLAIN_MODE
 };
 
 // Calls beyond are younger than this file, and pass.
@@ -166,6 +196,23 @@ static void judge_self(struct program *program, unsigned index) {
     answer(program, REFUSE(EPERM));
 }
 
+// A mode without the bits by which whoever runs a file becomes its owner.
+static void judge_mode(struct program *program, unsigned index) {
+    load(program, ARGUMENT(index));
+    step(program, BPF_JMP | BPF_JSET | BPF_K, S_ISUID | S_ISGID, 0, 1);
+    answer(program, REFUSE(EPERM));
+    answer(program, SECCOMP_RET_ALLOW);
+}
+
+// Opening has a mode where it makes a file.
+static void judge_open(struct program *program, unsigned flags) {
+    enum { NAMELESS = 020000000 };  // O_TMPFILE without O_DIRECTORY
+    load(program, ARGUMENT(flags));
+    step(program, BPF_JMP | BPF_JSET | BPF_K, O_CREAT | NAMELESS, 1, 0);
+    answer(program, SECCOMP_RET_ALLOW);
+    judge_mode(program, flags + 1);
+}
+
 static void judge(struct program *program, uint32_t verdict) {
     switch (verdict) {
     case SOCKET_RULE: judge_socket(program, 1); break;
@@ -177,6 +224,10 @@ static void judge(struct program *program, uint32_t verdict) {
     case OWN_IO_PRIORITY: judge_priority(program, IOPRIO_WHO_PROCESS); break;
     case THIRD_HAS_NO_FASTOPEN: judge_flags(program, 2); break;
     case FOURTH_HAS_NO_FASTOPEN: judge_flags(program, 3); break;
+    case OPEN_RULE: judge_open(program, 1); break;
+    case OPENAT_RULE: judge_open(program, 2); break;
+    case SECOND_IS_PLAIN_MODE: judge_mode(program, 1); break;
+    case THIRD_IS_PLAIN_MODE: judge_mode(program, 2); break;
     default: answer(program, verdict);
     }
 }
@@ -206,13 +257,13 @@ static void set_all(uint32_t *verdicts, const uint16_t *calls, size_t count, uin
     for (size_t index = 0; index < count; index++) verdicts[calls[index]] = verdict;
 }
 
-static void write_program(struct program *program, int may_serve, int may_send) {
-    uint32_t verdicts[CALLS];
+#define SET_ALL(verdicts, calls, verdict) set_all(verdicts, calls, sizeof calls / sizeof *calls, verdict)
+
+// What no child may.
+static void set_common(uint32_t *verdicts) {
     for (size_t call = 0; call < CALLS; call++) verdicts[call] = SECCOMP_RET_ALLOW;
-    set_all(verdicts, refused, sizeof refused / sizeof *refused, REFUSE(EPERM));
-    set_all(verdicts, missing, sizeof missing / sizeof *missing, REFUSE(ENOSYS));
-    if (!may_serve) set_all(verdicts, serving, sizeof serving / sizeof *serving, REFUSE(EPERM));
-    verdicts[SYS_socket] = may_send ? SOCKET_RULE : STREAM_RULE;
+    SET_ALL(verdicts, refused, REFUSE(EPERM));
+    SET_ALL(verdicts, missing, REFUSE(ENOSYS));
     verdicts[SYS_socketpair] = PAIR_RULE;
     verdicts[SYS_clone] = CLONE_RULE;
     verdicts[SYS_prlimit64] = FIRST_IS_SELF;
@@ -222,6 +273,41 @@ static void write_program(struct program *program, int may_serve, int may_send) 
     verdicts[SYS_ioprio_set] = OWN_IO_PRIORITY;
     verdicts[SYS_sendmsg] = THIRD_HAS_NO_FASTOPEN;
     verdicts[SYS_sendto] = verdicts[SYS_sendmmsg] = FOURTH_HAS_NO_FASTOPEN;
+}
+
+// A child that judges for its shells must be let look into them: which processes it can look into, Landlock says.
+static void set_agent(uint32_t *verdicts, int may_send) {
+    verdicts[SYS_process_vm_readv] = verdicts[PIDFD_GETFD] = SECCOMP_RET_ALLOW;
+    SET_ALL(verdicts, serving, REFUSE(EPERM));
+    verdicts[SYS_socket] = may_send ? SOCKET_RULE : STREAM_RULE;
+}
+
+static void set_shell(uint32_t *verdicts, int is_online) {
+    SET_ALL(verdicts, serving, REFUSE(EPERM));
+    SET_ALL(verdicts, beyond_shells, REFUSE(EPERM));
+    SET_ALL(verdicts, attributes, REFUSE(EOPNOTSUPP));
+    SET_ALL(verdicts, missing_for_shells, REFUSE(ENOSYS));
+    SET_ALL(verdicts, owning, SECCOMP_RET_USER_NOTIF);
+    SET_ALL(verdicts, judged, SECCOMP_RET_USER_NOTIF);
+    verdicts[SYS_socket] = is_online ? STREAM_RULE : REFUSE(EPERM);
+    verdicts[SYS_connect] = is_online ? SECCOMP_RET_USER_NOTIF : REFUSE(EPERM);
+    verdicts[SYS_openat] = OPENAT_RULE;
+    verdicts[SYS_mknodat] = THIRD_IS_PLAIN_MODE;
+#ifdef __x86_64__
+    verdicts[SYS_open] = OPEN_RULE;
+    verdicts[SYS_creat] = verdicts[SYS_mknod] = SECOND_IS_PLAIN_MODE;
+#endif
+}
+
+static void set_plain(uint32_t *verdicts, int may_serve, int may_send) {
+    if (!may_serve) {
+        SET_ALL(verdicts, owning, REFUSE(EPERM));
+        SET_ALL(verdicts, serving, REFUSE(EPERM));
+    }
+    verdicts[SYS_socket] = may_send ? SOCKET_RULE : STREAM_RULE;
+}
+
+static void write_program(struct program *program, const uint32_t *verdicts) {
     struct run runs[CALLS];
     size_t count = 0;
     for (uint32_t call = 0; call < CALLS; call++)
@@ -240,20 +326,48 @@ static void write_program(struct program *program, int may_serve, int may_send) 
     search(program, runs, count);
 }
 
-static struct program programs[2][2];
+enum { FILTERS = 8 };
+
+// Where the program of such walls is.
+static int place(int filter, int may_serve, int may_send) {
+    switch (filter) {
+    case LINUX_FILTER_AGENT: return may_send ? 5 : 4;
+    case LINUX_FILTER_OFFLINE_SHELL: return 6;
+    case LINUX_FILTER_ONLINE_SHELL: return 7;
+    default: return (may_serve ? 2 : 0) + (may_send ? 1 : 0);
+    }
+}
+
+static struct program programs[FILTERS];
 static pthread_once_t written = PTHREAD_ONCE_INIT;
 
 static void write_programs(void) {
-    for (int may_serve = 0; may_serve < 2; may_serve++)
-        for (int may_send = 0; may_send < 2; may_send++) write_program(&programs[may_serve][may_send], may_serve, may_send);
+    uint32_t verdicts[CALLS];
+    for (int form = 0; form < 4; form++) {
+        set_common(verdicts);
+        set_plain(verdicts, form & 2, form & 1);
+        write_program(&programs[place(LINUX_FILTER_PLAIN, form & 2, form & 1)], verdicts);
+    }
+    for (int may_send = 0; may_send < 2; may_send++) {
+        set_common(verdicts);
+        set_agent(verdicts, may_send);
+        write_program(&programs[place(LINUX_FILTER_AGENT, 0, may_send)], verdicts);
+    }
+    for (int filter = LINUX_FILTER_OFFLINE_SHELL; filter <= LINUX_FILTER_ONLINE_SHELL; filter++) {
+        set_common(verdicts);
+        set_shell(verdicts, filter == LINUX_FILTER_ONLINE_SHELL);
+        write_program(&programs[place(filter, 0, 0)], verdicts);
+    }
 }
 
 void linux_prepare_filter(void) { pthread_once(&written, write_programs); }
 
-int linux_enter_filter(int may_serve, int may_send) {
-    const struct program *program = &programs[may_serve ? 1 : 0][may_send ? 1 : 0];
+int linux_enter_filter(const linux_walls *walls, int *listener) {
+    const struct program *program = &programs[place(walls->filter, walls->may_serve, walls->may_send)];
     // One that did not fit, or was not written, must not pass for one that was.
     if (!program->count || program->count == MOST) return E2BIG;
     struct sock_fprog filter = {.len = program->count, .filter = (struct sock_filter *)program->steps};
-    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) ? errno : 0;
+    if (walls->filter < LINUX_FILTER_OFFLINE_SHELL) return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) ? errno : 0;
+    *listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
+    return *listener < 0 ? errno : 0;
 }

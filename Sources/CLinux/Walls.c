@@ -64,6 +64,7 @@ static uint64_t file_rights(uint32_t rights) {
     if (rights & LINUX_MAY_WRITE)
         allowed |= WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | MAKE_SOCK | MAKE_FIFO | MAKE_SYM | REFER
             | TRUNCATE;
+    if (rights & LINUX_MAY_ADD) allowed |= WRITE_FILE | MAKE_REG | TRUNCATE;
     return allowed;
 }
 
@@ -119,6 +120,12 @@ int linux_make_ruleset(const linux_walls *walls) {
     return -1;
 }
 
+int linux_make_signal_ruleset(int landlock_abi) {
+    if (landlock_abi < 6) return -1;
+    struct ruleset attributes = {.scopes = SCOPE_SIGNALS};
+    return (int)syscall(SYS_landlock_create_ruleset, &attributes, 24, 0);
+}
+
 // Of root's rights a child keeps those over files, which Landlock bounds: the login may be another user's.
 static void drop_capabilities(void) {
     enum { CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, LAST = 63 };
@@ -134,7 +141,18 @@ static void drop_capabilities(void) {
     syscall(SYS_capset, &header, sets);
 }
 
-int linux_enter_walls(const linux_walls *walls, int ruleset) {
+// What of /proc a process needs of itself; of its environment, memory and threads nothing.
+static void add_itself(int ruleset, int reads_itself, int abi) {
+    static const char *const parts[] = {
+        "/proc/self/auxv", "/proc/self/cgroup", "/proc/self/limits", "/proc/self/maps", "/proc/self/mountinfo", "/proc/self/mounts",
+        "/proc/self/smaps", "/proc/self/smaps_rollup", "/proc/self/stat", "/proc/self/statm", "/proc/self/status",
+    };
+    if (reads_itself == LINUX_READS_ALL) add_path(ruleset, "/proc/self", LINUX_MAY_READ, abi);
+    if (reads_itself != LINUX_READS_STATE) return;
+    for (size_t index = 0; index < sizeof parts / sizeof *parts; index++) add_path(ruleset, parts[index], LINUX_MAY_READ, abi);
+}
+
+int linux_enter_walls(const linux_walls *walls, int ruleset, int *listener) {
     drop_capabilities();
     for (size_t index = 0; index < walls->limit_count; index++) {
         const linux_limit *wanted = &walls->limits[index];
@@ -146,10 +164,10 @@ int linux_enter_walls(const linux_walls *walls, int ruleset) {
     }
     if (ruleset >= 0) {
         // Which entries are its own is known only here. The descriptor is this child's copy, the ruleset its alone.
-        if (walls->reads_itself) add_path(ruleset, "/proc/self", LINUX_MAY_READ, walls->landlock_abi);
+        add_itself(ruleset, walls->reads_itself, walls->landlock_abi);
         if (syscall(SYS_landlock_restrict_self, ruleset, 0)) return errno;
     }
-    return walls->filters_calls ? linux_enter_filter(walls->may_serve, walls->may_send) : 0;
+    return walls->filters_calls ? linux_enter_filter(walls, listener) : 0;
 }
 
 void linux_set_oom_score(int pid, int score) {

@@ -15,6 +15,10 @@ public struct SpawnPlan: Sendable {
     public var maxOpenFiles: Int?
     /// What it may do, as far as the kernel can enforce that; nil for all that its user may.
     public var walls: Walls?
+    /// True when it gets namespaces of its own: it then sees no process but those that it starts, and they end with it.
+    public var isApart = false
+    /// The most processes and threads of such namespaces; nil for any.
+    public var mostTasks: Int?
     /// What it and all that it starts may take together, where it gets a control group.
     public var bounds = GroupBounds()
 
@@ -91,7 +95,7 @@ public struct ChildProcess: ~Copyable, Sendable {
                 var request = unsafe linux_spawn_plan(
                     path: path, arguments: arguments.pointer, environment: environment.pointer,
                     directory: directory, max_open_files: UInt64(plan.maxOpenFiles ?? 0), walls: walls,
-                    group: group)
+                    is_apart: plan.isApart ? 1 : 0, most_tasks: UInt64(plan.mostTasks ?? 0), group: group)
                 return unsafe linux_spawn(&request)
             }
         }

@@ -18,6 +18,29 @@ public struct Walls: Sendable, Equatable {
         public static let execute = Rights(rawValue: UInt32(LINUX_MAY_EXECUTE))
         /// Making, changing and removing files, but no devices.
         public static let write = Rights(rawValue: UInt32(LINUX_MAY_WRITE))
+        /// Making files and writing them, but neither reading nor removing any.
+        public static let add = Rights(rawValue: UInt32(LINUX_MAY_ADD))
+    }
+
+    /// What of the system's calls is refused.
+    public enum Calls: Sendable, Equatable {
+        /// What no child needs.
+        case plain
+        /// The same, but it may look into processes within walls of their own inside of its own, and judge their calls.
+        case agent
+        /// A shell's, which is told no; judged by the one that runs it where a file's mode, owner or times are to change.
+        case offlineShell
+        /// The same with TCP, each connection judged.
+        case onlineShell
+
+        fileprivate var number: Int32 {
+            switch self {
+            case .plain: Int32(LINUX_FILTER_PLAIN)
+            case .agent: Int32(LINUX_FILTER_AGENT)
+            case .offlineShell: Int32(LINUX_FILTER_OFFLINE_SHELL)
+            case .onlineShell: Int32(LINUX_FILTER_ONLINE_SHELL)
+            }
+        }
     }
 
     /// A path, and what may be done there and everywhere beneath it.
@@ -41,12 +64,16 @@ public struct Walls: Sendable, Equatable {
     public var grants: [Grant]
     /// The TCP ports it may connect to, and then it can bind none; nil for any.
     public var ports: [UInt16]?
+    /// What of the system's calls is refused.
+    public var calls = Calls.plain
     /// True when it may be called, and may share memory and queues with other processes of its user.
     public var mayServe = false
     /// True when it may send datagrams, which no rule for ports bounds, and so look names up.
     public var maySend = true
     /// The largest file it may write, in bytes; nil for any.
     public var largestFile: Int?
+    /// The most memory of each of its processes that is private and can be written, in bytes; nil for any.
+    public var largestProcess: Int?
 
     /// Walls with these grants alone.
     public init(_ grants: [Grant], ports: [UInt16]?) {
@@ -106,8 +133,8 @@ extension Walls {
                 unsafe limits.withUnsafeBufferPointer { limits in
                     var walls = unsafe linux_walls(
                         landlock_abi: Int32(kernel.landlock), grants: rows.baseAddress, grant_count: rows.count,
-                        reads_itself: 1, bounds_ports: self.ports == nil ? 0 : 1, ports: ports.baseAddress,
-                        port_count: ports.count, filters_calls: kernel.filtersCalls ? 1 : 0,
+                        reads_itself: Int32(calls == .plain ? LINUX_READS_ALL : LINUX_READS_STATE), bounds_ports: self.ports == nil ? 0 : 1, ports: ports.baseAddress,
+                        port_count: ports.count, filters_calls: kernel.filtersCalls ? 1 : 0, filter: calls.number,
                         may_serve: mayServe ? 1 : 0, may_send: maySend ? 1 : 0, limits: limits.baseAddress, limit_count: limits.count,
                         oom_score: Self.oomScore)
                     return unsafe body(&walls)
@@ -121,6 +148,7 @@ extension Walls {
         var limits = [linux_limit(resource: 14, most: 0)]  // RLIMIT_RTPRIO
         if !mayServe { limits.append(linux_limit(resource: 8, most: 0)) }  // RLIMIT_MEMLOCK
         if let largestFile { limits.append(linux_limit(resource: 1, most: UInt64(largestFile))) }  // RLIMIT_FSIZE
+        if let largestProcess { limits.append(linux_limit(resource: 2, most: UInt64(largestProcess))) }  // RLIMIT_DATA
         return limits
     }
 

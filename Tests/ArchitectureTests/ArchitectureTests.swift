@@ -67,7 +67,7 @@ struct ArchitectureTests {
 
     /// The folders of each module that has some, the lowest first: a folder names types of itself and of those before it.
     private static let floors: [String: [String]] = [
-        "ClaudeCLI": ["", "Lines", "Plan", "Reply", "Turn", "Launch", "Session", "Questions", "Supply"],
+        "ClaudeCLI": ["", "Agent", "Lines", "Plan", "Reply", "Turn", "Launch", "Shell", "Session", "Questions", "Supply"],
         "Gateway": [
             "", "Logging", "Metrics", "Reading", "Keys", "Models", "MCP", "Settings", "Access", "Quota", "Login", "Accounts", "SelfTest",
             "Continuation", "Site", "Description", "Exchange", "Administration", "Service", "Commands",

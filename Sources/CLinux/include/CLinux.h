@@ -7,7 +7,9 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 
+#include "Apart.h"
 #include "Notify.h"
+#include "Shell.h"
 #include "Successor.h"
 #include "Walls.h"
 // No header that Swift's Glibc module has too, such as <sys/socket.h>: whichever module is built first would own its
@@ -43,6 +45,8 @@ typedef struct {
     const char *directory;
     uint64_t max_open_files;  // RLIMIT_NOFILE; 0 leaves it
     const linux_walls *walls; // null for none
+    int is_apart;             // in namespaces of its own: users, processes, mounts, System V objects
+    uint64_t most_tasks;      // of the namespaces, processes and threads; 0 for any
     int group;                // `cgroup.procs` of the control group to be in, opened for writing; negative for ours
 } linux_spawn_plan;
 

@@ -12,6 +12,8 @@ public struct TurnDirectory: Sendable, Equatable {
     public var configuration: String { path + "/config" }
     /// The child's temporary files and socket.
     public var temporary: String { path + "/tmp" }
+    /// What the programs of a shell write, apart from the child's own.
+    public var shell: String { path + "/shell" }
     /// Where the child starts; of its own only in a self-test, else the one that all turns have in common.
     public let working: String
 
@@ -50,7 +52,7 @@ public final class TurnDirectories: Sendable {
         self.state = state
         root = state + (isSuccessor ? "\(Self.successors)\(getpid())" : "/turns")
         working = sharesWorking ? WorkingDirectory(state + "/work") : nil
-        parts = ["config", "tmp"] + (sharesWorking ? [] : ["work"])
+        parts = ["config", "tmp", "shell"] + (sharesWorking ? [] : ["work"])
         for path in [state, root] where unsafe mkdir(path, 0o700) != 0 && errno != EEXIST {
             throw Self.fault("cannot make", path)
         }

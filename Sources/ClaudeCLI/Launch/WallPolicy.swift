@@ -17,9 +17,12 @@ public struct WallPolicy: Sendable, Hashable {
     private let isRelayed: Bool
     /// Where registered MCP servers are reached.
     private let serverPorts: Set<UInt16>
+    /// What the operator opens to all children but those with a shell.
+    private let shared: Set<String>
     /// What can be said once for all children of each form.
     private let narrow: [Walls.Grant]
     private let wide: [Walls.Grant]
+    private let agent: [Walls.Grant]
 
     /// A policy that hides `hidden`, opens `shared` beside what is needed, and lets `servers` be used; the vendor's port is
     /// that of `ANTHROPIC_BASE_URL` alone where it `isRelayed`.
@@ -30,12 +33,14 @@ public struct WallPolicy: Sendable, Hashable {
         self.hidden = HiddenPlaces(hidden)
         runsPrograms = servers.contains { $0.reach == .program }
         serverPorts = Set(servers.compactMap(\.reach.port))
+        self.shared = Set(shared)
         let places = self.hidden
         let all = Self.devices + shared.flatMap { places.grants($0, [.read, .write, .execute]) }
         narrow = all + Self.read.flatMap { places.grants($0, .read) }
         // No devices but those above: root reads disks by them, past all rules for files.
         wide = all + HiddenPlaces(hidden + ["/dev"]).grants("/", [.read, .execute])
             + Self.scratch.flatMap { places.grants($0, [.read, .write]) }
+        agent = AgentPlaces.grants(hiding: places)
     }
 
     /// The walls of a child that lives in `directory`, where it has one, writes `login`, where it needs that, and runs
@@ -56,6 +61,31 @@ public struct WallPolicy: Sendable, Hashable {
             walls.grants.append(Walls.Grant(directory.path, own, isNeeded: true))
             walls.grants.append(Walls.Grant(directory.working, .read, isNeeded: true))
         }
+        if let login { walls.grants.append(Walls.Grant(login, [.read, .write])) }
+        for value in variables.map(Self.value) where value.hasPrefix("/") && value != "/" {
+            walls.grants += hidden.grants(value, .read)
+        }
+        return walls
+    }
+
+    /// The walls of a child whose own tools work in a workspace, and whose shell, `shell`, runs programs there in tighter
+    /// ones.
+    ///
+    /// They are the narrow walls, and what a shell may do beside the CLI: within these that it has its own.
+    func walls(
+        running program: String, in directory: TurnDirectory, login: String?, variables: [String], workspace: Workspace,
+        shell: String
+    ) -> Walls {
+        var walls = Walls(narrow.filter { !shared.contains($0.path) } + agent, ports: ports(variables))
+        walls.calls = .agent
+        walls.maySend = !isRelayed
+        walls.largestFile = max(Self.largestFile, workspace.bounds.diskBytes)
+        walls.grants.append(Walls.Grant(program, [.read, .execute]))
+        if case .native(let loader?) = ProgramForm(path: program) { walls.grants.append(Walls.Grant(loader, [.read, .execute])) }
+        walls.grants.append(Walls.Grant(shell, [.read, .execute], isNeeded: true))
+        walls.grants.append(Walls.Grant(directory.path, [.read, .write], isNeeded: true))
+        walls.grants.append(Walls.Grant(directory.shell, [.read, .write, .execute], isNeeded: true))
+        walls.grants.append(Walls.Grant(workspace.directory, [.read, .write, .execute], isNeeded: true))
         if let login { walls.grants.append(Walls.Grant(login, [.read, .write])) }
         for value in variables.map(Self.value) where value.hasPrefix("/") && value != "/" {
             walls.grants += hidden.grants(value, .read)
@@ -87,13 +117,13 @@ public struct WallPolicy: Sendable, Hashable {
 
     private static let largestFile = 256 << 20
 
-    private static let devices = ["/dev/null", "/dev/zero", "/dev/full"].map { Walls.Grant($0, [.read, .write]) }
+    static let devices = ["/dev/null", "/dev/zero", "/dev/full"].map { Walls.Grant($0, [.read, .write]) }
         + ["/dev/random", "/dev/urandom"].map { Walls.Grant($0, .read) }
 
     /// Where programs write what nobody keeps.
     private static let scratch = ["/tmp", "/var/tmp", "/dev/shm"]
 
-    private static let read = [
+    static let read = [
         // Libraries; no programs beside the CLI run from there.
         "/lib", "/lib64", "/lib32", "/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/local/lib", "/nix/store", "/gnu/store",
         "/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/localtime", "/usr/share/zoneinfo",

@@ -1,0 +1,130 @@
+#define _GNU_SOURCE
+#include "Shell.h"
+
+#include "Filter.h"
+#include "Judge.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef SYS_landlock_restrict_self
+#define SYS_landlock_restrict_self 446
+#endif
+
+// What the shell needs between clone and exec.
+struct beginning {
+    const linux_shell_plan *plan;
+    int ruleset;
+    int listener;
+    int error;
+};
+
+static int become_shell(struct beginning *beginning) {
+    const linux_shell_plan *plan = beginning->plan;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL)) return errno;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, 0);
+    int error = linux_enter_walls(plan->walls, beginning->ruleset, &beginning->listener);
+    if (error) return error;
+    execve(plan->path, plan->arguments, plan->environment);
+    return errno;
+}
+
+static int shell_main(void *argument) {
+    struct beginning *beginning = argument;
+    beginning->error = become_shell(beginning);
+    _exit(127);
+}
+
+// With the descriptors in common until exec, the listener is the parent's too.
+static int start_shell(struct beginning *beginning) {
+    const size_t size = 64 * 1024;
+    void *stack = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED) return -1;
+    int pid = clone(shell_main, (char *)stack + size, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, beginning);
+    int saved = errno;
+    munmap(stack, size);
+    errno = saved;
+    return pid;
+}
+
+// Reaps what has ended; true once the shell has, whose status it then knows.
+static int reap(int shell, int *status) {
+    int ended = 0, any, pid;
+    while ((pid = waitpid(-1, &any, WNOHANG)) > 0)
+        if (pid == shell) *status = any, ended = 1;
+    return ended;
+}
+
+// Judges until the shell has ended.
+static int attend(const linux_shell_plan *plan, int shell, int listener, int children) {
+    int status = 0;
+    struct pollfd watched[] = {{.fd = children, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
+    while (1) {
+        if (poll(watched, 2, -1) < 0 && errno != EINTR) return status;
+        if (watched[1].revents & POLLIN) linux_judge(listener, plan);
+        // Nobody is left who could call.
+        if (watched[1].revents & (POLLHUP | POLLERR)) watched[1].fd = -1;
+        if (!(watched[0].revents & POLLIN)) continue;
+        struct signalfd_siginfo told[8];
+        if (read(children, told, sizeof told) < 0 && errno != EAGAIN) return status;
+        if (reap(shell, &status)) return status;
+    }
+}
+
+// Ends what the shell has left behind. Signals to everybody reach none but those within the walls; a fork that was under
+// way is met in the next round.
+static void end_the_rest(void) {
+    for (int round = 0; round < 2000; round++) {
+        if (kill(-1, SIGKILL) && errno != ESRCH && errno != EPERM) return;
+        int pid;
+        while ((pid = waitpid(-1, 0, WNOHANG)) > 0) {}
+        if (pid < 0) return;
+        nanosleep(&(struct timespec){0, 500000}, 0);
+    }
+}
+
+int linux_run_shell(const linux_shell_plan *plan) {
+    syscall(SYS_close_range, 3u, ~0u, 0u);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_CHILD_SUBREAPER, 1)) return -errno;
+    linux_prepare_filter();
+    struct beginning beginning = {.plan = plan, .listener = -1, .error = 0};
+    beginning.ruleset = linux_make_ruleset(plan->walls);
+    if (beginning.ruleset < 0) return beginning.ruleset == -1 ? -errno : -ENOSYS;
+    // Walls round us and all shells of this call: what is killed with everybody is then among them.
+    int signals = linux_make_signal_ruleset(plan->walls->landlock_abi), bounds_signals = 0;
+    if (signals >= 0) {
+        bounds_signals = !syscall(SYS_landlock_restrict_self, signals, 0);
+        close(signals);
+    }
+    // A signal to the group is for the shell to heed, by whose end we end.
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, 0);
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    int children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (children < 0) return -errno;
+    int shell = start_shell(&beginning);
+    if (shell < 0) return -errno;
+    close(beginning.ruleset);
+    if (beginning.error) {
+        waitpid(shell, 0, 0);
+        return -beginning.error;
+    }
+    int status = attend(plan, shell, beginning.listener, children);
+    close(beginning.listener);
+    if (bounds_signals) end_the_rest();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
