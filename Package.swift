@@ -36,6 +36,8 @@ let package = Package(
         .target(name: "CLinux"),
         // Finds a key without telling which.
         .target(name: "CKeys"),
+        // The page of the console, as its files are.
+        .target(name: "CConsole", exclude: ["page"]),
         // Counts allocations for the benchmark.
         .target(name: "CAllocations"),
 
@@ -53,7 +55,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Platform", "TLS", "HTTP", "Vocabulary", "Models", "Dialects", "ClaudeCLI", "Ledger", "Server",
-                "Relay", "COpenSSL", "CKeys",
+                "Relay", "COpenSSL", "CKeys", "CConsole",
             ],
             swiftSettings: strict),
 

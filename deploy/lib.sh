@@ -44,6 +44,8 @@ missing_packages() {
         command -v fish >/dev/null || echo fish
         # For the module of NixOS, which is evaluated.
         command -v nix-instantiate >/dev/null || echo nix-bin
+        # For the console, which is tried in a browser.
+        command -v chromium >/dev/null || [ -n "${CHROMIUM_BIN:-}" ] || echo chromium
         # For promtool, which judges metrics and alerts; its server is not started.
         command -v promtool >/dev/null || echo prometheus
         command -v python3 >/dev/null || echo python3

@@ -18,7 +18,8 @@ struct ArchitectureTests {
         "Relay": ["CKeys", "COpenSSL", "HTTP", "Platform", "Synchronization", "TLS"],
         "Ledger": ["CSQLite", "Glibc", "Synchronization"],
         "Gateway": [
-            "CKeys", "COpenSSL", "ClaudeCLI", "Dialects", "Glibc", "HTTP", "Ledger", "Models", "Platform", "Relay", "Server",
+            "CConsole", "CKeys", "COpenSSL", "ClaudeCLI", "Dialects", "Glibc", "HTTP", "Ledger", "Models", "Platform", "Relay",
+            "Server",
             "Synchronization", "TLS", "Vocabulary",
         ],
         "portcullis": ["Gateway", "Glibc"],
@@ -29,10 +30,11 @@ struct ArchitectureTests {
     /// The rooms in which a C library is met.
     private static let rooms: [String: [String]] = [
         "CNGHTTP2": ["Sources/HTTP/"],
-        "COpenSSL": ["Sources/TLS/", "Sources/Relay/", "Sources/Gateway/Keys/", "Sources/Gateway/Access/", "Sources/Gateway/Continuation/", "Sources/portcullis-bench/"],
+        "COpenSSL": ["Sources/TLS/", "Sources/Relay/", "Sources/Gateway/Keys/", "Sources/Gateway/Access/", "Sources/Gateway/Continuation/", "Sources/Gateway/Console/", "Sources/portcullis-bench/"],
         "CSQLite": ["Sources/Ledger/"],
         "CSystemd": ["Sources/Platform/"],
         "CLinux": ["Sources/Platform/"],
+        "CConsole": ["Sources/Gateway/Console/"],
         "CAllocations": ["Sources/portcullis-bench/"],
         "CKeys": ["Sources/Relay/", "Sources/Gateway/Access/", "Sources/portcullis-bench/"],
     ]
@@ -70,7 +72,7 @@ struct ArchitectureTests {
         "ClaudeCLI": ["", "Agent", "Lines", "Plan", "Reply", "Turn", "Launch", "Shell", "Session", "Questions", "Supply"],
         "Gateway": [
             "", "Logging", "Metrics", "Reading", "Keys", "Models", "MCP", "Settings", "Access", "Quota", "Login", "Accounts", "SelfTest",
-            "Continuation", "Site", "Description", "Exchange", "Administration", "Service", "Commands",
+            "Continuation", "Administration", "Site", "Description", "Console", "Exchange", "Service", "Commands",
         ],
     ]
 

@@ -96,6 +96,9 @@ struct AdminAnswer: Sendable, Equatable {
         }
     }
 
+    /// The fields of an answer to what would do were it not for what there is already.
+    static let conflict = ["conflict": "true"]
+
     /// The longest line of an answer.
     static let maxBytes = 4 << 20
 

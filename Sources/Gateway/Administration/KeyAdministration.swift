@@ -170,7 +170,8 @@ final class KeyAdministration {
     private func refusal(ofName name: String) -> AdminAnswer? {
         guard let taken = keys.configured(named: name) else { return nil }
         let source = KeyRow(taken, at: 0).source
-        return AdminAnswer(.data, lines: ["key \(name) is one of the settings: change \(source) and reload"])
+        return AdminAnswer(
+            .data, fields: AdminAnswer.conflict, lines: ["key \(name) is one of the settings: change \(source) and reload"])
     }
 
     /// The key of the ledger with that name, for `body`; one that the settings overrule as well where it is only removed.
@@ -227,7 +228,8 @@ final class KeyAdministration {
         case .success(.done): AdminAnswer(.done)
         case .success(.unknown): AdminAnswer(.unknown, lines: ["there is no such key any more"])
         case .success(.nameTaken):
-            AdminAnswer(.data, lines: ["there is a key of this name already; 'portcullis key rotate' gives it a new secret"])
+            AdminAnswer(
+                .data, fields: AdminAnswer.conflict, lines: ["there is a key of this name already; 'portcullis key rotate' gives it a new secret"])
         case .success(.secretTaken): AdminAnswer(.failed, lines: ["the system's random bytes repeat"])
         case .failure(let fault): AdminAnswer(ledger: fault)
         }

@@ -2,8 +2,14 @@ import Vocabulary
 
 /// What `GET /openapi.json` answers: the endpoints with their requests and answers, for people and for programs.
 enum APIDescription {
-    /// An OpenAPI 3.1 document. It is the same for everybody and tells nothing of the configuration.
-    static let document: [UInt8] = {
+    /// An OpenAPI 3.1 document. It is the same for everybody and tells nothing of the configuration, but whether there is
+    /// a console.
+    static let document = document(of: APIOperation.all)
+
+    /// The same where there is a console.
+    static let withConsole = document(of: APIOperation.all + APIOperation.console)
+
+    private static func document(of operations: [APIOperation]) -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
             json.member("openapi", literal: "3.1.0")
@@ -15,29 +21,29 @@ enum APIDescription {
                 json.fragmentMember("license", #"{"name": "MIT", "identifier": "MIT"}"#)
             }
             json.key("paths")
-            json.object(writePaths)
+            json.object { writePaths(of: operations, to: &$0) }
             json.key("components")
             json.object { json in
                 json.fragmentMember("securitySchemes", securitySchemes)
-                json.fragmentMember("parameters", "{\(APISchemas.parameters)}")
-                json.fragmentMember("schemas", "{\(APISchemas.requests),\(APISchemas.answers)}")
+                json.fragmentMember("parameters", "{\(APISchemas.parameters),\(APISchemas.consoleParameters)}")
+                json.fragmentMember("schemas", "{\(APISchemas.requests),\(APISchemas.answers),\(APISchemas.console)}")
             }
         }
         return json.bytes
-    }()
+    }
 
     /// Both vendors' ways of showing a key.
     private static let securitySchemes = #"""
         {"bearer": {"type": "http", "scheme": "bearer"}, "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
         """#
 
-    private static func writePaths(_ json: inout JSONWriter) {
+    private static func writePaths(of operations: [APIOperation], to json: inout JSONWriter) {
         var written: [String] = []
-        for path in APIOperation.all.map(\.path) where !written.contains(path) {
+        for path in operations.map(\.path) where !written.contains(path) {
             written.append(path)
             json.key(JSONText(path))
             json.object { json in
-                for operation in APIOperation.all where operation.path == path {
+                for operation in operations where operation.path == path {
                     json.key(JSONText(operation.method.rawValue))
                     json.object { write(operation, to: &$0) }
                 }

@@ -184,6 +184,7 @@ struct AnswerContext {
         body.key("endpoints")
         body.beginArray()
         for path in Endpoints.listed { body.string(path) }
+        if snapshot.configuration.servesConsole { body.string("/console") }
         body.endArray()
         let load = seat.site.admission.load
         body.key("queue")
@@ -197,7 +198,22 @@ struct AnswerContext {
     }
 
     /// `GET /openapi.json`: what can be asked, and how.
-    func description() -> Response { logged("/openapi.json", json(status: 200, APIDescription.document)) }
+    func description() -> Response {
+        let hasConsole = snapshot.configuration.servesConsole
+        return logged("/openapi.json", json(status: 200, hasConsole ? APIDescription.withConsole : APIDescription.document))
+    }
+
+    /// `GET /console`: the page, which needs no key. It has a policy of its own, and no page of another origin reads it.
+    func console() -> Response {
+        var fields = ResponseFields()
+        fields.append(.requestID, requestID, isUnique: true)
+        fields.append(.xRequestID, requestID, isUnique: true)
+        for (name, value) in ConsolePage.fields { fields.append(name, value) }
+        if let transport = ResponseFields.strictTransport(snapshot.configuration) {
+            fields.append("strict-transport-security", transport)
+        }
+        return logged("/console", Response(status: 200, fields: fields, body: ConsolePage.body))
+    }
 
     /// `GET /v1/models`; Codex, which names its version in the query, wants a catalogue.
     func models(_ request: Request) -> Response {

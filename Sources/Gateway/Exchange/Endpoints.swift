@@ -52,6 +52,7 @@ enum Work: Job {
     case stored(StoredRequest)
     case usage(UsageRequest)
     case conversations(ConversationRequest)
+    case console(ConsoleRequest)
 
     /// Does it; the client has been answered, or is gone, and no process is left.
     func run(asked channel: any RequestChannel, answering writer: consuming ResponseWriter) async {
@@ -62,6 +63,7 @@ enum Work: Job {
         case .stored(let request): await StoredExchange(request, asked: channel).run(answering: writer)
         case .usage(let request): await UsageExchange(request, asked: channel).run(answering: writer)
         case .conversations(let request): await ConversationExchange(request, asked: channel).run(answering: writer)
+        case .console(let request): await ConsoleExchange(request, asked: channel).run(answering: writer)
         }
     }
 }
@@ -78,6 +80,7 @@ enum Endpoints {
 
     private enum Target: Sendable {
         case information, description, health, readiness, metrics, hello, models, model, quota, usage, accountUsage, stored
+        case console, consoleCall
         case turn(Dialect, countsTokens: Bool = false)
         case conversations(canCreate: Bool = false)
         case missing(MissingEndpoints.Endpoint)
@@ -87,6 +90,7 @@ enum Endpoints {
             switch self {
             case .turn: "POST, OPTIONS"
             case .stored: StoredCall.methods(behind: rest)
+            case .consoleCall: ConsoleCall.methods(behind: rest)
             case .conversations(let canCreate): ConversationCall.methods(behind: rest, canCreate: canCreate)
             default: "GET, HEAD, OPTIONS"
             }
@@ -146,6 +150,7 @@ enum Endpoints {
         Row("/sessions", .conversations()),
         Row("/api/hello", .hello),
         Row("/openapi.json", .description),
+        Row("/console", .console),
         Row("/", .information),
     ] + MissingEndpoints.all.map { Row($0) } + [
         Row("/responses/", .stored, isPrefix: true),
@@ -153,12 +158,13 @@ enum Endpoints {
         Row("/api/sessions/", .conversations(), isPrefix: true),
         Row("/sessions/", .conversations(), isPrefix: true),
         Row("/models/", .model, isPrefix: true),
+        Row("/console/api/", .consoleCall, isPrefix: true),
     ]
 
     /// What `GET /` lists: every endpoint, but for those that clients ask by themselves and those that take a name.
     static let listed: [String] = rows.compactMap { row in
         switch row.target {
-        case .missing, .information, .hello, .accountUsage: nil
+        case .missing, .information, .hello, .accountUsage, .console: nil
         case _ where row.isPrefix: nil
         case .description: row.template
         case _ where row.target.isForWatchers: row.template
@@ -273,6 +279,15 @@ enum Endpoints {
                 try identify(request, &context)
                 // Names of models may hold what a path may not, such as `[`.
                 return .answer(try context.model(named: String(percentDecoding: rest)))
+            case .console:
+                guard context.snapshot.configuration.servesConsole else { throw .nowhere(request) }
+                return .answer(context.console())
+            case .consoleCall:
+                guard context.snapshot.configuration.servesConsole else { throw .nowhere(request) }
+                let call = try ConsoleCall(request, rest)
+                let principal = try identify(request, &context)
+                if call.takesBody { try checkBody(request, context.snapshot) }
+                return .work(.console(try ConsoleRequest(request, call, of: principal, in: context)))
             case .quota:
                 try identify(request, &context)
                 return .answer(context.quotaAnswer())
@@ -319,7 +334,7 @@ enum Endpoints {
             switch target {
             case .turn: request.method == .post
             // Which methods there are depends on what follows the id.
-            case .stored, .conversations, .missing: true
+            case .stored, .conversations, .consoleCall, .missing: true
             default: request.method == .get || request.method == .head
             }
         guard !isAllowed else { return }

@@ -39,6 +39,8 @@ struct Exchange: ~Copyable {
     private var question = Conversation(model: "")
     /// True once a process was asked.
     private var hasBegun = false
+    /// What administrators see of the turn; nil where there is no console.
+    private(set) var entry: TurnEntry?
     /// False once a kept process has turned out not to do.
     private(set) var isKeeping = true
 
@@ -60,6 +62,7 @@ struct Exchange: ~Copyable {
 
     /// Runs the turn to its end; the client has been answered, or is gone, and nothing of the turn is left.
     mutating func run(answering writer: consuming ResponseWriter) async {
+        entry = enterBoard()
         do throws(TurnFailure) {
             charge = try begin()
             permit = try await admit()
@@ -78,6 +81,7 @@ struct Exchange: ~Copyable {
             await fail(error, writer)
         }
         conversations?.close()
+        leaveBoard()
         record.endMicroseconds = elapsed
         settle()
         noteRefusal()
@@ -132,14 +136,17 @@ struct Exchange: ~Copyable {
     // MARK: - Before the CLI
 
     private mutating func admit() async throws(TurnFailure) -> Permit {
-        let (channel, seat) = (channel, seat)
+        let (channel, seat, entry) = (channel, seat, entry)
         do throws(Fault) {
             guard seat.phase == .serving else { throw .goingDown }
             if let fault = context.snapshot.cli.selfTest.turnFault, context.snapshot.isCLIUnchanged { throw fault }
-            return try await site.admission.permit(
+            let permit = try await site.admission.permit(
                 for: turn.principal, isTask: turn.preferences.isTask, on: seat.loop, waking: channel.wakeup,
-                isGone: { channel.isClientGone || seat.phase == .ending })
+                isGone: { channel.isClientGone || seat.phase == .ending || entry?.isCancelled == true })
+            entry?.note { $0.state = .starting }
+            return permit
         } catch {
+            if isCancelled { throw .fault(.cancelled) }
             // Its own turns fill its places.
             if error.kind == .rateLimited { note(refusal: .keyRate, as: "turns") }
             throw .fault(error)
@@ -174,6 +181,7 @@ struct Exchange: ~Copyable {
         var conversation = try await keeper.conversation(draft, request)
         conversation.model = grants.model(for: conversation.model, isTask: turn.preferences.isTask)
         record.model = String(conversation.model.prefix(128))
+        entry?.note { [model = record.model] in $0.model = model }
         streams = conversation.streams
         if context.snapshot.configuration.logging.tellsClientIDs, let metadata = conversation.metadata {
             record.clientIDs += ClientIDs.of(metadata)
@@ -301,6 +309,7 @@ struct Exchange: ~Copyable {
         while true {
             if channel.isClientGone { return .gone }
             if seat.phase == .ending { return .fault(.goingDown) }
+            if isCancelled { return .fault(.cancelled) }
             if alarm.isDue { return nil }
             await channel.wakeup.wait()
         }
@@ -329,7 +338,12 @@ struct Exchange: ~Copyable {
                 leave(outcome)
                 return .told
             }
+            entry?.note { [hasBegun = outcome.hasBegun, account = account?.name] content in
+                if hasBegun { content.state = .answering }
+                (content.account, content.usage, content.bytes) = (account, process.usage, sink.sentBytes)
+            }
             if step != .ended, seat.phase == .ending { tell(.goingDown, &outcome, in: &sink) }
+            if step != .ended, isCancelled { tell(.cancelled, &outcome, in: &sink) }
             note(outcome)
             if let fault = outcome.fault, !sink.isPromised { return .untold(fault, mayPass: !outcome.hasBegun) }
             // Nothing is promised, not even by a sign of life, while another process may have to serve.

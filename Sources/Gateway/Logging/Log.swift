@@ -9,17 +9,21 @@ import Synchronization
 struct Log: Sendable {
     private let manner: Manner
     private let destination: Destination
+    /// The newest lines that tell of errors and warnings.
+    let recent = RecentLines()
 
     /// A log on `descriptor`, which stays the caller's and must stay open.
     init(_ settings: LogSettings, descriptor: Int32 = 2) {
         destination = Destination(descriptor)
         manner = Manner(settings.level, destination.format(settings))
+        recent.keep(settings.keepsRecent)
     }
 
     /// Takes other settings for this log and all its copies.
     func change(_ settings: LogSettings) {
         manner.level.store(settings.level, ordering: .relaxed)
         manner.format.store(destination.format(settings), ordering: .relaxed)
+        recent.keep(settings.keepsRecent)
     }
 
     /// Lines dropped since the start.
@@ -55,7 +59,7 @@ struct Log: Sendable {
             var entry = Array("MESSAGE=".utf8) + line.bytes
             entry += "PRIORITY=\(level.rawValue)\nSYSLOG_IDENTIFIER=portcullis\nMESSAGE_ID=\(event.id)\n".utf8
             if let subject { entry += "PORTCULLIS_SUBJECT=\(subject)\n".utf8 }
-            if journal.send(entry) { return }
+            if journal.send(entry) { return recent.take(level, line.bytes) }
         }
         write(level) { $0.add("msg", text) }
     }
@@ -66,6 +70,7 @@ struct Log: Sendable {
         var line = begin(level)
         fill(&line)
         line.finish()
+        recent.take(level, line.bytes)
         let dropped = destination.write(line.bytes)
         guard dropped > 0 else { return }
         var note = begin(.warning)

@@ -9,6 +9,8 @@ struct LogSettings: Sendable, Equatable {
     var target = Target.auto
     /// True when the ids that clients send of their sessions, chats and users are logged.
     var tellsClientIDs = false
+    /// True where administrators see the newest errors and warnings.
+    var keepsRecent = false
     /// systemd's `JOURNAL_STREAM`, which says whether standard error is the journal.
     var journalStream: String?
 }

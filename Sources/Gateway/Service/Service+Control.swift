@@ -15,15 +15,14 @@ extension Service {
         let keys = KeyAdministration(
             site.ledger, site.keys, on: loop, names: { GrantedNames(site.snapshot.servers, site.snapshot.configuration.accounts) },
             hasChanged: { site.endForeignProcesses() }, hasRemoved: { site.meters.forget($0) })
-        // Each is told of a reload of its own.
-        let reloads = Turnstile()
         let desk = AdminDesk(site.ledger, keys, on: loop, log: log)
+        self.desk = desk
+        // For requests that come over HTTP, on any loop.
+        site.administration.open { await self.administer($0, by: $1) }
         let socket: AdminSocket
         do throws(SystemError) {
             socket = try AdminSocket(in: stateDirectory, handed: inheritance.control, on: loop) { request, actor in
-                await desk.answer(request, by: actor) { verb in
-                    await reloads.pass { await self.change(verb) }
-                }
+                await self.administer(request, by: actor)
             }
             administration = socket
         } catch {
@@ -33,6 +32,13 @@ extension Service {
         await socket.serve()
         administration = nil
         await endIfEmpty()
+    }
+
+    /// Does one thing for an administrator.
+    private func administer(_ request: AdminRequest, by actor: String) async -> AdminAnswer {
+        guard let desk else { return AdminAnswer(.unavailable, lines: ["the service is starting: try again"]) }
+        // Each is told of a reload of its own.
+        return await desk.answer(request, by: actor) { verb in await reloads.pass { await self.change(verb) } }
     }
 
     private func change(_ verb: AdminRequest.Verb) async -> AdminAnswer {

@@ -107,6 +107,7 @@ extension Service {
         self.successor = link
         log.tell(.handedOver, "process \(process) serves now: finishing what runs")
         administration?.stop()
+        site.administration.close()
         let configuration = site.snapshot.configuration
         // Nobody waits for this process, and each turn has its own limit.
         await drain(atMost: configuration.drainSeconds + configuration.cli.requestTimeoutMilliseconds / 1000)

@@ -26,6 +26,9 @@ actor Service {
     var workers: [Worker] = []
     /// The sockets that this service has bound, as a successor or the service manager is given them.
     private(set) var keptSockets: [HandedDescriptor] = []
+    /// Does what administrators ask.
+    var desk: AdminDesk?
+    let reloads = Turnstile()
     /// Where administrators ask.
     var administration: AdminSocket?
     /// The process before this one, as long as it ends its turns.

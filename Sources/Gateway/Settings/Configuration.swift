@@ -57,6 +57,10 @@ struct Configuration: Sendable, Equatable {
     var cors = CORSPolicy.everybody
     /// The names that clients may call the service by.
     var hosts = HostPolicy()
+    /// True when there is a web page to use and administer the service with.
+    var servesConsole = false
+    /// Which settings were given, as they were written, by their names.
+    var given: [String: GivenSetting] = [:]
     /// What the operator should be warned of, though it stops nothing: one line each, without secrets.
     var warnings: [String] = []
 

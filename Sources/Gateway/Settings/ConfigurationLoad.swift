@@ -98,6 +98,7 @@ private struct ConfigurationLoader {
         for setting in Setting.all {
             guard let values = sources.given[setting.name] else { continue }
             setting.reader.clear(&configuration)
+            configuration.given[setting.name] = GivenSetting(values, isSecret: setting.reader.isSecret)
             for value in setting.reader.isList ? values[...] : values.suffix(1) {
                 do throws(ValueProblem) {
                     try setting.reader(for: value.name).apply(&configuration, value.text)
@@ -167,6 +168,7 @@ private struct ConfigurationLoader {
         // It is the host's name that is remembered, and localhost is everybody's.
         if sources.given["HSTS_SECONDS"] == nil, configuration.isLocalOnly { configuration.tls.strictTransportSeconds = 0 }
         configuration.logging.journalStream = environment["JOURNAL_STREAM"]
+        configuration.logging.keepsRecent = configuration.servesConsole
         configuration.keys.allowsWeakKeys = configuration.isLocalOnly
         // Without keys any web page that the operator visits could spend his login.
         if !configuration.keys.isRequired, sources.given["CORS_ORIGIN"] == nil {

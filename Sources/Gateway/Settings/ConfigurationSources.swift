@@ -15,6 +15,19 @@ struct GivenValue: Equatable {
     var place: String
 }
 
+/// A setting that somebody gave, as they wrote it.
+struct GivenSetting: Sendable, Equatable {
+    /// What was written; nil of a secret.
+    let text: String?
+    /// Where, as faults name it.
+    let place: String
+
+    init(_ values: [GivenValue], isSecret: Bool) {
+        text = isSecret ? nil : values.map(\.text).joined(separator: ",")
+        place = values.last?.place ?? ""
+    }
+}
+
 /// The values of all settings as they were written, before any is understood.
 struct ConfigurationSources {
     /// For each setting by name, the values of the highest level that has any.

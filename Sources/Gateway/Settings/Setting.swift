@@ -93,6 +93,8 @@ extension Setting {
         var isSecret = false
         /// Takes the default away before the first value of a list.
         var clear: @Sendable (inout Configuration) -> Void = { _ in }
+        /// The value in force as it would be written; nil where only what was given tells.
+        var tell: @Sendable (Configuration) -> String? = { _ in nil }
         /// Reads one value.
         var apply: @Sendable (inout Configuration, String) throws(ValueProblem) -> Void
     }
@@ -104,7 +106,10 @@ extension Setting {
 extension Setting.Reader {
     /// `true` or `false`.
     static func boolean(_ field: Setting.Field<Bool>) -> Self {
-        Self(syntax: "true|false", fallback: String(Configuration()[keyPath: field]), isSwitch: true) {
+        Self(
+            syntax: "true|false", fallback: String(Configuration()[keyPath: field]), isSwitch: true,
+            tell: { String($0[keyPath: field]) }
+        ) {
             (configuration, text) throws(ValueProblem) in
             switch text.lowercased() {
             case "true", "1", "yes", "on": configuration[keyPath: field] = true
@@ -117,7 +122,9 @@ extension Setting.Reader {
     /// A number with its unit; a time may be written in another one.
     static func whole(_ range: ClosedRange<Int>, _ unit: String, _ field: Setting.Field<Int>) -> Self {
         if let time = TimeUnit(rawValue: unit) { return .time(range, time, field) }
-        return Self(syntax: unit, fallback: String(Configuration()[keyPath: field])) {
+        return Self(
+            syntax: unit, fallback: String(Configuration()[keyPath: field]), tell: { String($0[keyPath: field]) }
+        ) {
             (configuration, text) throws(ValueProblem) in
             guard let value = DecimalText.parse(text.utf8), range.contains(value) else {
                 let bounds = "from \(range.lowerBound) to \(range.upperBound)"
@@ -129,7 +136,9 @@ extension Setting.Reader {
 
     /// A part in hundredths, with or without the sign.
     static func percent(_ range: ClosedRange<Int>, _ field: Setting.Field<Int>) -> Self {
-        Self(syntax: "percent", fallback: "\(Configuration()[keyPath: field])%") { (configuration, text) throws(ValueProblem) in
+        Self(
+            syntax: "percent", fallback: "\(Configuration()[keyPath: field])%", tell: { "\($0[keyPath: field])%" }
+        ) { (configuration, text) throws(ValueProblem) in
             let digits = text.hasSuffix("%") ? text.dropLast() : text[...]
             guard let value = DecimalText.parse(digits.utf8), range.contains(value) else {
                 throw ValueProblem("\(quoted(text)) is not a part from \(range.lowerBound)% to \(range.upperBound)%")
@@ -140,7 +149,9 @@ extension Setting.Reader {
 
     /// A time in its setting's unit, or in another that makes a whole number of it.
     static func time(_ range: ClosedRange<Int>, _ unit: TimeUnit, _ field: Setting.Field<Int>) -> Self {
-        Self(syntax: unit.rawValue, fallback: String(Configuration()[keyPath: field])) {
+        Self(
+            syntax: unit.rawValue, fallback: String(Configuration()[keyPath: field]), tell: { String($0[keyPath: field]) }
+        ) {
             (configuration, text) throws(ValueProblem) in
             guard let value = DecimalText.parseTime(text, in: unit), range.contains(value) else {
                 let bounds = "from \(range.lowerBound) to \(range.upperBound)"
@@ -155,7 +166,10 @@ extension Setting.Reader {
     static func size(
         _ range: ClosedRange<Int>, _ field: Setting.Field<Int>, syntax: String = "bytes"
     ) -> Self {
-        Self(syntax: syntax, fallback: DecimalText.size(Configuration()[keyPath: field])) {
+        Self(
+            syntax: syntax, fallback: DecimalText.size(Configuration()[keyPath: field]),
+            tell: { DecimalText.size($0[keyPath: field]) }
+        ) {
             (configuration, text) throws(ValueProblem) in
             guard let value = DecimalText.parseSize(text), range.contains(value) else {
                 throw ValueProblem(
@@ -171,7 +185,8 @@ extension Setting.Reader {
     where Word: CaseIterable & RawRepresentable<String> & SendableMetatype {
         let words = Word.allCases.map(\.rawValue)
         return Self(
-            syntax: words.joined(separator: "|"), fallback: Configuration()[keyPath: field].rawValue
+            syntax: words.joined(separator: "|"), fallback: Configuration()[keyPath: field].rawValue,
+            tell: { $0[keyPath: field].rawValue }
         ) { (configuration, text) throws(ValueProblem) in
             guard let word = Word(rawValue: text.lowercased()) else {
                 throw ValueProblem("\(quoted(text)) is none of \(words.joined(separator: ", "))")
@@ -185,7 +200,7 @@ extension Setting.Reader {
         _ syntax: String, _ field: Setting.Field<String?>,
         check: @escaping @Sendable (String) throws(ValueProblem) -> Void = { (_) throws(ValueProblem) in }
     ) -> Self {
-        Self(syntax: syntax, fallback: Configuration()[keyPath: field] ?? "") {
+        Self(syntax: syntax, fallback: Configuration()[keyPath: field] ?? "", tell: { $0[keyPath: field] }) {
             (configuration, text) throws(ValueProblem) in
             try check(text)
             configuration[keyPath: field] = text

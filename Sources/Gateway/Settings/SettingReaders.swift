@@ -4,7 +4,7 @@ import Vocabulary
 extension Setting.Reader {
     /// A path, made absolute by the finishing step.
     static func path(_ syntax: String, _ field: Setting.Field<String>) -> Self {
-        Self(syntax: syntax, fallback: "") { (configuration, text) throws(ValueProblem) in
+        Self(syntax: syntax, fallback: "", tell: { $0[keyPath: field] }) { (configuration, text) throws(ValueProblem) in
             configuration[keyPath: field] = text
         }
     }

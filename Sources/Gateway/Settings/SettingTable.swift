@@ -33,6 +33,10 @@ extension Setting {
             "The origins whose web pages may ask, those of apps as `app://obsidian.md` too; `*` is any, `none` turns "
                 + "CORS off.",
             fallback: "`*`; `none` with REQUIRE_AUTH=false"),
+        Setting(
+            "CONSOLE", .general, .boolean(\.servesConsole),
+            "Serve a web page at `/console`: a chat to try the service with, one's own usage and, for keys with "
+                + "`role=admin`, its administration."),
     ]
 
     private static let listening: [Setting] = [

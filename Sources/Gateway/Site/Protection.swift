@@ -7,9 +7,14 @@ extension ResponseFields {
         var fields = ResponseFields()
         fields.append("x-content-type-options", "nosniff")
         fields.append("content-security-policy", "default-src 'none'; frame-ancestors 'none'")
+        if let transport = strictTransport(configuration) { fields.append("strict-transport-security", transport) }
+        return fields
+    }
+
+    /// How long browsers come over TLS alone; nil to say nothing of it.
+    static func strictTransport(_ configuration: Configuration) -> String? {
         let seconds = configuration.tls.strictTransportSeconds
         // Over plain HTTP browsers pass it over, and a proxy in front has its own.
-        if !configuration.isPlaintext, seconds > 0 { fields.append("strict-transport-security", "max-age=\(seconds)") }
-        return fields
+        return !configuration.isPlaintext && seconds > 0 ? "max-age=\(seconds)" : nil
     }
 }

@@ -32,6 +32,10 @@ final class Site: Sendable {
     let usageReports = PlacesByKey(4)
     /// Where turns wait that would go on with the same conversation.
     let conversations = ConversationQueue()
+    /// The turns that run, for administrators.
+    let turns = TurnBoard()
+    /// Where administrators' requests are answered.
+    let administration = AdminDoor()
     /// What needs the operator now.
     let problems = Problems()
     /// Where turns wait for a CLI that was replaced.

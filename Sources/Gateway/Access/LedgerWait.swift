@@ -1,7 +1,6 @@
 import Ledger
 import Platform
 import Synchronization
-import Vocabulary
 
 /// One question to the ledger and the loop that waits for its answer: the ledger blocks on threads of its own.
 final class LedgerWait<Value: Sendable>: Sendable {
@@ -29,30 +28,5 @@ final class LedgerWait<Value: Sendable>: Sendable {
     private func give(_ result: Result<Value, LedgerFault>) {
         answer.withLock { $0 = result }
         wakeup.signal()
-    }
-}
-
-extension Fault {
-    /// The ledger failed: nothing is pretended, and what was to be stored is not called stored.
-    init(storing fault: LedgerFault) {
-        switch fault {
-        case .busy, .closed:
-            self.init(
-                .unavailable, "Stored responses cannot be reached at the moment.", detail: fault.description,
-                retryAfterSeconds: 2)
-        case .full:
-            self.init(
-                .internalError,
-                "The response could not be stored: there is no room for it. Ask with store set to false.",
-                detail: "it does not fit within RESPONSES_MAX_BYTES", shouldRetry: false)
-        case .parentGone:
-            self.init(
-                .internalError, "The response could not be stored: the one that it continues was deleted meanwhile.",
-                detail: fault.description, shouldRetry: false)
-        case .failed, .unusable, .damaged:
-            self.init(
-                .internalError, "The response could not be stored or read.", detail: fault.description,
-                shouldRetry: false)
-        }
     }
 }

@@ -1,0 +1,32 @@
+import Platform
+import Server
+import Vocabulary
+
+/// What administrators see of a turn, and how they end it.
+extension Exchange {
+    /// Shows the turn, where there is a console.
+    func enterBoard() -> TurnEntry? {
+        guard turn.context.snapshot.configuration.servesConsole else { return nil }
+        let entry = TurnEntry(
+            id: turn.context.requestID, key: turn.principal.name, dialect: "\(turn.dialect)",
+            waking: RemoteWakeup(channel.wakeup, on: seat.loop))
+        site.turns.enter(entry)
+        return entry
+    }
+
+    /// The turn is over.
+    func leaveBoard() {
+        if let entry { site.turns.leave(entry) }
+    }
+
+    /// True once an administrator has ended it.
+    var isCancelled: Bool { entry?.isCancelled ?? false }
+}
+
+extension Fault {
+    /// An administrator has ended the turn; to ask the same again at once is not what they want.
+    static var cancelled: Fault {
+        Fault(
+            .unavailable, "An administrator of this gateway has ended this answer.", detail: "cancelled", shouldRetry: false)
+    }
+}
