@@ -284,6 +284,16 @@ uint64_t linux_raise_open_files(void) {
 
 int linux_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
+static char *const *arguments;
+
+// The C library hands them to what runs before main, too.
+__attribute__((constructor)) static void keep_arguments(int count, char **values) {
+    (void)count;
+    arguments = values;
+}
+
+char *const *linux_arguments(void) { return arguments; }
+
 void linux_release_heap(void) { malloc_trim(0); }
 
 void linux_keep_heap(size_t bytes) {

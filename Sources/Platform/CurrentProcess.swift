@@ -34,6 +34,36 @@ public enum CurrentProcess {
         return unsafe String(cString: path)
     }()
 
+    /// The arguments, the first being the name: in walls too, where /proc/self/cmdline, which `CommandLine` reads, may be closed.
+    public static let arguments: [String] = {
+        guard var next = unsafe linux_arguments() else { return CommandLine.arguments }
+        var found: [String] = []
+        while let argument = unsafe next.pointee {
+            found.append(unsafe String(cString: argument))
+            unsafe next += 1
+        }
+        return found
+    }()
+
+    /// The files of the libraries that the program is put together with, by where they are.
+    public static let libraries: [String] = {
+        let number = unsafe open("/proc/self/maps", O_RDONLY | O_CLOEXEC)
+        guard number >= 0 else { return [] }
+        let file = FileDescriptor(adopting: number)
+        var text: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 65_536)
+        while case .bytes(let count) = unsafe piece.withUnsafeMutableBytes({ unsafe file.read(into: $0) }) { text += piece[..<count] }
+        var found: Set<String> = []
+        for line in text.split(separator: UInt8(ascii: "\n")) {
+            // Addresses, rights, offset, device, inode, path.
+            let columns = line.split(separator: UInt8(ascii: " "), maxSplits: 5)
+            guard columns.count == 6, columns[1].contains(UInt8(ascii: "x")) else { continue }
+            let path = String(decoding: columns[5].drop { $0 == UInt8(ascii: " ") }, as: UTF8.self)
+            if path.hasPrefix("/"), unsafe access(path, R_OK) == 0 { found.insert(path) }
+        }
+        return found.sorted()
+    }()
+
     /// No core dump, and no other process of this user may read our memory, which holds keys.
     public static func forbidDumps() { _ = linux_forbid_dumps() }
 

@@ -15,7 +15,5 @@ func environment() -> [String: String] {
     return found
 }
 
-if let name = CommandLine.arguments.first, Program.isShell(name) {
-    exit(Program.runShell(arguments: CommandLine.arguments, environment: environment()))
-}
+if Program.isShell { exit(Program.runShell(environment: environment())) }
 exit(Program.run(arguments: Array(CommandLine.arguments.dropFirst()), environment: environment()))

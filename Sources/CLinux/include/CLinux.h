@@ -78,6 +78,9 @@ int linux_forbid_dumps(void);
 
 
 
+// The arguments that the process was started with, ended by a null.
+char *const *linux_arguments(void);
+
 // Gives free memory of the heap back to the kernel.
 void linux_release_heap(void);
 

@@ -68,13 +68,13 @@ public struct WallPolicy: Sendable, Hashable {
         return walls
     }
 
-    /// The walls of a child whose own tools work in a workspace, and whose shell, `shell`, runs programs there in tighter
-    /// ones.
+    /// The walls of a child whose own tools work in a workspace, and whose shell, made of the files `shell`, runs programs
+    /// there in tighter ones.
     ///
     /// They are the narrow walls, and what a shell may do beside the CLI: within these that it has its own.
     func walls(
         running program: String, in directory: TurnDirectory, login: String?, variables: [String], workspace: Workspace,
-        shell: String
+        shell: [String]
     ) -> Walls {
         var walls = Walls(narrow.filter { !shared.contains($0.path) } + agent, ports: ports(variables))
         walls.calls = .agent
@@ -82,7 +82,7 @@ public struct WallPolicy: Sendable, Hashable {
         walls.largestFile = max(Self.largestFile, workspace.bounds.diskBytes)
         walls.grants.append(Walls.Grant(program, [.read, .execute]))
         if case .native(let loader?) = ProgramForm(path: program) { walls.grants.append(Walls.Grant(loader, [.read, .execute])) }
-        walls.grants.append(Walls.Grant(shell, [.read, .execute], isNeeded: true))
+        walls.grants += shell.map { Walls.Grant($0, [.read, .execute], isNeeded: true) }
         walls.grants.append(Walls.Grant(directory.path, [.read, .write], isNeeded: true))
         walls.grants.append(Walls.Grant(directory.shell, [.read, .write, .execute], isNeeded: true))
         walls.grants.append(Walls.Grant(workspace.directory, [.read, .write, .execute], isNeeded: true))

@@ -10,12 +10,15 @@ public struct AgentShell: Sendable, Equatable {
     public let path: String
     /// The file that it leads to.
     public let program: String
+    /// That file, and the libraries that it is put together with.
+    public let files: [String]
 
     /// Makes the link below `state` that leads to the file `program`, this process's own as a rule.
     public init(state: String, program: String = CurrentProcess.program) throws(Fault) {
         let directory = state + "/shell"
         path = directory + "/bash"
         self.program = HiddenPlaces.resolved(program)
+        files = [self.program] + CurrentProcess.libraries
         guard unsafe mkdir(directory, 0o700) == 0 || errno == EEXIST else { throw Self.fault(directory) }
         let fresh = "\(path).\(getpid())"
         _ = unsafe unlink(fresh)
