@@ -25,10 +25,10 @@ def server(request, packages, standin, portcullis, certificates):
 
 
 def commands_of_readme():
-    """The commands of "Running it for real" behind the installation, but for the editor."""
+    """The commands of "Running it for real" behind the installation, but for the editor and a `claude`, which is elsewhere."""
     block = re.search(r"<!-- package:begin -->\n```sh\napt install [^\n]*\n(.*?)```\n<!-- package:end -->", README, re.DOTALL)
     assert block, "the README has lost its commands of the package"
-    return re.sub("(?m)^editor .*\n", "", block[1])
+    return re.sub(r"(?m)^(editor|install -m 755) .*\n", "", block[1])
 
 
 def install(server, package):
@@ -47,6 +47,16 @@ def test_a_first_installation_is_complete_and_starts_nothing(server, packages):
     verdict = server.machine.run("systemd-analyze", "verify", "--man=no", f"/usr/lib/systemd/system/{UNIT}")
     assert verdict.stdout + verdict.stderr == ""
     assert "usage: portcullis serve" in server.machine.run("portcullis", "help").stdout
+
+
+def test_the_documents_lead_to_each_other(server):
+    folder = server.machine.path("/usr/share/doc/portcullis")
+    pages = [*folder.glob("*.md"), *folder.glob("docs/*.md")]
+    assert {"README.md", "SECURITY.md", "clients.md", "service.md"} <= {page.name for page in pages}
+    for page in pages:
+        prose = re.sub(r"^```.*?^```|`[^`\n]*`", "", page.read_text(), flags=re.M | re.S)
+        for link in re.findall(r"\]\(([^)#:]+)", prose):
+            assert (page.parent / link).exists(), (page.name, link)
 
 
 def test_it_serves_once_it_has_a_certificate_and_a_key(server):
