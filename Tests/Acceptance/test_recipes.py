@@ -21,10 +21,12 @@ RUN = sorted(name for name in ALL.keys() - ENTERED - OF_THEIR_OWN if HEAVY or no
 
 
 def run(command, environment, folder, text=None):
-    return subprocess.run(command, input=text, capture_output=True, text=True, env=environment, cwd=folder, timeout=100,
+    return subprocess.run(command, input=text, capture_output=True, text=True, env=environment, cwd=folder, timeout=200,
                           **({} if text is not None else {"stdin": subprocess.DEVNULL}))
 
 
+# The first time the packages are fetched, and every module of theirs is compiled.
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", RUN)
 def test_the_block_runs_as_it_stands(name, gateway, upstream, nonce, tmp_path):
     recipe = ALL[name]
