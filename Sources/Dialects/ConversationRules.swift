@@ -9,6 +9,7 @@ extension Conversation {
     ///
     /// The vendor takes neither empty texts nor empty messages. `field` is the request's list of messages.
     mutating func settle(field: String, countsTokens: Bool = false) throws(Refusal) {
+        settleSearch()
         try checkToolNames()
         try checkToolChoice()
         if !countsTokens {

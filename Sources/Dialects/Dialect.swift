@@ -40,6 +40,8 @@ public struct RequestContext: Sendable {
     public var model: String?
     /// The model of requests that name none; nil refuses them.
     public var defaultModel: String?
+    /// How often an answer may search the web; nil where the caller may not.
+    public var webSearches: Int?
     /// What the request's `anthropic-beta` field switches on; other dialects do not look at it.
     public var betas: Set<VendorBeta> = []
 

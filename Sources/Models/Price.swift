@@ -43,8 +43,11 @@ public struct Price: Sendable, Equatable {
             (usage.cacheCreationTokens - hour, cacheWrite5m), (hour, cacheWrite1h),
         ]
         let sum = parts.reduce(0) { $0.plus($1.0.times($1.1)) }
-        return sum.times(factor(ofPrompt: usage.promptTokens))
+        return sum.times(factor(ofPrompt: usage.promptTokens)).plus(usage.webSearches.times(Self.webSearch))
     }
+
+    /// A search of the web, by any model.
+    public static let webSearch = 10_000_000
 
     /// How many times these prices the tokens of a request with such a prompt cost.
     public func factor(ofPrompt tokens: Int) -> Int {

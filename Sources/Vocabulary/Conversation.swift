@@ -10,6 +10,10 @@ public struct Conversation: Sendable {
     public var turns: [Turn] = []
     /// The client's own tools.
     public var tools: [Tool] = []
+    /// The vendor's search of the web; nil where none is asked for.
+    public var webSearch: WebSearch?
+    /// True when a search is to be told with the pages that it found (Responses).
+    public var wantsSearchSources = false
     /// Other names under which the model sees some of them; history and answers are translated as well.
     public var toolAliases: [ToolAlias] = []
     /// Which tools the model may or must call.

@@ -14,6 +14,8 @@ public struct Usage: Sendable, Equatable {
     public var outputTokens = 0
     /// Of those, spent on thinking, where the vendor says so.
     public var thinkingTokens = 0
+    /// Searches of the web, which are paid for one by one.
+    public var webSearches = 0
     /// `standard`, `priority` or `batch`, where the vendor says so.
     public var serviceTier: String?
 
@@ -32,6 +34,7 @@ public struct Usage: Sendable, Equatable {
         cacheReadTokens = cacheReadTokens.plus(other.cacheReadTokens)
         outputTokens = outputTokens.plus(other.outputTokens)
         thinkingTokens = thinkingTokens.plus(other.thinkingTokens)
+        webSearches = webSearches.plus(other.webSearches)
         serviceTier = other.serviceTier ?? serviceTier
     }
 }

@@ -9,8 +9,27 @@ from vendor_bodies import (
 )
 from vendor_fields import BINDING_BETA
 from vendor_models import KNOWN, model_of
+from vendor_search import searched
 
 pytestmark = pytest.mark.core
+
+SEARCH = {"type": "web_search_20250305", "name": "web_search"}
+# What an answer with a search was, as it comes back.
+FOUND = searched(["q"], 1, "so|it is")
+
+
+def changed(content, name):
+    """The blocks, with whatever is sealed under that name altered."""
+    if isinstance(content, list):
+        return [changed(each, name) for each in content]
+    if isinstance(content, dict):
+        return {key: "x" if key == name else changed(value, name) for key, value in content.items()}
+    return content
+
+
+def renamed(content, name):
+    """The blocks, with another name for the call."""
+    return [{key: name if key in ("id", "tool_use_id") else value for key, value in block.items()} for block in content]
 
 # (rule, a body that breaks it and no other, a body beside it that breaks none)
 PAIRS = [
@@ -93,6 +112,26 @@ PAIRS = [
      body(model=OLD, tools=[{"type": "computer_20251124", "name": "computer"}])),
     ("strict.count", body(tools=[{"name": f"f{n}", "strict": True, "input_schema": CLOSED} for n in range(21)]),
      body(tools=[{"name": f"f{n}", "strict": True, "input_schema": CLOSED} for n in range(20)])),
+    # The vendor's own search
+    ("search.extra", body(tools=[{**SEARCH, "size": 1}]), body(tools=[{**SEARCH, "max_uses": 1}])),
+    ("search.name", body(tools=[{**SEARCH, "name": "search"}]), body(tools=[SEARCH])),
+    ("search.uses", body(tools=[{**SEARCH, "max_uses": 0}]), body(tools=[{**SEARCH, "max_uses": 9}])),
+    ("search.domains", body(tools=[{**SEARCH, "allowed_domains": ["a"], "blocked_domains": ["b"]}]),
+     body(tools=[{**SEARCH, "allowed_domains": ["a"]}])),
+    ("search.place", body(tools=[{**SEARCH, "user_location": {"type": "exact"}}]),
+     body(tools=[{**SEARCH, "user_location": {"type": "approximate", "city": "Bonn"}}])),
+    ("search.open", body(user("Hi"), assistant(*FOUND[:2], say("so")), user("Ho")), body(user("Hi"), assistant(*FOUND), user("Ho"))),
+    ("search.orphan", body(user("Hi"), assistant(FOUND[2], say("so")), user("Ho")), body(user("Hi"), assistant(*FOUND), user("Ho"))),
+    ("search.id", body(user("Hi"), assistant(*renamed(FOUND, "toolu_1")), user("Ho")),
+     body(user("Hi"), assistant(*renamed(FOUND, "srvtoolu_9")), user("Ho"))),
+    ("search.input", body(user("Hi"), assistant(FOUND[0], {**FOUND[1], "input": {}}, *FOUND[2:]), user("Ho")),
+     body(user("Hi"), assistant(*FOUND), user("Ho"))),
+    ("search.sealed", body(user("Hi"), assistant(*changed(FOUND, "encrypted_content")), user("Ho")),
+     body(user("Hi"), assistant(*FOUND), user("Ho"))),
+    ("search.index", body(user("Hi"), assistant(*changed(FOUND, "encrypted_index")), user("Ho")),
+     body(user("Hi"), assistant(*FOUND), user("Ho"))),
+    ("search.error", body(user("Hi"), assistant(*FOUND[:2], {**FOUND[2], "content": {"type": "x"}}, say("so")), user("Ho")),
+     body(user("Hi"), assistant(*searched(["fail"], 1, "so")), user("Ho"))),
     # Schemas of the answer and of strict tools
     ("schema.additionalProperties", body(**form({"type": "object", "properties": {}})), body(**form(CLOSED))),
     ("schema.additionalProperties", body(tools=[{**TOOL, "strict": True}]), body(tools=[TOOL])),

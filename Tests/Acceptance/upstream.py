@@ -23,6 +23,9 @@ says, and remembers every request it was sent, with the rules that it broke.
     script:NAME           the events that a test has put under that name into `Upstream.scripts`
     call:NAME:JSON        a call of that tool; all such lines together, after the text of a `say` line, and with
                           the fields of an `account` line
+    search:QUERY          a search of the web, where its tool is offered; what a `say` line says behind it is cut at |, and
+                          every part but the first cites one of the pages found; `fail` finds none
+    pause                 beside that: the answer pauses behind it
     again:N:NAME          a short text and a call of that tool in each of the first N answers of a turn
     progress:N:NAME       the same, each with thinking that shows the text
     think:TEXT            beside any other: TEXT is what the model thinks, shown if the request's `display` shows it
@@ -217,9 +220,16 @@ class Handler(BaseHTTPRequestHandler):
     def stream_block(self, index, block, answer):
         """The beginning of a block and all of its pieces, but not its end."""
         empty, pieces, pause = block, [], 0
-        if block["type"] == "text":
+        if block["type"] == "text" and answer.queries:
+            empty = {"type": "text", "text": "", **({"citations": []} if "citations" in block else {})}
+            pieces = [{"type": "citations_delta", "citation": each} for each in block.get("citations", [])]
+            pieces += [{"type": "text_delta", "text": piece} for piece in split(block["text"])]
+        elif block["type"] == "text":
             empty, pause = {"type": "text", "text": ""}, answer.pause
             pieces = [{"type": "text_delta", "text": piece} for piece in answer.pieces]
+        elif block["type"] == "server_tool_use":
+            empty = {**block, "input": {}}
+            pieces = [{"type": "input_json_delta", "partial_json": piece} for piece in split(json.dumps(block["input"]), 5)]
         elif block["type"] == "tool_use":
             empty = {**block, "input": {}}
             arguments = split(json.dumps(block["input"]), 5)

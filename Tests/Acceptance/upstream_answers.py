@@ -4,12 +4,13 @@ import json
 import re
 import time
 
+import vendor_search
 from vendor_thinking import thinks, written
 from vendor_tools import made_from
 
 MARKER = re.compile(
     r"^(say|slow|long|delay|stop|empty|usage|status|flaky|too-long|no-credit|limit|late-limit|account|midstream-error|drop|torn"
-    r"|hang|call|again|progress|script|think|seal|nothink)(?::(.*))?$",
+    r"|hang|call|search|pause|again|progress|script|think|seal|nothink)(?::(.*))?$",
     re.MULTILINE,
 )
 # Markers that go with any other.
@@ -31,6 +32,8 @@ class Answer:
     breaks: str = ""
     script: str = ""
     calls: list = dataclasses.field(default_factory=list)
+    # What is searched for before anything is said.
+    queries: list = dataclasses.field(default_factory=list)
     thoughts: list = dataclasses.field(default_factory=list)
     # Whether its text is shown as thinking, too, though the request does not ask for it.
     shows_progress: bool = False
@@ -40,6 +43,8 @@ class Answer:
     def blocks(self, serial):
         """The content of the whole message; `serial` makes the calls' ids unique."""
         text = [{"type": "text", "text": "".join(self.pieces)}] if self.pieces else []
+        if self.queries:
+            text = vendor_search.searched(self.queries, serial, "".join(self.pieces))
         return self.thoughts + text + [
             {"type": "tool_use", "id": f"toolu_{serial}_{number}", "name": name, "input": arguments}
             for number, (name, arguments) in enumerate(self.calls)
@@ -47,7 +52,9 @@ class Answer:
 
     def usage(self):
         plain, made, read = self.input_tokens
+        searches = {"server_tool_use": {"web_search_requests": len(self.queries), "web_fetch_requests": 0}}
         return {
+            **(searches if self.queries else {}),
             "input_tokens": plain,
             "cache_creation_input_tokens": made,
             "cache_read_input_tokens": read,
@@ -117,6 +124,9 @@ def answer_to(request, history, think_tokens, earlier=lambda: 0):
     answer = calling_again(request.body)
     if answer is None:
         answer = answer_for(markers, earlier) if markers else unmarked(request)
+    queries = [argument for name, argument in markers if name == "search"]
+    if queries and vendor_search.tool_of(request):
+        answer.queries = queries[:vendor_search.tool_of(request).get("max_uses") or len(queries)]
     if answer.status != 200 or answer.script or not answer.blocks(0) or "nothink" in beside:
         return answer
     if answer.shows_progress or {"think", "seal"} & set(beside) or thinks(request):
@@ -144,6 +154,10 @@ def unmarked(request):
 def answer_for(markers, earlier):
     if any(name == "call" for name, _ in markers):
         return calling(markers)
+    if any(name == "search" for name, _ in markers):
+        said = "".join(argument for name, argument in markers if name == "say") or "No search here."
+        paused = any(name == "pause" for name, _ in markers)
+        return Answer(pieces=split(said), stop_reason="pause_turn" if paused else "end_turn")
     name, argument = markers[-1]
     parts = argument.split(":")
     if name == "say":

@@ -10,7 +10,7 @@ KINDS = frozenset(
     "text image document search_result thinking redacted_thinking tool_use tool_result server_tool_use "
     "container_upload mcp_tool_use mcp_tool_result web_search_tool_result web_fetch_tool_result code_execution_tool_result "
     "bash_code_execution_tool_result text_editor_code_execution_tool_result tool_search_tool_result tool_reference "
-    "compaction fallback".split())
+    "compaction fallback web_search_result".split())
 ROW_FIELDS = {
     "clear_at": "mid-conversation-system-clear-at-2026-08-21", "output_config": "per-turn-control-2026-07-01",
 }

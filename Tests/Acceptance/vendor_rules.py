@@ -7,6 +7,7 @@ of a prompt: without the vendor's tokenizer that would be a guess.
 import vendor_fields
 import vendor_media
 import vendor_messages
+import vendor_search
 import vendor_settings
 import vendor_thinking
 import vendor_tools
@@ -15,9 +16,9 @@ from vendor_request import Refusal, Request, malformed
 RULES = (
     vendor_fields.caller, vendor_fields.headers, vendor_fields.fields, vendor_fields.limits, vendor_fields.stops,
     vendor_settings.sampling, vendor_settings.thinking, vendor_settings.effort, vendor_settings.tool_choice,
-    vendor_tools.tools, vendor_tools.grammars,
+    vendor_tools.tools, vendor_tools.grammars, vendor_search.tools,
     vendor_messages.rows, vendor_messages.texts, vendor_messages.pairs, vendor_messages.cache_marks,
-    vendor_media.media,
+    vendor_search.blocks, vendor_media.media,
 )
 
 

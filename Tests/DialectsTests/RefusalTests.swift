@@ -252,7 +252,7 @@ struct RefusalCase: Sendable, CustomTestStringConvertible {
         .init(
             .anthropic,
             a(#""tools":[{"type":"bash_20250124","name":"bash"}]"#),
-            "tools[0].type: tools of type bash_20250124 are not supported; only custom ones, with a name and an input_schema, are",
+            "tools[0].type: tools of type bash_20250124 are not supported; only custom ones, with a name and an input_schema, and web_search_20250305 and later are",
             "tools[0].type"
         ),
         .init(

@@ -122,5 +122,6 @@ struct UsageUpdate {
     var cacheRead: Int?
     var output: Int?
     var thinking: Int?
+    var webSearches: Int?
     var serviceTier: JSONSlice?
 }

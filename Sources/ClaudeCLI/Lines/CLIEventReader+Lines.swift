@@ -154,7 +154,7 @@ extension CLIEventReader {
         return usage
     }
 
-    /// `cache_creation` and `output_tokens_details`, whose keys do not overlap.
+    /// `cache_creation`, `output_tokens_details` and `server_tool_use`, whose keys do not overlap.
     private mutating func usageDetails(_ usage: inout UsageUpdate) throws(JSONError) {
         try json.enterObject()
         while let key = try json.key() {
@@ -164,6 +164,8 @@ extension CLIEventReader {
                 usage.cacheCreation1h = try integer()
             } else if json.matches(key, "thinking_tokens") {
                 usage.thinking = try integer()
+            } else if json.matches(key, "web_search_requests") {
+                usage.webSearches = try integer()
             } else {
                 _ = try json.skip()
             }

@@ -78,6 +78,7 @@ public struct CLIFeatures: Sendable, Equatable {
             throw refusal("tools: tools cannot be passed on", "tools")
         }
         guard !has(.parameters) else { return }
+        if let search = conversation.webSearch { throw refusal("\(search.path): a search cannot be passed on", search.path) }
         if case .jsonSchema = conversation.outputFormat {
             throw refusal("the output format cannot be passed on", nil)
         }

@@ -26,8 +26,12 @@ struct ClientTools {
     /// True when the model can also call tools that are not the client's.
     private let areOthersActive: Bool
 
+    /// The vendor's own search beside them.
+    private let search: WebSearch?
+
     init(_ conversation: Conversation, areOthersActive: Bool = false) throws(Refusal) {
-        self.areOthersActive = areOthersActive
+        self.areOthersActive = areOthersActive || conversation.webSearch != nil
+        search = conversation.webSearch
         choice = conversation.toolChoice
         allowsParallelCalls = conversation.allowsParallelToolCalls
         names = ToolNames(conversation)
@@ -126,6 +130,24 @@ struct ClientTools {
         {"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"c","version":"1"}}
         """
 
+    /// Writes `tools` into the extra body where the vendor's search is one of them, which the CLI cannot be told of in
+    /// another way: the client's tools as the CLI itself would write them, and the search.
+    func writeAll(to json: inout RowWriter) {
+        guard let search else { return }
+        json.key("tools")
+        json.beginArray()
+        let named = tools.map { (name: names.outward($0.name), tool: $0) }.sorted { $0.name.string < $1.name.string }
+        for (name, tool) in named {
+            json.beginObject()
+            json.member("name", name)
+            json.member("description", tool.description ?? "")
+            json.member("input_schema", names.outward(schema: tool.schema, of: tool.name))
+            json.endObject()
+        }
+        json.fragment(search.tool)
+        json.endArray()
+    }
+
     /// Writes `tool_choice` into the extra body where it is not the vendor's default.
     func writeChoice(to json: inout RowWriter) {
         guard !tools.isEmpty || areOthersActive else { return }
@@ -152,7 +174,7 @@ struct ClientTools {
     }
 
     private func check(_ all: [Tool]) throws(Refusal) {
-        var names: Set<String> = []
+        var names: Set<String> = search == nil ? [] : [WebSearch.name]
         for (index, tool) in all.enumerated() {
             let name = tool.name.string
             let path = "tools[\(index)]"

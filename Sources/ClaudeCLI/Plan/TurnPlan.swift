@@ -72,6 +72,7 @@ public struct TurnPlan: Sendable {
         demandedCall = counts ? nil : conversation.demandedCall
         try features.check(conversation, counts: counts)
         try servers.check(conversation.tools)
+        if let search = conversation.webSearch, !servers.isEmpty { throw Self.searchBesideServers(search) }
         var settings = try TurnSettings(
             conversation, model: model, servers: servers, operatorBetas: operatorBetas)
         if !features.has(.parameters) { settings.leaveOutParameters() }
@@ -83,10 +84,14 @@ public struct TurnPlan: Sendable {
         guard counts || turns.last?.role == .user else { throw Self.prefill }
         self.turns = turns
         isKeepable = !counts && servers.isEmpty && demandedCall == nil && features.has(.history)
+            && conversation.webSearch?.isDemanded != true
         var messages = tools.names.outward(turns)
         if !features.has(.history) { messages = try TaggedHistory.flatten(messages) }
         if let note = demandedCall?.note(allowingSeveral: conversation.allowsParallelToolCalls) {
             messages[messages.count - 1].blocks.append(.text(note))
+        }
+        if conversation.webSearch?.isDemanded == true {
+            messages[messages.count - 1].blocks.append(.text("<system>\nSearch the web before you answer.\n</system>"))
         }
         self.messages = messages
     }
@@ -95,6 +100,13 @@ public struct TurnPlan: Sendable {
         let texts = conversation.system.filter { !$0.isEmpty }
         guard conversation.outputFormat == .jsonObject else { return texts }
         return texts + ["Answer with one JSON object and nothing else, without a code fence."]
+    }
+
+    /// The extra body replaces the CLI's list of tools, which holds those of the servers.
+    private static func searchBesideServers(_ search: WebSearch) -> Refusal {
+        Refusal(
+            .invalidRequest, "\(search.path): a search cannot be asked for together with tools of MCP servers.",
+            param: search.path)
     }
 
     private static var prefill: Refusal {

@@ -3,8 +3,8 @@ import Vocabulary
 /// What of a request reaches the CLI as settings: the model, the effort, and an allow-list of parameters.
 ///
 /// `CLAUDE_CODE_EXTRA_BODY` could replace any part of the vendor's request. Only what a client may set goes
-/// in: never `system`, `messages`, `tools`, `model` or `metadata`, by which the service knows whose traffic
-/// it is.
+/// in: never `system`, `messages`, `model` or `metadata`, by which the service knows whose traffic it is, and `tools`
+/// only to add the vendor's own search to what the CLI would write.
 struct TurnSettings {
     let tools: ClientTools
     let model: String
@@ -68,6 +68,7 @@ struct TurnSettings {
         sampling(conversation.sampling, &json)
         thinking(conversation, &json)
         output(conversation.outputFormat, &json)
+        tools.writeAll(to: &json)
         tools.writeChoice(to: &json)
         json.endObject()
         let pieces = json.pieces()

@@ -148,6 +148,7 @@ extension Usage {
         if let value = update.cacheRead { cacheReadTokens = max(0, value) }
         if let value = update.output { outputTokens = max(0, value) }
         if let value = update.thinking { thinkingTokens = max(0, value) }
+        if let value = update.webSearches { webSearches = max(0, value) }
         if let value = update.serviceTier { serviceTier = value.string(in: line) }
     }
 

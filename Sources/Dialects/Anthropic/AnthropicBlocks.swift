@@ -19,7 +19,14 @@ enum AnthropicBlocks {
         _ changes: inout ToolChanges
     ) throws(Refusal) -> Block {
         let type = try value.expect(.object).required("type").requireText()
-        if type.matches("text") { return .text(try value.required("text").requireText()) }
+        if type.matches("text") {
+            let text = try value.required("text").requireText()
+            // The vendor knows by these which of its own sources a text rests on.
+            let citesPages = value["citations"]?.elements.contains {
+                $0["type"]?.text?.matches("web_search_result_location") == true
+            }
+            return citesPages == true && !text.isEmpty ? .other(Fragments.withoutCacheMarks(value)) : .text(text)
+        }
         if type.matches("image") { return .image(source: try source(value)) }
         if type.matches("document") {
             _ = try source(value)

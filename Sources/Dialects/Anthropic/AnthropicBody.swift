@@ -77,7 +77,7 @@ struct AnthropicBody: ReplyCollector {
             content.bytes.append("\",\"input\":")
             content.bytes.append(line: Fragments.arguments(text.text))
             content.bytes.append("}")
-        case .other(let fragment): content.fragment(fragment)
+        case .other(let fragment): content.fragment(ServerToolBlock.whole(fragment, input: text.text))
         case nil: break
         }
     }

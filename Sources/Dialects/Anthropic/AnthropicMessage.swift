@@ -77,5 +77,11 @@ enum AnthropicMessage {
         writer.beginObject()
         writer.member("thinking_tokens", usage.thinkingTokens)
         writer.endObject()
+        guard usage.webSearches > 0 else { return }
+        writer.key("server_tool_use")
+        writer.beginObject()
+        writer.member("web_search_requests", usage.webSearches)
+        writer.member("web_fetch_requests", 0)
+        writer.endObject()
     }
 }

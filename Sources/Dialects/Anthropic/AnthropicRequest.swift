@@ -10,7 +10,7 @@ enum AnthropicRequest {
         var changes = ToolChanges()
         try messages(root, &changes, into: &conversation)
         try context.history?.join(&conversation)
-        try AnthropicTools.decode(root, changes, into: &conversation)
+        try AnthropicTools.decode(root, changes, context, into: &conversation)
         try thinking(root, context, into: &conversation)
         try output(root, into: &conversation)
         if conversation.effort != nil { conversation.fields.effort = "output_config.effort" }
@@ -19,6 +19,7 @@ enum AnthropicRequest {
         }
         conversation.streams = try RequestFields.flag(root, "stream")
         try unsupported(root, in: &conversation)
+        conversation.goOnAfterPause()
         try conversation.settle(field: "messages", countsTokens: context.countsTokens)
         return conversation
     }

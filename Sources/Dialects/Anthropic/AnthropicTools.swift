@@ -5,16 +5,21 @@ enum AnthropicTools {
     static func decode(
         _ root: JSONValue,
         _ changes: ToolChanges,
+        _ context: RequestContext,
         into conversation: inout Conversation
     ) throws(Refusal) {
         var names: Set<String> = []
-        for tool in try RequestFields.list(root, "tools") {
+        for (index, tool) in try RequestFields.list(root, "tools").enumerated() {
+            if let type = try tool.expect(.object).optional("type")?.text, WebSearchTool.isVendors(type) {
+                try search(tool, at: "tools[\(index)]", context, into: &conversation)
+                continue
+            }
             if let type = try tool.expect(.object).optional("type"),
                 try !type.requireText().matches("custom")
             {
                 throw type.invalid(
                     "tools of type \(try type.requireString()) are not supported; "
-                        + "only custom ones, with a name and an input_schema, are"
+                        + "only custom ones, with a name and an input_schema, and web_search_20250305 and later are"
                 )
             }
             let name = try tool.required("name").requireText()
@@ -34,6 +39,14 @@ enum AnthropicTools {
         }
         try changes.check(names)
         try choice(root, into: &conversation)
+    }
+
+    private static func search(
+        _ tool: JSONValue, at path: String, _ context: RequestContext, into conversation: inout Conversation
+    ) throws(Refusal) {
+        guard let allowed = context.webSearches else { throw WebSearchTool.refusal(at: path) }
+        guard conversation.webSearch == nil else { throw tool.invalid("only one search is supported") }
+        conversation.webSearch = try WebSearchTool.messages(tool, at: path, upTo: allowed)
     }
 
     private static func choice(

@@ -13,11 +13,14 @@ struct ChatBody: ReplyCollector {
     private var arguments = EscapedText()
     private var calls = JSONWriter()
     private var callCount = 0
+    /// What the text rests on; nil where nothing is searched for.
+    private var citations: URLCitations?
 
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         self.identity = identity
         showsThinking = conversation.thinkingShown == .asThinking
         forms = ToolForms(conversation.tools)
+        citations = conversation.webSearch.map { _ in URLCitations() }
     }
 
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) {
@@ -26,14 +29,19 @@ struct ChatBody: ReplyCollector {
         case .blockStarted(let block):
             open = block
             arguments.removeAll()
-        case .text(let slice): text.append(slice, of: line)
+            citations?.beginBlock()
+        case .text(let slice):
+            text.append(slice, of: line)
+            citations?.add(slice, of: line)
         case .thinking(let slice): if showsThinking { reasoning.append(slice, of: line) }
         case .toolInput(let slice): arguments.append(slice, of: line)
         case .blockStopped:
             if case .toolUse(let id, let name) = open { call(id, name) }
+            _ = citations?.endBlock()
             open = nil
+        case .citation(let slice): citations?.cite(slice, of: line)
         case .finished(let end): self.end = end
-        case .signature, .citation, .failed: break
+        case .signature, .failed: break
         }
     }
 
@@ -81,7 +89,11 @@ struct ChatBody: ReplyCollector {
         if !reasoning.isEmpty {
             writer.member("reasoning_content", reasoning.text)
         }
-        writer.raw("\"refusal\":null,\"annotations\":[]")
+        writer.raw("\"refusal\":null")
+        writer.key("annotations")
+        writer.beginArray()
+        for citation in citations?.all ?? [] { citation.chat(&writer) }
+        writer.endArray()
         if callCount > 0 {
             writer.key("tool_calls")
             writer.beginArray()

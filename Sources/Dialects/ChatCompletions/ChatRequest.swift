@@ -16,7 +16,7 @@ enum ChatRequest {
         try context.history?.join(&conversation)
         try RequestFields.sample(root, into: &conversation)
         try limits(root, into: &conversation)
-        try ChatTools.decode(root, into: &conversation)
+        try ChatTools.decode(root, context, into: &conversation)
         try thinking(root, context, into: &conversation)
         try format(root, into: &conversation)
         conversation.streams = try RequestFields.flag(root, "stream")
@@ -159,9 +159,8 @@ enum ChatRequest {
             of: root,
             in: &conversation
         )
-        // Zero is a seed and `{}` a search like any other: these two ask for something whatever they hold.
+        // Zero is a seed like any other.
         if root.optional("seed") != nil { conversation.ignore("seed") }
-        if root.optional("web_search_options") != nil { conversation.ignore("web_search_options") }
         if let verbosity = root.optional("verbosity"), verbosity.text?.matches("medium") != true {
             conversation.ignore("verbosity")
         }

@@ -21,6 +21,9 @@ struct ChatStream: ReplyEncoder {
     /// Object, id, created and model, for the usage chunk.
     private var usageHead = JSONWriter()
 
+    /// What the text rests on; nil where nothing is searched for.
+    private var citations: URLCitations?
+
     private enum OpenBlock { case hidden, text, thinking, call }
 
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
@@ -28,6 +31,7 @@ struct ChatStream: ReplyEncoder {
         showsThinking = conversation.thinkingShown == .asThinking
         wantsUsage = conversation.wantsUsageInStream
         forms = ToolForms(conversation.tools)
+        citations = conversation.webSearch.map { _ in URLCitations() }
         tail =
             wantsUsage
             ? ",\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"
@@ -38,6 +42,7 @@ struct ChatStream: ReplyEncoder {
         switch event {
         case .text(let slice):
             if open == .text { delta(textHead, slice, "\"}", line, &out) }
+            citations?.add(slice, of: line)
         case .thinking(let slice):
             if open == .thinking { delta(thinkingHead, slice, "\"}", line, &out) }
         case .toolInput(let slice):
@@ -49,7 +54,8 @@ struct ChatStream: ReplyEncoder {
         case .blockStopped: stop(&out)
         case .finished(let end): finish(end, &out)
         case .failed(let fault): fail(fault, &out)
-        case .signature, .citation: break
+        case .citation(let slice): citations?.cite(slice, of: line)
+        case .signature: break
         }
     }
 
@@ -85,6 +91,7 @@ struct ChatStream: ReplyEncoder {
     }
 
     private mutating func begin(_ block: ReplyBlock, _ out: inout [UInt8]) {
+        citations?.beginBlock()
         switch block {
         case .text: open = .text
         case .thinking: open = showsThinking ? .thinking : .hidden
@@ -128,6 +135,21 @@ struct ChatStream: ReplyEncoder {
             out.append(tail)
         }
         open = .hidden
+        if let new = citations?.endBlock(), !new.isEmpty { tell(new, &out) }
+    }
+
+    /// What the block that has ended rests on, in a chunk of its own.
+    private func tell(_ citations: ArraySlice<URLCitations.Citation>, _ out: inout [UInt8]) {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("annotations")
+        json.beginArray()
+        for citation in citations { citation.chat(&json) }
+        json.endArray()
+        json.endObject()
+        out += head
+        out += json.bytes
+        out.append(tail)
     }
 
     private func finish(_ end: ReplyEnd, _ out: inout [UInt8]) {

@@ -5,14 +5,34 @@ import Vocabulary
 /// A tool is a function or takes free text. Agents (Cursor's, for one) send the other dialects' shapes here: OpenAI's
 /// flat ones and Anthropic's, each of which can mean one thing only.
 enum ChatTools {
-    static func decode(_ root: JSONValue, into conversation: inout Conversation) throws(Refusal) {
+    static func decode(
+        _ root: JSONValue, _ context: RequestContext, into conversation: inout Conversation
+    ) throws(Refusal) {
+        var unheardSearch: String?
         for (index, tool) in try RequestFields.list(root, "tools").enumerated() {
             let path = "tools[\(index)]"
+            if let type = tool["type"]?.text, WebSearchTool.isOpenAIs(type), tool.optional("function") == nil {
+                if let allowed = context.webSearches, conversation.webSearch == nil {
+                    conversation.webSearch = try WebSearchTool.responses(
+                        tool, at: path, upTo: allowed, into: &conversation)
+                } else {
+                    if context.webSearches == nil { unheardSearch = path }
+                    conversation.ignore(path)
+                }
+                continue
+            }
             guard let tool = try self.tool(tool.expect(.object), at: path, into: &conversation) else {
                 conversation.ignore(path)
                 continue
             }
             conversation.tools.append(tool)
+        }
+        // Agents send it with their own tools whether there is one or not; alone it is what the request is about.
+        if let path = unheardSearch, conversation.tools.isEmpty, !context.isCodex { throw WebSearchTool.refusal(at: path) }
+        if let options = try root.optional("web_search_options")?.expect(.object) {
+            guard let allowed = context.webSearches else { throw WebSearchTool.refusal(at: "web_search_options") }
+            let search = try WebSearchTool.options(options, upTo: allowed, into: &conversation)
+            if conversation.webSearch == nil { conversation.webSearch = search }
         }
         conversation.allowsParallelToolCalls =
             try root.optional("parallel_tool_calls")?.requireBool() ?? true

@@ -17,17 +17,31 @@ struct ResponsesBody: ReplyCollector {
         switch event {
         case .started(let start): object.model = start.model
         case .blockStarted(let block):
+            output.takeResult(block)
+            if output.goesOn(block) {
+                isClosing = false
+                output.citations?.beginBlock()
+                return
+            }
             if isClosing { endItem(isWhole: true) }
             _ = output.begin(block)
-        case .text(let slice), .thinking(let slice), .toolInput(let slice):
+        case .text(let slice):
+            if !output.takeSummary(slice, of: line) {
+                output.text.append(slice, of: line)
+                output.citations?.add(slice, of: line)
+            }
+        case .citation(let slice): output.citations?.cite(slice, of: line)
+        case .thinking(let slice), .toolInput(let slice):
             if !output.takeSummary(slice, of: line) { output.text.append(slice, of: line) }
         case .signature(let slice): output.signature.append(slice, of: line)
-        case .blockStopped: isClosing = output.open != nil
+        case .blockStopped:
+            if output.open == .message { _ = output.citations?.endBlock() }
+            isClosing = output.open != nil
         case .finished(let end):
             if isClosing { endItem(isWhole: !end.reason.cutsOff) }
             if output.beginSummary(end) { _ = output.finishItem(isWhole: true) }
             self.end = end
-        case .citation, .failed: break
+        case .failed: break
         }
     }
 

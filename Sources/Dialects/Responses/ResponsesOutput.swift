@@ -3,7 +3,7 @@ import Vocabulary
 /// Builds the output items of a response, one at a time.
 struct ResponsesOutput: Sendable {
     /// What kind of item is open.
-    enum Kind: Sendable { case message, reasoning, sealed, call, freeText, toolSearch, compaction }
+    enum Kind: Sendable { case message, reasoning, sealed, call, freeText, toolSearch, compaction, webSearch }
 
     private let suffix: String
     private let showsThinking: Bool
@@ -29,6 +29,9 @@ struct ResponsesOutput: Sendable {
     var text = EscapedText()
     /// What lets the open item's thinking be sent back.
     var signature = EscapedText()
+    /// What the open message rests on; nil where nothing is searched for.
+    var citations: URLCitations?
+    private var search = ResponsesSearch()
     private(set) var callID: JSONText = ""
     /// The open call's tool by its client's name.
     private(set) var name: JSONText = ""
@@ -43,6 +46,16 @@ struct ResponsesOutput: Sendable {
         isCompaction = conversation.isCompaction
         isCodex = conversation.isCodex && conversation.streams
         summaries = identity.summaries
+        citations = conversation.webSearch.map { _ in URLCitations() }
+        search.tellsSources = conversation.wantsSearchSources
+    }
+
+    /// True where text goes on in the open message: the vendor cuts it for each of its citations.
+    func goesOn(_ block: ReplyBlock) -> Bool { citations != nil && open == .message && block == .text }
+
+    /// Takes what the open search has brought; the block is no item of its own.
+    mutating func takeResult(_ block: ReplyBlock) {
+        if open == .webSearch, case .other(let raw) = block { search.take(raw, of: callID) }
     }
 
     /// Opens the item for a block and returns its kind; nil where the block is not shown.
@@ -63,7 +76,15 @@ struct ResponsesOutput: Sendable {
         case .toolUse(let id, let name):
             callID = id
             open = call(of: name)
-        case .other: open = nil
+        case .other(let raw):
+            let call = ServerToolBlock.call(raw)
+            open = call == nil ? nil : .webSearch
+            callID = call?.id ?? ""
+            search.begin()
+        }
+        if open == .message {
+            citations?.removeAll()
+            citations?.beginBlock()
         }
         if let open { setID(open) }
         return open
@@ -124,6 +145,7 @@ struct ResponsesOutput: Sendable {
         case .freeText: id.append("ctc_")
         case .toolSearch: id.append("tsc_")
         case .compaction: id.append("cmp_")
+        case .webSearch: id.append("ws_")
         }
         id += suffix.utf8
         id.append("_")
@@ -138,6 +160,7 @@ struct ResponsesOutput: Sendable {
         case .call, .freeText: appendCall(status: "in_progress", arguments: "", to: &out)
         case .toolSearch: appendSearch(status: "in_progress", JSONFragment("{}"), to: &out)
         case .compaction: appendCompaction(to: &out)
+        case .webSearch: search.append(id: id, status: "in_progress", input: JSONFragment("{}"), to: &out)
         case nil: break
         }
     }
@@ -175,6 +198,9 @@ struct ResponsesOutput: Sendable {
         case .call, .freeText: appendCall(status: status, arguments: text.text, to: &item)
         case .toolSearch: appendSearch(status: status, Fragments.arguments(text.text), to: &item)
         case .compaction: appendCompaction(to: &item)
+        case .webSearch:
+            let end: StaticString = search.hasFailed ? "failed" : status
+            search.append(id: id, status: end, input: Fragments.arguments(text.text), to: &item)
         case nil: break
         }
         swap(&item, &items)
@@ -198,7 +224,13 @@ struct ResponsesOutput: Sendable {
     func appendPart(to out: inout [UInt8]) {
         out.append("{\"type\":\"output_text\",\"text\":\"")
         out += text.bytes
-        out.append("\",\"annotations\":[],\"logprobs\":[]}")
+        out.append("\",\"annotations\":[")
+        if let all = citations?.all, !all.isEmpty {
+            var json = JSONWriter()
+            for citation in all { citation.response(&json) }
+            out += json.bytes
+        }
+        out.append("],\"logprobs\":[]}")
     }
 
     private func appendMessage(

@@ -22,6 +22,8 @@ enum ResponsesRequest {
         for (index, item) in try RequestFields.list(root, "include").enumerated() {
             if try item.requireText().matches("reasoning.encrypted_content") {
                 conversation.wantsSealedThinking = true
+            } else if item.text?.matches("web_search_call.action.sources") == true, conversation.webSearch != nil {
+                conversation.wantsSearchSources = true
             } else {
                 conversation.ignore("include[\(index)]")
             }
@@ -75,15 +77,31 @@ enum ResponsesRequest {
         conversation.allowsParallelToolCalls =
             try root.optional("parallel_tool_calls")?.requireBool() ?? true
         var input = ResponsesInput(context.summaries)
+        input.tools.searches = context.webSearches
         try input.tools.addOwn(RequestFields.list(root, "tools"), into: &conversation)
         conversation.turns = try input.decode(root.required("input"), stored, into: &conversation)
         try context.history?.join(&conversation)
         conversation.tools = input.tools.list
         conversation.system += input.tools.notes
-        if let choice = root.optional("tool_choice") {
-            conversation.toolChoice = try input.tools.choice(choice)
+        // Agents send it with their own tools whether there is one or not; alone it is what the request is about.
+        if let path = input.tools.unheardSearch, input.tools.list.isEmpty, !context.isCodex {
+            throw WebSearchTool.refusal(at: path)
         }
+        if let choice = root.optional("tool_choice") { try self.choice(choice, input.tools, into: &conversation) }
         if conversation.isCompaction { Compaction.ask(of: &conversation) }
+    }
+
+    private static func choice(
+        _ choice: JSONValue, _ tools: ResponsesTools, into conversation: inout Conversation
+    ) throws(Refusal) {
+        if choice.kind == .object, let type = choice.optional("type")?.text, WebSearchTool.isOpenAIs(type) {
+            guard conversation.webSearch != nil else { throw WebSearchTool.refusal(at: "tool_choice") }
+            return conversation.toolChoice = .named(JSONText(WebSearch.name))
+        }
+        conversation.toolChoice = try tools.choice(choice)
+        guard case .allowed = conversation.toolChoice, let allowed = choice.optional("tools") else { return }
+        let isAllowed = allowed.elements.contains { $0["type"]?.text.map(WebSearchTool.isOpenAIs) == true }
+        if !isAllowed { conversation.webSearch = nil }
     }
 
     /// Asking for an effort or for a summary both ask for thinking.

@@ -39,16 +39,25 @@ struct ResponsesStream: ReplyEncoder {
             object.hasBegun = true
             begin(&out)
         case .blockStarted(let block):
+            output.takeResult(block)
+            if output.goesOn(block) {
+                isClosing = false
+                output.citations?.beginBlock()
+                return
+            }
             if isClosing { endItem(isWhole: true, &out) }
             beginItem(block, &out)
-        case .blockStopped: isClosing = output.open != nil
+        case .blockStopped:
+            if output.open == .message { tellCitations(&out) }
+            if output.open == .webSearch { say("response.web_search_call.searching", &out) }
+            isClosing = output.open != nil
         case .finished(let end):
             settle(end, into: &out)
             finish(output.status(end), &out)
         case .failed(let fault):
             endTornItem(&out)
             finish(.failed(fault), &out)
-        case .citation: break
+        case .citation(let slice): output.citations?.cite(slice, of: line)
         }
     }
 
@@ -121,6 +130,30 @@ struct ResponsesStream: ReplyEncoder {
         sayItemAdded(&out)
         prepareDelta(kind)
         if kind == .message { beginPart(&out) }
+        if kind == .webSearch { say("response.web_search_call.in_progress", &out) }
+    }
+
+    /// An event of the open item that says nothing beside its name.
+    private mutating func say(_ name: StaticString, _ out: inout [UInt8]) {
+        beginEvent(name, &out)
+        place(&out)
+        out.append("}\n\n")
+    }
+
+    /// What the block of text that has ended rests on.
+    private mutating func tellCitations(_ out: inout [UInt8]) {
+        guard let new = output.citations?.endBlock() else { return }
+        for (index, citation) in zip(new.indices, new) {
+            beginEvent("response.output_text.annotation.added", &out)
+            place(&out)
+            out.append(",\"content_index\":0,\"annotation_index\":")
+            out.append(decimal: index)
+            out.append(",\"annotation\":")
+            var json = JSONWriter()
+            citation.response(&json)
+            out += json.bytes
+            out.append("}\n\n")
+        }
     }
 
     private mutating func sayItemAdded(_ out: inout [UInt8]) {
@@ -147,7 +180,7 @@ struct ResponsesStream: ReplyEncoder {
             deltaHead.append(",\"summary_index\":0")
         case .call: Self.appendOpening("response.function_call_arguments.delta", &deltaOpening)
         case .freeText: Self.appendOpening("response.custom_tool_call_input.delta", &deltaOpening)
-        case .toolSearch, .compaction: return
+        case .toolSearch, .compaction, .webSearch: return
         }
         deltaHead.append(",\"delta\":\"")
     }
@@ -164,7 +197,8 @@ struct ResponsesStream: ReplyEncoder {
     private mutating func delta(_ slice: JSONSlice, of line: Span<UInt8>, into out: inout [UInt8]) {
         guard let kind = output.open, slice.count > 0 else { return }
         output.text.append(slice, of: line)
-        if kind == .toolSearch { return }
+        if kind == .toolSearch || kind == .webSearch { return }
+        if kind == .message { output.citations?.add(slice, of: line) }
         beginDelta(&out)
         out.append(copying: line.extracting(slice.start..<slice.end))
         out.append(deltaTail)
@@ -204,6 +238,7 @@ struct ResponsesStream: ReplyEncoder {
         case .call where !isWhole && isCodex: return output.leaveOut()
         case .call: endCall(&out)
         case .freeText: endFreeText(&out)
+        case .webSearch: say("response.web_search_call.completed", &out)
         case .toolSearch, .compaction: break
         case nil: return
         }

@@ -12,6 +12,10 @@ struct ResponsesTools {
     private var places: [String: Int] = [:]
     private var names = ResponsesToolNames()
     private var noted: Set<String> = []
+    /// How often an answer may search the web; nil where the caller may not.
+    var searches: Int?
+    /// Where a search is asked for that the caller may not have.
+    private(set) var unheardSearch: String?
     /// How many tools the request's own list holds; what items say of those does not count.
     private var ownCount = 0
 
@@ -73,6 +77,14 @@ struct ResponsesTools {
             let type = try tool.expect(.object).required("type")
             let name = try type.requireText()
             let path = "\(path)[\(index)]"
+            if isOwn, WebSearchTool.isOpenAIs(name), conversation.webSearch == nil {
+                if let searches {
+                    conversation.webSearch = try WebSearchTool.responses(
+                        tool, at: path, upTo: searches, into: &conversation)
+                    continue
+                }
+                unheardSearch = path
+            }
             if VendorTools.isVendorRun(name) {
                 conversation.ignore(path)
                 continue

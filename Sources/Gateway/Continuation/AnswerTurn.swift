@@ -8,6 +8,8 @@ struct AnswerTurn {
     private var open: ReplyBlock?
     private var text = Gathered()
     private var signature = Gathered()
+    /// What the open text cites of pages, with commas between.
+    private var citations: [UInt8] = []
     private(set) var isWhole = false
 
     /// An answer of which nothing has come.
@@ -29,22 +31,27 @@ struct AnswerTurn {
     private mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) {
         switch event {
         case .blockStarted(let block):
-            (open, text, signature) = (block, Gathered(), Gathered())
+            (open, text, signature, citations) = (block, Gathered(), Gathered(), [])
         case .text(let piece), .thinking(let piece), .toolInput(let piece): text.add(piece, of: line)
         case .signature(let piece): signature.add(piece, of: line)
         case .blockStopped: close()
         case .finished: isWhole = true
-        case .started, .citation, .failed: break
+        case .citation(let piece):
+            if !citations.isEmpty { citations.append(UInt8(ascii: ",")) }
+            citations.append(copying: line.extracting(piece.start..<piece.end))
+        case .started, .failed: break
         }
     }
 
     private mutating func close() {
         switch open.take() {
+        case .text where !citations.isEmpty && !text.text.isEmpty:
+            blocks.append(.other(ServerToolBlock.text(text.text, citing: citations)))
         case .text: if !text.text.isEmpty { blocks.append(.text(text.text)) }
         case .thinking: blocks.append(.thinking(text.text, signature: signature.text))
         case .redactedThinking(let data): blocks.append(.redactedThinking(data))
         case .toolUse(let id, let name): blocks.append(.toolUse(id: id, name: name, input: text.object))
-        case .other(let whole): blocks.append(.other(whole))
+        case .other(let whole): blocks.append(.other(ServerToolBlock.whole(whole, input: text.text)))
         case nil: break
         }
     }

@@ -174,6 +174,7 @@ struct Exchange: ~Copyable {
         request.betas = turn.preferences.betas
         request.isCodex = turn.preferences.client == .codex
         request.summaries = turn.summaries
+        request.webSearches = turn.principal.options.webSearches
         request.defaultModel = context.snapshot.models.defaultModel
         let grants = KeyGrants(options: turn.principal.options)
         do throws(Refusal) { try grants.check(bodyBytes: body.count) } catch { throw .refusal(error) }

@@ -53,6 +53,21 @@ extension KeyOption {
             }, clear: { $0.addresses = [] },
             text: { $0.addresses.isEmpty ? nil : $0.addresses.map(\.description).joined(separator: ",") }),
         list("mcp", "SERVER,… | *", "The registered MCP servers that it may switch on.", \.mcpServers),
+        KeyOption(
+            name: "web-search", syntax: "yes | no | COUNT",
+            help: "Whether its answers may search the web, and at most how often each: `yes` is 5 times. "
+                + "The vendor bills every search.",
+            take: { (text, options) throws(ValueProblem) in
+                switch text {
+                case "yes": options.webSearches = 5
+                case "no": options.webSearches = nil
+                default:
+                    guard let count = DecimalText.parse(text.utf8), 1...20 ~= count else {
+                        throw ValueProblem("is neither yes nor no nor a number from 1 to 20")
+                    }
+                    options.webSearches = count
+                }
+            }, clear: { $0.webSearches = nil }, text: { $0.webSearches.map { $0 == 5 ? "yes" : String($0) } }),
         list(
             "account", "NAME,…",
             "The accounts of `ACCOUNTS` that its turns use: the next one when a limit of the one before is reached.",

@@ -27,6 +27,8 @@ struct KeyOptions: Sendable, Hashable {
     var client: Client?
     /// Names of the MCP servers this key may switch on, `*` for all; nil leaves it to the setting.
     var mcpServers: [String]?
+    /// How often one of its answers may search the web; nil where none may.
+    var webSearches: Int?
     /// The accounts whose limits its turns use, the first that has room first; nil for those of the setting.
     var accounts: [String]?
     var role = Role.user
