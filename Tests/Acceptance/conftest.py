@@ -12,7 +12,7 @@ from mcp_servers import HTTPServer
 from mcp_site import HTTP_TOKEN, OTHER_LOGIN, Site, servers_at
 from upstream import Upstream
 
-pytest_plugins = ["fault_matrix"]
+pytest_plugins = ["fault_matrix", "console_site"]
 
 FAKE_LOGIN = "fake-login-of-the-acceptance-tests"
 PORTCULLIS = pathlib.Path(os.environ.get("PORTCULLIS_BIN", ROOT / ".build/release/portcullis"))

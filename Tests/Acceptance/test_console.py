@@ -5,98 +5,16 @@ import hashlib
 import json
 import re
 import struct
-import subprocess
 import time
 import zlib
 
 import pytest
 
-from browser import Browser
-from harness import DIALECTS, Gateway, eventually, request_body
+from console_site import act, ask, dialog, sign_in
+from harness import DIALECTS, eventually, request_body
 from wire import Wire, get
 
 pytestmark = pytest.mark.core
-
-SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1440, 900)}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    browser = Browser()
-    yield browser
-    browser.close()
-
-
-class Console:
-    """A gateway with a console, and keys of every kind."""
-
-    def __init__(self, gateway):
-        self.gateway = gateway
-        self.keys = {}
-        for name in ["boss", "alice", "late", "hasty"]:
-            line = subprocess.run([gateway.arguments[0], "new-key", name], check=True, capture_output=True, text=True).stdout
-            self.keys[name] = line.strip().partition(":")[2]
-        options = {"boss": "role=admin", "alice": "turns=8 requests-per-day=4000", "late": "expires=2025-01-01", "hasty": "requests-per-minute=1"}
-        gateway.private_file("api-keys", "".join(f"{name}:{key} {options[name]}\n" for name, key in self.keys.items()))
-
-    def api(self, method, path, who="boss", body=None, **fields):
-        headers = {"authorization": f"Bearer {self.keys[who]}"} if who else {}
-        with self.gateway.http() as http:
-            return http.request(method, f"/console/api/{path}", json=body, headers=headers | fields)
-
-
-def console_in(folder, portcullis, standin):
-    settings = {"CONSOLE": "true", "PROXY_API_KEYS": "inline-key-that-nobody-may-see-0123456789"}
-    return Console(Gateway(portcullis, folder, [], standin, env=settings))
-
-
-@pytest.fixture(scope="module")
-def console(portcullis, standin, tmp_path_factory):
-    made = console_in(tmp_path_factory.mktemp("console"), portcullis, standin)
-    with made.gateway:
-        yield made
-
-
-@pytest.fixture
-def own_console(portcullis, standin, tmp_path):
-    """One whose account may reach its limit."""
-    made = console_in(tmp_path, portcullis, standin)
-    with made.gateway:
-        yield made
-
-
-@pytest.fixture
-def open_page(browser, console):
-    """Opens pages; at the end none may have broken the policy or written an error."""
-    opened = []
-    shared = console
-
-    def make(who=None, size="desk", dark=False, view="", touch=None, console=shared):
-        width, height = SIZES[size]
-        page = browser.page(f"{console.gateway.url}/console{view}", width, height, dark, size == "phone" if touch is None else touch)
-        opened.append(page)
-        if who:
-            sign_in(page, console.keys[who])
-            page.sees(who)
-        return page
-
-    yield make
-    for page in opened:
-        found = page.violations() + page.messages
-        page.close()
-        assert found == []
-
-
-def sign_in(page, key):
-    page.write("#key", key)
-    page.press("Enter")
-
-
-def ask(page, text):
-    page.until("document.querySelectorAll('#model option').length > 0", "the models are listed")
-    page.write("#prompt", text)
-    page.press("Enter")
-
 
 LAST_ANSWER = "[...document.querySelectorAll('.turn.model')].pop()"
 
@@ -324,10 +242,6 @@ def test_images_go_with_the_question_and_large_ones_are_made_smaller(open_page, 
 # MARK: Administration
 
 
-def dialog(page, title):
-    page.until(f"document.querySelector('dialog[open] h2')?.textContent === {json.dumps(title)}", f"the dialog {title!r}")
-
-
 def test_a_key_is_made_and_its_new_user_has_an_answer_within_a_minute(open_page, console):
     page = open_page("boss", view="#keys")
     page.sees("Add a key")
@@ -354,10 +268,6 @@ def test_a_key_is_made_and_its_new_user_has_an_answer_within_a_minute(open_page,
     assert console.api("GET", "keys/carol").json()["options"] == "turns=3"
     assert "action=key-add" in console.gateway.log() and "actor=key:boss" in console.gateway.log()
     assert secret not in console.gateway.log()
-
-
-def act(page, label, name):
-    page.click(f"button[aria-label='{label} {name}']")
 
 
 def test_every_command_for_keys_has_its_button(open_page, console):
@@ -393,7 +303,7 @@ def test_every_command_for_keys_has_its_button(open_page, console):
     page.click("dialog[open] .danger")
     page.until("!document.querySelector(\"button[aria-label='Remove dave']\")", "it is gone")
     assert console.api("GET", "keys/dave").status_code == 404
-    trail = [(entry["actor"], entry["action"]) for entry in console.api("GET", "audit").json()["data"] if entry["subject"] == shown["id"]]
+    trail = [(entry["actor"], entry["action"]) for entry in console.api("GET", "audit").json()["data"] if entry["subject"] == shown["id"].removeprefix("key:")]
     assert {action for _, action in trail} >= {"key add", "key set", "key rotate", "key disable", "key enable", "key remove"}
     assert {actor for actor, _ in trail} == {"key:boss"}
 

@@ -4,6 +4,8 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 from wire import Wire, get
 
 HERE = pathlib.Path(__file__).parent
@@ -22,7 +24,7 @@ def test_everybody_may_read_it_and_it_tells_of_the_dialects(make_gateway, standi
 
 
 def test_options_says_exactly_the_methods_that_are_described(make_gateway, standin):
-    gateway = make_gateway(cli=standin, cli_env=None).ready()
+    gateway = make_gateway(cli=standin, cli_env=None, env={"CONSOLE": "true"}).ready()
     with Wire(gateway) as wire:
         wire.send(get("/openapi.json"))
         paths = json.loads(wire.response()[2])["paths"]
@@ -33,8 +35,11 @@ def test_options_says_exactly_the_methods_that_are_described(make_gateway, stand
             assert allowed == {method.upper() for method in operations}, path
 
 
-def test_schemathesis_finds_nothing_that_differs_from_it(make_gateway, standin, tmp_path):
-    gateway = make_gateway(cli=standin, cli_env=None).ready()
+@pytest.mark.parametrize("options,role,operations", [({}, "user", 20), ({"CONSOLE": "true"}, "admin", 36)], ids=["plain", "console"])
+def test_schemathesis_finds_nothing_that_differs_from_it(make_gateway, standin, tmp_path, options, role, operations):
+    gateway = make_gateway(cli=standin, cli_env=None, env=options)
+    gateway.private_file("api-keys", f"tester:{gateway.keys[0]} role={role}\n")
+    gateway.ready()
     settings = f'{(HERE / "schemathesis.toml").read_text()}\n[auth.openapi.bearer]\nbearer = "{gateway.keys[0]}"\n'
     settings += f'[auth.openapi.apiKey]\napi_key = "{gateway.keys[0]}"\n'
     (tmp_path / "schemathesis.toml").write_text(settings)
@@ -44,4 +49,4 @@ def test_schemathesis_finds_nothing_that_differs_from_it(make_gateway, standin, 
          "--continue-on-failure", "--no-color"],
         cwd=tmp_path, capture_output=True, text=True, timeout=150)
     assert ran.returncode == 0, ran.stdout[-6000:]
-    assert "Tested: 20" in ran.stdout, ran.stdout[-2000:]
+    assert f"Tested: {operations}" in ran.stdout, ran.stdout[-2000:]

@@ -133,13 +133,13 @@ function settingsView(root) {
     list.replaceChildren(...sections.map((section) => el("section", { class: "panel" }, el("h2", {}, section),
       el("dl", { class: "settings" }, shown.filter((each) => each.section === section).map((each) => el("div", { class: each.given_in ? "is-given" : null },
         el("dt", {}, el("code", {}, each.name), each.given_in ? el("span", { class: "hint" }, each.given_in) : null),
-        el("dd", {}, el("p", { class: "value" }, each.value ?? each.default), el("p", { class: "hint" }, each.help.replaceAll("`", "")))))))));
+        el("dd", {}, el("p", { class: "value" }, each.value ?? each.default.replaceAll("`", "")), el("p", { class: "hint" }, each.help.replaceAll("`", "")))))))));
   }
 
   (async () => {
     try {
       const [rows, acts, keys] = await Promise.all([get("/console/api/settings"), get("/console/api/audit?count=100"), allKeys()]);
-      const names = new Map(keys.map((key) => [key.id, key.name]));
+      const names = new Map(keys.map((key) => [key.id.replace(/^key:/, ""), key.name]));
       settings = rows.data;
       show();
       audit.replaceChildren(acts.data.length ? dataTable("What administrators did", [

@@ -2,12 +2,14 @@
 
 /** Bars over time. `rows` are {label, value, title}. */
 function bars(rows, describe) {
-  const [wide, high, foot, top] = [720, 168, 22, 10];
+  // As wide as it will be, so that its words are as large as others.
+  const wide = Math.max(260, Math.min(900, (byId("main").clientWidth || 720) - 90));
+  const [high, foot, top] = [168, 22, 10];
   const most = Math.max(...rows.map((row) => row.value), 0);
   const step = wide / Math.max(rows.length, 1);
   const thick = Math.min(step * 0.66, 38);
   const tall = (value) => (most > 0 ? (value / most) * (high - foot - top) : 0);
-  const every = Math.ceil(rows.length / 6);
+  const every = Math.ceil(rows.length / Math.max(3, Math.min(8, wide / 90)));
   return svg("svg", { class: "plot", viewBox: "0 0 " + wide + " " + high, role: "img", "aria-label": describe },
     [0.5, 1].map((part) => svg("line", { class: "plot-grid", x1: 0, x2: wide, y1: high - foot - tall(most * part), y2: high - foot - tall(most * part) })),
     svg("line", { class: "plot-axis", x1: 0, x2: wide, y1: high - foot + 0.5, y2: high - foot + 0.5 }),

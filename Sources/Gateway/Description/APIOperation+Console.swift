@@ -57,7 +57,7 @@ extension APISchemas {
           "schema": {"type": "string", "pattern": "^req_[A-Za-z0-9]{22}$"}},
         "auditCount": {"name": "count", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 5000}},
         "keyPage": {"name": "after", "in": "query", "description": "What the page before calls next",
-          "schema": {"type": "string", "pattern": "^[sl][A-Za-z0-9._-]{0,64}$"}}
+          "schema": {"type": "string"}}
         """#
 
     static let console = #"""

@@ -22,8 +22,8 @@ enum ConsoleCall: Sendable, Equatable {
             case _ where path.count == 1 && isRead: Self.list(path[0], query)
             case "keys" where path.count == 1 && request.method == .post: .addKey
             case "keys" where path.count == 2: Self.act(request.method, isRead, on: path[1])
-            case "keys" where request.method == .post: Self.act(path[2], on: path[1])
-            case "turns" where request.method == .post: .cancel(path[1])
+            case "keys" where path.count == 3 && request.method == .post: Self.act(path[2], on: path[1])
+            case "turns" where path.count == 3 && request.method == .post: .cancel(path[1])
             default: nil
             }
         guard let call else {
