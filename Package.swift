@@ -50,12 +50,13 @@ let package = Package(
         .target(name: "ClaudeCLI", dependencies: ["Vocabulary", "Platform"], swiftSettings: strict),
         .target(name: "Server", dependencies: ["Platform", "TLS", "HTTP", "Vocabulary"], swiftSettings: strict),
         .target(name: "Relay", dependencies: ["Platform", "TLS", "HTTP", "COpenSSL", "CKeys"], swiftSettings: strict),
+        .target(name: "Egress", dependencies: ["Platform", "Relay"], swiftSettings: strict),
         .target(name: "Ledger", dependencies: ["CSQLite"], swiftSettings: strict),
         .target(
             name: "Gateway",
             dependencies: [
                 "Platform", "TLS", "HTTP", "Vocabulary", "Models", "Dialects", "ClaudeCLI", "Ledger", "Server",
-                "Relay", "COpenSSL", "CKeys", "CConsole",
+                "Relay", "Egress", "COpenSSL", "CKeys", "CConsole",
             ],
             swiftSettings: strict),
 
@@ -75,7 +76,7 @@ let package = Package(
             name: "DialectsTests", dependencies: ["Dialects", "Vocabulary"], exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
-            name: "ClaudeCLITests", dependencies: ["ClaudeCLI", "Vocabulary", "Platform"],
+            name: "ClaudeCLITests", dependencies: ["ClaudeCLI", "Vocabulary", "Platform", "TestSupport"],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL"], swiftSettings: strict),
@@ -85,6 +86,7 @@ let package = Package(
         .testTarget(
             name: "RelayTests", dependencies: ["Relay", "HTTP", "Platform", "TLS", "COpenSSL", "TestSupport"],
             swiftSettings: strict),
+        .testTarget(name: "EgressTests", dependencies: ["Egress", "Platform", "Relay", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "LedgerTests", dependencies: ["Ledger", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",

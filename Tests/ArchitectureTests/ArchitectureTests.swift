@@ -16,9 +16,10 @@ struct ArchitectureTests {
         "ClaudeCLI": ["Glibc", "Platform", "Synchronization", "Vocabulary"],
         "Server": ["HTTP", "Platform", "Synchronization", "TLS", "Vocabulary"],
         "Relay": ["CKeys", "COpenSSL", "HTTP", "Platform", "Synchronization", "TLS"],
+        "Egress": ["Platform", "Relay", "Synchronization"],
         "Ledger": ["CSQLite", "Glibc", "Synchronization"],
         "Gateway": [
-            "CConsole", "CKeys", "COpenSSL", "ClaudeCLI", "Dialects", "Glibc", "HTTP", "Ledger", "Models", "Platform", "Relay",
+            "CConsole", "CKeys", "COpenSSL", "ClaudeCLI", "Dialects", "Egress", "Glibc", "HTTP", "Ledger", "Models", "Platform", "Relay",
             "Server",
             "Synchronization", "TLS", "Vocabulary",
         ],

@@ -118,7 +118,7 @@ in
         SystemCallArchitectures = "native";
         SystemCallFilter = [
           "@system-service"
-          "landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp"
+          "landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp pidfd_getfd"
           "~@privileged @resources"
           "~io_uring_setup io_uring_enter io_uring_register userfaultfd perf_event_open"
         ];

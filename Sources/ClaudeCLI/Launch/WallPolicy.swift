@@ -76,7 +76,10 @@ public struct WallPolicy: Sendable, Hashable {
         running program: String, in directory: TurnDirectory, login: String?, variables: [String], workspace: Workspace,
         shell: [String]
     ) -> Walls {
-        var walls = Walls(narrow.filter { !shared.contains($0.path) } + agent, ports: ports(variables))
+        // The egress proxy's, also where the vendor is asked through a relay.
+        let proxy = variables.filter { $0.hasPrefix("HTTPS_PROXY=") }.compactMap { AddressPort.of(Self.value($0)) }
+        let ports = Set(ports(variables)).union(proxy).sorted()
+        var walls = Walls(narrow.filter { !shared.contains($0.path) } + agent, ports: ports)
         walls.calls = .agent
         walls.maySend = !isRelayed
         walls.largestFile = max(Self.largestFile, workspace.bounds.diskBytes)

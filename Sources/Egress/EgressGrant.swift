@@ -1,0 +1,39 @@
+import Relay
+import Synchronization
+
+/// The right of one run to ask the proxy; good for as long as this lives.
+package final class EgressGrant: Sendable {
+    /// The proxy's address with the run's token, as programs are told it: `http://run:TOKEN@127.0.0.1:PORT`.
+    package let url: String
+    private let pass: EgressPass
+    private let table: TokenTable<EgressPass>
+
+    init(_ rule: EgressRule, in table: TokenTable<EgressPass>, port: UInt16) {
+        pass = EgressPass(rule)
+        self.table = table
+        url = "http://run:\(table.issue(for: pass))@127.0.0.1:\(port)"
+    }
+
+    deinit {
+        pass.revoke()
+        table.remove(pass)
+    }
+
+    /// How many connections were made for it, and how many were refused.
+    package var counts: (made: Int, refused: Int) { (pass.made.load(ordering: .relaxed), pass.refused.load(ordering: .relaxed)) }
+}
+
+/// What a token opens.
+final class EgressPass: Sendable {
+    let rule: EgressRule
+    let made = Atomic(0)
+    let refused = Atomic(0)
+    private let revoked = Atomic(false)
+
+    init(_ rule: EgressRule) { self.rule = rule }
+
+    /// True once the run it was made for has ended.
+    var isRevoked: Bool { revoked.load(ordering: .relaxed) }
+
+    fileprivate func revoke() { revoked.store(true, ordering: .relaxed) }
+}

@@ -1,0 +1,63 @@
+import Glibc
+
+/// How much the files beneath a directory take on the disk.
+///
+/// No link is followed, no other file system entered, and a file of several names counts once. It reads directories, for
+/// seconds where there are many: not for a loop.
+public struct DiskUse: Sendable, Equatable {
+    /// What the files take, in bytes: what the file system has set aside for them.
+    public private(set) var bytes = 0
+    /// How many files and directories there are.
+    public private(set) var entries = 0
+    /// True where not all was looked at: it is more than `bytes`, or cannot be read.
+    public private(set) var isPartial = false
+
+    /// Deeper trees, and more files, are not counted to the end.
+    private static let maxDepth = 128
+    private static let maxEntries = 2_000_000
+
+    /// Counts the files beneath `path`, but no further than to more than `bound` bytes.
+    public init(of path: String, upTo bound: Int = .max) {
+        let root = unsafe open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        var status = stat()
+        guard root >= 0, unsafe fstat(root, &status) == 0 else {
+            if root >= 0 { close(root) }
+            isPartial = true
+            return
+        }
+        var seen: Set<UInt64> = []
+        count(root, on: status.st_dev, seen: &seen, bound: bound, depth: 0)
+    }
+
+    /// Takes over `directory`.
+    private mutating func count(_ directory: Int32, on device: dev_t, seen: inout Set<UInt64>, bound: Int, depth: Int) {
+        guard let stream = unsafe fdopendir(directory) else {
+            close(directory)
+            isPartial = true
+            return
+        }
+        defer { unsafe closedir(stream) }
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe $0.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0] }
+            if name == [0x2E, 0] || name == [0x2E, 0x2E, 0] { continue }
+            guard bytes <= bound, entries < Self.maxEntries else {
+                isPartial = true
+                return
+            }
+            var status = stat()
+            let found = unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW)
+            guard found == 0, status.st_dev == device else { continue }
+            entries += 1
+            let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+            if isDirectory || status.st_nlink < 2 || seen.insert(UInt64(status.st_ino)).inserted { bytes += Int(status.st_blocks) * 512 }
+            guard isDirectory else { continue }
+            let inner = unsafe openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            if inner >= 0, depth < Self.maxDepth {
+                count(inner, on: device, seen: &seen, bound: bound, depth: depth + 1)
+            } else {
+                if inner >= 0 { close(inner) }
+                isPartial = true
+            }
+        }
+    }
+}
