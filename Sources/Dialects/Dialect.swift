@@ -2,12 +2,17 @@ public import Vocabulary
 
 /// The languages that clients speak.
 public enum Dialect: Sendable, CaseIterable {
+    /// The vendors' own.
+    public static let allCases: [Dialect] = [.anthropic, .chatCompletions, .responses]
+
     /// Anthropic Messages, `POST /v1/messages`.
     case anthropic
     /// OpenAI Chat Completions, `POST /v1/chat/completions`.
     case chatCompletions
     /// OpenAI Responses, `POST /v1/responses`.
     case responses
+    /// What wrappers of the CLI have in common, `POST /api/run`.
+    case agentRun
 
     /// Understands a request's body.
     ///

@@ -68,7 +68,7 @@ public struct ErrorReply: Sendable {
         case .anthropic:
             status = error.kind.status
             body = error.anthropicBody(requestID: requestID)
-        case .chatCompletions, .responses:
+        case .chatCompletions, .responses, .agentRun:
             status = error.kind == .overloaded ? 503 : error.kind.status
             body = error.openAIBody()
         }

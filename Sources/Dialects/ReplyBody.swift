@@ -17,6 +17,7 @@ public struct ReplyBody: Sendable {
             case .anthropic: AnthropicBody(conversation, identity)
             case .chatCompletions: ChatBody(conversation, identity)
             case .responses: ResponsesBody(conversation, identity)
+            case .agentRun: AgentRunBody(conversation)
             }
     }
 
@@ -29,6 +30,12 @@ public struct ReplyBody: Sendable {
         if case .finished = event { isComplete = true }
         guard filters != nil else { return collector.take(event, of: line) }
         filters?.pass(event, of: line) { collector.take($0, of: $1) }
+    }
+
+    /// What the answer has cost, in nano-USD, where the caller sets it before `finish`; told of runs.
+    public var cost: Int? {
+        get { collector.cost }
+        set { collector.cost = newValue }
     }
 
     /// The body, or nil as long as `.finished` has not come.
@@ -45,6 +52,8 @@ public struct ReplyBody: Sendable {
 protocol ReplyCollector: Sendable {
     /// Why the answer is none although it has finished.
     var fault: Fault? { get }
+    /// What it has cost, in nano-USD, for those who tell it.
+    var cost: Int? { get set }
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>)
     func finish(completedAt: Int?) -> [UInt8]?
     /// What is stored of the answer.
@@ -53,5 +62,9 @@ protocol ReplyCollector: Sendable {
 
 extension ReplyCollector {
     var fault: Fault? { nil }
+    var cost: Int? {
+        get { nil }
+        set {}
+    }
     func keepsake(_ answer: [UInt8]) -> StoredReply? { nil }
 }

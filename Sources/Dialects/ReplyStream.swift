@@ -51,6 +51,7 @@ public struct ReplyStream: Sendable {
             case .anthropic: AnthropicStream(conversation, identity)
             case .chatCompletions: ChatStream(conversation, identity)
             case .responses: ResponsesStream(conversation, identity)
+            case .agentRun: AgentRunStream(conversation, identity)
             }
     }
 
@@ -90,6 +91,12 @@ public struct ReplyStream: Sendable {
         encoder.encode(.finished(end), of: noLine.span, into: &out)
     }
 
+    /// What the answer has cost, in nano-USD, where the caller sets it before the end is released; told of runs.
+    public var cost: Int? {
+        get { encoder.cost }
+        set { encoder.cost = newValue }
+    }
+
     /// Why the stream has told of a failure although the model's answer has finished; nil for a good end.
     public var fault: Fault? { encoder.fault }
 
@@ -104,6 +111,8 @@ public struct ReplyStream: Sendable {
 protocol ReplyEncoder: Sendable {
     /// When the answer was complete, for those who tell it.
     var completedAt: Int? { get set }
+    /// What it has cost, in nano-USD, for those who tell it.
+    var cost: Int? { get set }
     /// Appends complete events.
     mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8])
     /// True when the answer must be stored before it may end.
@@ -118,6 +127,10 @@ protocol ReplyEncoder: Sendable {
 
 extension ReplyEncoder {
     var completedAt: Int? {
+        get { nil }
+        set {}
+    }
+    var cost: Int? {
         get { nil }
         set {}
     }

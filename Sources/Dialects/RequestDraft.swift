@@ -20,6 +20,7 @@ public struct RequestDraft: Sendable {
 
     /// The conversation that a Responses request names, as a string or as an object with an `id`.
     public func conversationID() throws(Refusal) -> String? {
+        if dialect == .agentRun { return try root.optional("sessionId")?.requireString() }
         guard dialect == .responses, let value = root.optional("conversation") else { return nil }
         let id = value.kind == .object ? try value.required("id").requireString() : try value.requireString()
         if let previous = root.optional("previous_response_id"), previous.text?.isEmpty != true {
@@ -42,6 +43,7 @@ public struct RequestDraft: Sendable {
     public func decode(_ context: RequestContext) throws(Refusal) -> Conversation {
         switch dialect {
         case .anthropic: return try AnthropicRequest.decode(root, context: context)
+        case .agentRun: return try AgentRunRequest.decode(root, context: context)
         case .chatCompletions: return try ChatRequest.decode(root, context: context)
         case .responses:
             let draft = try ResponsesDraft(self, context: context)

@@ -38,6 +38,8 @@ public struct Conversation: Sendable {
     public var wantsSealedThinking = false
     /// True when not an answer is wanted but a summary of the conversation to go on with (Responses).
     public var isCompaction = false
+    /// What the CLI's own tools are to do for the client; nil where they are not at work.
+    public var agent: AgentWish?
     /// True when Codex asks, which takes some ends of an answer for a reason to ask again.
     public var isCodex = false
     /// True when the answer is stored before the client has all of it (Responses).

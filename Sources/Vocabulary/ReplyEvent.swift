@@ -20,6 +20,8 @@ public enum ReplyEvent: Sendable {
     case citation(JSONSlice)
     /// The open block is complete.
     case blockStopped
+    /// A call of the CLI's own tools has been answered; comes between two blocks.
+    case callResult(CallResult)
     /// The answer is complete.
     case finished(ReplyEnd)
     /// There will be no more.
@@ -53,8 +55,37 @@ public enum ReplyBlock: Sendable, Equatable {
     case redactedThinking(data: JSONText)
     /// A call of one of the client's tools.
     case toolUse(id: JSONText, name: JSONText)
+    /// A call of one of the CLI's own tools, which it answers itself; its arguments come as `.toolInput`.
+    case agentCall(id: JSONText, name: JSONText)
     /// Any other block of the Messages API, complete and raw.
     case other(JSONFragment)
+}
+
+/// What one of the CLI's own tools has answered.
+public struct CallResult: Sendable, Equatable {
+    /// The call's id.
+    public var id: JSONText
+    /// True where the call failed or was denied.
+    public var isError: Bool
+    /// What the model is told: text, or an array of blocks of the Messages API.
+    public var content: JSONFragment
+    /// Why the gateway did not allow the call; nil where it did.
+    public var denial: String?
+
+    /// A result.
+    public init(id: JSONText, isError: Bool, content: JSONFragment, denial: String? = nil) {
+        self.id = id
+        self.isError = isError
+        self.content = content
+        self.denial = denial
+    }
+
+    /// Its text: all blocks of text, one after another.
+    public var text: String {
+        guard let root = (try? JSONDocument(parsing: Array(content.bytes)))?.root else { return "" }
+        if let text = root.text { return text.string }
+        return root.elements.compactMap { $0["text"]?.text?.string }.joined(separator: "\n")
+    }
 }
 
 /// How an answer ends.
@@ -82,6 +113,8 @@ public struct ReplyEnd: Sendable, Equatable {
 /// Why an answer ends, in the Messages API's words.
 public enum StopReason: RawRepresentable, Sendable, Equatable {
     case endTurn, maxTokens, stopSequence, toolUse, pauseTurn, refusal, contextWindowExceeded
+    /// The model has been asked as often as the run allows; the gateway's own word.
+    case maxTurns
     /// A word that is not known here: a newer one, or another provider's.
     case other(String)
 
@@ -100,11 +133,12 @@ public enum StopReason: RawRepresentable, Sendable, Equatable {
         case .pauseTurn: "pause_turn"
         case .refusal: "refusal"
         case .contextWindowExceeded: "model_context_window_exceeded"
+        case .maxTurns: "max_turns"
         case .other(let word): word
         }
     }
 
     private static let known: [StopReason] = [
-        .endTurn, .maxTokens, .stopSequence, .toolUse, .pauseTurn, .refusal, .contextWindowExceeded,
+        .endTurn, .maxTokens, .stopSequence, .toolUse, .pauseTurn, .refusal, .contextWindowExceeded, .maxTurns,
     ]
 }

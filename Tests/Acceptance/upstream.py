@@ -28,6 +28,8 @@ says, and remembers every request it was sent, with the rules that it broke.
     pause                 beside that: the answer pauses behind it
     again:N:NAME          a short text and a call of that tool in each of the first N answers of a turn
     progress:N:NAME       the same, each with thinking that shows the text
+    steps:LIST            in the Nth answer from there on the calls of the Nth element of that JSON list, each
+                          [NAME, ARGUMENTS]; behind the last element "All steps are done."
     think:TEXT            beside any other: TEXT is what the model thinks, shown if the request's `display` shows it
     seal:TEXT             beside any other: TEXT is thought and sealed (redacted_thinking)
     nothink               beside any other: the model does not think

@@ -10,7 +10,7 @@ from vendor_tools import made_from
 
 MARKER = re.compile(
     r"^(say|slow|long|delay|stop|empty|usage|status|flaky|too-long|no-credit|limit|late-limit|account|midstream-error|drop|torn"
-    r"|hang|call|search|pause|again|progress|script|think|seal|nothink)(?::(.*))?$",
+    r"|hang|call|search|pause|again|progress|steps|script|think|seal|nothink)(?::(.*))?$",
     re.MULTILINE,
 )
 # Markers that go with any other.
@@ -105,6 +105,25 @@ def calling_again(body):
         pieces=[f"round {made + 1}. "], calls=[(tool, {})], stop_reason="tool_use", shows_progress=marker == "progress")
 
 
+def stepping(body):
+    """The answer that a `steps` line asks for: the next element of its list, then an end; None without one."""
+    said = [
+        (place, texts_of(message["content"]))
+        for place, message in enumerate(body.get("messages") or [])
+        if message["role"] == "user" and texts_of(message["content"])
+    ]
+    place, texts = said[-1] if said else (0, [])
+    found = [argument for text in texts for name, argument in MARKER.findall(text) if name == "steps"]
+    if not found:
+        return None
+    argument = found[-1]
+    made = sum(each["role"] == "assistant" for each in body["messages"][place:])
+    steps = json.loads(argument)
+    if made >= len(steps):
+        return Answer(pieces=split("All steps are done."))
+    return Answer(pieces=split(f"step {made + 1}. "), calls=[tuple(each) for each in steps[made]], stop_reason="tool_use")
+
+
 def all_user_texts(body):
     return [text for each in body["messages"] if each["role"] == "user" for text in texts_of(each["content"])]
 
@@ -121,7 +140,7 @@ def answer_to(request, history, think_tokens, earlier=lambda: 0):
     markers = MARKER.findall(newest_user_text(request.body))
     beside = {name: argument for name, argument in markers if name in BESIDE}
     markers = [each for each in markers if each[0] not in BESIDE]
-    answer = calling_again(request.body)
+    answer = stepping(request.body) or calling_again(request.body)
     if answer is None:
         answer = answer_for(markers, earlier) if markers else unmarked(request)
     queries = [argument for name, argument in markers if name == "search"]

@@ -72,8 +72,8 @@ struct ArchitectureTests {
     private static let floors: [String: [String]] = [
         "ClaudeCLI": ["", "Agent", "Lines", "Plan", "Reply", "Turn", "Launch", "Shell", "Session", "Questions", "Supply"],
         "Gateway": [
-            "", "Logging", "Metrics", "Reading", "Keys", "Models", "MCP", "Settings", "Access", "Quota", "Login", "Accounts", "SelfTest",
-            "Continuation", "Administration", "Site", "Description", "Console", "Exchange", "Service", "Commands",
+            "", "Logging", "Metrics", "Reading", "Keys", "Models", "MCP", "Settings", "Workspaces", "Access", "Quota", "Login", "Accounts",
+            "SelfTest", "Continuation", "Administration", "Site", "Description", "Console", "Exchange", "Service", "Commands",
         ],
     ]
 

@@ -82,6 +82,8 @@ struct CLITrace: ~Copyable {
 
     static func describe(_ event: ReplyEvent, _ line: Span<UInt8>) -> String {
         switch event {
+        case .blockStarted(.agentCall(let id, let name)): "agentCall \(id.string) \(name.string)"
+        case .callResult(let result): "result \(result.id.string) \(result.isError ? "failed" : "done") \(result.text)"
         case .started(let start): "started \(start.id) \(start.model) \(describe(start.usage))"
         case .blockStarted(.toolUse(let id, let name)): "block tool_use \(id.string) \(name.string)"
         case .blockStarted(.redactedThinking(let data)): "block redacted \(data.string)"

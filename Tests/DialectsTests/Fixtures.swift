@@ -35,6 +35,7 @@ extension Dialect {
     /// The folder of its fixtures.
     var folder: String {
         switch self {
+        case .agentRun: "agentRun"
         case .anthropic: "anthropic"
         case .chatCompletions: "chatCompletions"
         case .responses: "responses"

@@ -11,9 +11,9 @@ import Vocabulary
             let parts = step.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
             let (id, value) = (parts[1], parts[2])
             switch (dialect, parts[0]) {
-            case (.anthropic, "call"):
+            case (.anthropic, "call"), (.agentRun, "call"):
                 messages.append(#"{"role":"assistant","content":[{"type":"tool_use","id":"\#(id)","name":"f","input":{"x":"\#(value)"}}]}"#)
-            case (.anthropic, _):
+            case (.anthropic, _), (.agentRun, _):
                 messages.append(#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"\#(id)","content":"\#(value)"}]}"#)
             case (.chatCompletions, "call"):
                 messages.append(#"{"role":"assistant","tool_calls":[{"id":"\#(id)","type":"function","function":{"name":"f","arguments":"{\"x\":\"\#(value)\"}"}}]}"#)

@@ -7,7 +7,7 @@ import Vocabulary
     func wholeFloats(dialect: Dialect) throws {
         let (key, words) =
             switch dialect {
-            case .anthropic: ("max_tokens", #""messages":[{"role":"user","content":"x"}]"#)
+            case .anthropic, .agentRun: ("max_tokens", #""messages":[{"role":"user","content":"x"}]"#)
             case .chatCompletions: ("max_completion_tokens", #""messages":[{"role":"user","content":"x"}]"#)
             case .responses: ("max_output_tokens", #""input":"x""#)
             }

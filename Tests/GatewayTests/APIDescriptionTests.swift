@@ -8,7 +8,7 @@ struct APIDescriptionTests {
     private let root: JSONValue
 
     init() throws {
-        root = try JSONDocument(parsing: APIDescription.document).root
+        root = try JSONDocument(parsing: APIDescription.document(console: true, workspaces: true)).root
     }
 
     @Test("it is JSON, and every reference leads somewhere")

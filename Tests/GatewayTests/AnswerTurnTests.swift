@@ -16,7 +16,7 @@ struct AnswerTurnTests {
             let line = Array(text.utf8)
             answer.hear(event, of: line.span)
         }
-        return answer.turn
+        return answer.turns.last
     }
 
     private func piece(_ text: String, _ make: (JSONSlice) -> ReplyEvent) -> (ReplyEvent, String) {

@@ -127,10 +127,10 @@ struct KeyTableTests {
         #expect(read.id == KeyID(stored: "k") && read.secrets == [LedgerKey.Secret(digest: digest, notAfter: 9)])
         for line in ["moon=full", "turns=three", #"message="open"#] {
             #expect(!LedgerKey(stored(line)).isEnabled)
-            #expect([stored(line)].warnings(configured: [], in: GrantedNames(.none, AccountSettings())).count == 1)
+            #expect([stored(line)].warnings(configured: [], in: GrantedNames(.none, AccountSettings(), .none)).count == 1)
         }
-        for line in ["mcp=files", "account=work"] {
-            #expect([stored(line)].warnings(configured: ["alice"], in: GrantedNames(.none, AccountSettings())).count == 2)
+        for line in ["mcp=files", "account=work", "agent=lab"] {
+            #expect([stored(line)].warnings(configured: ["alice"], in: GrantedNames(.none, AccountSettings(), .none)).count == 2)
         }
     }
 

@@ -182,7 +182,7 @@ struct MCPRegistryTests {
         var key = try #require(APIKey(name: "k", secret: "s"))
         key.options.mcpServers = ["a", "x"]
         let keys = [key]
-        let names = GrantedNames(try registry([]), AccountSettings())
+        let names = GrantedNames(try registry([]), AccountSettings(), .none)
         let faults = try #require(throws: ConfigurationFaults.self) { try names.check(keys) }
         #expect(faults.description == "API_KEYS_FILE: key k: 'x' is no server of PROXY_MCP_CONFIG")
         key.options.mcpServers = ["*"]

@@ -90,7 +90,7 @@ struct StoredConversationTests {
     /// A call of the assistant's and its result, as each dialect writes them.
     private static func callAndResult(_ dialect: Dialect, _ id: String, result: String) -> String {
         switch dialect {
-        case .anthropic:
+        case .anthropic, .agentRun:
             #"{"role":"assistant","content":[{"type":"tool_use","id":"\#(id)","name":"look","input":{}}]},"#
                 + #"{"role":"user","content":[{"type":"tool_result","tool_use_id":"\#(id)","content":"\#(result)"}]}"#
         case .chatCompletions:

@@ -22,6 +22,8 @@ public struct LaunchProfile: Sendable {
     public var hasServers = false
     /// Which walls stand round its processes; nil for none.
     public var walls: WallPolicy?
+    /// How its own tools work; nil where it has none, as for all but agents.
+    public var agent: AgentLaunch?
     /// What turns are given in place of the operator's credentials; nil where they are given those.
     public var standIn: StandInLogin?
     /// What each of its processes may take, with all that it starts.
@@ -48,12 +50,22 @@ public struct LaunchProfile: Sendable {
     }
 
     /// The arguments; `--allowedTools` names the servers of the client's tools.
-    public static let arguments = [
+    public static let arguments =
+        common + ["--tools", "", "--permission-mode", "dontAsk", "--allowedTools", "mcp__c,mcp__c2"]
+
+    private static let common = [
         "--print", "--verbose", "--input-format", "stream-json", "--output-format", "stream-json",
-        "--include-partial-messages", "--tools", "", "--setting-sources", "", "--strict-mcp-config",
-        "--no-session-persistence", "--disable-slash-commands", "--permission-mode", "dontAsk",
-        "--allowedTools", "mcp__c,mcp__c2",
+        "--include-partial-messages", "--setting-sources", "", "--strict-mcp-config", "--no-session-persistence",
+        "--disable-slash-commands",
     ]
+
+    /// The arguments of an agent: its tools and no others, and each call is asked about on standard input.
+    static func arguments(for agent: AgentRun) -> [String] {
+        common + [
+            "--tools", agent.toolNames.joined(separator: ","), "--permission-mode", "default", "--permission-prompt-tool",
+            "stdio",
+        ]
+    }
 
     /// True when the operator's environment brings a login, so that children need none of their own.
     public var bringsCredential: Bool {
@@ -104,8 +116,12 @@ public struct LaunchProfile: Sendable {
         if let token, let standIn { plan.environment += standIn.assignments(token) }
         plan.maxOpenFiles = maxOpenFiles
         plan.bounds = bounds
-        plan.walls = walls?.walls(
-            running: path, in: directories, login: bringsCredential ? nil : loginDirectory, variables: givenEnvironment)
+        let login = bringsCredential ? nil : loginDirectory
+        if let agent {
+            agent.complete(&plan, in: directories, within: walls, login: login, given: givenEnvironment)
+        } else {
+            plan.walls = walls?.walls(running: path, in: directories, login: login, variables: givenEnvironment)
+        }
         return plan
     }
 

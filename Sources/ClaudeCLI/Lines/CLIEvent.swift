@@ -24,6 +24,8 @@ enum CLIEvent {
     /// A turn begins. `tools` is the raw array of the names offered to the model, nil where it is not told;
     /// `hasQuota` says that the login is one of which a quota will be told.
     indirect case turnStarted(tools: JSONSlice?, hasQuota: Bool)
+    /// The CLI's own tools have answered: the raw array of a user message's content.
+    case toolResults(JSONSlice)
     /// The model thinks, and has done so for about so many tokens of this message, shown or not.
     case thinkingProgress(tokens: Int)
     /// A tool's call is waited for: said every half minute, whatever the answer is doing.
@@ -97,6 +99,10 @@ struct CLIControlRequest {
     /// For `mcp_message`: the method, and the message's id as raw JSON.
     var method: JSONSlice?
     var messageID: JSONSlice?
+    /// For `can_use_tool`: the tool, its arguments as raw JSON, and the call's id.
+    var tool: JSONSlice?
+    var input: JSONSlice?
+    var callID: JSONSlice?
 }
 
 /// The answer to something asked of the CLI.

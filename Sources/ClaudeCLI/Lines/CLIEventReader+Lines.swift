@@ -10,6 +10,7 @@ extension CLIEventReader {
             let message = try message()
             fields.model = message.model
             fields.text = message.text
+            fields.content = message.content
         } else if json.matches(key, "request_id") {
             fields.requestID = try text()
         } else if json.matches(key, "request"), try json.peek() == .object {
@@ -73,6 +74,12 @@ extension CLIEventReader {
         while let key = try json.key() {
             if json.matches(key, "subtype") {
                 fields.controlSubtype = try text()
+            } else if json.matches(key, "tool_name") {
+                fields.tool = try text()
+            } else if json.matches(key, "tool_use_id") {
+                fields.callID = try text()
+            } else if json.matches(key, "input") {
+                fields.input = try json.skip()
             } else if json.matches(key, "message"), try json.peek() == .object {
                 try json.enterObject()
                 while let key = try json.key() {

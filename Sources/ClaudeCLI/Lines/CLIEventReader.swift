@@ -190,6 +190,8 @@ struct CLIEventReader: ~Copyable, ~Escapable {
         /// The text of the first text block.
         var text: JSONSlice?
         var usage = UsageUpdate()
+        /// The array of `content`, raw.
+        var content: JSONSlice?
         /// The array of `input_transformations`, raw.
         var transformations: JSONSlice?
     }
@@ -207,6 +209,8 @@ struct CLIEventReader: ~Copyable, ~Escapable {
             } else if json.matches(key, "input_transformations"), try json.peek() == .array {
                 message.transformations = try json.skip()
             } else if json.matches(key, "content"), try json.peek() == .array {
+                // Looking at what comes has passed over the blanks before it.
+                let start = json.offset
                 try json.enterArray()
                 while try json.element() {
                     guard try json.peek() == .object else {
@@ -215,6 +219,7 @@ struct CLIEventReader: ~Copyable, ~Escapable {
                     }
                     if case .text(let text) = try contentBlock() { message.text = message.text ?? text }
                 }
+                message.content = JSONSlice(start: start, end: json.offset, hasEscapes: false)
             } else {
                 _ = try json.skip()
             }

@@ -10,6 +10,10 @@ struct CLILineFields {
     var controlSubtype: JSONSlice?
     var method: JSONSlice?
     var messageID: JSONSlice?
+    var tool: JSONSlice?
+    var input: JSONSlice?
+    var callID: JSONSlice?
+    var content: JSONSlice?
     var isRewound = false
     var totalTokens: Int?
     var estimatedTokens: Int?
@@ -51,7 +55,8 @@ struct CLILineFields {
         if type.matches("control_request", in: line), let requestID {
             return .controlRequest(
                 CLIControlRequest(
-                    id: requestID, subtype: controlSubtype, method: method, messageID: messageID))
+                    id: requestID, subtype: controlSubtype, method: method, messageID: messageID, tool: tool,
+                    input: input, callID: callID))
         }
         if type.matches("control_response", in: line), let requestID {
             let isSuccess = controlSubtype?.matches("success", in: line) ?? false
@@ -60,6 +65,7 @@ struct CLILineFields {
                     id: requestID, isSuccess: isSuccess, error: error, totalTokens: totalTokens,
                     errors: serverErrors, servers: servers, isRewound: isRewound))
         }
+        if type.matches("user", in: line), let content { return .toolResults(content) }
         if type.matches("tool_progress", in: line) { return .heartbeat }
         return .ignored
     }

@@ -22,7 +22,7 @@ extension TurnPlan {
     ///
     /// A system prompt can be replaced and not be taken away, betas stay, and so does what was once said of a tool.
     func canFollow(_ memory: ProcessMemory) -> Bool {
-        memory.canForget && (memory.system == systemNumber || !system.isEmpty && fullModel != nil)
+        agent == nil && memory.canForget && (memory.system == systemNumber || !system.isEmpty && fullModel != nil)
             && settings.betas == memory.betas
             && memory.tools.count < Self.mostKnownTools
             && tools.definitions.allSatisfy { name, hash in memory.tools[name].map { $0 == hash } ?? true }
@@ -94,12 +94,17 @@ extension TurnPlan {
         _ rows: inout RowWriter, _ server: ClientTools.ServerName?, system: [JSONText], isFirst: Bool
     ) {
         rows.controlRequest("initialize", id: Self.initializeID) { rows in
-            rows.key("systemPrompt")
-            rows.beginArray()
-            for text in system { rows.string(text) }
-            rows.endArray()
+            if agent == nil {
+                rows.key("systemPrompt")
+                rows.beginArray()
+                for text in system { rows.string(text) }
+                rows.endArray()
+            } else if !system.isEmpty {
+                // The CLI's own prompt tells the model how to use its tools.
+                rows.member("appendSystemPrompt", JSONText.joined(system, separator: "\n\n"))
+            }
             // A call of a tool ends the turn: its result comes with the client's next message.
-            if isFirst, servers.isEmpty, !counts {
+            if isFirst, servers.isEmpty, agent == nil, !counts {
                 rows.raw("\"hooks\":{\"PreToolUse\":[{\"hookCallbackIds\":[\"p\"]}]}")
             }
             if let server { tools.write(to: &rows, as: server) }

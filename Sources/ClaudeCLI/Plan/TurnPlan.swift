@@ -10,6 +10,8 @@ public struct TurnPlan: Sendable {
     let demandedCall: DemandedCall?
     /// The registered servers whose tools the CLI calls itself.
     let servers: ActiveServers
+    /// What the CLI's own tools may do in this turn; nil where it has none.
+    public let agent: AgentRun?
     /// The system prompt in its parts, the gateway's own included.
     let system: [JSONText]
     var settings: TurnSettings
@@ -42,12 +44,12 @@ public struct TurnPlan: Sendable {
     /// `fullModel` is what the CLI's name of a model stands for, where that is known.
     public init(
         answering conversation: Conversation, model: String, fullModel: String? = nil,
-        servers: ActiveServers = .none, features: CLIFeatures = .all, cacheLifetime: CacheLifetime = .off,
+        servers: ActiveServers = .none, agent: AgentRun? = nil, features: CLIFeatures = .all, cacheLifetime: CacheLifetime = .off,
         operatorBetas: String = ""
     ) throws(Refusal) {
         try self.init(
-            conversation, model: model, fullModel: fullModel, servers: servers, counts: false, features, cacheLifetime,
-            operatorBetas)
+            conversation, model: model, fullModel: fullModel, servers: servers, agent: agent, counts: false, features,
+            cacheLifetime, operatorBetas)
     }
 
     /// Plans the counting of a conversation's tokens; the model is not asked.
@@ -56,11 +58,12 @@ public struct TurnPlan: Sendable {
         features: CLIFeatures = .all, operatorBetas: String = ""
     ) throws(Refusal) {
         try self.init(
-            conversation, model: model, fullModel: nil, servers: servers, counts: true, features, .off, operatorBetas)
+            conversation, model: model, fullModel: nil, servers: servers, agent: nil, counts: true, features, .off,
+            operatorBetas)
     }
 
     private init(
-        _ asked: Conversation, model: String, fullModel: String?, servers: ActiveServers, counts: Bool,
+        _ asked: Conversation, model: String, fullModel: String?, servers: ActiveServers, agent: AgentRun?, counts: Bool,
         _ features: CLIFeatures, _ cacheLifetime: CacheLifetime, _ operatorBetas: String
     ) throws(Refusal) {
         self.counts = counts
@@ -68,13 +71,14 @@ public struct TurnPlan: Sendable {
         let isWhole = !model.contains("[")
         self.fullModel = isWhole ? fullModel ?? (model.hasPrefix("claude-") ? model : nil) : nil
         self.servers = servers
+        self.agent = agent
         let conversation = asked.demanding(servers, features)
         demandedCall = counts ? nil : conversation.demandedCall
         try features.check(conversation, counts: counts)
         try servers.check(conversation.tools)
         if let search = conversation.webSearch, !servers.isEmpty { throw Self.searchBesideServers(search) }
         var settings = try TurnSettings(
-            conversation, model: model, servers: servers, operatorBetas: operatorBetas)
+            conversation, model: model, servers: servers, agent: agent, operatorBetas: operatorBetas)
         if !features.has(.parameters) { settings.leaveOutParameters() }
         self.settings = settings
         tools = settings.tools

@@ -12,6 +12,7 @@ struct TurnSettings {
     /// The JSON object of extra parameters; empty when there are none.
     private(set) var extraBody: [UInt8] = []
     private let servers: ActiveServers
+    private let agent: AgentRun?
     /// What `ANTHROPIC_BETAS` must hold; empty where the turn needs no beta.
     private(set) var betas = ""
     /// True where the CLI must not add a temperature, as it does while it believes thinking to be switched off.
@@ -24,10 +25,12 @@ struct TurnSettings {
     private var takesParameters = true
 
     init(
-        _ conversation: Conversation, model: String, servers: ActiveServers = .none, operatorBetas: String = ""
+        _ conversation: Conversation, model: String, servers: ActiveServers = .none, agent: AgentRun? = nil,
+        operatorBetas: String = ""
     ) throws(Refusal) {
         self.model = model
         self.servers = servers
+        self.agent = agent
         tools = try ClientTools(conversation, areOthersActive: !servers.isEmpty)
         effort = conversation.effort
         parameters = conversation
@@ -110,6 +113,7 @@ struct TurnSettings {
             }
             if hasEnvironment { environment(extraBody, &rows) }
             servers.writePermissions(to: &rows)
+            agent?.writePermissions(to: &rows)
             rows.endObject()
         }
     }
@@ -129,6 +133,7 @@ struct TurnSettings {
             rows.member("CLAUDE_CODE_EXTRA_BODY", String(decoding: extraBody, as: UTF8.self))
             rows.member("CLAUDE_CODE_DISABLE_THINKING", leavesTemperature ? "0" : "1")
             rows.endObject()
+            agent?.writePermissions(to: &rows)
             rows.endObject()
         }
         return Array(rows.pieces().joined())

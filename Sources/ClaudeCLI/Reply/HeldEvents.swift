@@ -33,6 +33,9 @@ struct HeldEvents {
         case .blockStarted(.other(let raw)):
             extra += raw.bytes.count
             add(event)
+        case .callResult(let result):
+            extra += result.content.bytes.count
+            add(event)
         case .started, .blockStarted, .blockStopped, .finished, .failed: add(event)
         }
     }

@@ -68,12 +68,12 @@ struct ReplyAssembler {
     /// An assembler at the beginning of a reply in which the CLI calls the tools of `servers` itself. Its process has
     /// told of `costBefore`, in nano-USD, for all turns before; nil where that is not known.
     init(
-        limits: CLILimits, servers: ActiveServers = .none, remedy: LoginRemedy = LoginRemedy(),
+        limits: CLILimits, servers: ActiveServers = .none, agent: AgentRun? = nil, remedy: LoginRemedy = LoginRemedy(),
         costBefore: Int? = 0
     ) {
         self.limits = limits
         meter = UsageMeter(costBefore: costBefore)
-        calls = ServerCalls(servers)
+        calls = ServerCalls(servers, agent: agent)
         evidence = FailureEvidence(maxRetries: limits.maxRetries, remedy: remedy)
     }
 
@@ -135,6 +135,7 @@ struct ReplyAssembler {
             evidence.note(report, of: line)
         case .result(let result):
             return self.result(result, of: line, now: now, emit: emit)
+        case .toolResults(let content): results(content, of: line, emit)
         case .controlRequest, .controlResponse, .rateLimit, .turnStarted, .thinkingProgress, .heartbeat, .ignored:
             break
         }
@@ -198,7 +199,8 @@ struct ReplyAssembler {
         _ index: Int, _ block: CLIBlock, of line: Span<UInt8>, emit: (ReplyEvent) -> Void
     ) -> Action {
         sayHeldStop(emit)
-        if openBlock == nil, case .toolUse(_, let name) = block, calls.take(name.text(in: line)) {
+        if openBlock == nil, case .toolUse(let id, let name) = block, calls.take(name.text(in: line)) {
+            if calls.isAgent { return show(index, .agentCall(id: id.text(in: line), name: name.text(in: line)), emit) }
             return hide(index, emit)
         }
         guard openBlock == nil, begin(emit) else { return disorder(emit) }
@@ -231,6 +233,28 @@ struct ReplyAssembler {
         openBlock = index
         isHidden = true
         return .goOn
+    }
+
+    /// Shows a call of the CLI's own tools. The one beyond the bound ends the reply before the tool has run.
+    private mutating func show(_ index: Int, _ block: ReplyBlock, _ emit: (ReplyEvent) -> Void) -> Action {
+        guard start != nil, state == .waiting || state == .streaming else { return disorder(emit) }
+        if calls.isExcess {
+            finish(.maxTurns, emit: emit)
+            return .kill
+        }
+        guard begin(emit) else { return disorder(emit) }
+        openBlock = index
+        emit(.blockStarted(block))
+        return .goOn
+    }
+
+    /// Passes on what the CLI's own tools have answered, between two messages.
+    private mutating func results(_ content: JSONSlice, of line: Span<UInt8>, _ emit: (ReplyEvent) -> Void) {
+        guard calls.isAgent, hasStarted else { return }
+        for result in CallResult.list(content, of: line) {
+            sayHeldStop(emit)
+            emit(.callResult(result))
+        }
     }
 
     private mutating func delta(
@@ -332,6 +356,7 @@ struct ReplyAssembler {
         start = nil
         usage = Usage()
         hasVisibleOutput = false
+        isAnswered = false
         meter.noteRequest()
         return .goOn
     }

@@ -3,6 +3,9 @@ import Vocabulary
 /// What of a running turn's messages belongs to the servers: calls the CLI answers by itself.
 struct ServerCalls {
     private let servers: ActiveServers
+    /// True where the CLI's own tools are at work, and every call is one of theirs.
+    let isAgent: Bool
+    private let maxRounds: Int
     /// Messages that called nothing but the servers' tools.
     private(set) var rounds = 0
     /// Tokens of those messages.
@@ -10,21 +13,29 @@ struct ServerCalls {
     private var own = 0
     private var clients = 0
 
-    init(_ servers: ActiveServers) { self.servers = servers }
+    /// The calls of a turn in which the CLI calls the tools of `servers` itself, or as an `agent` its own.
+    init(_ servers: ActiveServers, agent: AgentRun? = nil) {
+        self.servers = servers
+        isAgent = agent != nil
+        maxRounds = agent.map { max(1, $0.maxTurns) - 1 } ?? servers.maxRounds
+    }
 
     /// True once a call of theirs was seen in this turn.
     var hasCalled: Bool { rounds > 0 || own > 0 }
 
     /// Notes a call that begins; true when it is theirs and so not the client's to see.
     mutating func take(_ tool: JSONText) -> Bool {
-        let isOwn = !servers.isEmpty && servers.owns(tool)
+        let isOwn = isAgent || !servers.isEmpty && servers.owns(tool)
         if isOwn { own += 1 } else { clients += 1 }
         return isOwn
     }
 
+    /// True for a call beyond the allowed rounds.
+    var isExcess: Bool { rounds >= maxRounds }
+
     /// The fault of a call beyond the allowed rounds; nil when it is within them.
     var excess: Fault? {
-        guard rounds >= servers.maxRounds else { return nil }
+        guard isExcess else { return nil }
         let times = "\(servers.maxRounds) times"
         return Fault(
             .badGateway,
@@ -46,7 +57,7 @@ struct ServerCalls {
         guard hasOpenRound else { return false }
         switch reason {
         case .toolUse?, .endTurn?, .other?, nil: break
-        case .maxTokens?, .stopSequence?, .pauseTurn?, .refusal?, .contextWindowExceeded?: return false
+        case .maxTokens?, .stopSequence?, .pauseTurn?, .refusal?, .contextWindowExceeded?, .maxTurns?: return false
         }
         rounds += 1
         spent.add(usage)

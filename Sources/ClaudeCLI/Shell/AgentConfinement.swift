@@ -15,6 +15,12 @@ public enum AgentConfinement: Sendable, Equatable {
         of(.current, groups: ControlGroups.current?.controllers, isRoot: geteuid() == 0, walls: .current)
     }
 
+    /// What there will be once this process has claimed control groups, or another that is started as it was.
+    public static var expected: AgentConfinement {
+        guard ControlGroups.delegation == nil, ControlGroups.objection == nil else { return current }
+        return of(.current, groups: [.memory, .tasks], isRoot: geteuid() == 0, walls: .current)
+    }
+
     /// What there is where the kernel lets us do this, with control groups that bound `groups`, nil for none.
     static func of(_ kernel: ApartKernel, groups: Set<GroupController>?, isRoot: Bool, walls: WallKernel) -> AgentConfinement {
         guard walls.isSound else { return .nothing("this kernel cannot keep children from \(walls.missing.prefix(2).joined(separator: " and "))") }

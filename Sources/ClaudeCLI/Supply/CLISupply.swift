@@ -25,7 +25,14 @@ public final class CLISupply: Sendable {
     }
 
     /// The kind of its processes whose program is `file`.
-    public func kind(of file: ProgramFile) -> LaunchKind { LaunchKind(program: file, environment: environment, walls: profile.walls, bounds: profile.bounds) }
+    public func kind(of file: ProgramFile) -> LaunchKind { LaunchKind(program: file, environment: environment, walls: profile.walls, bounds: profile.bounds, agent: profile.agent?.run) }
+
+    /// A supply whose processes have the CLI's own tools, for the same account.
+    public func working(as run: AgentRun, on ground: AgentGround, proxy: String? = nil) -> CLISupply {
+        var profile = profile
+        profile.agent = ground.launch(run, path: profile.path, proxy: proxy)
+        return CLISupply(profile, limits: limits, directories: directories)
+    }
 
     /// A new process that has been told nothing, in which the model may be asked `messages` times a turn.
     public func start(messages: Int = 1) async throws(Fault) -> LivingProcess {
@@ -113,4 +120,7 @@ extension TurnPlan {
     /// How many messages of the model the turn may come to: one, and one more for each time the CLI may call tools
     /// of registered servers itself.
     public var mostMessages: Int { servers.isEmpty ? 1 : 1 + servers.maxRounds }
+
+    /// How many the CLI is told when its process begins: in a workspace the most of any run, since it serves several.
+    var startMessages: Int { agent?.workspace.bounds.turns ?? mostMessages }
 }

@@ -26,6 +26,8 @@ public struct LaunchKind: Hashable, Sendable {
     var walls: WallPolicy?
     /// What it may take.
     var bounds = GroupBounds()
+    /// What its own tools may do.
+    var agent: AgentRun?
 
     /// Kinds of one program seldom differ.
     public func hash(into hasher: inout Hasher) { hasher.combine(program) }

@@ -92,7 +92,7 @@ extension ProcessStore {
         for needs: TurnNeeds, on loop: EventLoop, waking wakeup: Wakeup
     ) async throws(Fault) -> CLISession? {
         do throws(Fault) {
-            let process = try await needs.supply.start(only: needs.program, messages: needs.plan.mostMessages)
+            let process = try await needs.supply.start(only: needs.program, messages: needs.plan.startMessages)
             guard let process else {
                 noteEnd()
                 return nil

@@ -7,7 +7,27 @@ enum ControlAnswer {
     /// That a tool is not to be called now: the turn ends with its call, and the next message brings the result.
     case putOff([UInt8])
     case write([UInt8])
+    /// That a call of one of the CLI's own tools is not made, for this reason.
+    case deny([UInt8], call: JSONText, reason: String)
     case fail(Fault)
+
+    /// The answer to a request whose calls of the CLI's own tools `policy` decides; without one there are none.
+    init(to request: CLIControlRequest, in line: Span<UInt8>, by policy: AgentPolicy) {
+        guard let subtype = request.subtype, subtype.matches("can_use_tool", in: line), let input = request.input else {
+            self.init(to: request, in: line)
+            return
+        }
+        let arguments = JSONFragment(validated: input.text(in: line).escaped)
+        let id = request.id.text(in: line)
+        let document = try? JSONDocument(parsing: Array(arguments.bytes), limits: JSONLimits(depth: 256, values: .max))
+        let verdict = document.map { policy.verdict(on: request.tool?.string(in: line) ?? "", $0.root) }
+        switch verdict ?? .denied("The arguments of the call cannot be read.") {
+        case .allowed: self = .write(Self.permission(of: id, arguments))
+        case .denied(let reason):
+            let call = request.callID?.text(in: line) ?? JSONText("")
+            self = .deny(Self.denial(of: id, reason), call: call, reason: reason)
+        }
+    }
 
     init(to request: CLIControlRequest, in line: Span<UInt8>) {
         if let subtype = request.subtype, subtype.matches("hook_callback", in: line) {
@@ -31,6 +51,26 @@ enum ControlAnswer {
             let message = request.messageID.map { JSONFragment(validated: $0.text(in: line).escaped) }
             self = .write(Self.success(of: request.id.text(in: line), message: message, result))
         }
+    }
+
+    private static func permission(of id: JSONText, _ input: JSONFragment) -> [UInt8] {
+        var json = JSONWriter()
+        json.raw("{\"type\":\"control_response\",\"response\":{\"subtype\":\"success\",\"request_id\":\"")
+        json.bytes.append(contentsOf: id.escaped)
+        json.bytes.append("\",\"response\":{\"behavior\":\"allow\",\"updatedInput\":")
+        json.bytes.append(contentsOf: input.bytes)
+        json.bytes.append("}}}\n")
+        return json.bytes
+    }
+
+    private static func denial(of id: JSONText, _ reason: String) -> [UInt8] {
+        var json = JSONWriter()
+        json.raw("{\"type\":\"control_response\",\"response\":{\"subtype\":\"success\",\"request_id\":\"")
+        json.bytes.append(contentsOf: id.escaped)
+        json.bytes.append("\",\"response\":{\"behavior\":\"deny\",\"message\":\"")
+        json.bytes.append(contentsOf: JSONText(reason).escaped)
+        json.bytes.append("\"}}}\n")
+        return json.bytes
     }
 
     private static func success(of id: JSONText, message: JSONFragment?, _ result: JSONFragment) -> [UInt8] {

@@ -72,7 +72,7 @@ struct CountTurn: TurnMachine {
     ) -> TurnAction {
         switch ControlAnswer(to: request, in: line) {
         case .hold: return .goOn
-        case .write(let row), .putOff(let row): return .write([row[...]])
+        case .write(let row), .putOff(let row), .deny(let row, _, _): return .write([row[...]])
         case .fail(let fault):
             fail(fault, emit)
             return .kill

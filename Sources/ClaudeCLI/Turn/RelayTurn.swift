@@ -17,6 +17,10 @@ struct RelayTurn: TurnMachine {
     private let serverStart: Milliseconds
     /// The row that lifts a forced tool call once a server's tool was called.
     private var relief: [UInt8]?
+    /// What decides over calls of the CLI's own tools; nil where it has none.
+    private let policy: AgentPolicy?
+    /// Why calls of this turn were denied, by their ids, until their results have come.
+    private var denials: [String: String] = [:]
     private var translator: CallTranslator
     private var assembler: ReplyAssembler
     private var serversDeadline: Instant?
@@ -52,8 +56,9 @@ struct RelayTurn: TurnMachine {
         serverStart = ActiveServers.patience(limits)
         relief = plan.servers.isEmpty ? nil : plan.relief
         translator = CallTranslator(plan.tools.names, demanding: plan.demandedCall)
+        policy = plan.agent.map(AgentPolicy.init)
         assembler = ReplyAssembler(
-            limits: limits, servers: plan.servers, remedy: remedy, costBefore: costBefore)
+            limits: limits, servers: plan.servers, agent: plan.agent, remedy: remedy, costBefore: costBefore)
         switch beginning {
         case .first: (isLater, isStale) = (false, false)
         case .later: (isLater, isStale) = (true, true)
@@ -136,7 +141,7 @@ struct RelayTurn: TurnMachine {
         case .turnStarted(let offered, let hasQuota):
             expectsQuota = hasQuota
             if script.isWritten { assembler.noteRequest() }
-            if let offered, let fault = tools.missing(from: offered, in: line) { return failed(fault, emit) }
+            if policy == nil, let offered, let fault = tools.missing(from: offered, in: line) { return failed(fault, emit) }
             return .goOn
         case .messageStart:
             answerStart = moment.instant
@@ -148,8 +153,12 @@ struct RelayTurn: TurnMachine {
         case .heartbeat where assembler.calls.hasClients: return .ignore
         default: break
         }
-        let action = assembler.take(event, of: line, now: moment.unixSeconds) {
-            if translator.isIdle { emit($0, line) } else { translator.pass($0, of: line, to: emit) }
+        let action = assembler.take(event, of: line, now: moment.unixSeconds) { event in
+            if case .callResult(var result) = event {
+                result.denial = denials.removeValue(forKey: result.id.string)
+                return emit(.callResult(result), line)
+            }
+            if translator.isIdle { emit(event, line) } else { translator.pass(event, of: line, to: emit) }
         }
         if assembler.calls.hasCalled { translator.noteServerCall() }
         noteQuota()
@@ -178,9 +187,9 @@ struct RelayTurn: TurnMachine {
             assembler.noteLate(result)
             if rest == .unknown { rest = result.isError ? .spent : .idle }
         case .controlRequest(let request):
-            switch ControlAnswer(to: request, in: line) {
+            switch answer(to: request, in: line) {
             case .hold: if rest == .unknown { rest = .held }
-            case .putOff(let row), .write(let row): return .write([row[...]])
+            case .putOff(let row), .write(let row), .deny(let row, _, _): return .write([row[...]])
             case .fail: return spend()
             }
         default: break
@@ -191,7 +200,7 @@ struct RelayTurn: TurnMachine {
     private mutating func answer(
         _ request: CLIControlRequest, _ line: Span<UInt8>, _ emit: (ReplyEvent, Span<UInt8>) -> Void
     ) -> TurnAction {
-        switch ControlAnswer(to: request, in: line) {
+        switch answer(to: request, in: line) {
         case .hold:
             held += 1
             return .goOn
@@ -199,8 +208,18 @@ struct RelayTurn: TurnMachine {
             putOff += 1
             return .write([row[...]])
         case .write(let row): return .write([row[...]])
+        case .deny(let row, let call, let reason):
+            if denials.count < Self.mostDenials { denials[call.string] = reason }
+            return .write([row[...]])
         case .fail(let fault): return failed(fault, emit)
         }
+    }
+
+    /// How many denied calls wait for the CLI to say that they failed; it says so at once.
+    private static let mostDenials = 64
+
+    private func answer(to request: CLIControlRequest, in line: Span<UInt8>) -> ControlAnswer {
+        policy.map { ControlAnswer(to: request, in: line, by: $0) } ?? ControlAnswer(to: request, in: line)
     }
 
     private mutating func noteQuota() { if !assembler.quotas.isEmpty { hasToldQuota = true } }

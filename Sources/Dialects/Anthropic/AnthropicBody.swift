@@ -34,7 +34,7 @@ struct AnthropicBody: ReplyCollector {
             citations.fragment(JSONFragment(validated: value.escaped))
         case .blockStopped: stop()
         case .finished(let end): self.end = end
-        case .failed: break
+        case .failed, .callResult: break
         }
     }
 
@@ -78,7 +78,7 @@ struct AnthropicBody: ReplyCollector {
             content.bytes.append(line: Fragments.arguments(text.text))
             content.bytes.append("}")
         case .other(let fragment): content.fragment(ServerToolBlock.whole(fragment, input: text.text))
-        case nil: break
+        case .agentCall, nil: break
         }
     }
 

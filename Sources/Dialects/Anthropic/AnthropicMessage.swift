@@ -41,7 +41,8 @@ enum AnthropicMessage {
     /// `stop_reason` and `stop_sequence`, and `stop_details` where the vendor gives any.
     static func stop(_ writer: inout JSONWriter, _ end: ReplyEnd?) {
         writer.key("stop_reason")
-        if let end { writer.string(end.reason.rawValue) } else { writer.null() }
+        // A run that is stopped between two of its turns is what the vendor calls paused.
+        if let end { writer.string((end.reason == .maxTurns ? .pauseTurn : end.reason).rawValue) } else { writer.null() }
         writer.key("stop_sequence")
         if let sequence = end?.stopSequence { writer.string(sequence) } else { writer.null() }
         guard let details = end?.stopDetails else { return }

@@ -30,6 +30,7 @@ struct AnthropicStream: ReplyEncoder {
         case .blockStopped: stop(&out)
         case .finished(let end): finish(end, &out)
         case .failed(let fault): fail(fault, &out)
+        case .callResult: break
         }
     }
 
@@ -75,6 +76,8 @@ struct AnthropicStream: ReplyEncoder {
     }
 
     private mutating func begin(_ block: ReplyBlock, _ out: inout [UInt8]) {
+        // Such calls come as blocks of the dialect, or are not shown.
+        if case .agentCall = block { return }
         isOpen = true
         index += 1
         out.append("event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":")
@@ -100,6 +103,7 @@ struct AnthropicStream: ReplyEncoder {
             out.append(contentsOf: name.escaped)
             out.append("\",\"input\":{}}")
             deltaHead.append("input_json_delta\",\"partial_json\":\"")
+        case .agentCall: break
         case .other(let fragment):
             out.append(line: fragment)
             deltaHead.append("input_json_delta\",\"partial_json\":\"")

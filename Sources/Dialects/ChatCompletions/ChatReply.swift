@@ -5,7 +5,7 @@ enum ChatReply {
     /// Why the answer ended, in this dialect's words.
     static func finishReason(_ reason: StopReason, calls: Int) -> StaticString {
         switch reason {
-        case .maxTokens, .contextWindowExceeded: "length"
+        case .maxTokens, .contextWindowExceeded, .maxTurns: "length"
         case .refusal: "content_filter"
         case .endTurn, .stopSequence, .toolUse, .pauseTurn, .other: calls > 0 ? "tool_calls" : "stop"
         }

@@ -55,7 +55,7 @@ struct ChatStream: ReplyEncoder {
         case .finished(let end): finish(end, &out)
         case .failed(let fault): fail(fault, &out)
         case .citation(let slice): citations?.cite(slice, of: line)
-        case .signature: break
+        case .signature, .callResult: break
         }
     }
 
@@ -97,7 +97,7 @@ struct ChatStream: ReplyEncoder {
         case .thinking: open = showsThinking ? .thinking : .hidden
         case .toolUse(let id, let name):
             openCall(id, name, &out)
-        case .redactedThinking, .other: open = .hidden
+        case .redactedThinking, .agentCall, .other: open = .hidden
         }
     }
 

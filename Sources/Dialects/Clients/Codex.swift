@@ -54,7 +54,7 @@ public enum Codex {
         case .refusal: Fault(.forbidden, refusal(end))
         case .maxTokens: Fault(.invalidRequest, "The answer was cut off: it reached the most tokens it may have.")
         case .contextWindowExceeded: Fault(.invalidRequest, "The prompt is too long for this model.")
-        case .endTurn, .stopSequence, .toolUse, .pauseTurn, .other: nil
+        case .endTurn, .stopSequence, .toolUse, .pauseTurn, .maxTurns, .other: nil
         }
     }
 

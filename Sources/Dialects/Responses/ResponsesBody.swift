@@ -41,7 +41,7 @@ struct ResponsesBody: ReplyCollector {
             if isClosing { endItem(isWhole: !end.reason.cutsOff) }
             if output.beginSummary(end) { _ = output.finishItem(isWhole: true) }
             self.end = end
-        case .failed: break
+        case .callResult, .failed: break
         }
     }
 

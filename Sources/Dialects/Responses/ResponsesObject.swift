@@ -4,7 +4,7 @@ extension StopReason {
     /// True when the answer ends before the model has said all.
     var cutsOff: Bool {
         switch self {
-        case .maxTokens, .contextWindowExceeded, .refusal: true
+        case .maxTokens, .contextWindowExceeded, .maxTurns, .refusal: true
         case .endTurn, .stopSequence, .toolUse, .pauseTurn, .other: false
         }
     }
@@ -43,7 +43,7 @@ struct ResponsesObject: Sendable {
     /// How a response ends that the model ended so.
     static func status(_ end: ReplyEnd) -> Status {
         switch end.reason {
-        case .maxTokens, .contextWindowExceeded: .incomplete(reason: "max_output_tokens", end.usage)
+        case .maxTokens, .contextWindowExceeded, .maxTurns: .incomplete(reason: "max_output_tokens", end.usage)
         case .refusal: .incomplete(reason: "content_filter", end.usage)
         case .endTurn, .stopSequence, .toolUse, .pauseTurn, .other: .completed(end.usage)
         }

@@ -76,6 +76,7 @@ struct ResponsesOutput: Sendable {
         case .toolUse(let id, let name):
             callID = id
             open = call(of: name)
+        case .agentCall: open = nil
         case .other(let raw):
             let call = ServerToolBlock.call(raw)
             open = call == nil ? nil : .webSearch

@@ -58,6 +58,7 @@ struct ResponsesStream: ReplyEncoder {
             endTornItem(&out)
             finish(.failed(fault), &out)
         case .citation(let slice): output.citations?.cite(slice, of: line)
+        case .callResult: break
         }
     }
 

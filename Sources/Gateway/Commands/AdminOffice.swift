@@ -15,7 +15,10 @@ final class AdminOffice {
             let pepper = try PepperFile.load(in: state)
             keys = KeyDirectory(try configuration.keys.loadKeys(), hash: KeySecretHash(pepper: pepper))
             // A registry that cannot be read is the service's to complain of.
-            names = (try? MCPRegistry.load(configuration.mcp, hiding: [])).map { GrantedNames($0, configuration.accounts) }
+            names = (try? MCPRegistry.load(configuration.mcp, hiding: [])).flatMap { servers in
+                let workspaces = try? WorkspaceRegistry.load(configuration.workspaces, apartFrom: configuration.sandbox.hidden)
+                return workspaces.map { GrantedNames(servers, configuration.accounts, $0) }
+            }
         } catch {
             throw AdminChannel.Closed(78, error.description)  // EX_CONFIG
         }

@@ -4,6 +4,11 @@ import Vocabulary
 /// Gathers an answer as the message that it is from then on, in the form in which its client gets it.
 struct AnswerTurn {
     private var blocks: [Block] = []
+    /// Messages that are over: calls of the CLI's own tools and their results, one after another.
+    private var before: [Turn] = []
+    private var results: [Block] = []
+    /// True where the message that is being said calls one of the CLI's own tools.
+    private var hasAgentCall = false
     private var notes: ProgressNotes?
     private var open: ReplyBlock?
     private var text = Gathered()
@@ -15,10 +20,16 @@ struct AnswerTurn {
     /// An answer of which nothing has come.
     init(to conversation: Conversation, in dialect: Dialect) { notes = ProgressNotes(conversation, dialect) }
 
-    /// The message; nil as long as it is not whole, and where it says nothing.
-    var turn: Turn? {
-        let turn = Turn(.assistant, blocks)
-        return isWhole && turn.isWorthKeeping ? turn : nil
+    /// The message, behind those with calls of the CLI's own tools; none as long as it is not whole, and where it says
+    /// nothing.
+    var turns: [Turn] {
+        guard isWhole else { return [] }
+        guard results.isEmpty else {
+            return (before + [Turn(.assistant, blocks), Turn(.user, results)]).filter(\.isWorthKeeping)
+        }
+        // A call that was not made has no result, and the vendor refuses one without.
+        let said = hasAgentCall ? blocks.filter { if case .toolUse = $0 { false } else { true } } : blocks
+        return (before + [Turn(.assistant, said)]).filter(\.isWorthKeeping)
     }
 
     /// Takes an event of the answer, in the client's names, with the line that its slices refer to.
@@ -31,10 +42,15 @@ struct AnswerTurn {
     private mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) {
         switch event {
         case .blockStarted(let block):
+            if !results.isEmpty {
+                before += [Turn(.assistant, blocks), Turn(.user, results)]
+                (blocks, results, hasAgentCall) = ([], [], false)
+            }
             (open, text, signature, citations) = (block, Gathered(), Gathered(), [])
         case .text(let piece), .thinking(let piece), .toolInput(let piece): text.add(piece, of: line)
         case .signature(let piece): signature.add(piece, of: line)
         case .blockStopped: close()
+        case .callResult(let result): results.append(Self.block(of: result))
         case .finished: isWhole = true
         case .citation(let piece):
             if !citations.isEmpty { citations.append(UInt8(ascii: ",")) }
@@ -51,9 +67,17 @@ struct AnswerTurn {
         case .thinking: blocks.append(.thinking(text.text, signature: signature.text))
         case .redactedThinking(let data): blocks.append(.redactedThinking(data))
         case .toolUse(let id, let name): blocks.append(.toolUse(id: id, name: name, input: text.object))
+        case .agentCall(let id, let name):
+            hasAgentCall = true
+            blocks.append(.toolUse(id: id, name: name, input: text.object))
         case .other(let whole): blocks.append(.other(ServerToolBlock.whole(whole, input: text.text)))
         case nil: break
         }
+    }
+
+    /// A result is kept as its text: images of files are large, and can be read again.
+    private static func block(of result: CallResult) -> Block {
+        .toolResult(id: result.id, content: [.text(JSONText(result.text))], isError: result.isError)
     }
 
     /// Escaped text that comes in pieces.

@@ -15,6 +15,7 @@ final class ConversationTrace {
     private let hash: ConversationHash
     private let sink: ConversationForm.Sink
     private var notes: ProgressNotes?
+    private var activity: AgentActivity?
     private var answer = AnswerContent()
     private var call: (name: JSONText, arguments: [UInt8])?
     private var isText = false
@@ -32,21 +33,49 @@ final class ConversationTrace {
         // The CLI tells the model the date, and where a conversation goes on the next day, that it has changed.
         form.tell(day: now / 86_400)
         form.tellGround(of: plan)
-        for turn in plan.turns.dropLast() { form.tell(turn) }
-        isFirst = plan.turns.count == 1
+        let turns = plan.agent == nil ? plan.turns : Self.spoken(plan.turns)
+        for turn in turns.dropLast() { form.tell(turn) }
+        isFirst = turns.count == 1
         held = hash.digest().map(ConversationPrint.init(digest:))
         form.tell(question)
         form.beginAnswer()
         self.hash = hash
         self.sink = sink
         notes = ProgressNotes(conversation, dialect)
+        activity = AgentActivity(conversation, dialect)
+    }
+
+    /// The messages without what the CLI's own tools did, which is no part of what a conversation is known by.
+    private static func spoken(_ turns: [Turn]) -> [Turn] {
+        var spoken: [Turn] = []
+        for turn in turns {
+            let blocks = turn.blocks.filter { block in
+                switch block {
+                case .toolUse, .toolResult: false
+                default: true
+                }
+            }
+            guard !blocks.isEmpty else { continue }
+            if spoken.last?.role == turn.role { spoken[spoken.count - 1].blocks += blocks } else { spoken.append(Turn(turn.role, blocks)) }
+        }
+        return spoken
     }
 
     /// Takes an event of the answer, in the client's names, with the line that its slices refer to.
     func hear(_ event: ReplyEvent, of line: Span<UInt8>) {
-        guard var notes = notes.take() else { return take(event, of: line) }
-        notes.pass(event, of: line) { take($0, of: $1) }
+        guard var notes = notes.take() else { return hearActivity(event, of: line) }
+        notes.pass(event, of: line) { hearActivity($0, of: $1) }
         self.notes = notes
+    }
+
+    private func hearActivity(_ event: ReplyEvent, of line: Span<UInt8>) {
+        guard var activity = activity.take() else { return take(event, of: line) }
+        // What it is shown as is no part of the answer's text, but the gaps that it leaves are.
+        activity.pass(event, of: line) { shown, line in
+            if case .blockStarted(.other) = shown { return }
+            take(shown, of: line)
+        }
+        self.activity = activity
     }
 
     private func take(_ event: ReplyEvent, of line: Span<UInt8>) {
@@ -65,7 +94,8 @@ final class ConversationTrace {
             }
             call = nil
         case .finished: isWhole = true
-        case .started, .thinking, .signature, .citation, .failed: break
+        // What the CLI's own tools did is told of no conversation: few clients can send it back.
+        case .started, .thinking, .signature, .citation, .callResult, .failed: break
         }
     }
 

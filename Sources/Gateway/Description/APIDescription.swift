@@ -2,12 +2,21 @@ import Vocabulary
 
 /// What `GET /openapi.json` answers: the endpoints with their requests and answers, for people and for programs.
 enum APIDescription {
-    /// An OpenAPI 3.1 document. It is the same for everybody and tells nothing of the configuration, but whether there is
-    /// a console.
-    static let document = document(of: APIOperation.all)
+    /// An OpenAPI 3.1 document. It is the same for everybody and tells nothing of the configuration, but whether there are
+    /// a console and workspaces.
+    static func document(console: Bool, workspaces: Bool) -> [UInt8] {
+        switch (console, workspaces) {
+        case (false, false): plain
+        case (true, false): withConsole
+        case (false, true): withWorkspaces
+        case (true, true): whole
+        }
+    }
 
-    /// The same where there is a console.
-    static let withConsole = document(of: APIOperation.all + APIOperation.console)
+    private static let plain = document(of: APIOperation.all)
+    private static let withConsole = document(of: APIOperation.all + APIOperation.console)
+    private static let withWorkspaces = document(of: APIOperation.all + APIOperation.workspaces)
+    private static let whole = document(of: APIOperation.all + APIOperation.workspaces + APIOperation.console)
 
     private static func document(of operations: [APIOperation]) -> [UInt8] {
         var json = JSONWriter()
@@ -26,7 +35,7 @@ enum APIDescription {
             json.object { json in
                 json.fragmentMember("securitySchemes", securitySchemes)
                 json.fragmentMember("parameters", "{\(APISchemas.parameters),\(APISchemas.consoleParameters)}")
-                json.fragmentMember("schemas", "{\(APISchemas.requests),\(APISchemas.answers),\(APISchemas.console)}")
+                json.fragmentMember("schemas", "{\(APISchemas.requests),\(APISchemas.runs),\(APISchemas.answers),\(APISchemas.console)}")
             }
         }
         return json.bytes

@@ -199,8 +199,9 @@ struct AnswerContext {
 
     /// `GET /openapi.json`: what can be asked, and how.
     func description() -> Response {
-        let hasConsole = snapshot.configuration.servesConsole
-        return logged("/openapi.json", json(status: 200, hasConsole ? APIDescription.withConsole : APIDescription.document))
+        let document = APIDescription.document(
+            console: snapshot.configuration.servesConsole, workspaces: !snapshot.workspaces.isEmpty)
+        return logged("/openapi.json", json(status: 200, document))
     }
 
     /// `GET /console`: the page, which needs no key. It has a policy of its own, and no page of another origin reads it.

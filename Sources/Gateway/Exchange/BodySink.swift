@@ -1,3 +1,4 @@
+import ClaudeCLI
 import Dialects
 import HTTP
 import Platform
@@ -26,6 +27,7 @@ struct BodySink: ~Copyable, AnswerSink {
 
     mutating func complete(_ turn: any RunningTurn) -> Fault? {
         collector.completedAt = WallClock.unixSeconds
+        collector.cost = turn.usage.toldCost
         guard let body = collector.finish() else { return collector.fault ?? .incomplete }
         self.body = body
         return nil

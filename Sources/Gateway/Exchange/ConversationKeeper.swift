@@ -11,6 +11,7 @@ final class ConversationKeeper {
     private let turn: TurnRequest
     private let channel: any RequestChannel
     private let id: String
+    private let isNew: Bool
     private let owner: String
     private let settings: ConversationSettings
     private let maxBytes: Int
@@ -30,6 +31,7 @@ final class ConversationKeeper {
         self.turn = turn
         self.channel = channel
         id = name.id
+        isNew = name.isNew
         owner = turn.principal.id.text
         let configuration = turn.context.snapshot.configuration
         settings = configuration.conversations
@@ -67,7 +69,7 @@ final class ConversationKeeper {
         case .unknown: break
         }
         // Such a name is not the client's own: there was something, and its history must not be missing unsaid.
-        if id.hasPrefix(ConversationName.ownPrefix) { throw .refusal(.unknownConversation(id)) }
+        if ConversationName.isOwn(id), !isNew { throw .refusal(.unknownConversation(id)) }
         return nil
     }
 
@@ -114,7 +116,7 @@ final class ConversationKeeper {
     func keep() async -> Fault? {
         guard !turn.countsTokens, let named, let answer else { return nil }
         var pieces = named.pieces
-        if let turn = answer.turn { pieces.append(StoredTurn.bytes(of: turn)) }
+        for turn in answer.turns { pieces.append(StoredTurn.bytes(of: turn)) }
         do throws(LedgerFault) {
             var outcome = try await update(named, pieces, length: length)
             // What had expired is gone meanwhile, and nothing of it was to stay.

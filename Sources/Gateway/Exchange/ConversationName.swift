@@ -8,6 +8,14 @@ struct ConversationName {
     let id: String
     /// The model, where the request's word for it names the conversation too.
     let model: String?
+    /// True where it was made for this request.
+    var isNew = false
+
+    /// A name of the gateway's own for a session that begins.
+    init(newSession id: String) {
+        (self.id, model) = (id, nil)
+        isNew = true
+    }
 
     /// Nil for a request that names none. `field` is what its header says.
     init?(of draft: RequestDraft, field: String?, models: ModelCatalog, isKeeping: Bool) throws(Refusal) {
@@ -57,8 +65,12 @@ struct ConversationName {
             && bytes.allSatisfy { (0x20...0x7E).contains($0) }
     }
 
-    /// What a name begins with that the gateway itself has given.
+    /// What a name begins with that the gateway itself has given: to a conversation, and to the session of a run.
     static let ownPrefix = "conv_"
+    static let sessionPrefix = "run_"
+
+    /// True for a name that the gateway has given, and of which there is something unless it was deleted.
+    static func isOwn(_ id: String) -> Bool { id.hasPrefix(ownPrefix) || id.hasPrefix(sessionPrefix) }
 }
 
 extension Refusal {

@@ -121,6 +121,12 @@ enum Endpoints {
 
         init(_ endpoint: MissingEndpoints.Endpoint) { self.init(endpoint.path, .missing(endpoint)) }
 
+        /// Without a workspace nothing of agents exists.
+        func exists(in snapshot: Snapshot) -> Bool {
+            if case .turn(.agentRun, _) = target { return !snapshot.workspaces.isEmpty }
+            return true
+        }
+
         /// True when a plain path leads here.
         func takes(_ path: ArraySlice<UInt8>) -> Bool {
             if isPrefix { return path.starts(with: self.path) }
@@ -145,6 +151,7 @@ enum Endpoints {
         Row("/quota", .quota),
         Row("/usage", .usage),
         Row("/api/oauth/usage", .accountUsage),
+        Row("/api/run", .turn(.agentRun)),
         Row("/conversations", .conversations(canCreate: true)),
         Row("/api/sessions", .conversations()),
         Row("/sessions", .conversations()),
@@ -164,7 +171,7 @@ enum Endpoints {
     /// What `GET /` lists: every endpoint, but for those that clients ask by themselves and those that take a name.
     static let listed: [String] = rows.compactMap { row in
         switch row.target {
-        case .missing, .information, .hello, .accountUsage, .console: nil
+        case .missing, .information, .hello, .accountUsage, .console, .turn(.agentRun, _): nil
         case _ where row.isPrefix: nil
         case .description: row.template
         case _ where row.target.isForWatchers: row.template
@@ -181,7 +188,7 @@ enum Endpoints {
             let refusal = Refusal(.misdirected, "There is no such host here.")
             return .answer(context.refuse(refusal, path: "other", as: dialect(of: path, request)))
         }
-        let row = rows.first { $0.takes(path) }
+        let row = rows.first { $0.takes(path) && $0.exists(in: context.snapshot) }
         if request.method == .options {
             return .answer(context.preflight(request, allow: row?.target.methods(behind: path.dropFirst(row?.path.count ?? 0))))
         }

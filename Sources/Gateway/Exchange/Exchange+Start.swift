@@ -38,9 +38,20 @@ extension Exchange {
             do throws(Refusal) { try defaults.complete(&conversation) } catch { throw .refusal(error) }
             KeyGrants(options: turn.principal.options).lowerEffort(of: &conversation)
             conversation.ignored += features.lost(of: conversation, in: turn.dialect)
-            if let attempt = try await start(conversation, servers, on: account.supply) { return (conversation, attempt) }
+            let supply = try self.supply(of: account)
+            if let attempt = try await start(conversation, servers, on: supply) { return (conversation, attempt) }
             do throws(Fault) { try await awaitTrial() } catch { throw .fault(error) }
         }
+    }
+
+    /// The processes of an account, with the CLI's own tools where these are asked for.
+    private func supply(of account: Account) throws(TurnFailure) -> CLISupply {
+        guard let agent else { return account.supply }
+        // Never without walls.
+        guard let ground = context.snapshot.workspaces.ground, account.supply.profile.walls != nil else {
+            throw .fault(Fault(.unavailable, "Workspaces cannot be used at the moment.", detail: "no walls"))
+        }
+        return account.supply.working(as: agent, on: ground)
     }
 
     private mutating func chooseAccount() throws(TurnFailure) -> Account {
@@ -104,7 +115,7 @@ extension Exchange {
                     counting: conversation, model: model, servers: servers, features: features, operatorBetas: betas)
                 : try TurnPlan(
                     answering: conversation, model: model, fullModel: modelNames[model],
-                    servers: servers, features: features,
+                    servers: servers, agent: agent, features: features,
                     cacheLifetime: processes.profile.cacheLifetime,
                     operatorBetas: betas)
         } catch {

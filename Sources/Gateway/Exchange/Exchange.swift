@@ -24,6 +24,8 @@ struct Exchange: ~Copyable {
     private(set) var streams: Bool
     /// What the CLI is given as the model's name.
     private(set) var model = ""
+    /// What the CLI's own tools may do; nil where they are not asked for.
+    private(set) var agent: AgentRun?
     /// Whose limits the turn uses; nil before it begins.
     var account: Account?
     /// Accounts that turned out to have no room for it, or no login.
@@ -176,6 +178,7 @@ struct Exchange: ~Copyable {
         request.summaries = turn.summaries
         request.webSearches = turn.principal.options.webSearches
         request.defaultModel = context.snapshot.models.defaultModel
+        if turn.dialect == .agentRun, request.defaultModel == nil { request.defaultModel = ModelCatalog.agentName }
         let grants = KeyGrants(options: turn.principal.options)
         do throws(Refusal) { try grants.check(bodyBytes: body.count) } catch { throw .refusal(error) }
         let draft = try await openConversation(body, &request)
@@ -184,6 +187,7 @@ struct Exchange: ~Copyable {
         record.model = String(conversation.model.prefix(128))
         entry?.note { [model = record.model] in $0.model = model }
         streams = conversation.streams
+        do throws(Refusal) { agent = try agent(for: &conversation) } catch { throw .refusal(error) }
         if context.snapshot.configuration.logging.tellsClientIDs, let metadata = conversation.metadata {
             record.clientIDs += ClientIDs.of(metadata)
         }
@@ -196,12 +200,30 @@ struct Exchange: ~Copyable {
         return conversation
     }
 
+    /// What the CLI's own tools may do for a request that asks for them.
+    private func agent(for conversation: inout Conversation) throws(Refusal) -> AgentRun? {
+        // What a chat app asks about a conversation, as a title for it, needs no tools.
+        if context.snapshot.models.isAgent(conversation.model), !turn.preferences.isTask, conversation.agent == nil {
+            conversation.agent = AgentWish()
+        }
+        guard let wish = conversation.agent, !turn.countsTokens else { return nil }
+        guard conversation.tools.isEmpty else {
+            throw Refusal(
+                .invalidRequest,
+                "tools: the model \(ModelCatalog.agentName) works with tools of its own; send none, or ask another model",
+                param: "tools")
+        }
+        let run = try context.snapshot.workspaces.run(of: wish, for: turn.principal.name, turn.principal.options)
+        conversation.agent?.root = run.workspace.directory
+        return run
+    }
+
     /// Reads the body as far as it goes without what is stored, and fetches the conversation that it names.
     private mutating func openConversation(
         _ body: consuming [UInt8], _ request: inout RequestContext
     ) async throws(TurnFailure) -> RequestDraft {
         let draft: RequestDraft
-        let name: ConversationName?
+        var name: ConversationName?
         do throws(Refusal) {
             draft = try RequestDraft(body, dialect: turn.dialect, limits: request.limits)
             name = try ConversationName(
@@ -209,6 +231,10 @@ struct Exchange: ~Copyable {
                 isKeeping: context.snapshot.configuration.conversations.isKeeping)
         } catch {
             throw .refusal(error)
+        }
+        let keeps = context.snapshot.configuration.conversations.isKeeping
+        if name == nil, keeps, turn.dialect == .agentRun {
+            name = ConversationName(newSession: seat.state.newIdentifier("run_"))
         }
         request.model = name?.model
         // What a chat app asks about a conversation, as a title for it, is no part of it.

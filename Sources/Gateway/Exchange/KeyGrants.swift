@@ -15,6 +15,7 @@ struct KeyGrants {
             case .anthropic: "messages"
             case .chatCompletions: "chat"
             case .responses: "responses"
+            case .agentRun: "run"
             }
         if !allowed.contains(word) {
             throw Refusal(.forbidden, "This key may not use this endpoint; it may use: \(allowed.joined(separator: ", ")).")

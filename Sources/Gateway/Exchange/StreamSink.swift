@@ -1,3 +1,4 @@
+import ClaudeCLI
 import Dialects
 import HTTP
 import Platform
@@ -56,7 +57,10 @@ struct StreamSink: ~Copyable, AnswerSink {
         return await flush()
     }
 
-    mutating func complete(_ turn: any RunningTurn) -> Fault? { nil }
+    mutating func complete(_ turn: any RunningTurn) -> Fault? {
+        encoder.cost = turn.usage.toldCost
+        return nil
+    }
 
     mutating func finish(in context: AnswerContext) async -> Bool {
         encoder.release(into: &buffer)

@@ -27,11 +27,11 @@ extension KeyOption {
             "The models it may use, by the names that clients write or the CLI is given; `*` at the end stands for any rest.",
             \.models),
         KeyOption(
-            name: "dialects", syntax: "messages,chat,responses", help: "The dialects it may speak.",
+            name: "dialects", syntax: "messages,chat,responses,run", help: "The dialects it may speak.",
             take: { (text, options) throws(ValueProblem) in
                 let words = text.split(separator: ",").map(String.init)
-                for word in words where !["messages", "chat", "responses"].contains(word) {
-                    throw ValueProblem("is none of messages, chat, responses")
+                for word in words where !["messages", "chat", "responses", "run"].contains(word) {
+                    throw ValueProblem("is none of messages, chat, responses, run")
                 }
                 options.dialects = words
             }, clear: { $0.dialects = nil }, text: { $0.dialects?.joined(separator: ",") }),
@@ -72,6 +72,12 @@ extension KeyOption {
             "account", "NAME,…",
             "The accounts of `ACCOUNTS` that its turns use: the next one when a limit of the one before is reached.",
             \.accounts),
+        KeyOption(
+            name: "agent", syntax: "NAME", help: "The workspace of `WORKSPACES` in which the CLI's own tools may work for it.",
+            take: { (text, options) throws(ValueProblem) in
+                guard text.isName(ofAtMost: 32) else { throw ValueProblem("is not the name of a workspace") }
+                options.agent = text
+            }, clear: { $0.agent = nil }, text: \.agent),
     ]
 
     private static let limits: [KeyOption] =

@@ -31,6 +31,8 @@ struct KeyOptions: Sendable, Hashable {
     var webSearches: Int?
     /// The accounts whose limits its turns use, the first that has room first; nil for those of the setting.
     var accounts: [String]?
+    /// The workspace in which the CLI's own tools may work for it; nil for none.
+    var agent: String?
     var role = Role.user
     /// From when on and until when it opens, in Unix seconds.
     var notBefore: Int?

@@ -21,15 +21,23 @@ struct ModelCatalog: Sendable {
     /// What routers put in front of a name.
     static let prefixes = ["claude-code-cli/", "openai/", "anthropic/"]
 
+    /// What asks for the CLI with its own tools, whatever model it uses.
+    static let agentName = "claude-code"
+
     /// The model of requests that name none.
     let defaultModel: String?
     private let aliases: [ModelAlias]
+    private let hasAgent: Bool
 
-    /// The catalog of a configuration.
-    init(_ settings: ModelSettings) {
+    /// The catalog of a configuration, in which the CLI's own tools may be asked for where it `hasAgent`.
+    init(_ settings: ModelSettings, hasAgent: Bool = false) {
         defaultModel = settings.defaultModel
         aliases = settings.aliases
+        self.hasAgent = hasAgent
     }
+
+    /// True for the name that asks for the CLI's own tools.
+    func isAgent(_ name: String) -> Bool { hasAgent && Self.withoutPrefixes(name) == Self.agentName }
 
     /// The name for the CLI; a refusal `.modelNotFound` where there is none.
     func resolve(_ name: String) throws(Refusal) -> String {
@@ -54,14 +62,17 @@ struct ModelCatalog: Sendable {
         if let alias = aliases.first(where: { $0.name == name }) { return alias.target }
         let bare = Self.withoutPrefixes(name)
         if let alias = aliases.first(where: { $0.name == bare }) { return alias.target }
-        if name.isEmpty || bare == "default" {
+        if name.isEmpty || bare == "default" || isAgent(bare) {
             // A default model that is itself called so would ask for itself for ever.
             guard let defaultModel = defaultModel.map(Self.withoutPrefixes), !defaultModel.isEmpty,
                 defaultModel != "default"
             else { return name.isEmpty ? nil : "default" }
+            // Nor does the agent's name stand for itself.
+            if isAgent(defaultModel) { return "default" }
             return target(of: defaultModel)
         }
-        return ModelName.isKnownToCLI(bare) ? bare : nil
+        // The CLI would take it for a model's name.
+        return bare != Self.agentName && ModelName.isKnownToCLI(bare) ? bare : nil
     }
 
     /// The model and the conversation that a name like `sonnet:plans` stands for; nil where the whole of it names a
@@ -79,7 +90,7 @@ struct ModelCatalog: Sendable {
     /// All that `GET /v1/models` lists; the default model, if any, is first, and every id can be asked for.
     var entries: [Entry] {
         var names = defaultModel.map { [$0] } ?? []
-        names += Self.builtIn.map(\.id) + aliases.map(\.name)
+        names += Self.builtIn.map(\.id) + (hasAgent ? [Self.agentName] : []) + aliases.map(\.name)
         var seen: Set<String> = []
         return names.filter { seen.insert($0).inserted }.compactMap { entry(for: $0) }
     }

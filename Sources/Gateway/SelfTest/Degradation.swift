@@ -18,6 +18,7 @@ extension CLIFeatures {
         var names: [String] = []
         if sampling.maxTokens != nil {
             switch dialect {
+            case .agentRun: break
             case .anthropic: names.append("max_tokens")
             case .chatCompletions: names.append("max_completion_tokens")
             case .responses: names.append("max_output_tokens")

@@ -76,9 +76,12 @@ struct Check: Sendable, Equatable {
         do throws(ConfigurationFaults) {
             // Which variables are hidden from servers does not matter here.
             let registry = try MCPRegistry.load(configuration.mcp, hiding: [])
+            let workspaces = try WorkspaceRegistry.load(configuration.workspaces, apartFrom: configuration.sandbox.hidden)
             if let keys = try? configuration.keys.loadKeys() {
-                try GrantedNames(registry, configuration.accounts).check(keys)
+                try GrantedNames(registry, configuration.accounts, workspaces).check(keys)
             }
+            if !workspaces.isEmpty { notes.append(workspaces.summary) }
+            faults += workspaces.objections(hasWalls: configuration.sandbox.mode != .off)
             guard configuration.mcp.file != nil else { return }
             notes.append(registry.summary)
             notes += registry.notes

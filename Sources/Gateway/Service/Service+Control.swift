@@ -13,7 +13,7 @@ extension Service {
     func answerControl(in stateDirectory: String) async {
         guard let site else { return }
         let keys = KeyAdministration(
-            site.ledger, site.keys, on: loop, names: { GrantedNames(site.snapshot.servers, site.snapshot.configuration.accounts) },
+            site.ledger, site.keys, on: loop, names: { GrantedNames(site.snapshot.servers, site.snapshot.configuration.accounts, site.snapshot.workspaces) },
             hasChanged: { site.endForeignProcesses() }, hasRemoved: { site.meters.forget($0) })
         let desk = AdminDesk(site.ledger, keys, on: loop, log: log)
         self.desk = desk

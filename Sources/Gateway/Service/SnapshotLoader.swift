@@ -36,6 +36,7 @@ struct SnapshotLoader {
         /// The logins whose credentials stay in the gateway, by their accounts.
         fileprivate var relayed: [String: RelayedLogin]
         fileprivate var servers: MCPRegistry
+        fileprivate var workspaces: WorkspaceRegistry
 
         /// Without any key nobody could ask: that is not meant so.
         func checkKeys(stored: Int) throws(ConfigurationFaults) {
@@ -47,7 +48,7 @@ struct SnapshotLoader {
 
         /// What an operator should know of keys of the ledger.
         func warnings(of stored: [StoredKey]) -> [String] {
-            stored.warnings(configured: Set(keys.map(\.name)), in: GrantedNames(servers, configuration.accounts))
+            stored.warnings(configured: Set(keys.map(\.name)), in: GrantedNames(servers, configuration.accounts, workspaces))
         }
     }
 
@@ -96,7 +97,8 @@ struct SnapshotLoader {
             certificateFiles: files,
             keys: try configuration.keys.loadKeys(),
             tls: try Self.context(configuration, certificates.map(\.identity)),
-            environments: environments, relayed: try Self.relayed(configuration, environments), servers: try MCPRegistry.load(configuration.mcp, hiding: hidden))
+            environments: environments, relayed: try Self.relayed(configuration, environments), servers: try MCPRegistry.load(configuration.mcp, hiding: hidden),
+            workspaces: try WorkspaceRegistry.load(configuration.workspaces, apartFrom: configuration.sandbox.hidden))
     }
 
     /// Completes the snapshot. A CLI that is new to us is tried first, on a running loop; one that `old` was served by
@@ -121,7 +123,7 @@ struct SnapshotLoader {
         return Snapshot(
             loaded.configuration, tls: loaded.tls,
             accounts: Accounts(accounts[0], Array(accounts.dropFirst()), usual: loaded.configuration.accounts.usual),
-            servers: loaded.servers, cli: cli)
+            servers: loaded.servers, workspaces: try loaded.workspaces.grounded(in: loaded.configuration.stateDirectory), cli: cli)
     }
 
     /// Asks the CLI for its version and tries it.
@@ -278,7 +280,7 @@ struct SnapshotLoader {
         let used: String? = if case .directory(let directory) = environment.login { directory } else { nil }
         let logins = loaded.environments.map(\.content.configDirectory) + loaded.configuration.accounts.places.map(\.path)
         return loaded.configuration.sandbox.policy(
-            for: loaded.servers.servers, hiding: logins.filter { $0 != used && !$0.isEmpty },
+            for: loaded.servers.servers, hiding: logins.filter { $0 != used && !$0.isEmpty } + loaded.workspaces.workspaces.map(\.directory),
             isRelayed: loaded.configuration.relaysCredentials)
     }
 

@@ -27,6 +27,8 @@ struct Configuration: Sendable, Equatable {
     var models = ModelSettings()
     /// The registered MCP servers.
     var mcp = MCPSettings()
+    /// Where the CLI's own tools may work.
+    var workspaces = WorkspaceSettings()
     /// How many turns run and wait.
     var turns = TurnSettings()
     /// Which CLI processes outlive their turn, and which wait for one.

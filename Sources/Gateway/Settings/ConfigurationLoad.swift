@@ -161,6 +161,8 @@ private struct ConfigurationLoader {
         }
         configuration.keys.file = configuration.keys.file.map(machine.absolute)
         configuration.mcp.file = configuration.mcp.file.map(machine.absolute)
+        configuration.workspaces.file = configuration.workspaces.file.map(machine.absolute)
+        configuration.workspaces.directory = configuration.workspaces.directory.map(machine.absolute)
         configuration.tls.certificateFiles = configuration.tls.certificateFiles.map(machine.absolute)
         configuration.tls.keyFiles = configuration.tls.keyFiles.map(machine.absolute)
         configuration.tls.ocspFiles = configuration.tls.ocspFiles.map { $0 == TLSSettings.noFile ? $0 : machine.absolute($0) }
@@ -183,7 +185,7 @@ private struct ConfigurationLoader {
     /// What is the gateway's alone, whether it is there yet or not.
     private mutating func hideFromChildren() {
         configuration.sandbox.paths = configuration.sandbox.paths.map(machine.absolute)
-        let files = [configuration.cli.environmentFile, configuration.keys.file, configuration.mcp.file]
+        let files = [configuration.cli.environmentFile, configuration.keys.file, configuration.mcp.file, configuration.workspaces.file]
         let settings = sources.last("PORTCULLIS_CONFIG").map { machine.absolute($0.text) }
         configuration.sandbox.hidden =
             [configuration.stateDirectory] + configuration.tls.keyFiles

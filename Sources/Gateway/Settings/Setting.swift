@@ -8,6 +8,7 @@ struct Setting: Sendable {
         case cli = "The CLI"
         case models = "Models"
         case mcp = "MCP servers"
+        case workspaces = "Workspaces"
         case turns = "Turns"
         case processes = "Living processes"
         case responses = "Stored responses"

@@ -1,7 +1,7 @@
 extension Setting {
     /// Every setting there is, in the order of the reference.
     static let all: [Setting] =
-        general + listening + authentication + cli + models + mcp + turns + processes + responses + conversations
+        general + listening + authentication + cli + models + mcp + workspaces + turns + processes + responses + conversations
         + usage + logging + time + size + http2 + connections
 
     /// The row that a name, an alias, a foreign name, or one of them behind `PORTCULLIS_` belongs to.

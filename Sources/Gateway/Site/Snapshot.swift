@@ -18,6 +18,8 @@ final class Snapshot: Sendable {
     let accounts: Accounts
     /// The MCP servers that requests may switch on.
     let servers: MCPRegistry
+    /// Where the CLI's own tools may work.
+    let workspaces: WorkspaceRegistry
     /// The CLI that was tried.
     let cli: TriedCLI
     let wire: WireLimits
@@ -25,14 +27,16 @@ final class Snapshot: Sendable {
     let protection: ResponseFields
 
     init(
-        _ configuration: Configuration, tls: TLSContext?, accounts: Accounts, servers: MCPRegistry = .none, cli: TriedCLI
+        _ configuration: Configuration, tls: TLSContext?, accounts: Accounts, servers: MCPRegistry = .none,
+        workspaces: WorkspaceRegistry = .none, cli: TriedCLI
     ) {
         self.configuration = configuration
         self.tls = tls
         self.accounts = accounts
         self.servers = servers
+        self.workspaces = workspaces
         self.cli = cli
-        models = ModelCatalog(configuration.models)
+        models = ModelCatalog(configuration.models, hasAgent: !workspaces.isEmpty)
         wire = WireLimits(configuration.limits)
         protection = .protection(configuration)
     }
@@ -40,13 +44,15 @@ final class Snapshot: Sendable {
     /// The same, with another CLI.
     convenience init(_ other: Snapshot, cli: TriedCLI) {
         self.init(
-            other.configuration, tls: other.tls, accounts: other.accounts, servers: other.servers, cli: cli)
+            other.configuration, tls: other.tls, accounts: other.accounts, servers: other.servers, workspaces: other.workspaces,
+            cli: cli)
     }
 
     /// The same, with other certificates.
     convenience init(_ other: Snapshot, tls: TLSContext?) {
         self.init(
-            other.configuration, tls: tls, accounts: other.accounts, servers: other.servers, cli: other.cli)
+            other.configuration, tls: tls, accounts: other.accounts, servers: other.servers, workspaces: other.workspaces,
+            cli: other.cli)
     }
 
     /// The CLI's program.

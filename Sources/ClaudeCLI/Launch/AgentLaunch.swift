@@ -1,0 +1,33 @@
+import Platform
+
+/// How the CLI is started whose own tools work in a workspace.
+public struct AgentLaunch: Sendable {
+    /// What they may do.
+    public let run: AgentRun
+    /// The files of the program that it takes for its shell.
+    let shell: [String]
+    /// What its environment says beside what it says for every child, by its directory.
+    let variables: @Sendable (TurnDirectory) -> [String]
+    /// Bounds it and all that it starts.
+    let bound: @Sendable (inout SpawnPlan) -> Void
+
+    /// Fixed for all processes of the run's kind: nothing of a request is in it.
+    private static let switches = [
+        // Nothing outlives a run.
+        "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS=1",
+    ]
+
+    /// Completes the plan of a child that lives in `directory`, within `walls`, and writes `login`, where it needs that.
+    func complete(
+        _ plan: inout SpawnPlan, in directory: TurnDirectory, within walls: WallPolicy?, login: String?, given: [String]
+    ) {
+        let own = variables(directory)
+        let names = Set(own.map { $0.prefix { $0 != "=" } })
+        plan.environment = plan.environment.filter { !names.contains($0.prefix { $0 != "=" }) } + own + Self.switches
+        plan.arguments = ["claude"] + LaunchProfile.arguments(for: run)
+        plan.workingDirectory = run.workingDirectory
+        plan.walls = walls?.walls(
+            running: plan.path, in: directory, login: login, variables: given + own, workspace: run.workspace, shell: shell)
+        bound(&plan)
+    }
+}

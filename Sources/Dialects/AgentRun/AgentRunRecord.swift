@@ -1,0 +1,124 @@
+import Vocabulary
+
+/// What is known of a run while it goes on, and at its end its result.
+struct AgentRunRecord: Sendable {
+    /// A call that has begun, until its answer has come.
+    struct Call: Sendable {
+        let id: JSONText
+        let name: JSONText
+        var input: JSONFragment
+    }
+
+    private let session: String?
+    /// The workspace's directory with a slash behind it.
+    private let root: String
+    private var model = ""
+    /// The text of the newest message.
+    private var text = EscapedText()
+    private var open: ReplyBlock?
+    private var arguments = EscapedText()
+    private var calls: [Call] = []
+    private var callCount = 0
+    private var rounds = 0
+    private var isBetween = true
+    private var files: [String] = []
+    private var denied = JSONWriter()
+    private var deniedCount = 0
+    private var end: ReplyEnd?
+    /// What it has cost, in nano-USD, where that is known.
+    var cost: Int?
+
+    /// The most calls and files that are listed, and calls that may be open.
+    private static let mostListed = 500
+
+    init(_ conversation: Conversation) {
+        session = conversation.named?.id
+        root = (conversation.agent?.root ?? "") + "/"
+    }
+
+    /// Takes an event; returns a call that is complete by it.
+    mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) -> Call? {
+        switch event {
+        case .started(let start): model = start.model
+        case .blockStarted(let block):
+            open = block
+            arguments.removeAll()
+            if isBetween {
+                isBetween = false
+                rounds += 1
+                text.removeAll()
+            }
+        case .text(let slice): text.append(slice, of: line)
+        case .toolInput(let slice): arguments.append(slice, of: line)
+        case .blockStopped:
+            defer { open = nil }
+            guard case .agentCall(let id, let name) = open else { return nil }
+            let call = Call(id: id, name: name, input: Fragments.arguments(arguments.text))
+            callCount += 1
+            if calls.count < Self.mostListed { calls.append(call) }
+            return call
+        case .callResult(let result): note(result)
+        case .finished(let end): self.end = end
+        case .thinking, .signature, .citation, .failed: break
+        }
+        return nil
+    }
+
+    private mutating func note(_ result: CallResult) {
+        isBetween = true
+        guard let index = calls.firstIndex(where: { $0.id == result.id }) else { return }
+        let call = calls.remove(at: index)
+        if let reason = result.denial, deniedCount < Self.mostListed {
+            deniedCount += 1
+            denied.object { json in
+                json.member("tool", call.name)
+                json.member("input", call.input)
+                json.member("reason", JSONText(reason))
+            }
+        }
+        guard !result.isError, ["Write", "Edit"].contains(call.name.string), var path = Self.path(of: call.input) else { return }
+        if path.hasPrefix(root) { path = String(path.dropFirst(root.count)) }
+        if files.count < Self.mostListed, !files.contains(path) { files.append(path) }
+    }
+
+    private static func path(of input: JSONFragment) -> String? {
+        (try? JSONDocument(parsing: Array(input.bytes)))?.root["file_path"]?.text?.string
+    }
+
+    /// The result; nil as long as the run has not finished.
+    func result() -> [UInt8]? {
+        guard let end else { return nil }
+        var json = JSONWriter()
+        json.object { json in
+            let isWhole = end.reason == .endTurn || end.reason == .stopSequence
+            json.member("success", isWhole)
+            json.member("text", text.text)
+            json.member("result", text.text)
+            if let session { json.member("sessionId", session) }
+            json.member("model", model)
+            json.member("stopReason", end.reason.rawValue)
+            json.member("turns", rounds)
+            json.member("toolCalls", callCount)
+            json.key("usage")
+            json.object { AnthropicMessage.counts(&$0, end.usage) }
+            json.key("cost")
+            if let cost { json.fragment(Self.dollars(cost)) } else { json.null() }
+            json.key("filesChanged")
+            json.beginArray()
+            for file in files { json.string(file) }
+            json.endArray()
+            json.key("deniedCalls")
+            json.beginArray()
+            if !denied.bytes.isEmpty { json.fragment(JSONFragment(validated: denied.bytes[...])) }
+            json.endArray()
+        }
+        return json.bytes
+    }
+
+    /// Dollars with all their digits.
+    private static func dollars(_ nano: Int) -> JSONFragment {
+        let digits = String(nano % 1_000_000_000)
+        let fraction = String(repeating: "0", count: 9 - digits.count) + digits
+        return JSONFragment(validated: Array("\(nano / 1_000_000_000).\(fraction)".utf8)[...])
+    }
+}

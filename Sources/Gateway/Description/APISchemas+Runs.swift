@@ -1,0 +1,19 @@
+extension APISchemas {
+    /// Runs of the CLI's own tools.
+    static let runs = #"""
+        "RunRequest": {"type": "object", "required": ["prompt"], "properties": {
+          "prompt": {"type": "string", "minLength": 1}, "systemPrompt": {"type": "string"},
+          "allowedTools": {"type": "array", "items": {"type": "string"}, "description": "All of the workspace's, if left out"},
+          "workingDirectory": {"type": "string", "description": "In the workspace"}, "model": {"type": "string"},
+          "sessionId": {"type": "string", "description": "The session that it goes on with"},
+          "maxTurns": {"type": "integer", "minimum": 1, "maximum": 10000}, "stream": {"type": "boolean"}}},
+        "Run": {"type": "object", "required": ["success", "text", "stopReason", "turns", "usage", "filesChanged", "deniedCalls"],
+          "properties": {"success": {"type": "boolean"}, "text": {"type": "string"}, "result": {"type": "string"},
+            "sessionId": {"type": "string"}, "model": {"type": "string"}, "stopReason": {"type": "string"},
+            "turns": {"type": "integer"}, "toolCalls": {"type": "integer"}, "usage": {"type": "object"},
+            "cost": {"type": ["number", "null"], "description": "Dollars at list prices"},
+            "filesChanged": {"type": "array", "items": {"type": "string"}},
+            "deniedCalls": {"type": "array", "items": {"type": "object", "required": ["tool", "input", "reason"], "properties": {
+              "tool": {"type": "string"}, "input": {}, "reason": {"type": "string"}}}}}}
+        """#
+}

@@ -1,0 +1,120 @@
+"""Runs of the CLI's own tools in a workspace: what they come to, how they go on, and what is refused."""
+import os
+import signal
+
+import pytest
+
+from agents_at_work import made, steps
+from harness import eventually
+
+pytestmark = pytest.mark.core
+
+
+@pytest.fixture(scope="module")
+def agents(portcullis, claude, cli_env, keys, tmp_path_factory):
+    agents = made(portcullis, tmp_path_factory.mktemp("agents"), claude, cli_env, keys)
+    with agents.gateway:
+        yield agents
+
+
+def test_a_run_writes_reads_and_runs_in_its_workspace_and_tells_what_it_did(agents, nonce):
+    prompt = steps(
+        [("Write", {"file_path": "notes.txt", "content": nonce})], [("Read", {"file_path": "notes.txt"})],
+        [("Bash", {"command": "cat notes.txt; pwd"})], text=nonce)
+    answer = agents.run(prompt)
+    assert answer.status_code == 200, answer.text
+    result = answer.json()
+    assert result["success"] and result["text"] == "All steps are done."
+    assert result["filesChanged"] == ["notes.txt"]
+    assert (result["turns"], result["toolCalls"], result["deniedCalls"]) == (4, 3, [])
+    assert result["usage"]["output_tokens"] > 0 and result["cost"] > 0
+    assert (agents.lab / "notes.txt").read_text() == nonce
+
+
+def test_a_streamed_run_tells_each_call_and_its_answer(agents, nonce):
+    prompt = steps([("Bash", {"command": f"echo {nonce}"})], [("Read", {"file_path": "/etc/shadow"})], text=nonce)
+    events = agents.events(prompt)
+    assert [number for number, _, _ in events] == list(range(1, len(events) + 1))
+    names = [name for _, name, _ in events]
+    assert names[0] == "session" and names[-1] == "result"
+    told = {name: data for _, name, data in events}
+    calls = [data for _, name, data in events if name == "tool"]
+    assert [call["name"] for call in calls] == ["Bash", "Read"]
+    results = [data for _, name, data in events if name == "tool_result"]
+    assert results[0]["isError"] is False and nonce in str(results[0]["content"])
+    assert results[1]["isError"] is True and "outside of the workspace" in results[1]["denied"]
+    assert [each["tool"] for each in told["result"]["deniedCalls"]] == ["Read"]
+
+
+def roles(request):
+    return [message["role"] for message in request.body["messages"] if message["role"] != "system"]
+
+
+def test_a_session_goes_on_in_its_living_process_with_all_that_was_done(agents, upstream, nonce):
+    first = agents.run(steps([("Write", {"file_path": f"{nonce}.txt", "content": "x"})], text=nonce + "a")).json()
+    second = agents.run(f"say:again\n{nonce}b", sessionId=first["sessionId"]).json()
+    assert second["text"] == "again" and second["sessionId"] == first["sessionId"]
+    turn = upstream.only_turn(nonce + "b")
+    assert roles(turn) == ["user", "assistant", "user", "assistant", "user"] and turn.mentions("tool_result")
+    assert eventually(lambda: "process=kept" in last_line(agents.gateway), "it went on in the process", within=5)
+
+
+def last_line(gateway):
+    return gateway.log().splitlines()[-1]
+
+
+def test_a_session_survives_the_end_of_its_process(agents, upstream, nonce):
+    first = agents.run(steps([("Write", {"file_path": f"{nonce}.txt", "content": "x"})], text=nonce + "a")).json()
+    for process in agents.gateway.children():
+        os.kill(process, signal.SIGKILL)
+    second = agents.run(f"say:again\n{nonce}b", sessionId=first["sessionId"])
+    assert second.json()["text"] == "again", second.text
+    turn = upstream.only_turn(nonce + "b")
+    assert roles(turn) == ["user", "assistant", "user", "assistant", "user"] and turn.mentions("tool_result")
+
+
+def test_a_session_of_another_key_and_one_that_never_was_are_not_found(agents, nonce):
+    first = agents.run(f"say:one\n{nonce}").json()
+    other = agents.run("say:two", key=agents.gateway.keys[1], sessionId=first["sessionId"])
+    assert other.status_code == 404 and "not found" in other.json()["error"]["message"]
+    assert agents.run("say:two", sessionId="run_neverwas").status_code == 404
+
+
+def test_a_run_ends_when_it_has_asked_as_often_as_it_may(agents, upstream, nonce):
+    result = agents.run(steps(*[[("Bash", {"command": f"echo {n}"})] for n in range(5)], text=nonce), maxTurns=3).json()
+    assert (result["stopReason"], result["success"], result["turns"]) == ("max_turns", False, 3)
+    assert len(upstream.turns(nonce)) == 3
+
+
+@pytest.mark.parametrize("fields, param", [
+    ({"workingDirectory": "/etc"}, "workingDirectory"), ({"workingDirectory": "../other"}, "workingDirectory"),
+    ({"workingDirectory": "nowhere"}, "workingDirectory"), ({"allowedTools": ["Agent"]}, "allowedTools[0]"),
+    ({"allowedTools": ["WebFetch"]}, "allowedTools[0]"), ({"maxTurns": 0}, "maxTurns"), ({"prompt": " "}, "prompt"),
+])
+def test_what_a_workspace_does_not_allow_is_refused_by_its_field(agents, fields, param):
+    answer = agents.run(**{"prompt": "say:never", **fields})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+def test_a_run_has_the_tools_that_it_asks_for_alone_and_begins_where_it_says(agents, upstream, nonce):
+    (agents.lab / "below").mkdir(exist_ok=True)
+    prompt = steps([("Bash", {"command": "pwd"})], text=nonce)
+    events = agents.events(prompt, allowedTools=["Bash"], workingDirectory="below")
+    results = [data for _, name, data in events if name == "tool_result"]
+    assert results[0]["content"] == str(agents.lab / "below")
+    assert [tool["name"] for tool in upstream.turns(nonce)[0].body["tools"]] == ["Bash"]
+
+
+def test_without_a_workspace_nothing_of_agents_exists(gateway):
+    assert gateway.post("/api/run", {"prompt": "say:never"}).status_code == 404
+    assert gateway.ask_chat("say:never", model="claude-code").status_code == 404
+    with gateway.http() as http:
+        assert "/api/run" not in http.get("/openapi.json").text + http.get("/").text
+
+
+def test_a_key_without_a_workspace_is_told_what_its_operator_can_do(agents, portcullis):
+    made = agents.gateway
+    made.private_file("api-keys", f"user0:{made.keys[0]} agent=lab\nuser1:{made.keys[1]}\n")
+    made.signal(signal.SIGHUP)
+    eventually(lambda: agents.run("say:x", key=made.keys[1]).status_code == 403, "the new options are in force")
+    assert "agent=NAME" in agents.run("say:x", key=made.keys[1]).json()["error"]["message"]
