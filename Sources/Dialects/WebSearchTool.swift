@@ -121,7 +121,7 @@ enum WebSearchTool {
             if let location { json.member("user_location", location) }
             for (key, value) in others { json.member(key, value) }
             json.endObject()
-            return WebSearch(tool: JSONFragment(validated: json.bytes[...]), path: path)
+            return WebSearch(tool: JSONFragment(validated: json.bytes[...]), maxUses: maxUses, path: path)
         }
 
         private func list(_ key: StaticString, _ names: [JSONText]?, _ json: inout JSONWriter) {

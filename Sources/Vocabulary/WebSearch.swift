@@ -5,6 +5,8 @@ public struct WebSearch: Sendable, Equatable {
 
     /// The tool as the vendor takes it.
     public var tool: JSONFragment
+    /// How often it may be used, as the tool says.
+    public var maxUses: Int
     /// Where the request asks for it.
     public var path: String
 
@@ -12,8 +14,9 @@ public struct WebSearch: Sendable, Equatable {
     public var isDemanded = false
 
     /// A search asked for at `path`.
-    public init(tool: JSONFragment, path: String) {
+    public init(tool: JSONFragment, maxUses: Int, path: String) {
         self.tool = tool
+        self.maxUses = maxUses
         self.path = path
     }
 }

@@ -19,6 +19,7 @@ FEATURES = [
     "history",
     "tools",
     "parameters",
+    "web-search",
     "system-prompt",
     "model",
     "plain-mentions",
@@ -61,6 +62,16 @@ NO_PARAMETERS = """
 def change(row):
     if row["type"] == "control_request" and row["request"]["subtype"] == "apply_flag_settings":
         row["request"]["settings"].pop("env", None)
+    return row
+"""
+NO_SEARCH = """
+def change(row):
+    if row["type"] == "control_request" and row["request"]["subtype"] == "apply_flag_settings":
+        variables = row["request"]["settings"].get("env", {})
+        if variables.get("CLAUDE_CODE_EXTRA_BODY"):
+            body = json.loads(variables["CLAUDE_CODE_EXTRA_BODY"])
+            body.pop("tools", None)
+            variables["CLAUDE_CODE_EXTRA_BODY"] = json.dumps(body)
     return row
 """
 MENTIONS = """
@@ -235,7 +246,7 @@ def test_a_reload_tries_a_cli_that_has_changed(make_gateway, wrapper):
     assert gateway.health()["self_test"] == "passed"
     wrapper.write(NO_PARAMETERS)
     gateway.signal(signal.SIGHUP)
-    eventually(lambda: gateway.health()["degraded"] == ["parameters"], "the new CLI has been tried", within=90)
+    eventually(lambda: gateway.health()["degraded"] == ["parameters", "web-search"], "the new CLI has been tried", within=90)
 
 
 def test_a_stand_in_is_untested_and_degrades_nothing(make_gateway, standin):
@@ -332,11 +343,11 @@ def test_without_whole_tools_requests_with_tools_are_refused(crippled, upstream,
 
 def test_without_parameters_they_are_named_or_refused(crippled, upstream, nonce):
     gateway = crippled(NO_PARAMETERS)
-    lacks(gateway, "parameters")
+    lacks(gateway, "parameters", "web-search")
     response = gateway.ask_message(nonce, "claude-sonnet-4-5", temperature=0.5, stop_sequences=["x"])
     assert response.status_code == 200
     assert response.headers["x-portcullis-ignored"] == "max_tokens, temperature, stop_sequences"
-    is_said(response, "parameters")
+    is_said(response, "parameters", "web-search")
     assert upstream.only_turn(nonce).body["temperature"] == 1, "the CLI's own"
     response = gateway.ask_chat("Hello", max_completion_tokens=5, stop="x")
     assert response.headers["x-portcullis-ignored"] == "max_completion_tokens, stop"
@@ -346,6 +357,17 @@ def test_without_parameters_they_are_named_or_refused(crippled, upstream, nonce)
     anthropic_error(gateway.ask_message("Hello", thinking={"type": "adaptive"}), 400)
     anthropic_error(gateway.ask_message("Hello", tools=[TOOL], tool_choice={"type": "any"}), 400)
     assert gateway.ask_message("Hello", tools=[TOOL]).status_code == 200
+
+
+def test_without_a_way_for_the_search_it_is_refused_and_all_else_answered(crippled, upstream, keys, nonce):
+    gateway = crippled(NO_SEARCH, keys=[f"{keys[0]} web-search=yes"])
+    gateway.keys = keys[:1]
+    lacks(gateway, "web-search")
+    search = {"type": "web_search_20250305", "name": "web_search"}
+    error = anthropic_error(gateway.ask_message(nonce, tools=[search]), 400)
+    assert error["message"].startswith("tools[0]: a search of the web cannot be passed on")
+    assert upstream.turns(nonce) == []
+    assert gateway.ask_message("Hello", "claude-sonnet-4-5", temperature=0.5, tools=[TOOL]).status_code == 200
 
 
 @pytest.mark.core

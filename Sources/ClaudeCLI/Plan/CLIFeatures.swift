@@ -8,6 +8,8 @@ public enum CLIFeature: String, Sendable, CaseIterable {
     case tools
     /// Sampling, limits, thinking, output format and tool choice reach the vendor.
     case parameters
+    /// The vendor's search of the web can be added to the tools.
+    case webSearch = "web-search"
     /// The client's system prompt takes the place of the CLI's own.
     case systemPrompt = "system-prompt"
     /// The model asked for is the model used.
@@ -31,7 +33,7 @@ public enum CLIFeature: String, Sendable, CaseIterable {
     public var isEssential: Bool {
         switch self {
         case .systemPrompt, .model, .plainMentions, .plainCommands: true
-        case .history, .tools, .parameters, .stopInTime, .tokenCount, .continues, .answersCalls, .rewinds: false
+        case .history, .tools, .parameters, .webSearch, .stopInTime, .tokenCount, .continues, .answersCalls, .rewinds: false
         }
     }
 
@@ -42,6 +44,7 @@ public enum CLIFeature: String, Sendable, CaseIterable {
         case .tools: "requests with tools are refused"
         case .parameters:
             "sampling and limits are ignored and named; thinking, formats and forced tool calls are refused"
+        case .webSearch: "searches of the web are refused"
         case .systemPrompt, .model, .plainMentions, .plainCommands: "no turn is run"
         case .stopInTime: "after a cut-off answer the CLI may ask the vendor again, at the login's cost"
         case .tokenCount: "requests to count tokens are refused"
@@ -77,8 +80,10 @@ public struct CLIFeatures: Sendable, Equatable {
         if !conversation.tools.isEmpty, !has(.tools) {
             throw refusal("tools: tools cannot be passed on", "tools")
         }
+        if let search = conversation.webSearch, !has(.webSearch) || !has(.parameters) {
+            throw refusal("\(search.path): a search of the web cannot be passed on", search.path)
+        }
         guard !has(.parameters) else { return }
-        if let search = conversation.webSearch { throw refusal("\(search.path): a search cannot be passed on", search.path) }
         if case .jsonSchema = conversation.outputFormat {
             throw refusal("the output format cannot be passed on", nil)
         }

@@ -48,6 +48,9 @@ struct ClientTools {
         try check(conversation.tools)
     }
 
+    /// How often the vendor's search may be used.
+    var mostSearches: Int { search?.maxUses ?? 0 }
+
     /// True when the client brings no tool that may be called.
     var isEmpty: Bool { tools.isEmpty }
 

@@ -8,6 +8,8 @@ public struct TurnBound: Sendable, Equatable {
     public var inputTokens = 0
     /// All answers.
     public var outputTokens = 0
+    /// Searches of the web.
+    public var webSearches = 0
 
     /// Nothing at all, as for a turn in which tokens are counted.
     public init() {}
@@ -23,7 +25,10 @@ extension TurnPlan {
     public func bound(unsaidOutput: Int, contextTokens: Int, retries: Int) -> TurnBound {
         var bound = TurnBound()
         guard !counts else { return bound }
-        bound.promptTokens = servers.isEmpty ? min(contextTokens, mostPromptTokens) : contextTokens
+        bound.webSearches = tools.mostSearches
+        // Nobody knows how long what servers' tools say and what a search finds is.
+        let isKnown = servers.isEmpty && bound.webSearches == 0
+        bound.promptTokens = isKnown ? min(contextTokens, mostPromptTokens) : contextTokens
         bound.inputTokens = bound.promptTokens.times(mostMessages.plus(max(0, retries)))
         // What is asked for again has said nothing yet.
         let torn = max(0, retries).times(Self.overhead)

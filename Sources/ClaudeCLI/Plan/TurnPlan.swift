@@ -76,7 +76,7 @@ public struct TurnPlan: Sendable {
         demandedCall = counts ? nil : conversation.demandedCall
         try features.check(conversation, counts: counts)
         try servers.check(conversation.tools)
-        if let search = conversation.webSearch, !servers.isEmpty { throw Self.searchBesideServers(search) }
+        if let search = conversation.webSearch, !servers.isEmpty || agent != nil { throw Self.searchBesideServers(search) }
         var settings = try TurnSettings(
             conversation, model: model, servers: servers, agent: agent, operatorBetas: operatorBetas)
         if !features.has(.parameters) { settings.leaveOutParameters() }
@@ -106,10 +106,10 @@ public struct TurnPlan: Sendable {
         return texts + ["Answer with one JSON object and nothing else, without a code fence."]
     }
 
-    /// The extra body replaces the CLI's list of tools, which holds those of the servers.
+    /// The extra body replaces the CLI's list of tools, which holds those of the servers and of an agent.
     private static func searchBesideServers(_ search: WebSearch) -> Refusal {
         Refusal(
-            .invalidRequest, "\(search.path): a search cannot be asked for together with tools of MCP servers.",
+            .invalidRequest, "\(search.path): a search cannot be asked for together with tools of MCP servers or an agent's.",
             param: search.path)
     }
 

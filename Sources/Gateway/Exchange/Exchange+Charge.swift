@@ -47,6 +47,7 @@ extension Exchange {
         // Any token of a prompt may be one that the vendor has in its cache, or not.
         (need.most.input, need.most.cached, need.most.output) = (bound.inputTokens, bound.inputTokens, bound.outputTokens)
         need.most.cost = price.most(input: bound.inputTokens, output: bound.outputTokens, prompt: bound.promptTokens)
+        need.most.cost = need.most.cost.plus(bound.webSearches.times(Price.webSearch))
         need.outputCost = price.most(input: 0, output: 1, prompt: bound.promptTokens)
         let likely = bound.promptTokens / Self.bytesPerToken
         need.prompt.input = likely

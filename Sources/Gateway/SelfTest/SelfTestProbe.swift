@@ -15,7 +15,7 @@ struct SelfTestProbe: Sendable {
         /// A question that names a file, without tools.
         case mention
         /// Questions that hold one part of `question` each; its end, which is cut off, stands alone.
-        case command, system, parameters, cutOff
+        case command, system, parameters, search, cutOff
 
         /// What every CLI is tried with.
         static let first: [Kind] = [.question, .tools, .history, .count]
@@ -23,7 +23,7 @@ struct SelfTestProbe: Sendable {
         /// What is tried instead where this never became a question: each part that it would have shown by itself.
         var parts: [Kind] {
             switch self {
-            case .question: [.command, .system, .parameters, .cutOff]
+            case .question: [.command, .system, .parameters, .search, .cutOff]
             case .tools: [.mention]
             default: []
             }
@@ -92,10 +92,12 @@ struct SelfTestProbe: Sendable {
         case .question:
             Self.fillSystem(&asked)
             Self.fillParameters(&asked)
+            Self.fillSearch(&asked)
             asked.turns = [Turn(.user, [.text(Self.command)])]
         case .command: asked.turns = [Turn(.user, [.text(Self.command)])]
         case .system: Self.fillSystem(&asked)
         case .parameters: Self.fillParameters(&asked)
+        case .search: Self.fillSearch(&asked)
         case .cutOff: break
         case .tools:
             asked.turns = [Turn(.user, [mention(in: workingDirectory)])]
@@ -119,7 +121,7 @@ struct SelfTestProbe: Sendable {
             UpstreamReply.calls([
                 ("toolu_1", "lookup", "{\"key\":\"a\"}"), ("toolu_2", "send-it", "{\"to\":\"b\"}"),
             ])
-        case .history, .mention, .count, .command, .system, .parameters:
+        case .history, .mention, .count, .command, .system, .parameters, .search:
             UpstreamReply.text("Done.", reason: .endTurn)
         }
     }
@@ -135,6 +137,12 @@ struct SelfTestProbe: Sendable {
         asked.thinking = .enabled(budgetTokens: 1234)
         asked.outputFormat = .jsonSchema(schema)
     }
+
+    private static func fillSearch(_ asked: inout Conversation) {
+        asked.webSearch = WebSearch(tool: search, maxUses: 1, path: "tools")
+    }
+
+    private static let search = JSONFragment("{\"type\":\"web_search_20250305\",\"name\":\"web_search\",\"max_uses\":1}")
 
     private func mention(in directory: String) -> Block {
         let file = Self.canaryFile
@@ -200,7 +208,7 @@ struct SelfTestProbe: Sendable {
     /// What it is meant to show.
     var features: [CLIFeature] {
         switch kind {
-        case .question: [.plainCommands, .stopInTime, .systemPrompt, .model, .parameters]
+        case .question: [.plainCommands, .stopInTime, .systemPrompt, .model, .parameters, .webSearch]
         case .tools: [.tools, .plainMentions]
         case .history: [.history]
         case .count: [.tokenCount]
@@ -208,6 +216,7 @@ struct SelfTestProbe: Sendable {
         case .command: [.plainCommands]
         case .system: [.systemPrompt]
         case .parameters: [.parameters]
+        case .search: [.webSearch]
         case .cutOff: [.model, .stopInTime]
         }
     }
@@ -219,7 +228,7 @@ struct SelfTestProbe: Sendable {
             return [:]
         }
         switch kind {
-        case .question, .command, .system, .parameters, .cutOff:
+        case .question, .command, .system, .parameters, .search, .cutOff:
             return judgeQuestion(request, answer, traffic).filter { features.contains($0.key) }
         case .tools: return judgeTools(request, answer, traffic)
         case .history: return [.history: UpstreamRequest(request).messagesHold(Self.messages)]
@@ -237,6 +246,7 @@ struct SelfTestProbe: Sendable {
             .plainCommands: sent.userTexts.contains(Self.command.string),
             .systemPrompt: system.contains { $0 == "Part one of the self-test.\n\nPart two." }
                 || system.contains("Part one of the self-test.") && system.contains("Part two."),
+            .webSearch: request["tools"]?.elements.contains { UpstreamRequest.holds(Self.search, in: $0) } ?? false,
             .model: request["model"]?.text?.string.contains(Self.model) ?? false,
             .parameters: sent.holds(
                 """
