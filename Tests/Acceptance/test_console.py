@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 
-from console_site import act, ask, dialog, sign_in
+from console_site import Console, act, ask, dialog, sign_in
 from harness import DIALECTS, eventually, request_body
 from wire import Wire, get
 
@@ -210,6 +210,29 @@ def test_what_a_model_writes_never_becomes_part_of_the_page(open_page):
     assert [link[0] for link in links] == ["https://example.com/pixel.png", "https://example.com/four", "https://example.com/five"]
     assert {tuple(link[1:]) for link in links} == {("noopener noreferrer nofollow", "_blank")}
     assert page.run(f"{prose}.querySelector('strong').textContent + {prose}.querySelector('code').textContent") == "boldcode"
+
+
+def test_what_the_model_thinks_can_be_unfolded_and_the_conversation_goes_on(open_page, make_gateway, upstream, nonce):
+    real = Console(make_gateway(env={"CONSOLE": "true"}))
+    real.gateway.ready()
+    page = open_page("alice", console=real)
+    page.until("document.querySelectorAll('#model option').length > 0", "the models are listed")
+    page.choose("#effort", "high")
+    page.write("#prompt", f"{nonce}\nthink:First I weigh it.\nsay:Then I answer.")
+    page.press("Enter")
+    page.until("document.querySelectorAll('.turn-foot').length === 1", "the first answer", within=60)
+    assert page.run(f"{LAST_ANSWER}.querySelector('.prose').innerText") == "Then I answer."
+    thinking = f"{LAST_ANSWER}.querySelector('details.thinking')"
+    assert page.run(f"{thinking}.open") is False
+    text = f"{thinking}.querySelector('.thinking-text')"
+    assert page.run(f"{text}.textContent") == "First I weigh it." and page.run(f"{text}.checkVisibility()") is False
+    page.click("details.thinking summary")
+    page.until(f"{text}.checkVisibility()", "it is unfolded")
+    page.write("#prompt", f"{nonce}\nsay:And once more.")
+    page.press("Enter")
+    page.until("document.querySelectorAll('.turn-foot').length === 2", "the second answer", within=60)
+    said = [each for each in upstream.turns(nonce)[-1].body["messages"] if each["role"] == "assistant"]
+    assert len(said) == 1 and "Then I answer." in json.dumps(said)
 
 
 def png(width, height):

@@ -164,7 +164,14 @@ MISFITS = """(() => {
         if (box.left < -1 || box.right > innerWidth + 1) found.push(name + " leads out: " + box.left + "-" + box.right);
         if (!node.closest(".prose") && node.type !== "checkbox" && (box.width < 24 || box.height < 24)) found.push(name + " is small: " + box.width + "x" + box.height);
     }
-    for (const [place, left] of controls.entries()) for (const right of controls.slice(place + 1)) {
+    // What is scrolled out of its box lies on nothing.
+    const isWithin = (node) => {
+        const frame = node.closest(".log, .lines, dialog, #main")?.getBoundingClientRect();
+        const box = node.getBoundingClientRect();
+        return !frame || (box.bottom <= frame.bottom + 1 && box.top >= frame.top - 1);
+    };
+    const near = controls.filter(isWithin);
+    for (const [place, left] of near.entries()) for (const right of near.slice(place + 1)) {
         if (left.contains(right) || right.contains(left) || left.closest("nav") !== right.closest("nav")) continue;
         if (left.closest("main") !== right.closest("main")) continue;
         const [one, two] = [left.getBoundingClientRect(), right.getBoundingClientRect()];

@@ -87,6 +87,7 @@ function chatView(root) {
 
   function showLog() {
     log.replaceChildren(...chat.turns.map(turnNode));
+    toEnd();
     if (!chat.turns.length) {
       log.append(el("div", { class: "hello" },
         svg("svg", { class: "mark huge", viewBox: "0 0 32 32", "aria-hidden": "true" }, svg("path", { d: "M5 27V14a11 11 0 0 1 22 0v13M11 9v19M16 8v21M21 9v19M6 16h20M6 22h20" })),
@@ -94,8 +95,8 @@ function chatView(root) {
         el("p", { class: "hint" }, "Your question goes through this gateway as any app's would, and counts as yours."),
         el("div", { class: "starters" }, starters.map(([label, text]) => el("button", { type: "button", class: "starter", onclick: () => { input.value = chat.draft = text; grow(); input.focus(); } },
           el("strong", {}, label), el("span", {}, text))))));
+      log.scrollTop = 0;
     }
-    toEnd();
   }
 
   function turnNode(turn) {

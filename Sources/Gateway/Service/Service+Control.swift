@@ -9,16 +9,19 @@ final class ReloadRequest {
 }
 
 extension Service {
-    /// Does what administrators ask on the socket of the state directory, until the service ends.
-    func answerControl(in stateDirectory: String) async {
+    /// Has a desk answer administrators from now on: whoever is let in over HTTP finds it open.
+    func openDesk() {
         guard let site else { return }
         let keys = KeyAdministration(
             site.ledger, site.keys, on: loop, names: { GrantedNames(site.snapshot.servers, site.snapshot.configuration.accounts, site.snapshot.workspaces) },
             hasChanged: { site.endForeignProcesses() }, hasRemoved: { site.meters.forget($0) })
-        let desk = AdminDesk(site.ledger, keys, on: loop, log: log)
-        self.desk = desk
-        // For requests that come over HTTP, on any loop.
+        desk = AdminDesk(site.ledger, keys, on: loop, log: log)
+        // For requests on any loop.
         site.administration.open { await self.administer($0, by: $1) }
+    }
+
+    /// Does what administrators ask on the socket of the state directory, until the service ends.
+    func answerControl(in stateDirectory: String) async {
         let socket: AdminSocket
         do throws(SystemError) {
             socket = try AdminSocket(in: stateDirectory, handed: inheritance.control, on: loop) { request, actor in

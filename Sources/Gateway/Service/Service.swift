@@ -199,6 +199,7 @@ actor Service {
             tidyLedger()
             tell(loaded)
             snapshot.cli.selfTest.tell(log)
+            openDesk()
             try await open(site)
         } catch {
             unsafe startFaults = error
