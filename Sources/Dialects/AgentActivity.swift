@@ -2,14 +2,11 @@ public import Vocabulary
 
 /// Makes of what the CLI's own tools do blocks that a dialect knows: in Messages those of a tool that the server runs, in
 /// OpenAI's dialects thinking.
-///
-/// Between two texts that such work lies between, clients that get all text in one piece get an empty line.
 public struct AgentActivity: Sendable {
     private let dialect: Dialect
     private var open: (id: JSONText, name: JSONText)?
     private var arguments = EscapedText()
-    private var hasText = false
-    private var needsGap = false
+    private var gaps: AgentGaps?
 
     /// The most of a call and of a result that is shown, in characters.
     private static let mostShown = 2000
@@ -18,6 +15,7 @@ public struct AgentActivity: Sendable {
     public init?(_ conversation: Conversation, _ dialect: Dialect) {
         guard conversation.agent != nil, dialect != .agentRun else { return nil }
         self.dialect = dialect
+        gaps = AgentGaps(conversation, dialect)
     }
 
     /// Hands on what an event comes to.
@@ -28,6 +26,7 @@ public struct AgentActivity: Sendable {
         case .blockStarted(.agentCall(let id, let name)):
             open = (id, name)
             arguments.removeAll()
+            gaps?.noteCall()
         case .toolInput(let slice) where open != nil: arguments.append(slice, of: line)
         case .blockStopped where open != nil:
             if let (id, name) = open { show(call: id, name, to: take) }
@@ -35,8 +34,7 @@ public struct AgentActivity: Sendable {
         case .callResult(let result): show(result, to: take)
         case .blockStarted(.text):
             take(event, line)
-            if needsGap, dialect == .chatCompletions { hand("\n\n", ReplyEvent.text, to: take) }
-            (hasText, needsGap) = (true, false)
+            if gaps?.beginText() == true { hand(AgentGaps.gap.string, ReplyEvent.text, to: take) }
         default: take(event, line)
         }
     }
@@ -44,7 +42,6 @@ public struct AgentActivity: Sendable {
     private mutating func show(
         call id: JSONText, _ name: JSONText, to take: (ReplyEvent, Span<UInt8>) -> Void
     ) {
-        needsGap = hasText
         let input = Fragments.arguments(arguments.text)
         guard dialect == .anthropic else { return think("\(name.string) \(Self.summary(of: input))\n", to: take) }
         var json = JSONWriter()
@@ -80,6 +77,20 @@ public struct AgentActivity: Sendable {
 
     /// Ids of such blocks begin so that they are known again when a client sends them back.
     static let idPrefix = "srvtoolu_agent_"
+
+    /// True for a block that shows what the CLI's own tools did.
+    static func shows(_ block: JSONValue) -> Bool {
+        guard let type = block["type"]?.text else { return false }
+        let name: StaticString
+        if type.matches("server_tool_use") {
+            name = "id"
+        } else if type.matches("mcp_tool_result") {
+            name = "tool_use_id"
+        } else {
+            return false
+        }
+        return block[name]?.text?.string.hasPrefix(idPrefix) == true
+    }
 
     private static func blockID(_ id: JSONText) -> JSONText { JSONText(idPrefix + id.string) }
 

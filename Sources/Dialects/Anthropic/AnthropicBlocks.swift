@@ -10,8 +10,13 @@ enum AnthropicBlocks {
         if let text = content.text { return text.isEmpty ? [] : [.text(text)] }
         guard content.kind == .array else { throw content.wrongType("string or array") }
         var blocks: [Block] = []
-        for value in content.elements { blocks.append(try block(value, &changes)) }
-        return blocks
+        var isWithoutActivity = true
+        for value in content.elements {
+            let isActivity = AgentActivity.shows(value)
+            if isActivity { isWithoutActivity = false } else { blocks.append(try block(value, &changes)) }
+        }
+        // The vendor knows no such blocks, and has sealed what was thought beside them to another history.
+        return isWithoutActivity ? blocks : blocks.filter { !$0.isThinking }
     }
 
     private static func block(

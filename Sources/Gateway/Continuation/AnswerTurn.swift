@@ -10,6 +10,7 @@ struct AnswerTurn {
     /// True where the message that is being said calls one of the CLI's own tools.
     private var hasAgentCall = false
     private var notes: ProgressNotes?
+    private var gaps: AgentGaps?
     private var open: ReplyBlock?
     private var text = Gathered()
     private var signature = Gathered()
@@ -18,7 +19,10 @@ struct AnswerTurn {
     private(set) var isWhole = false
 
     /// An answer of which nothing has come.
-    init(to conversation: Conversation, in dialect: Dialect) { notes = ProgressNotes(conversation, dialect) }
+    init(to conversation: Conversation, in dialect: Dialect) {
+        notes = ProgressNotes(conversation, dialect)
+        gaps = AgentGaps(conversation, dialect)
+    }
 
     /// The message, behind those with calls of the CLI's own tools; none as long as it is not whole, and where it says
     /// nothing.
@@ -47,6 +51,11 @@ struct AnswerTurn {
                 (blocks, results, hasAgentCall) = ([], [], false)
             }
             (open, text, signature, citations) = (block, Gathered(), Gathered(), [])
+            switch block {
+            case .agentCall: gaps?.noteCall()
+            case .text: if gaps?.beginText() == true { text.add(AgentGaps.gap) }
+            default: break
+            }
         case .text(let piece), .thinking(let piece), .toolInput(let piece): text.add(piece, of: line)
         case .signature(let piece): signature.add(piece, of: line)
         case .blockStopped: close()
@@ -84,6 +93,11 @@ struct AnswerTurn {
     private struct Gathered {
         private var escaped: [UInt8] = []
         private var hasEscapes = false
+
+        mutating func add(_ piece: JSONText) {
+            escaped += piece.escaped
+            if piece.hasEscapes { hasEscapes = true }
+        }
 
         mutating func add(_ piece: JSONSlice, of line: Span<UInt8>) {
             escaped.append(copying: line.extracting(piece.start..<piece.end))

@@ -33,7 +33,7 @@ final class ConversationTrace {
         // The CLI tells the model the date, and where a conversation goes on the next day, that it has changed.
         form.tell(day: now / 86_400)
         form.tellGround(of: plan)
-        let turns = plan.agent == nil ? plan.turns : Self.spoken(plan.turns)
+        let turns = plan.agent == nil ? plan.turns : plan.turns.spoken
         for turn in turns.dropLast() { form.tell(turn) }
         isFirst = turns.count == 1
         held = hash.digest().map(ConversationPrint.init(digest:))
@@ -43,22 +43,6 @@ final class ConversationTrace {
         self.sink = sink
         notes = ProgressNotes(conversation, dialect)
         activity = AgentActivity(conversation, dialect)
-    }
-
-    /// The messages without what the CLI's own tools did, which is no part of what a conversation is known by.
-    private static func spoken(_ turns: [Turn]) -> [Turn] {
-        var spoken: [Turn] = []
-        for turn in turns {
-            let blocks = turn.blocks.filter { block in
-                switch block {
-                case .toolUse, .toolResult: false
-                default: true
-                }
-            }
-            guard !blocks.isEmpty else { continue }
-            if spoken.last?.role == turn.role { spoken[spoken.count - 1].blocks += blocks } else { spoken.append(Turn(turn.role, blocks)) }
-        }
-        return spoken
     }
 
     /// Takes an event of the answer, in the client's names, with the line that its slices refer to.

@@ -33,6 +33,16 @@ struct StoredConversation: Sendable {
         return same.map(\.role) == turns.map(\.role) && Self.digest(same) == Self.digest(turns[...])
     }
 
+    /// The messages of a client behind all that is stored, where it sends that without what the CLI's own tools did; nil
+    /// where it sends anything else.
+    func spokenRest(of others: [Turn]) -> [Turn]? {
+        guard turns.haveCalls, !others.haveCalls else { return nil }
+        let (known, sent) = (turns.spoken, others.spoken)
+        let same = sent.prefix(known.count)
+        guard same.map(\.role) == known.map(\.role), Self.digest(same) == Self.digest(known[...]) else { return nil }
+        return Array(sent.dropFirst(known.count))
+    }
+
     /// How many messages of a client repeat the last ones that are stored; 0 where it goes on behind them.
     ///
     /// A client may send the assistant's call again with its result, and one that has had no answer asks again.
@@ -89,13 +99,22 @@ struct ConversationJoin: StoredHistory {
         guard let stored else { return whole(conversation, sent, .begun) }
         let repeated = stored.repeated(in: sent)
         if repeated == 0, sent.contains(where: { $0.role == .assistant }) {
+            if ModelCatalog.meansAgent(conversation.model), let new = stored.spokenRest(of: sent) {
+                try checkSize(stored)
+                conversation.turns = stored.turns + new
+                return continued(conversation, stored, new: new)
+            }
             guard stored.begins(sent) else { return whole(conversation, sent, .reset) }
             return continued(conversation, stored, new: Array(sent.dropFirst(stored.turns.count)))
         }
-        guard stored.byteCount + bodyBytes <= maxBytes else { throw .conversationTooLong(maxBytes) }
+        try checkSize(stored)
         if conversation.system.isEmpty { conversation.system = stored.ground.system }
         conversation.turns = stored.turns + (repeated == 0 ? conversation.turns : Array(sent.dropFirst(repeated)))
         return continued(conversation, stored, new: Array(sent.dropFirst(repeated)))
+    }
+
+    private func checkSize(_ stored: StoredConversation) throws(Refusal) {
+        guard stored.byteCount + bodyBytes <= maxBytes else { throw .conversationTooLong(maxBytes) }
     }
 
     private func whole(

@@ -32,7 +32,10 @@ struct TurnDefaults {
             let isOwnWish = saysThinking || (saysEffort && conversation.thinking == nil)
             completeMessages(&conversation, isOwnWish: isOwnWish)
         } else {
+            let isExcluded = conversation.thinkingShown == .hidden
             conversation.fit(traits, hasServers: hasServers)
+            // Who asks for the CLI's own tools is shown what they do, and that is shown as thinking.
+            if conversation.agent != nil, !isExcluded { conversation.thinkingShown = .asThinking }
             if conversation.needsDemand(traits) { conversation.demandCall() }
             showThinking(of: &conversation)
         }

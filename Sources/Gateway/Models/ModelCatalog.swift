@@ -37,7 +37,10 @@ struct ModelCatalog: Sendable {
     }
 
     /// True for the name that asks for the CLI's own tools.
-    func isAgent(_ name: String) -> Bool { hasAgent && Self.withoutPrefixes(name) == Self.agentName }
+    func isAgent(_ name: String) -> Bool { hasAgent && Self.meansAgent(name) }
+
+    /// True for a name that asks for the CLI's own tools where these may be asked for.
+    static func meansAgent(_ name: String) -> Bool { withoutPrefixes(name) == agentName }
 
     /// The name for the CLI; a refusal `.modelNotFound` where there is none.
     func resolve(_ name: String) throws(Refusal) -> String {
@@ -71,8 +74,9 @@ struct ModelCatalog: Sendable {
             if isAgent(defaultModel) { return "default" }
             return target(of: defaultModel)
         }
-        // The CLI would take it for a model's name.
-        return bare != Self.agentName && ModelName.isKnownToCLI(bare) ? bare : nil
+        // The CLI would take it for a model's name, and so what names a conversation behind it.
+        let isOfAgent = bare == Self.agentName || bare.hasPrefix(Self.agentName + ":")
+        return !isOfAgent && ModelName.isKnownToCLI(bare) ? bare : nil
     }
 
     /// The model and the conversation that a name like `sonnet:plans` stands for; nil where the whole of it names a
