@@ -12,6 +12,12 @@ package struct ResponseWriter: ~Copyable {
 
     deinit { if !isAnswered { channel.abort() } }
 
+    /// The channel, for another writer to answer by.
+    consuming func surrender() -> any ResponseChannel {
+        isAnswered = true
+        return channel
+    }
+
     /// Sends a whole response.
     package consuming func respond(_ response: Response) async {
         isAnswered = true

@@ -108,7 +108,8 @@ public struct LaunchProfile: Sendable {
 
     /// The plan by which a child is started that asks the model `messages` times at the most.
     func plan(
-        in directories: TurnDirectory, limits: CLILimits, messages: Int = 1, token: (any StandInLogin.Token)? = nil
+        in directories: TurnDirectory, limits: CLILimits, messages: Int = 1, token: (any StandInLogin.Token)? = nil,
+        way: (any AgentLaunch.Way)? = nil
     ) -> SpawnPlan {
         var plan = SpawnPlan(
             path: path, arguments: ["claude"] + Self.arguments, workingDirectory: directories.working)
@@ -118,7 +119,7 @@ public struct LaunchProfile: Sendable {
         plan.bounds = bounds
         let login = bringsCredential ? nil : loginDirectory
         if let agent {
-            agent.complete(&plan, in: directories, within: walls, login: login, given: givenEnvironment)
+            agent.complete(&plan, in: directories, within: walls, login: login, given: givenEnvironment, by: way)
         } else {
             plan.walls = walls?.walls(running: path, in: directories, login: login, variables: givenEnvironment)
         }

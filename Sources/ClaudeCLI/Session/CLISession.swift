@@ -45,6 +45,8 @@ public final class CLISession {
 
     /// The process id, for the log.
     public let pid: Int32
+    /// The same; never nil.
+    public var processID: Int32? { pid }
     /// Where the process came from.
     public let origin: Origin
 

@@ -11,6 +11,8 @@ public struct LivingProcess: ~Copyable, Sendable {
     private let directories: TurnDirectories
     /// What it holds in place of a credential; good until its end.
     private let token: (any StandInLogin.Token)?
+    /// Its programs' way into the network; open until its end.
+    private let way: (any AgentLaunch.Way)?
     /// True once it has served a turn.
     public internal(set) var hasServed = false
     /// True where it was started before anybody asked.
@@ -20,9 +22,10 @@ public struct LivingProcess: ~Copyable, Sendable {
 
     init(
         _ child: consuming ChildProcess, in directory: TurnDirectory, of directories: TurnDirectories,
-        holding token: (any StandInLogin.Token)? = nil
+        holding token: (any StandInLogin.Token)? = nil, going way: (any AgentLaunch.Way)? = nil
     ) {
         self.token = token
+        self.way = way
         self.child = child
         self.directory = directory
         self.directories = directories

@@ -28,9 +28,11 @@ public final class CLISupply: Sendable {
     public func kind(of file: ProgramFile) -> LaunchKind { LaunchKind(program: file, environment: environment, walls: profile.walls, bounds: profile.bounds, agent: profile.agent?.run) }
 
     /// A supply whose processes have the CLI's own tools, for the same account.
-    public func working(as run: AgentRun, on ground: AgentGround, proxy: String? = nil) -> CLISupply {
+    public func working(as run: AgentRun, on ground: AgentGround) -> CLISupply {
         var profile = profile
-        profile.agent = ground.launch(run, path: profile.path, proxy: proxy)
+        profile.agent = ground.launch(run, path: profile.path)
+        var limits = limits
+        limits.requestMilliseconds = run.workspace.bounds.seconds * 1000
         return CLISupply(profile, limits: limits, directories: directories)
     }
 
@@ -39,8 +41,10 @@ public final class CLISupply: Sendable {
         let directory = try directories.take()
         do throws(SystemError) {
             let token = profile.standIn?.token()
-            let plan = profile.plan(in: directory, limits: limits, messages: messages, token: token)
-            return LivingProcess(try await ChildProcess.start(plan), in: directory, of: directories, holding: token)
+            let way = profile.agent?.open()
+            let plan = profile.plan(in: directory, limits: limits, messages: messages, token: token, way: way)
+            return LivingProcess(
+                try await ChildProcess.start(plan), in: directory, of: directories, holding: token, going: way)
         } catch {
             directories.release(directory)
             throw Self.fault(of: error)

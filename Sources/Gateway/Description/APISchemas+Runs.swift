@@ -14,6 +14,8 @@ extension APISchemas {
             "cost": {"type": ["number", "null"], "description": "Dollars at list prices"},
             "filesChanged": {"type": "array", "items": {"type": "string"}},
             "deniedCalls": {"type": "array", "items": {"type": "object", "required": ["tool", "input", "reason"], "properties": {
-              "tool": {"type": "string"}, "input": {}, "reason": {"type": "string"}}}}}}
+              "tool": {"type": "string"}, "input": {}, "reason": {"type": "string"}}}}}},
+        "RunEnd": {"type": "object", "required": ["sessionId", "cancelled"], "properties": {
+          "sessionId": {"type": "string"}, "cancelled": {"const": true}}}
         """#
 }

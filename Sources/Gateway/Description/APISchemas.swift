@@ -11,6 +11,7 @@ enum APISchemas {
           "schema": {"type": "string", "pattern": "^resp_[A-Za-z0-9]{1,64}$"}},
         "conversation": {"name": "conversation", "in": "path", "required": true,
           "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"}},
+        "afterEvent": {"name": "after", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 2147483647}},
         "conversationID": {"name": "x-conversation-id", "in": "header",
           "description": "The conversation in which the request goes on; any name of the caller's own",
           "schema": {"type": "string", "pattern": "^([!-~]([ -~]{0,126}[!-~])?)?$"}},

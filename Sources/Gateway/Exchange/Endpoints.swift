@@ -18,6 +18,8 @@ final class TurnRequest {
     let preferences: TurnPreferences
     /// Seals summaries for the caller alone.
     let summaries: SummarySealer?
+    /// Where the events of a run are kept; nil for other turns.
+    let events: KeptStream?
 
     init(
         context: AnswerContext, path: String, principal: Principal, dialect: Dialect, countsTokens: Bool,
@@ -30,6 +32,7 @@ final class TurnRequest {
         self.countsTokens = countsTokens
         self.preferences = preferences
         self.summaries = summaries
+        events = dialect == .agentRun ? KeptStream() : nil
     }
 }
 
@@ -52,14 +55,24 @@ enum Work: Job {
     case stored(StoredRequest)
     case usage(UsageRequest)
     case conversations(ConversationRequest)
+    case run(RunCallRequest)
     case console(ConsoleRequest)
+
+    /// How long a run goes on whose client has lost its connection.
+    private static let runPatience = Milliseconds.seconds(60)
 
     /// Does it; the client has been answered, or is gone, and no process is left.
     func run(asked channel: any RequestChannel, answering writer: consuming ResponseWriter) async {
         switch self {
         case .turn(let request):
-            var exchange = Exchange(request, asked: channel)
-            await exchange.run(answering: writer)
+            guard let events = request.events else {
+                var exchange = Exchange(request, asked: channel)
+                return await exchange.run(answering: writer)
+            }
+            let lingering = LingeringChannel(writer, keeping: events, on: request.context.seat.loop, for: Self.runPatience)
+            var exchange = Exchange(request, asked: lingering)
+            await exchange.run(answering: lingering.writer())
+        case .run(let request): await RunExchange(request, asked: channel).run(answering: writer)
         case .stored(let request): await StoredExchange(request, asked: channel).run(answering: writer)
         case .usage(let request): await UsageExchange(request, asked: channel).run(answering: writer)
         case .conversations(let request): await ConversationExchange(request, asked: channel).run(answering: writer)
@@ -304,6 +317,9 @@ enum Endpoints {
                 return .work(.stored(StoredRequest(context: context, principal: principal, call: call)))
             case .conversations(let canCreate):
                 let principal = try identify(request, &context)
+                if !context.snapshot.workspaces.isEmpty, let call = try RunCall(request, rest) {
+                    return .work(.run(RunCallRequest(context: context, principal: principal, call: call)))
+                }
                 let call = try ConversationCall(request, rest, canCreate: canCreate)
                 if case .create = call {
                     try checkBody(request, context.snapshot)

@@ -1,12 +1,13 @@
+import Dialects
 import Platform
 import Server
 import Vocabulary
 
 /// What administrators see of a turn, and how they end it.
 extension Exchange {
-    /// Shows the turn, where there is a console.
+    /// Shows the turn, where there is a console, and a run in any case: its client may end it by another request.
     func enterBoard() -> TurnEntry? {
-        guard turn.context.snapshot.configuration.servesConsole else { return nil }
+        guard turn.context.snapshot.configuration.servesConsole || turn.dialect == .agentRun else { return nil }
         let entry = TurnEntry(
             id: turn.context.requestID, key: turn.principal.name, dialect: "\(turn.dialect)",
             waking: RemoteWakeup(channel.wakeup, on: seat.loop))
@@ -27,6 +28,6 @@ extension Fault {
     /// An administrator has ended the turn; to ask the same again at once is not what they want.
     static var cancelled: Fault {
         Fault(
-            .unavailable, "An administrator of this gateway has ended this answer.", detail: "cancelled", shouldRetry: false)
+            .unavailable, "This answer was ended by request, or by an administrator of this gateway.", detail: "cancelled", shouldRetry: false)
     }
 }

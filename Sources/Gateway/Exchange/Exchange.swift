@@ -236,6 +236,7 @@ struct Exchange: ~Copyable {
         if name == nil, keeps, turn.dialect == .agentRun {
             name = ConversationName(newSession: seat.state.newIdentifier("run_"))
         }
+        if let name, turn.dialect == .agentRun { enterRun(in: name.id) }
         request.model = name?.model
         // What a chat app asks about a conversation, as a title for it, is no part of it.
         guard let name, !turn.preferences.isTask else { return draft }
@@ -275,7 +276,9 @@ struct Exchange: ~Copyable {
             let current = form ?? self.form
             form = current
             var sink = Sink(conversation, as: current, on: seat, answering: writer)
-            let end = await drive(attempt, into: &sink)
+            let watch = watchRun(of: attempt.turn)
+            let end = await drive(attempt, within: watch, into: &sink)
+            watch?.stop()
             let isUnfit = attempt.turn.isUnfit
             if !isUnfit { budget.note(attempt.turn.spending) }
             guard case .untold(let fault, let mayPass) = end, let free = sink.surrender() else {
@@ -347,7 +350,7 @@ struct Exchange: ~Copyable {
     /// Nothing is promised before the first event or the first sign of life, and in a whole answer nothing before its
     /// end: a failure until then is returned, and is a true status. Later ones are told in the answer.
     private mutating func drive<Sink: AnswerSink & ~Copyable>(
-        _ attempt: Attempt, into sink: inout Sink
+        _ attempt: Attempt, within bounds: RunBounds?, into sink: inout Sink
     ) async -> DriveEnd {
         let process = attempt.turn
         var outcome = TurnOutcome()
@@ -371,6 +374,7 @@ struct Exchange: ~Copyable {
             }
             if step != .ended, seat.phase == .ending { tell(.goingDown, &outcome, in: &sink) }
             if step != .ended, isCancelled { tell(.cancelled, &outcome, in: &sink) }
+            if step != .ended, let fault = excess(of: process, beyond: bounds) { tell(fault, &outcome, in: &sink) }
             note(outcome)
             if let fault = outcome.fault, !sink.isPromised { return .untold(fault, mayPass: !outcome.hasBegun) }
             // Nothing is promised, not even by a sign of life, while another process may have to serve.
@@ -395,6 +399,12 @@ struct Exchange: ~Copyable {
 
     /// When the client must hear something.
     private func nextSign(of process: any RunningTurn, _ sign: Instant?) -> Instant {
+        // Whether a client that has left comes again is looked at now and then.
+        if agent != nil { return min(sign ?? .now + .seconds(1), seat.loop.now + .seconds(1)) }
+        return patientSign(of: process, sign)
+    }
+
+    private func patientSign(of process: any RunningTurn, _ sign: Instant?) -> Instant {
         process.mayBeUnfit ? seat.loop.now + .seconds(3600) : sign ?? seat.loop.now + .seconds(3600)
     }
 

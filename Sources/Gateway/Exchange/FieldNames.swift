@@ -13,6 +13,8 @@ extension FieldName {
     /// Who asks, as proxies in front tell.
     static let xForwardedFor: FieldName = "x-forwarded-for"
     static let accept: FieldName = "accept"
+    /// The last event that a client has had which connects again.
+    static let lastEventID: FieldName = "last-event-id"
     static let userAgent: FieldName = "user-agent"
     /// Tells nginx in front to pass events on as they come.
     static let accelBuffering: FieldName = "x-accel-buffering"

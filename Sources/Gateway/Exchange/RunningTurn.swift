@@ -11,6 +11,8 @@ protocol RunningTurn: AnyObject {
     var spending: TurnSpending { get }
     /// What it has used of the vendor's service so far, at any time of the turn and behind it.
     var usage: TurnUsage { get }
+    /// The process that serves it; nil where there is none.
+    var processID: Int32? { get }
     /// Where the process that serves it came from.
     var origin: CLISession.Origin { get }
     /// True when the turn failed because what it was to go on with would not do: nothing was asked of the vendor, and
@@ -26,6 +28,10 @@ protocol RunningTurn: AnyObject {
     ) async -> CLISession.StepResult
     /// What was told of usage limits since it was last asked for, and when the vendor said so.
     func takeQuotas() -> (quotas: [Quota], observedAt: Instant)
+}
+
+extension RunningTurn {
+    var processID: Int32? { nil }
 }
 
 extension CLISession: RunningTurn {}

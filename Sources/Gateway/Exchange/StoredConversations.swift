@@ -136,6 +136,7 @@ struct ConversationExchange {
         case .delete(let id):
             let isGone = try await ask { [reader] in store.delete(id, for: reader, then: $0) }
             guard isGone else { throw .refusal(.unknownConversation(id)) }
+            context.seat.site.runs.remove(id, of: request.principal.id.text)
             return ConversationAnswers.deleted(id)
         }
     }

@@ -1,4 +1,5 @@
 import ClaudeCLI
+import Egress
 import Glibc
 import Ledger
 import Platform
@@ -50,6 +51,8 @@ actor Service {
     private(set) var site: Site?
     /// Where children ask in place of their vendor; nil where they ask it themselves.
     private var relay: RelayServer?
+    /// The way of runs into the internet; nil as long as no workspace has any.
+    private var egress: EgressProxy?
     /// What the current snapshot was made of.
     private(set) var loaded: SnapshotLoader.Loaded?
     var isEnding = false
@@ -185,8 +188,9 @@ actor Service {
         let patience = Task(executorPreference: loop) { await self.askForPatience() }
         do throws(ConfigurationFaults) {
             if loaded.configuration.relaysCredentials { relay = try RelayDoor.open(on: loop, log: log) }
+            if loaded.workspaces.needsNetwork { egress = try EgressDoor.open(on: loop) }
             let snapshot = try await SnapshotLoader.snapshot(
-                of: loaded, directories: directories, relay: relay.map(RelayDoor.init), on: loop)
+                of: loaded, directories: directories, relay: relay.map(RelayDoor.init), egress: egress, on: loop)
             let hash = KeySecretHash(pepper: pepper)
             let keys = KeyDirectory(loaded.keys, isRequired: loaded.configuration.keys.isRequired, hash: hash)
             try await loadStoredKeys(into: keys, loaded)
@@ -432,8 +436,10 @@ actor Service {
                 ])
             }
             try loaded.checkKeys(stored: site.keys.storedCount)
+            if loaded.workspaces.needsNetwork, egress == nil { egress = try EgressDoor.open(on: loop) }
             let snapshot = try await SnapshotLoader.snapshot(
-                of: loaded, directories: directories, relay: relay.map(RelayDoor.init), on: loop, after: site.snapshot)
+                of: loaded, directories: directories, relay: relay.map(RelayDoor.init), egress: egress, on: loop,
+                after: site.snapshot)
             guard !isEnding else { return ending }
             let isOtherCLI = old.cli.path != new.cli.path
             site.keys.configure(loaded.keys, isRequired: new.keys.isRequired)

@@ -1,4 +1,5 @@
 import ClaudeCLI
+import Egress
 import Ledger
 import Platform
 import TLS
@@ -36,7 +37,7 @@ struct SnapshotLoader {
         /// The logins whose credentials stay in the gateway, by their accounts.
         fileprivate var relayed: [String: RelayedLogin]
         fileprivate var servers: MCPRegistry
-        fileprivate var workspaces: WorkspaceRegistry
+        fileprivate(set) var workspaces: WorkspaceRegistry
 
         /// Without any key nobody could ask: that is not meant so.
         func checkKeys(stored: Int) throws(ConfigurationFaults) {
@@ -104,7 +105,7 @@ struct SnapshotLoader {
     /// Completes the snapshot. A CLI that is new to us is tried first, on a running loop; one that `old` was served by
     /// is not, even where its file was replaced meanwhile: turns find that out, and new keys need not wait for it.
     static func snapshot(
-        of loaded: Loaded, directories: TurnDirectories, relay: RelayDoor? = nil, on loop: EventLoop,
+        of loaded: Loaded, directories: TurnDirectories, relay: RelayDoor? = nil, egress: EgressProxy? = nil, on loop: EventLoop,
         after old: Snapshot? = nil
     ) async throws(ConfigurationFaults) -> Snapshot {
         let settings = loaded.configuration.cli
@@ -123,7 +124,8 @@ struct SnapshotLoader {
         return Snapshot(
             loaded.configuration, tls: loaded.tls,
             accounts: Accounts(accounts[0], Array(accounts.dropFirst()), usual: loaded.configuration.accounts.usual),
-            servers: loaded.servers, workspaces: try loaded.workspaces.grounded(in: loaded.configuration.stateDirectory), cli: cli)
+            servers: loaded.servers, workspaces: try loaded.workspaces.grounded(
+                in: loaded.configuration.stateDirectory, opening: EgressDoor.opener(egress)), cli: cli)
     }
 
     /// Asks the CLI for its version and tries it.

@@ -34,6 +34,8 @@ final class Site: Sendable {
     let conversations = ConversationQueue()
     /// The turns that run, for administrators.
     let turns = TurnBoard()
+    /// The runs of the CLI's own tools that go on or have just ended.
+    let runs = RunBoard()
     /// Where administrators' requests are answered.
     let administration = AdminDoor()
     /// What needs the operator now.

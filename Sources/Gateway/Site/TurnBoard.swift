@@ -75,7 +75,8 @@ final class TurnEntry: Sendable {
 
     func note(_ change: (inout Content) -> Void) { changing.withLock { change(&$0) } }
 
-    fileprivate func cancel() {
+    /// Has it end.
+    func cancel() {
         cancelled.store(true, ordering: .relaxed)
         wakeup.signal()
     }

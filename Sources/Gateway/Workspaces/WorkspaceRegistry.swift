@@ -58,10 +58,12 @@ struct WorkspaceRegistry: Sendable {
     }
 
     /// The same, ready for runs: their shell is kept below `state`. A workspace whose programs nothing would bound is a fault.
-    func grounded(in state: String) throws(ConfigurationFaults) -> WorkspaceRegistry {
+    func grounded(
+        in state: String, opening open: @escaping AgentGround.Opener = { _ in nil }
+    ) throws(ConfigurationFaults) -> WorkspaceRegistry {
         guard !isEmpty else { return self }
         var registry = self
-        do throws(Fault) { registry.ground = try AgentGround(state: state) } catch {
+        do throws(Fault) { registry.ground = try AgentGround(state: state, opening: open) } catch {
             throw ConfigurationFaults([ConfigurationFault("WORKSPACES", error.detail)])
         }
         return registry
@@ -74,6 +76,9 @@ struct WorkspaceRegistry: Sendable {
         let confinement = AgentConfinement.expected
         return workspaces.compactMap { confinement.objection(to: $0) }.map { ConfigurationFault("WORKSPACES", $0) }
     }
+
+    /// True where programs of some may go into the network.
+    var needsNetwork: Bool { workspaces.contains { $0.network != .none } }
 
     var isEmpty: Bool { workspaces.isEmpty }
 

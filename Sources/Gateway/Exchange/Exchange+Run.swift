@@ -1,0 +1,27 @@
+import ClaudeCLI
+import Platform
+import Server
+import Vocabulary
+
+/// What a turn with the CLI's own tools needs beside others: it is looked after, and its client may come again.
+extension Exchange {
+    /// Looks after a run that has begun; nil for other turns.
+    func watchRun(of turn: any RunningTurn) -> RunBounds? {
+        guard let agent, let ground = context.snapshot.workspaces.ground else { return nil }
+        return RunBounds(agent, of: turn.processID, on: ground, waking: RemoteWakeup(channel.wakeup, on: seat.loop))
+    }
+
+    /// Why the run must end; nil where it may go on.
+    func excess(of turn: any RunningTurn, beyond bounds: RunBounds?) -> Fault? {
+        guard let bounds else { return nil }
+        var known = used
+        known.add(turn.usage)
+        return bounds.fault(cost: usageRecord(of: known).amounts.cost)
+    }
+
+    /// Lets the client find its run by the session.
+    func enterRun(in session: String) {
+        guard let events = turn.events, let entry else { return }
+        site.runs.enter(RunBoard.Run(events: events, entry: entry), in: session, of: turn.principal.id.text)
+    }
+}

@@ -1,0 +1,62 @@
+import ClaudeCLI
+import Platform
+import Synchronization
+import Vocabulary
+
+/// What a run may take beside its time and its turns: the files of its workspace, memory, and money.
+///
+/// Made when a run's process is there, and stopped at its end.
+final class RunBounds: Sendable {
+    private let workspace: Workspace
+    private let box: Box
+    /// Nil where the run cannot be looked after: then it may not go on.
+    private let watch: RunWatch?
+
+    /// Looks after the run of a process from now on; whoever sleeps on `wakeup` is woken when it takes too much.
+    init(_ run: AgentRun, of process: Int32?, on ground: AgentGround, waking wakeup: RemoteWakeup) {
+        workspace = run.workspace
+        var bounds = RunWatch.Bounds()
+        bounds.disk = (run.workspace.directory, run.workspace.bounds.diskBytes)
+        if let process, !ground.confinement.boundsMemory {
+            bounds.memory = (process, run.workspace.bounds.memoryBytes + Self.memoryOfTheCLI)
+        }
+        let box = Box()
+        watch = try? RunWatch(bounds) { found in
+            box.excess.withLock { $0 = found }
+            wakeup.signal()
+        }
+        self.box = box
+    }
+
+    /// What the watch has found.
+    private final class Box: Sendable {
+        let excess = Mutex<RunWatch.Excess?>(nil)
+    }
+
+    /// What the CLI itself takes, beside what it starts.
+    private static let memoryOfTheCLI = 1 << 30
+
+    /// Why the run must end that has cost so much, in nano-USD; nil where it may go on.
+    func fault(cost: Int) -> Fault? {
+        if let most = workspace.bounds.cost, cost > most {
+            return Self.fault("it has cost more than \(Self.dollars(most)) dollars", "cost")
+        }
+        guard watch != nil else { return Self.fault("what it takes cannot be watched", "no thread or descriptor") }
+        switch box.excess.withLock({ $0 }) {
+        case .disk:
+            return Self.fault("the files of its workspace come to more than \(DecimalText.size(workspace.bounds.diskBytes))", "disk")
+        case .memory:
+            return Self.fault("it took more memory than \(DecimalText.size(workspace.bounds.memoryBytes))", "memory")
+        case nil: return nil
+        }
+    }
+
+    /// Ends the looking.
+    func stop() { watch?.stop() }
+
+    private static func fault(_ why: String, _ detail: String) -> Fault {
+        Fault(.forbidden, "The run was ended: \(why).", detail: "workspace bound: \(detail)", shouldRetry: false)
+    }
+
+    private static func dollars(_ nano: Int) -> String { "\(Double(nano) / 1e9)" }
+}
