@@ -1,11 +1,14 @@
 """Runs of the CLI's own tools in a workspace: what they come to, how they go on, and what is refused."""
+import json
 import os
+import re
 import signal
+import subprocess
 
 import pytest
 
 from agents_at_work import made, steps
-from harness import eventually
+from harness import ROOT, eventually
 
 pytestmark = pytest.mark.core
 
@@ -103,6 +106,15 @@ def test_a_run_has_the_tools_that_it_asks_for_alone_and_begins_where_it_says(age
     results = [data for _, name, data in events if name == "tool_result"]
     assert results[0]["content"] == str(agents.lab / "below")
     assert [tool["name"] for tool in upstream.turns(nonce)[0].body["tools"]] == ["Bash"]
+
+
+def test_the_request_that_the_page_of_workspaces_shows_is_answered(agents):
+    page = (ROOT / "deploy/docs/workspaces.md").read_text()
+    command = re.search(r"```sh\n(curl .*?)```", page, re.DOTALL).group(1)
+    environment = {"PATH": os.environ["PATH"], "KEY": agents.gateway.key, "CURL_CA_BUNDLE": str(agents.gateway.ca)}
+    command = command.replace("https://localhost:8443", agents.gateway.url).replace("curl ", "curl -s ", 1)
+    found = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(found.stdout)["success"] is True, found.stdout
 
 
 def test_without_a_workspace_nothing_of_agents_exists(gateway):
