@@ -23,8 +23,16 @@ def test_everybody_may_read_it_and_it_tells_of_the_dialects(make_gateway, standi
         assert set(document["paths"][path]) == {"post"}, path
 
 
-def test_options_says_exactly_the_methods_that_are_described(make_gateway, standin):
-    gateway = make_gateway(cli=standin, cli_env=None, env={"CONSOLE": "true"}).ready()
+def with_workspace(gateway, folder):
+    """Declares one, and gives the gateway's key the right to work there and to administer."""
+    (folder / "work").mkdir()
+    gateway.env |= {"WORKSPACE_DIR": str(folder / "work")}
+    gateway.private_file("api-keys", f"tester:{gateway.keys[0]} role=admin agent=default\n")
+    return gateway
+
+
+def test_options_says_exactly_the_methods_that_are_described(make_gateway, standin, tmp_path):
+    gateway = with_workspace(make_gateway(cli=standin, cli_env=None, env={"CONSOLE": "true"}), tmp_path).ready()
     with Wire(gateway) as wire:
         wire.send(get("/openapi.json"))
         paths = json.loads(wire.response()[2])["paths"]
@@ -35,10 +43,15 @@ def test_options_says_exactly_the_methods_that_are_described(make_gateway, stand
             assert allowed == {method.upper() for method in operations}, path
 
 
-@pytest.mark.parametrize("options,role,operations", [({}, "user", 20), ({"CONSOLE": "true"}, "admin", 36)], ids=["plain", "console"])
+@pytest.mark.parametrize("options,role,operations", [
+    ({}, "user", 20), ({"CONSOLE": "true"}, "admin", 36), ({"workspace": "yes"}, "admin", 23),
+], ids=["plain", "console", "workspaces"])
 def test_schemathesis_finds_nothing_that_differs_from_it(make_gateway, standin, tmp_path, options, role, operations):
     gateway = make_gateway(cli=standin, cli_env=None, env=options)
     gateway.private_file("api-keys", f"tester:{gateway.keys[0]} role={role}\n")
+    if options.pop("workspace", None):
+        gateway.env.pop("workspace", None)
+        with_workspace(gateway, tmp_path)
     gateway.ready()
     settings = f'{(HERE / "schemathesis.toml").read_text()}\n[auth.openapi.bearer]\nbearer = "{gateway.keys[0]}"\n'
     settings += f'[auth.openapi.apiKey]\napi_key = "{gateway.keys[0]}"\n'
@@ -48,5 +61,5 @@ def test_schemathesis_finds_nothing_that_differs_from_it(make_gateway, standin, 
          "--tls-verify", gateway.folder / "tls/ca.pem", "--max-examples", "15", "--max-time", "60", "--seed", "1",
          "--continue-on-failure", "--no-color"],
         cwd=tmp_path, capture_output=True, text=True, timeout=150)
-    assert ran.returncode == 0, ran.stdout[-6000:]
+    assert ran.returncode == 0, ran.stdout[-12000:]
     assert f"Tested: {operations}" in ran.stdout, ran.stdout[-2000:]

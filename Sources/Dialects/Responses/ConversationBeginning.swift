@@ -29,7 +29,9 @@ public struct ConversationBeginning: Sendable {
         var count = 0
         for (key, value) in metadata.members {
             count += 1
-            guard count <= 16, key.string.count <= 64, try value.requireString().count <= 512 else {
+            // Characters are code points here, as JSON Schema counts them.
+            let isShort = try value.requireString().unicodeScalars.count <= 512
+            guard count <= 16, key.string.unicodeScalars.count <= 64, isShort else {
                 throw metadata.invalid("at most 16 keys of 64 characters, with values of 512")
             }
         }

@@ -89,6 +89,7 @@ enum APIDescription {
     private static func writeAnswers(_ operation: APIOperation, to json: inout JSONWriter) {
         answer("200", "The answer", to: &json) { json in
             guard let schema = operation.answer else {
+                if operation.streams { return json.fragmentMember("text/event-stream", "{}") }
                 content("text/plain", nil, to: &json)
                 return content("application/openmetrics-text", nil, to: &json)
             }

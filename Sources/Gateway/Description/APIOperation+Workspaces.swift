@@ -8,10 +8,9 @@ extension APIOperation {
         APIOperation(
             method: .get, path: "/v1/api/sessions/{conversation}/events", id: "listRunEvents", group: "Runs",
             summary: "Read on in the events of a session's run, as a stream", parameters: ["conversation", "afterEvent"],
-            answer: nil, failure: .openAI),
+            answer: nil, streams: true),
         APIOperation(
             method: .post, path: "/v1/api/sessions/{conversation}/cancel", id: "cancelRun", group: "Runs",
-            summary: "End the run that goes on in a session", parameters: ["conversation"], answer: "RunEnd",
-            failure: .openAI),
+            summary: "End the run that goes on in a session", parameters: ["conversation"], answer: "RunEnd"),
     ]
 }

@@ -32,7 +32,7 @@ struct APIOperation: Sendable {
     var needsBody = true
     /// A body to try it with, as JSON; nil for none.
     var example: String?
-    /// The schema of the answer; nil for plain text.
+    /// The schema of the answer; nil for plain text, and for what comes as a stream alone.
     let answer: String?
     /// The parameter of paths that the `id` of its answer is a value of; nil for none.
     var yields: String?

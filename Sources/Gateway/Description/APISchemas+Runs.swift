@@ -2,11 +2,12 @@ extension APISchemas {
     /// Runs of the CLI's own tools.
     static let runs = #"""
         "RunRequest": {"type": "object", "required": ["prompt"], "properties": {
-          "prompt": {"type": "string", "minLength": 1}, "systemPrompt": {"type": "string"},
-          "allowedTools": {"type": "array", "items": {"type": "string"}, "description": "All of the workspace's, if left out"},
-          "workingDirectory": {"type": "string", "description": "In the workspace"}, "model": {"type": "string"},
-          "sessionId": {"type": "string", "description": "The session that it goes on with"},
-          "maxTurns": {"type": "integer", "minimum": 1, "maximum": 10000}, "stream": {"type": "boolean"}}},
+          "prompt": {"type": "string", "pattern": "[!-~]"}, "systemPrompt": {"type": ["string", "null"]},
+          "allowedTools": {"type": ["array", "null"], "items": {"type": "string"}, "description": "All of the workspace's, if left out"},
+          "workingDirectory": {"type": ["string", "null"], "description": "In the workspace"}, "model": {"type": ["string", "null"]},
+          "sessionId": {"type": ["string", "null"], "pattern": "^[!-~]([ -~]{0,126}[!-~])?$",
+            "description": "The session that it goes on with"},
+          "maxTurns": {"type": ["integer", "null"], "minimum": 1, "maximum": 10000}, "stream": {"type": ["boolean", "null"]}}},
         "Run": {"type": "object", "required": ["success", "text", "stopReason", "turns", "usage", "filesChanged", "deniedCalls"],
           "properties": {"success": {"type": "boolean"}, "text": {"type": "string"}, "result": {"type": "string"},
             "sessionId": {"type": "string"}, "model": {"type": "string"}, "stopReason": {"type": "string"},

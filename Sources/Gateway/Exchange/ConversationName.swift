@@ -35,7 +35,9 @@ struct ConversationName {
         guard names.count == 1 else {
             throw Refusal(.invalidRequest, "The request names two conversations.", param: "conversation")
         }
-        guard Self.isValid(id) else { throw .badConversationID(param: "conversation") }
+        guard Self.isValid(id) else {
+            throw .badConversationID(param: draft.dialect == .agentRun ? "sessionId" : "conversation")
+        }
         guard !draft.namesResponse else {
             throw Refusal(
                 .invalidRequest, "previous_response_id: cannot be given together with a conversation",

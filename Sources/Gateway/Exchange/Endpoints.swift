@@ -104,6 +104,7 @@ enum Endpoints {
             case .turn: "POST, OPTIONS"
             case .stored: StoredCall.methods(behind: rest)
             case .consoleCall: ConsoleCall.methods(behind: rest)
+            case .conversations where RunCall.methods(behind: rest) != nil: RunCall.methods(behind: rest) ?? ""
             case .conversations(let canCreate): ConversationCall.methods(behind: rest, canCreate: canCreate)
             default: "GET, HEAD, OPTIONS"
             }

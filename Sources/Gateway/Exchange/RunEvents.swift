@@ -14,14 +14,28 @@ enum RunCall: Sendable {
     init?(_ request: Request, _ rest: ArraySlice<UInt8>) throws(Refusal) {
         guard let slash = rest.lastIndex(of: UInt8(ascii: "/")) else { return nil }
         let session = String(percentDecoding: rest[..<slash])
-        switch rest[rest.index(after: slash)...] {
-        case let word where word.elementsEqual("events".utf8):
-            guard request.method == .get || request.method == .head else { throw Self.wrongMethod("GET, HEAD, OPTIONS") }
+        switch Self.word(rest) {
+        case "events":
+            guard request.method == .get || request.method == .head else { throw Self.wrongMethod(rest) }
             self = .events(session, after: try Self.number(request))
-        case let word where word.elementsEqual("cancel".utf8):
-            guard request.method == .post else { throw Self.wrongMethod("POST, OPTIONS") }
+        case "cancel":
+            guard request.method == .post else { throw Self.wrongMethod(rest) }
             self = .cancel(session)
         default: return nil
+        }
+    }
+
+    /// What of a session is meant; nil for the session itself.
+    private static func word(_ rest: ArraySlice<UInt8>) -> String? {
+        rest.lastIndex(of: UInt8(ascii: "/")).map { String(decoding: rest[rest.index(after: $0)...], as: UTF8.self) }
+    }
+
+    /// The methods that a path answers to, for `allow`; nil where it is about no run.
+    static func methods(behind rest: ArraySlice<UInt8>) -> String? {
+        switch word(rest) {
+        case "events": "GET, HEAD, OPTIONS"
+        case "cancel": "POST, OPTIONS"
+        default: nil
         }
     }
 
@@ -34,8 +48,8 @@ enum RunCall: Sendable {
         return number
     }
 
-    private static func wrongMethod(_ methods: String) -> Refusal {
-        Refusal(.methodNotAllowed, "This path does not answer to this method.", allow: methods)
+    private static func wrongMethod(_ rest: ArraySlice<UInt8>) -> Refusal {
+        Refusal(.methodNotAllowed, "This path does not answer to this method.", allow: methods(behind: rest))
     }
 }
 
