@@ -49,8 +49,9 @@ public final class RunWatch: Sendable {
 
     private func run(_ bounds: Bounds, _ hear: @Sendable (Excess) -> Void) {
         var nextDisk = Instant.now
+        var memory = bounds.memory.map { ApartMemory(of: $0.child) }
         while !hasStopped.load(ordering: .relaxed) {
-            if let (child, most) = bounds.memory, let bytes = ApartMemory.bytes(of: child), bytes > most { return hear(.memory) }
+            if let most = bounds.memory?.bytes, let bytes = memory?.bytes(), bytes > most { return hear(.memory) }
             if let (directory, most) = bounds.disk, nextDisk <= .now {
                 let begin = Instant.now
                 if DiskUse(of: directory, upTo: most).bytes > most { return hear(.disk) }

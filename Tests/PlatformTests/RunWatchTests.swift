@@ -65,10 +65,12 @@ struct RunWatchTests {
             let child = try ChildProcess.spawn(plan)
             var bounds = RunWatch.Bounds()
             bounds.memory = (child.pid, 64 << 20)
-            #expect(ApartMemory.bytes(of: child.pid) ?? .max < 64 << 20)
+            var memory = ApartMemory(of: child.pid)
+            #expect(memory.bytes() ?? .max < 64 << 20)
             return try await excess(bounds) {}
         }
         #expect(found == .memory)
-        #expect(ApartMemory.bytes(of: getpid()) == nil)
+        var own = ApartMemory(of: getpid())
+        #expect(own.bytes() == nil)
     }
 }
