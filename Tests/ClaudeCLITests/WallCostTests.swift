@@ -6,7 +6,8 @@ import Testing
 
 @Suite("What walls cost")
 struct WallCostTests {
-    /// The shortest times are compared, side by side: whatever else runs on the machine only makes others longer.
+    /// The shortest times are compared, side by side: whatever else runs on the machine only makes others longer. Where it
+    /// never rests there are more tries.
     @Test("the walls of the CLI cost a start less than a millisecond")
     func start() throws {
         let directories = try TurnDirectories(state: Harness.directory())
@@ -18,7 +19,7 @@ struct WallCostTests {
         var walled = bare
         walled.walls = WallPolicy(hiding: ["/var/lib/portcullis", "/etc/portcullis/tls.key"])
         var shortest = [Int.max, Int.max]
-        for _ in 0..<200 {
+        for round in 0..<2000 where round < 200 || shortest[1] - shortest[0] >= 1000 {
             for (index, profile) in [bare, walled].enumerated() {
                 shortest[index] = min(shortest[index], try microseconds(of: profile, in: directory))
             }
