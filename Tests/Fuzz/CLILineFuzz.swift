@@ -1,5 +1,5 @@
 // modules: Vocabulary
-// files: Sources/ClaudeCLI/Lines/LineSplitter.swift Sources/ClaudeCLI/Lines/CLIEvent.swift Sources/ClaudeCLI/Lines/CLIEventReader.swift Sources/ClaudeCLI/Lines/CLIEventReader+Lines.swift Sources/ClaudeCLI/Lines/CLILineFields.swift Sources/ClaudeCLI/Lines/DeltaLine.swift Sources/ClaudeCLI/Reply/Quota.swift Sources/ClaudeCLI/Reply/ReplyAssembler.swift Sources/ClaudeCLI/Reply/ServerCalls.swift Sources/ClaudeCLI/Plan/MCPServer.swift Sources/ClaudeCLI/Reply/FailureEvidence.swift Sources/ClaudeCLI/LoginRemedy.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/CLILimits.swift Sources/ClaudeCLI/TurnSpending.swift Sources/ClaudeCLI/Reply/DemandedCallReader.swift Sources/ClaudeCLI/Reply/HeldEvents.swift Sources/ClaudeCLI/Reply/UsageMeter.swift Sources/ClaudeCLI/TurnUsage.swift
+// files: Sources/ClaudeCLI/Lines/LineSplitter.swift Sources/ClaudeCLI/Lines/CLIEvent.swift Sources/ClaudeCLI/Lines/CLIEventReader.swift Sources/ClaudeCLI/Lines/CLIEventReader+Lines.swift Sources/ClaudeCLI/Lines/CLILineFields.swift Sources/ClaudeCLI/Lines/DeltaLine.swift Sources/ClaudeCLI/Reply/Quota.swift Sources/ClaudeCLI/Reply/ReplyAssembler.swift Sources/ClaudeCLI/Reply/ServerCalls.swift Sources/ClaudeCLI/Plan/MCPServer.swift Sources/ClaudeCLI/Reply/FailureEvidence.swift Sources/ClaudeCLI/LoginRemedy.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/CLILimits.swift Sources/ClaudeCLI/TurnSpending.swift Sources/ClaudeCLI/Reply/DemandedCallReader.swift Sources/ClaudeCLI/Reply/HeldEvents.swift Sources/ClaudeCLI/Reply/UsageMeter.swift Sources/ClaudeCLI/TurnUsage.swift Sources/ClaudeCLI/Agent/AgentRun.swift Sources/ClaudeCLI/Agent/AgentTool.swift Sources/ClaudeCLI/Agent/Workspace.swift Sources/ClaudeCLI/Agent/CallResult+Line.swift
 //
 // The CLI's output, split, read and assembled. What must hold for any input: no trap, no unbounded buffer, slices
 // within their line, blocks in order, and at most one end with nothing after it; so too where a call is demanded.
@@ -16,7 +16,9 @@ public func fuzzCLILines(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     // Every other input belongs to a turn in which the CLI calls tools named `mcp__s__…` itself.
     let server = MCPServer(name: "s", definition: JSONFragment("{}"), secrets: [])
     let servers = input[0] & 1 == 0 ? ActiveServers.none : ActiveServers([server], maxRounds: 2)
-    var assembler = ReplyAssembler(limits: limits, servers: servers)
+    // And of the others some to one in which it calls its own.
+    let agent = input[0] & 5 == 4 ? AgentRun(in: Workspace(name: "w", directory: "/w", tools: [.read])) : nil
+    var assembler = ReplyAssembler(limits: limits, servers: servers, agent: agent)
     var order = ReplyOrder()
     var demandedOrder = ReplyOrder()
     var reader = DemandedCallReader(demand(among: input[0] & 2 == 0 ? ["f"] : ["f", "get_weather"]), mostHeldBytes: 4096)
@@ -77,6 +79,7 @@ struct ReplyOrder {
         case .blockStopped:
             precondition(isOpen, "only an open block stops")
             isOpen = false
+        case .callResult: precondition(hasStarted && !isOpen, "results come between blocks")
         case .finished:
             precondition(hasStarted && !isOpen, "whole when finished")
             isOver = true

@@ -250,7 +250,7 @@ struct ReplyAssembler {
 
     /// Passes on what the CLI's own tools have answered, between two messages.
     private mutating func results(_ content: JSONSlice, of line: Span<UInt8>, _ emit: (ReplyEvent) -> Void) {
-        guard calls.isAgent, hasStarted else { return }
+        guard calls.isAgent, hasStarted, openBlock == nil else { return }
         for result in CallResult.list(content, of: line) {
             sayHeldStop(emit)
             emit(.callResult(result))
