@@ -91,7 +91,7 @@ def test_open_webui_as_a_connection_of_the_server(client):
         "x-openwebui-user-role": "user", "x-openwebui-chat-id": "c1"})
     assert "sonnet" in client.models(base, headers)
     url = client.url(base) + "/chat/completions"
-    said, _ = client.chat(url, headers, stream=True, seed=1, max_tokens=100, tools=[{"type": "web_search"}],
+    said, _ = client.chat(url, headers, stream=True, seed=1, max_tokens=100,
                           stream_options={"include_usage": True})
     title, _ = client.chat(url, {**headers, "x-openwebui-task": "title_generation"}, model="haiku", stream=False)
     assert (said, title) == (SAID, SAID)

@@ -20,14 +20,22 @@ extension Exchange {
         if let entry { site.turns.leave(entry) }
     }
 
-    /// True once an administrator has ended it.
-    var isCancelled: Bool { entry?.isCancelled ?? false }
+    /// Why it ends that an administrator, or its client by another request, has ended; nil where nobody has.
+    var cancellation: Fault? {
+        guard let entry, entry.isCancelled else { return nil }
+        return entry.isByOwner ? .endedByRequest : .cancelled
+    }
 }
 
 extension Fault {
     /// An administrator has ended the turn; to ask the same again at once is not what they want.
     static var cancelled: Fault {
         Fault(
-            .unavailable, "This answer was ended by request, or by an administrator of this gateway.", detail: "cancelled", shouldRetry: false)
+            .unavailable, "An administrator of this gateway has ended this answer.", detail: "cancelled", shouldRetry: false)
+    }
+
+    /// The client has ended its run.
+    static var endedByRequest: Fault {
+        Fault(.unavailable, "This run was ended by request.", detail: "cancelled by its client", shouldRetry: false)
     }
 }

@@ -148,7 +148,7 @@ struct Exchange: ~Copyable {
             entry?.note { $0.state = .starting }
             return permit
         } catch {
-            if isCancelled { throw .fault(.cancelled) }
+            if let cancellation { throw .fault(cancellation) }
             // Its own turns fill its places.
             if error.kind == .rateLimited { note(refusal: .keyRate, as: "turns") }
             throw .fault(error)
@@ -339,7 +339,7 @@ struct Exchange: ~Copyable {
         while true {
             if channel.isClientGone { return .gone }
             if seat.phase == .ending { return .fault(.goingDown) }
-            if isCancelled { return .fault(.cancelled) }
+            if let cancellation { return .fault(cancellation) }
             if alarm.isDue { return nil }
             await channel.wakeup.wait()
         }
@@ -373,7 +373,7 @@ struct Exchange: ~Copyable {
                 (content.account, content.usage, content.bytes) = (account, process.usage, sink.sentBytes)
             }
             if step != .ended, seat.phase == .ending { tell(.goingDown, &outcome, in: &sink) }
-            if step != .ended, isCancelled { tell(.cancelled, &outcome, in: &sink) }
+            if step != .ended, let cancellation { tell(cancellation, &outcome, in: &sink) }
             if step != .ended, let fault = excess(of: process, beyond: bounds) { tell(fault, &outcome, in: &sink) }
             note(outcome)
             if let fault = outcome.fault, !sink.isPromised { return .untold(fault, mayPass: !outcome.hasBegun) }

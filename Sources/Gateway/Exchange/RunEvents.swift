@@ -84,7 +84,7 @@ struct RunExchange {
         case .cancel(let session):
             let run = seat.site.runs.run(in: session, of: request.principal.id.text)
             guard let run, !run.events.isOver else { return await refuse(.noRun(session), writer) }
-            run.entry.cancel()
+            run.entry.cancel(byOwner: true)
             var json = JSONWriter()
             json.object { json in
                 json.member("sessionId", session)

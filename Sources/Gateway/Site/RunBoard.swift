@@ -50,6 +50,6 @@ final class RunBoard: Sendable {
             state.order.removeAll { $0 == place }
             return state.runs.removeValue(forKey: place)
         }
-        if let run, !run.events.isOver { run.entry.cancel() }
+        if let run, !run.events.isOver { run.entry.cancel(byOwner: true) }
     }
 }

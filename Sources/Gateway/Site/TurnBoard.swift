@@ -58,6 +58,7 @@ final class TurnEntry: Sendable {
     let since = WallClock.unixSeconds
     private let changing = Mutex(Content())
     private let cancelled = Atomic(false)
+    private let byOwner = Atomic(false)
     private let wakeup: RemoteWakeup
 
     /// A turn that begins; `wakeup` wakes its exchange.
@@ -75,8 +76,12 @@ final class TurnEntry: Sendable {
 
     func note(_ change: (inout Content) -> Void) { changing.withLock { change(&$0) } }
 
-    /// Has it end.
-    func cancel() {
+    /// True where that is its own client's wish.
+    var isByOwner: Bool { byOwner.load(ordering: .relaxed) }
+
+    /// Has it end, as an administrator or its own client wishes.
+    func cancel(byOwner isByOwner: Bool = false) {
+        byOwner.store(isByOwner, ordering: .relaxed)
         cancelled.store(true, ordering: .relaxed)
         wakeup.signal()
     }
