@@ -47,6 +47,9 @@ package final class KeptStream: Sendable {
         for reader in readers { reader.signal() }
     }
 
+    /// True where nothing was streamed, and nothing will be.
+    package var isBare: Bool { state.withLock { $0.isOver && $0.bytes.isEmpty && $0.forgotten == 0 } }
+
     /// True once nothing more comes.
     package var isOver: Bool { state.withLock { $0.isOver } }
 

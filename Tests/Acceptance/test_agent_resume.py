@@ -103,3 +103,17 @@ def test_sessions_are_listed_and_deleted(agents, nonce):
         assert http.delete(f"/api/sessions/{session}", headers=head(agents)).status_code == 200
         assert http.get(f"/api/sessions/{session}/events", headers=head(agents)).status_code == 404
         assert agents.run("say:x", sessionId=session).status_code == 404
+
+
+def test_a_run_that_waits_for_its_session_or_is_refused_does_not_take_the_place_of_the_one_that_runs(agents, nonce):
+    session, last = begun(agents, slow(nonce, 3), until="tool")
+    with agents.gateway.http() as http:
+        refused = http.post("/api/run", json={"prompt": "say:x", "sessionId": session, "workingDirectory": "/etc"}, headers=head(agents))
+        assert refused.status_code == 400
+    assert read_on(agents, session, after=last)[-1][1] == "result"
+
+
+def test_a_run_that_was_not_streamed_has_no_events_to_read(agents, nonce):
+    session = agents.run(f"say:x\n{nonce}").json()["sessionId"]
+    with agents.gateway.http() as http:
+        assert http.get(f"/api/sessions/{session}/events", headers=head(agents)).status_code == 404

@@ -106,7 +106,8 @@ struct AgentPolicy: Sendable {
     }
 
     static func matches(_ pattern: String, _ host: String) -> Bool {
-        let pattern = pattern.lowercased()
+        // At which port is the proxy's to say.
+        let pattern = pattern.lowercased().prefix { $0 != ":" }
         return pattern.hasPrefix("*.") ? host.hasSuffix(pattern.dropFirst()) : host == pattern
     }
 }

@@ -8,7 +8,7 @@ public struct Workspace: Sendable, Hashable {
         case none
         /// The internet; never this machine, its neighbours, or a cloud's metadata service.
         case open
-        /// These hosts alone, `*.` in front for all below one.
+        /// These hosts alone, `*.` in front for all below one, `:PORT` behind for another port than the usual ones.
         case hosts([String])
     }
 
@@ -24,7 +24,7 @@ public struct Workspace: Sendable, Hashable {
         public var seconds = 900
         /// How often the model may be asked.
         public var turns = 50
-        /// What it may cost at list prices, in nano-USD; nil for what the key's own limits leave.
+        /// What it may cost at list prices, in nano-USD; nil for any amount.
         public var cost: Int?
 
         /// The usual bounds.

@@ -10,7 +10,7 @@ import Vocabulary
 final class ConversationKeeper {
     private let turn: TurnRequest
     private let channel: any RequestChannel
-    private let id: String
+    let id: String
     private let isNew: Bool
     private let owner: String
     private let settings: ConversationSettings

@@ -188,6 +188,8 @@ struct Exchange: ~Copyable {
         entry?.note { [model = record.model] in $0.model = model }
         streams = conversation.streams
         do throws(Refusal) { agent = try agent(for: &conversation) } catch { throw .refusal(error) }
+        // Not before: what is refused, or waits for another run of the session, must not take that one's place.
+        if let conversations { enterRun(in: conversations.id) }
         if context.snapshot.configuration.logging.tellsClientIDs, let metadata = conversation.metadata {
             record.clientIDs += ClientIDs.of(metadata)
         }
@@ -236,7 +238,6 @@ struct Exchange: ~Copyable {
         if name == nil, keeps, turn.dialect == .agentRun {
             name = ConversationName(newSession: seat.state.newIdentifier("run_"))
         }
-        if let name, turn.dialect == .agentRun { enterRun(in: name.id) }
         request.model = name?.model
         // What a chat app asks about a conversation, as a title for it, is no part of it.
         guard let name, !turn.preferences.isTask else { return draft }

@@ -93,7 +93,7 @@ struct RunExchange {
             await finish(context.json(status: 200, json.bytes), writer)
         case .events(let session, let number):
             let run = seat.site.runs.run(in: session, of: request.principal.id.text)
-            guard let run else { return await refuse(.noRun(session), writer) }
+            guard let run, !run.events.isBare else { return await refuse(.noRun(session), writer) }
             guard let place = run.events.place(behind: number) else { return await refuse(.forgotten(number), writer) }
             await pass(run.events, from: place, writer)
         }
@@ -147,7 +147,7 @@ struct RunExchange {
 
 extension Refusal {
     fileprivate static func noRun(_ session: String) -> Refusal {
-        Refusal(.notFound, "No run goes on in the session '\(session.prefix(128))'.", param: "session")
+        Refusal(.notFound, "There is no streamed run in the session '\(session.prefix(128))', or it is over and forgotten.", param: "session")
     }
 
     fileprivate static func forgotten(_ number: Int) -> Refusal {

@@ -4,7 +4,7 @@ import Synchronization
 
 /// The newest run of each session, for a client that reads on in its events or ends it.
 ///
-/// Shared by all loops. Bounded: the oldest that is over goes first.
+/// Shared by all loops. Bounded, for each key too: the oldest that is over goes first.
 final class RunBoard: Sendable {
     /// One run.
     struct Run: Sendable {
@@ -21,9 +21,18 @@ final class RunBoard: Sendable {
         var runs: [Place: Run] = [:]
         /// The oldest first.
         var order: [Place] = []
+
+        /// Forgets the oldest of these that is over, or the oldest where none is.
+        mutating func forget(_ isMeant: (Place) -> Bool) {
+            let over = order.firstIndex { isMeant($0) && runs[$0]?.events.isOver ?? true }
+            guard let index = over ?? order.firstIndex(where: isMeant) else { return }
+            runs[order.remove(at: index)] = nil
+        }
     }
 
     private static let most = 128
+    /// Of one key: none has the events of others forgotten.
+    private static let mostOfOwner = 8
     private let state = Mutex(State())
 
     /// Shows the run that begins in a session of a key.
@@ -32,9 +41,8 @@ final class RunBoard: Sendable {
         state.withLock { state in
             if state.runs.updateValue(run, forKey: place) != nil { state.order.removeAll { $0 == place } }
             state.order.append(place)
-            guard state.order.count > Self.most else { return }
-            let index = state.order.firstIndex { state.runs[$0]?.events.isOver ?? true } ?? 0
-            state.runs[state.order.remove(at: index)] = nil
+            if state.order.count(where: { $0.owner == owner }) > Self.mostOfOwner { state.forget { $0.owner == owner } }
+            if state.order.count > Self.most { state.forget { _ in true } }
         }
     }
 

@@ -100,7 +100,7 @@ private struct WorkspaceReader {
         if network.kind == .array {
             let hosts = try texts("network") ?? []
             guard !hosts.isEmpty, hosts.allSatisfy(Self.isHost) else {
-                throw ValueProblem("network is no list of host names as example.org or *.example.org")
+                throw ValueProblem("network is no list of host names as example.org, *.example.org or example.org:8443")
             }
             return .hosts(hosts.map { $0.lowercased() })
         }
@@ -112,7 +112,11 @@ private struct WorkspaceReader {
     }
 
     private static func isHost(_ text: String) -> Bool {
-        let name = text.hasPrefix("*.") ? text.dropFirst(2) : text[...]
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard let host = parts.first, parts.count == 1 || parts.count == 2 && UInt16(parts[1]).map({ $0 > 0 }) == true else {
+            return false
+        }
+        let name = host.hasPrefix("*.") ? host.dropFirst(2) : host
         return !name.isEmpty && name.utf8.count <= 253
             && name.utf8.allSatisfy { byte in
                 switch byte {
