@@ -28,9 +28,16 @@ final class UsageRecorder: Sendable {
         var firstMilliseconds = 0
     }
 
+    /// Hears that what came before is in the ledger, or why not.
+    typealias Listener = @Sendable (Result<Void, LedgerFault>) -> Void
+
     fileprivate struct State {
         var batch = UsageBatch()
         var isWriting = false
+        /// How many batches were given to the ledger.
+        var begun = 0
+        /// Who hears when the batch of that number was written or could not be.
+        var listeners: [(batch: Int, then: Listener)] = []
         /// Why the newest batch could not be written; it goes with the next one.
         var fault: LedgerFault?
         /// Who hears when that has changed.
@@ -163,33 +170,37 @@ final class UsageRecorder: Sendable {
 
     private func write(_ batch: UsageBatch) {
         store.apply(batch) { [self] result in
-            let (next, watcher) = state.withLock { state -> (UsageBatch?, RemoteWakeup?) in
-                let before = state.fault
-                state.isWriting = false
+            let (next, watcher, listeners) = state.withLock { state in
+                let (before, listeners) = (state.fault, state.end(result))
                 guard case .failure(let fault) = result else {
                     state.fault = nil
-                    return (state.next(), before == nil ? nil : state.watcher)
+                    return (state.next(), before == nil ? nil : state.watcher, listeners)
                 }
                 // Goes with the next one, which whoever comes begins: a ledger that fails is not asked in a circle.
                 state.fault = fault
                 state.batch.prepend(batch)
-                return (nil, before == fault ? nil : state.watcher)
+                return (nil, before == fault ? nil : state.watcher, listeners)
             }
             watcher?.signal()
+            for listener in listeners { listener(result) }
             if let next { write(next) }
         }
     }
 
-    /// Waits until everything is on the disk that came before, or cannot be brought there.
-    func flush(on loop: EventLoop) async {
-        retry()
-        let wakeup = Wakeup()
-        let alarm = Alarm(on: loop, waking: wakeup)
-        defer { alarm.cancel() }
-        while state.withLock({ $0.isWriting || !$0.batch.isEmpty && $0.fault == nil }) {
-            alarm.deadline = loop.now + Milliseconds(5)
-            await wakeup.wait()
+    /// Waits until everything that came before is in the ledger; throws why it cannot be brought there.
+    ///
+    /// Other causes that signal `wakeup` meanwhile are signalled again at the end.
+    func flush(on loop: EventLoop, waking wakeup: Wakeup) async throws(LedgerFault) {
+        try await LedgerWait<Void>.ask(on: loop, waking: wakeup) { tellWhenWritten($0) }
+    }
+
+    private func tellWhenWritten(_ listener: @escaping Listener) {
+        let known = state.withLock { state -> Result<Void, LedgerFault>? in
+            guard state.isWriting else { return state.fault.map { .failure($0) } ?? .success(()) }
+            state.listeners.append((state.batch.isEmpty ? state.begun : state.begun + 1, listener))
+            return nil
         }
+        if let known { listener(known) }
     }
 }
 
@@ -198,9 +209,19 @@ extension UsageRecorder.State {
     fileprivate mutating func next() -> UsageBatch? {
         guard !isWriting, !batch.isEmpty else { return nil }
         isWriting = true
+        begun += 1
         let next = batch
         batch = UsageBatch()
         return next
+    }
+
+    /// Notes that nothing is written any more; returns who is to hear of it.
+    fileprivate mutating func end(_ result: Result<Void, LedgerFault>) -> [UsageRecorder.Listener] {
+        isWriting = false
+        // A batch that could not be written goes with another one, some time: nobody waits for that.
+        let last = if case .failure = result { Int.max } else { begun }
+        defer { listeners.removeAll { $0.batch <= last } }
+        return listeners.filter { $0.batch <= last }.map(\.then)
     }
 }
 

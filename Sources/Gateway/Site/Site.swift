@@ -121,7 +121,10 @@ final class Site: Sendable {
 
     /// Ends what lives as long as the service, once nothing is served any more, and waits for it.
     func end(on loop: EventLoop) async {
-        await recorder?.flush(on: loop)
+        recorder?.retry()
+        do throws(LedgerFault) { try await recorder?.flush(on: loop, waking: Wakeup()) } catch {
+            log.error("what the last turns used was not written: \(error)")
+        }
         // What was to be stored is on the disk before the process may go.
         ledger.close()
     }
