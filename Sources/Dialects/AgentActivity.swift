@@ -1,7 +1,7 @@
 public import Vocabulary
 
 /// Makes of what the CLI's own tools do blocks that a dialect knows: in Messages those of a tool that the server runs, in
-/// OpenAI's dialects thinking.
+/// Chat Completions thinking. Responses has items of its own for them (``ResponsesAgentCall``).
 public struct AgentActivity: Sendable {
     private let dialect: Dialect
     private var open: (id: JSONText, name: JSONText)?
@@ -13,7 +13,7 @@ public struct AgentActivity: Sendable {
 
     /// The activity of an answer to `conversation`; nil where the CLI's own tools are not at work, or shown as they are.
     public init?(_ conversation: Conversation, _ dialect: Dialect) {
-        guard conversation.agent != nil, dialect != .agentRun else { return nil }
+        guard conversation.agent != nil, [.anthropic, .chatCompletions].contains(dialect) else { return nil }
         self.dialect = dialect
         gaps = AgentGaps(conversation, dialect)
     }
@@ -55,7 +55,7 @@ public struct AgentActivity: Sendable {
     }
 
     private func show(_ result: CallResult, to take: (ReplyEvent, Span<UInt8>) -> Void) {
-        let text = String(result.text.prefix(Self.mostShown))
+        let text = Self.shown(result.text)
         guard dialect == .anthropic else {
             return think("\(result.isError ? "failed" : "done"): \(text)\n\n", to: take)
         }
@@ -73,6 +73,12 @@ public struct AgentActivity: Sendable {
             json.endArray()
         }
         block(json, to: take)
+    }
+
+    /// As much of a text as is shown.
+    static func shown(_ text: String) -> String {
+        let shown = text.prefix(mostShown)
+        return shown.endIndex == text.endIndex ? text : "\(shown)…"
     }
 
     /// Ids of such blocks begin so that they are known again when a client sends them back.

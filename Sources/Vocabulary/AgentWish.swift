@@ -8,6 +8,8 @@ public struct AgentWish: Sendable, Equatable {
     public var maxTurns: Int?
     /// The workspace's directory, which who grants the wish fills in: files are told by their paths beneath it.
     public var root: String?
+    /// The workspace's name, filled in alike.
+    public var workspace: String?
 
     /// A wish for everything that the workspace allows.
     public init() {}

@@ -43,7 +43,7 @@ def shown(dialect, answer):
     if dialect == "chat":
         message = answer.choices[0].message
         return [("reasoning", getattr(message, "reasoning_content", None) or "")]
-    return [("reasoning", part.text) for item in answer.output if item.type == "reasoning" for part in item.summary]
+    return [(item.type, item.model_dump_json()) for item in answer.output if item.type != "message"]
 
 
 @each_client
@@ -59,8 +59,10 @@ def test_the_tools_activity_is_shown_and_the_answer_is_text(agents, upstream, no
     assert not client.calls, "a client must not be asked to run what was run"
     if dialect == "messages":
         assert [kind for kind, _ in activity] == ["server_tool_use", "mcp_tool_result"] * 2
-    else:
+    elif dialect == "chat":
         assert "failed: " in text and "done: " in text
+    else:
+        assert [kind for kind, _ in activity] == ["mcp_call"] * 2
     turns = upstream.turns(nonce)
     assert len(turns) == 3 and {tool["name"] for tool in turns[0].body["tools"]} >= {"Read", "Bash"}
 
@@ -74,6 +76,105 @@ def test_a_denied_call_is_an_error_with_its_reason_and_belongs_to_its_call(agent
     assert [result["tool_use_id"] for result in results] == [call["id"] for call in calls]
     assert [result["is_error"] for result in results] == [False, True]
     assert "outside of the workspace" in results[1]["content"][0]["text"]
+
+
+@pytest.mark.parametrize("dialect", ["responses", "responses by id"])
+@streamed_or_whole
+def test_responses_has_an_item_for_each_call_between_the_texts(agents, nonce, dialect, streams):
+    client = CLIENTS[dialect](agents.gateway, MODEL, streams=streams)
+    response = client.say(echo(nonce))
+    assert [item.type for item in response.output] == ["message", "mcp_call", "message", "mcp_call", "message"]
+    made, denied = (item for item in response.output if item.type == "mcp_call")
+    assert (made.status, made.server_label, made.name) == ("completed", "lab", "Bash")
+    assert json.loads(made.arguments) == {"command": f"echo told-{nonce}"}
+    assert made.output.strip() == f"told-{nonce}" and made.error is None
+    assert (denied.status, denied.name, denied.output) == ("failed", "Read", None)
+    assert denied.error.type == "mcp_tool_execution_error"
+    assert "outside of the workspace" in denied.error.content[0]["text"]
+    if dialect == "responses by id":
+        stored = client.connect().responses.retrieve(response.id)
+        assert stored.output[1:4:2] == [made, denied] and [item.id for item in stored.output] == [
+            item.id for item in response.output]
+
+
+def response_events(agents, text, **fields):
+    with agents.gateway.openai() as library, library.responses.create(
+        model=MODEL, input=text, stream=True, store=False, **fields
+    ) as stream:
+        return list(stream)
+
+
+def test_a_stream_tells_a_call_when_it_is_made_and_its_answer_when_it_comes(agents, nonce):
+    events = response_events(agents, echo(nonce))
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    whole = events[-1].response
+    for index, item in enumerate(whole.output):
+        own = [event for event in events if getattr(event, "output_index", None) == index]
+        kinds = [event.type for event in own if not event.type.endswith(".delta")]
+        assert kinds[0] == "response.output_item.added" and kinds[-1] == "response.output_item.done"
+        assert own[-1].item == item
+        if item.type == "message":
+            continue
+        assert own[0].item.status == "in_progress" and own[0].item.arguments == ""
+        assert kinds[1:-1] == ["response.mcp_call.in_progress", "response.mcp_call_arguments.done",
+                               f"response.mcp_call.{item.status}"]
+        pieces = "".join(event.delta for event in own if event.type == "response.mcp_call_arguments.delta")
+        assert pieces == item.arguments == own[-3].arguments
+        assert {event.item_id for event in own[1:-1]} == {item.id}
+
+
+def test_calls_of_one_message_are_open_together_and_each_gets_its_answer(agents, nonce):
+    calls = [("Bash", {"command": f"echo {number}-{nonce}"}) for number in range(3)]
+    events = response_events(agents, steps(calls, text=nonce))
+    outputs = [item.output.strip() for item in events[-1].response.output if item.type == "mcp_call"]
+    assert outputs == [f"{number}-{nonce}" for number in range(3)]
+
+
+def test_a_call_beyond_the_most_turns_ends_the_answer_and_has_no_item(agents, nonce):
+    response = response_events(agents, steps(*[[("Bash", {"command": "true"})]] * 60, text=nonce))[-1].response
+    calls = [item for item in response.output if item.type == "mcp_call"]
+    assert response.status == "incomplete" and {call.status for call in calls} == {"completed"} and len(calls) == 49
+
+
+def test_a_large_answer_of_a_tool_is_cut_and_said_to_be(agents, nonce):
+    client = CLIENTS["responses"](agents.gateway, MODEL)
+    response = client.say(steps([("Bash", {"command": "yes | head -c 20000"})], text=nonce))
+    [call] = [item for item in response.output if item.type == "mcp_call"]
+    assert len(call.output) == 2001 and call.output.endswith("…")
+
+
+@pytest.mark.parametrize("dialect", ["responses", "responses by id"])
+@streamed_or_whole
+def test_items_of_calls_tell_a_new_process_what_was_done(agents, upstream, nonce, dialect, streams):
+    client = CLIENTS[dialect](agents.gateway, MODEL, streams=streams)
+    client.say(echo(nonce))
+    end_processes(agents)
+    client.say(f"say:again\nnext {nonce}")
+    assert client.text == "again"
+    turn = upstream.only_turn(f"next {nonce}")
+    knows_what_was_done(turn, nonce)
+    assert turn.outcome == "answered" and turn.mentions("outside of the workspace")
+    client.say(f"say:and again\nlast {nonce}")
+    assert client.text == "and again"
+
+
+@pytest.mark.parametrize("dialect", ["responses", "responses by id"])
+def test_items_of_calls_are_understood_by_a_model_without_tools(agents, upstream, nonce, dialect):
+    client = CLIENTS[dialect](agents.gateway, MODEL)
+    client.say(echo(nonce))
+    client.model = "sonnet"
+    client.say(f"say:again\nnext {nonce}")
+    turn = upstream.only_turn(f"next {nonce}")
+    assert client.text == "again" and turn.outcome == "answered" and turn.mentions(f"told-{nonce}")
+
+
+def test_another_providers_mcp_items_are_left_out_and_named(agents, upstream, nonce):
+    item = {"type": "mcp_call", "id": "mcp_682d437d90a88191bf88cd03aae0c3e5", "server_label": "deepwiki",
+            "name": "ask", "arguments": "{}", "output": "an answer", "error": None}
+    with agents.gateway.openai() as library:
+        answer = library.responses.with_raw_response.create(
+            model="sonnet", input=[*user("hello"), item, *user(f"say:fine\n{nonce}")], store=False)
+    assert answer.headers["x-portcullis-ignored"] == "input.mcp_call" and answer.parse().output_text == "fine"
 
 
 @each_client

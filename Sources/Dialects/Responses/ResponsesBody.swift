@@ -36,12 +36,18 @@ struct ResponsesBody: ReplyCollector {
         case .signature(let slice): output.signature.append(slice, of: line)
         case .blockStopped:
             if output.open == .message { _ = output.citations?.endBlock() }
+            if output.open == .agentCall {
+                if output.text.isEmpty { output.text.append("{}") }
+                output.putBy()
+            }
             isClosing = output.open != nil
         case .finished(let end):
             if isClosing { endItem(isWhole: !end.reason.cutsOff) }
+            _ = output.giveUpCalls()
             if output.beginSummary(end) { _ = output.finishItem(isWhole: true) }
             self.end = end
-        case .callResult, .failed: break
+        case .callResult(let result): _ = output.answer(result)
+        case .failed: break
         }
     }
 

@@ -99,7 +99,7 @@ enum ItemID {
     static func response(suffix: String) -> String { "resp_" + suffix }
 
     private static let prefixes: Set<Substring> = [
-        "msg", "rs", "fc", "fco", "ctc", "ctco", "tsc", "tso", "at", "cmp", "it",
+        "msg", "rs", "fc", "fco", "ctc", "ctco", "tsc", "tso", "at", "cmp", "mcp", "it",
     ]
 
     /// What the id of an item of the request begins with.
@@ -115,6 +115,7 @@ enum ItemID {
         case "tool_search_output": "tso"
         case "additional_tools": "at"
         case "compaction": "cmp"
+        case "mcp_call": "mcp"
         default: "it"
         }
     }

@@ -8,10 +8,15 @@ struct ResponsesInput {
     /// The request's tools; items bring more of them.
     var tools = ResponsesTools()
     private let summaries: (any SummarySeal)?
+    /// True where what was said is kept under a name, with all that tools did.
+    private let isNamed: Bool
     private var turns = ResponsesTurns()
     private var foreign = ForeignItems()
 
-    init(_ summaries: (any SummarySeal)?) { self.summaries = summaries }
+    init(_ summaries: (any SummarySeal)?, isNamed: Bool = false) {
+        self.summaries = summaries
+        self.isNamed = isNamed
+    }
 
     /// The turns of the stored items and the input; instructions before the first of them go to the system prompt.
     mutating func decode(
@@ -80,6 +85,7 @@ struct ResponsesInput {
         case "reasoning": try reasoning(item, &conversation)
         case "compaction_trigger": break
         case "compaction", "compaction_summary", "context_compaction": summary(item, type, &conversation)
+        case "mcp_call" where ResponsesAgentCall.isOwn(item): agentCall(item)
         default: foreign.decode(item, type, into: &turns, &conversation)
         }
     }
@@ -90,6 +96,14 @@ struct ResponsesInput {
         turns.assistant([
             .toolUse(id: try item.required("call_id").requireText(), name: tools.name(of: name), input: input)
         ])
+    }
+
+    /// A call of one of the CLI's own tools. The process that made it knows more of it, and so does a conversation with a
+    /// name; for others it is what is left of it.
+    private mutating func agentCall(_ item: JSONValue) {
+        guard !isNamed, let (call, result) = ResponsesAgentCall.blocks(of: item) else { return }
+        turns.assistant([call])
+        turns.result(result)
     }
 
     /// A search for tools and what it found.

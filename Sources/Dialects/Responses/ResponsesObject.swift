@@ -50,7 +50,7 @@ struct ResponsesObject: Sendable {
     }
 
     /// Appends the object with its output items.
-    func append(to out: inout [UInt8], _ status: Status, items: [UInt8], completedAt: Int?) {
+    func append(to out: inout [UInt8], _ status: Status, items: [[UInt8]], completedAt: Int?) {
         var writer = JSONWriter(out)
         out = []
         writer.object { writer in
@@ -61,7 +61,7 @@ struct ResponsesObject: Sendable {
             writer.member("model", model)
             writer.key("output")
             writer.beginArray()
-            if !items.isEmpty { writer.fragment(JSONFragment(validated: items[...])) }
+            for item in items where !item.isEmpty { writer.fragment(JSONFragment(validated: item[...])) }
             writer.endArray()
             if !echo.isEmpty { writer.fragment(JSONFragment(validated: echo[...])) }
             writer.key("usage")

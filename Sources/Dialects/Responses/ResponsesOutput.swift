@@ -3,7 +3,7 @@ import Vocabulary
 /// Builds the output items of a response, one at a time.
 struct ResponsesOutput: Sendable {
     /// What kind of item is open.
-    enum Kind: Sendable { case message, reasoning, sealed, call, freeText, toolSearch, compaction, webSearch }
+    enum Kind: Sendable { case message, reasoning, sealed, call, freeText, toolSearch, compaction, webSearch, agentCall }
 
     private let suffix: String
     private let showsThinking: Bool
@@ -14,12 +14,16 @@ struct ResponsesOutput: Sendable {
     private let isCompaction: Bool
     private let isCodex: Bool
     private var summary = EscapedText()
-    /// What is stored of the finished items; nil when nothing is.
-    private(set) var kept: [UInt8]?
-    private var keptCount = 0
-    /// The finished items with commas between them.
-    private(set) var items: [UInt8] = []
-    /// How many items are finished; the open one's index.
+    /// True when the items are stored.
+    let isStored: Bool
+    /// What is stored of the finished items, in order.
+    private var keptItems: [[UInt8]] = []
+    /// The finished items in order; an empty one in the place of a call that waits for its answer.
+    private(set) var items: [[UInt8]] = []
+    /// Calls of the CLI's own tools that wait for their answers.
+    private var waiting: [ResponsesAgentCall] = []
+    private let workspace: String
+    /// How many items are finished or put by; the open one's index.
     private(set) var count = 0
     /// The open item; nil between items and in blocks that are not shown.
     private(set) var open: Kind?
@@ -41,7 +45,8 @@ struct ResponsesOutput: Sendable {
         suffix = identity.suffix
         showsThinking = conversation.thinkingShown == .asThinking
         wantsSealed = conversation.wantsSealedThinking
-        kept = conversation.isStored ? [] : nil
+        isStored = conversation.isStored
+        workspace = conversation.agent?.workspace ?? ""
         forms = ToolForms(conversation.tools)
         isCompaction = conversation.isCompaction
         isCodex = conversation.isCodex && conversation.streams
@@ -72,11 +77,13 @@ struct ResponsesOutput: Sendable {
         case .redactedThinking(let data):
             open = showsThinking && wantsSealed ? .sealed : nil
             signature.append(contentsOf: data)
-            if open == nil, kept != nil { keepHidden(data) }
+            if open == nil, isStored { keepHidden(data) }
         case .toolUse(let id, let name):
             callID = id
             open = call(of: name)
-        case .agentCall: open = nil
+        case .agentCall(let id, let name):
+            (callID, self.name) = (id, name)
+            open = .agentCall
         case .other(let raw):
             let call = ServerToolBlock.call(raw)
             open = call == nil ? nil : .webSearch
@@ -147,6 +154,7 @@ struct ResponsesOutput: Sendable {
         case .toolSearch: id.append("tsc_")
         case .compaction: id.append("cmp_")
         case .webSearch: id.append("ws_")
+        case .agentCall: id.append("mcp_")
         }
         id += suffix.utf8
         id.append("_")
@@ -162,6 +170,7 @@ struct ResponsesOutput: Sendable {
         case .toolSearch: appendSearch(status: "in_progress", JSONFragment("{}"), to: &out)
         case .compaction: appendCompaction(to: &out)
         case .webSearch: search.append(id: id, status: "in_progress", input: JSONFragment("{}"), to: &out)
+        case .agentCall: agentCall(arguments: "").append(.running, to: &out)
         case nil: break
         }
     }
@@ -172,27 +181,23 @@ struct ResponsesOutput: Sendable {
         item.append("{\"id\":\"rs_")
         item += suffix.utf8
         item.append("_h")
-        item.append(decimal: keptCount)
+        item.append(decimal: keptItems.count)
         item.append("\",\"type\":\"reasoning\",\"summary\":[],\"encrypted_content\":\"")
         item.append(SealedThinking.redactedPrefix)
         item += data.escaped
         item.append("\"}")
-        keep(item)
+        keptItems.append(item)
     }
 
-    private mutating func keep(_ item: [UInt8]) {
-        if keptCount > 0 { kept?.append(UInt8(ascii: ",")) }
-        kept?.append(contentsOf: item)
-        keptCount += 1
+    /// What is stored of the finished items, with commas between them; nil when nothing is.
+    var kept: [UInt8]? {
+        isStored ? Array(keptItems.filter { !$0.isEmpty }.joined(separator: [UInt8(ascii: ",")])) : nil
     }
 
-    /// Finishes the open item and returns where it stands in `items`. It is whole unless the answer was cut off in it.
-    mutating func finishItem(isWhole: Bool) -> Range<Int> {
+    /// Finishes the open item and returns its place in `items`. It is whole unless the answer was cut off in it.
+    mutating func finishItem(isWhole: Bool) -> Int {
         let status: StaticString = isWhole ? "completed" : "incomplete"
-        if count > 0 { items.append(UInt8(ascii: ",")) }
-        let start = items.count
         var item: [UInt8] = []
-        swap(&item, &items)
         switch open {
         case .message: appendMessage(status: status, to: &item) { appendPart(to: &$0) }
         case .reasoning, .sealed: appendReasoning(isComplete: true, to: &item)
@@ -202,23 +207,61 @@ struct ResponsesOutput: Sendable {
         case .webSearch:
             let end: StaticString = search.hasFailed ? "failed" : status
             search.append(id: id, status: end, input: Fragments.arguments(text.text), to: &item)
+        case .agentCall: agentCall(arguments: text.text).append(.unanswered, to: &item)
         case nil: break
         }
-        swap(&item, &items)
-        if kept != nil { keepItem(items[start...]) }
+        if isStored { keepItem(item) }
+        items.append(item)
         open = nil
         count += 1
-        return start..<items.count
+        return count - 1
     }
 
     /// Forgets the open item: it is no part of the response.
     mutating func leaveOut() { open = nil }
 
-    private mutating func keepItem(_ shown: ArraySlice<UInt8>) {
-        guard open == .reasoning || open == .sealed else { return keep(Array(shown)) }
+    private mutating func keepItem(_ shown: [UInt8]) {
+        guard open == .reasoning || open == .sealed else { return keptItems.append(shown) }
         var item: [UInt8] = []
         appendReasoning(isComplete: true, withSeal: true, to: &item)
-        keep(item)
+        keptItems.append(item)
+    }
+
+    // MARK: - Calls of the CLI's own tools
+
+    private func agentCall(arguments: JSONText) -> ResponsesAgentCall {
+        ResponsesAgentCall(
+            index: count, keptIndex: keptItems.count, id: id, callID: callID, name: name, arguments: arguments,
+            workspace: workspace)
+    }
+
+    /// Puts the open call by until its answer has come: other items may begin before that.
+    mutating func putBy() {
+        waiting.append(agentCall(arguments: text.text))
+        items.append([])
+        if isStored { keptItems.append([]) }
+        open = nil
+        count += 1
+    }
+
+    /// Finishes the call that this is the answer of, and returns it; nil where none waits for it.
+    mutating func answer(_ result: CallResult) -> ResponsesAgentCall? {
+        guard let place = waiting.firstIndex(where: { $0.callID == result.id }) else { return nil }
+        let call = waiting.remove(at: place)
+        finish(call, .answered(result))
+        return call
+    }
+
+    /// Finishes the calls whose answers will not come, and returns them.
+    mutating func giveUpCalls() -> [ResponsesAgentCall] {
+        defer { waiting = [] }
+        for call in waiting { finish(call, .unanswered) }
+        return waiting
+    }
+
+    private mutating func finish(_ call: ResponsesAgentCall, _ state: ResponsesAgentCall.State) {
+        call.append(state, to: &items[call.index])
+        if isStored { keptItems[call.keptIndex] = items[call.index] }
     }
 
     /// The open message's one part with the text so far.

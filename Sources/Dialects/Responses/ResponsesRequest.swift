@@ -76,7 +76,7 @@ enum ResponsesRequest {
         conversation.isCodex = context.isCodex
         conversation.allowsParallelToolCalls =
             try root.optional("parallel_tool_calls")?.requireBool() ?? true
-        var input = ResponsesInput(context.summaries)
+        var input = ResponsesInput(context.summaries, isNamed: context.history != nil)
         input.tools.searches = context.webSearches
         try input.tools.addOwn(RequestFields.list(root, "tools"), into: &conversation)
         conversation.turns = try input.decode(root.required("input"), stored, into: &conversation)

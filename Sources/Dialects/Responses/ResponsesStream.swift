@@ -50,22 +50,25 @@ struct ResponsesStream: ReplyEncoder {
         case .blockStopped:
             if output.open == .message { tellCitations(&out) }
             if output.open == .webSearch { say("response.web_search_call.searching", &out) }
+            if output.open == .agentCall { endAgentCall(&out) }
             isClosing = output.open != nil
         case .finished(let end):
             settle(end, into: &out)
             finish(output.status(end), &out)
         case .failed(let fault):
             endTornItem(&out)
+            giveUpCalls(&out)
             finish(.failed(fault), &out)
         case .citation(let slice): output.citations?.cite(slice, of: line)
-        case .callResult: break
+        case .callResult(let result): answer(result, &out)
         }
     }
 
-    var isStored: Bool { output.kept != nil }
+    var isStored: Bool { output.isStored }
 
     mutating func settle(_ end: ReplyEnd, into out: inout [UInt8]) {
         if isClosing { endItem(isWhole: !end.reason.cutsOff, &out) }
+        giveUpCalls(&out)
         guard output.beginSummary(end) else { return }
         sayItemAdded(&out)
         sayItemDone(isWhole: true, &out)
@@ -132,6 +135,7 @@ struct ResponsesStream: ReplyEncoder {
         prepareDelta(kind)
         if kind == .message { beginPart(&out) }
         if kind == .webSearch { say("response.web_search_call.in_progress", &out) }
+        if kind == .agentCall { say("response.mcp_call.in_progress", &out) }
     }
 
     /// An event of the open item that says nothing beside its name.
@@ -181,17 +185,20 @@ struct ResponsesStream: ReplyEncoder {
             deltaHead.append(",\"summary_index\":0")
         case .call: Self.appendOpening("response.function_call_arguments.delta", &deltaOpening)
         case .freeText: Self.appendOpening("response.custom_tool_call_input.delta", &deltaOpening)
+        case .agentCall: Self.appendOpening("response.mcp_call_arguments.delta", &deltaOpening)
         case .toolSearch, .compaction, .webSearch: return
         }
         deltaHead.append(",\"delta\":\"")
     }
 
     /// Where an event belongs.
-    private func place(_ out: inout [UInt8]) {
+    private func place(_ out: inout [UInt8]) { Self.place(output.id, output.count, &out) }
+
+    private static func place(_ id: [UInt8], _ index: Int, _ out: inout [UInt8]) {
         out.append(",\"item_id\":\"")
-        out += output.id
+        out += id
         out.append("\",\"output_index\":")
-        out.append(decimal: output.count)
+        out.append(decimal: index)
     }
 
     @inline(__always)
@@ -240,19 +247,22 @@ struct ResponsesStream: ReplyEncoder {
         case .call: endCall(&out)
         case .freeText: endFreeText(&out)
         case .webSearch: say("response.web_search_call.completed", &out)
-        case .toolSearch, .compaction: break
+        case .toolSearch, .compaction, .agentCall: break
         case nil: return
         }
         sayItemDone(isWhole: isWhole, &out)
     }
 
     private mutating func sayItemDone(isWhole: Bool, _ out: inout [UInt8]) {
+        sayItemDone(output.finishItem(isWhole: isWhole), &out)
+    }
+
+    private mutating func sayItemDone(_ index: Int, _ out: inout [UInt8]) {
         beginEvent("response.output_item.done", &out)
         out.append(",\"output_index\":")
-        out.append(decimal: output.count)
+        out.append(decimal: index)
         out.append(",\"item\":")
-        let item = output.finishItem(isWhole: isWhole)
-        out += output.items[item]
+        out += output.items[index]
         out.append("}\n\n")
     }
 
@@ -300,14 +310,17 @@ struct ResponsesStream: ReplyEncoder {
         out.append("\"}}\n\n")
     }
 
+    /// A call without arguments still has an object of them, or clients fail to parse "".
+    private mutating func completeArguments(_ out: inout [UInt8]) {
+        guard output.text.isEmpty else { return }
+        output.text.append("{}")
+        beginDelta(&out)
+        out.append("{}")
+        out.append(deltaTail)
+    }
+
     private mutating func endCall(_ out: inout [UInt8]) {
-        if output.text.isEmpty {
-            // A call without arguments still has an object of them, or clients fail to parse "".
-            output.text.append("{}")
-            beginDelta(&out)
-            out.append("{}")
-            out.append(deltaTail)
-        }
+        completeArguments(&out)
         beginEvent("response.function_call_arguments.done", &out)
         place(&out)
         out.append(",\"name\":\"")
@@ -315,5 +328,31 @@ struct ResponsesStream: ReplyEncoder {
         out.append("\",\"arguments\":\"")
         out += output.text.bytes
         out.append("\"}\n\n")
+    }
+
+    // MARK: - Calls of the CLI's own tools
+
+    /// The arguments are whole; the item is done when the call has been answered, and others may begin before that.
+    private mutating func endAgentCall(_ out: inout [UInt8]) {
+        completeArguments(&out)
+        beginEvent("response.mcp_call_arguments.done", &out)
+        place(&out)
+        out.append(",\"arguments\":\"")
+        out += output.text.bytes
+        out.append("\"}\n\n")
+        output.putBy()
+    }
+
+    private mutating func answer(_ result: CallResult, _ out: inout [UInt8]) {
+        guard let call = output.answer(result) else { return }
+        beginEvent(result.isError ? "response.mcp_call.failed" : "response.mcp_call.completed", &out)
+        Self.place(call.id, call.index, &out)
+        out.append("}\n\n")
+        sayItemDone(call.index, &out)
+    }
+
+    /// Of a call that is not answered before the end nothing but that is told.
+    private mutating func giveUpCalls(_ out: inout [UInt8]) {
+        for call in output.giveUpCalls() { sayItemDone(call.index, &out) }
     }
 }

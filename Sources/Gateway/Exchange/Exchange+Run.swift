@@ -1,10 +1,30 @@
 import ClaudeCLI
+import Dialects
 import Platform
 import Server
 import Vocabulary
 
 /// What a turn with the CLI's own tools needs beside others: it is looked after, and its client may come again.
 extension Exchange {
+    /// What the CLI's own tools may do for a request that asks for them.
+    func agent(for conversation: inout Conversation) throws(Refusal) -> AgentRun? {
+        // What a chat app asks about a conversation, as a title for it, needs no tools.
+        if context.snapshot.models.isAgent(conversation.model), !turn.preferences.isTask, conversation.agent == nil {
+            conversation.agent = AgentWish()
+        }
+        guard let wish = conversation.agent, !turn.countsTokens else { return nil }
+        guard conversation.tools.isEmpty else {
+            throw Refusal(
+                .invalidRequest,
+                "tools: the model \(ModelCatalog.agentName) works with tools of its own; send none, or ask another model",
+                param: "tools")
+        }
+        let run = try context.snapshot.workspaces.run(of: wish, for: turn.principal.name, turn.principal.options)
+        conversation.agent?.root = run.workspace.directory
+        conversation.agent?.workspace = run.workspace.name
+        return run
+    }
+
     /// Looks after a run that has begun; nil for other turns.
     func watchRun(of turn: any RunningTurn) -> RunBounds? {
         guard let agent, let ground = context.snapshot.workspaces.ground else { return nil }

@@ -202,24 +202,6 @@ struct Exchange: ~Copyable {
         return conversation
     }
 
-    /// What the CLI's own tools may do for a request that asks for them.
-    private func agent(for conversation: inout Conversation) throws(Refusal) -> AgentRun? {
-        // What a chat app asks about a conversation, as a title for it, needs no tools.
-        if context.snapshot.models.isAgent(conversation.model), !turn.preferences.isTask, conversation.agent == nil {
-            conversation.agent = AgentWish()
-        }
-        guard let wish = conversation.agent, !turn.countsTokens else { return nil }
-        guard conversation.tools.isEmpty else {
-            throw Refusal(
-                .invalidRequest,
-                "tools: the model \(ModelCatalog.agentName) works with tools of its own; send none, or ask another model",
-                param: "tools")
-        }
-        let run = try context.snapshot.workspaces.run(of: wish, for: turn.principal.name, turn.principal.options)
-        conversation.agent?.root = run.workspace.directory
-        return run
-    }
-
     /// Reads the body as far as it goes without what is stored, and fetches the conversation that it names.
     private mutating func openConversation(
         _ body: consuming [UInt8], _ request: inout RequestContext
