@@ -45,12 +45,12 @@ final class EgressConnection {
         guard let lookup = room.enter(pass, self) else { return await refuse("403 Forbidden", "the run has too many connections") }
         self.pass = pass
         if let objection = pass.rule.objection(to: request.host, request.port) {
-            pass.refused.add(1, ordering: .relaxed)
+            pass.note(EgressObstacle(reason: objection, isRefusal: true))
             return await refuse("403 Forbidden", objection)
         }
         switch await EgressDialing(request: request, lookup: lookup, connection: self).socket() {
         case .failure(let failure):
-            if failure.status.hasPrefix("403") { pass.refused.add(1, ordering: .relaxed) }
+            pass.note(EgressObstacle(reason: failure.reason, isRefusal: failure.status.hasPrefix("403")))
             await refuse(failure.status, failure.reason)
         case .success(let far):
             pass.made.add(1, ordering: .relaxed)

@@ -40,7 +40,7 @@ struct EgressDialing {
             }
             guard !connection.isPointless else { break }
         }
-        return fail("502 Bad Gateway", "\(request.host):\(request.port): \(reason)")
+        return fail("502 Bad Gateway", "\(EgressRule.place(request.host, request.port)): \(reason)")
     }
 
     private func connect(to address: PeerAddress) async -> Result<EgressSocket, Failure> {

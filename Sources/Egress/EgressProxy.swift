@@ -10,11 +10,9 @@ package actor EgressProxy {
     /// The port of 127.0.0.1.
     package nonisolated let port: UInt16
     private nonisolated let table = TokenTable<EgressPass>(prefix: "portcullis-run-")
-    private let listeners: [Listener]
+    private let acceptor: Acceptor
     private let limits: EgressLimits
     private let isPublic: @Sendable (PeerAddress) -> Bool
-    private var isOpen = true
-    private let wakeup = Wakeup()
 
     /// The loop.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
@@ -31,9 +29,7 @@ package actor EgressProxy {
         self.loop = loop
         self.limits = limits
         self.isPublic = isPublic
-        listeners = try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true, backlog: 256)
-        guard let port = listeners.first?.port else { throw SystemError(code: 0, call: "listen on 127.0.0.1") }
-        self.port = port
+        (acceptor, port) = try Acceptor.onLoopback(on: loop)
     }
 
     /// A run's right to ask, which ends with what is returned.
@@ -49,36 +45,12 @@ package actor EgressProxy {
     }
 
     /// Takes no more connections; those that there are go on to their ends.
-    package func close() {
-        isOpen = false
-        wakeup.signal()
-    }
+    package func close() { acceptor.close() }
 
     private func serve() async {
-        guard let listener = listeners.first else { return }
         let room = EgressRoom(on: loop, table: table, limits: limits, isPublic: isPublic)
-        let readiness = Readiness(listener.number, on: loop, interest: .reading, waking: wakeup)
-        let pause = Alarm(on: loop, waking: wakeup)
-        defer {
-            readiness.cancel()
-            pause.cancel()
-        }
-        var accepted = 0
-        while isOpen {
-            switch listener.accept() {
-            case .connection(let socket, _):
-                if room.admit() { serve(socket, in: room) }
-                accepted += 1
-                if accepted % 16 == 0 { await Task.yield() }
-            case .none:
-                readiness.readWouldBlock()
-                await wakeup.wait()
-            case .exhausted:
-                // Without a pause the listener, which stays readable, would keep the loop busy for nothing.
-                pause.deadline = loop.now + Milliseconds(100)
-                while !pause.isDue, isOpen { await wakeup.wait() }
-                pause.cancel()
-            }
+        while let socket = await acceptor.next() {
+            if room.admit() { serve(socket, in: room) }
         }
     }
 

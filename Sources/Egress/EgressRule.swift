@@ -34,6 +34,9 @@ package struct EgressRule: Sendable, Hashable {
 
     private init(patterns: [Pattern]?) { self.patterns = patterns }
 
+    /// A host and its port as they stand in a URL.
+    static func place(_ host: String, _ port: UInt16) -> String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
     static let usualPorts: Set<UInt16> = [80, 443]
 
     /// Why a host is not reached, to be read by who asked; nil where it may be.
@@ -44,6 +47,6 @@ package struct EgressRule: Sendable, Hashable {
             return Self.usualPorts.contains(port) ? nil : "port \(port) is not open: only 80 and 443 are"
         }
         if patterns.contains(where: { $0.matches(name, port) }) { return nil }
-        return "\(host):\(port) is not among the hosts of this workspace"
+        return "\(Self.place(host, port)) is not among the hosts of this workspace"
     }
 }

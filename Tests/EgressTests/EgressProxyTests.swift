@@ -97,6 +97,21 @@ struct EgressProxyTests {
         #expect(answer.hasPrefix("HTTP/1.1 403 Forbidden\r\n"), "\(answer)")
         #expect(answer.hasSuffix("is not in the internet: this machine, its neighbours and its cloud are closed\n"))
         #expect(grant.counts == (0, 1))
+        let obstacles = grant.takeObstacles()
+        #expect(obstacles.count == 1 && obstacles.allSatisfy { $0.isRefusal && answer.hasSuffix("portcullis: \($0.reason)\n") })
+        #expect(grant.takeObstacles().isEmpty)
+    }
+
+    @Test("what has kept a run from its hosts is remembered until it is asked for, each reason once and no more than some")
+    func obstacles() throws {
+        let proxy = try proxy()
+        let grant = proxy.grant(EgressRule(hosts: ["example.org", "nothing.invalid"]))
+        for _ in 0..<2 { #expect(try ask(proxy, "CONNECT [2001:db8::1]:443", with: grant).receiveAll().hasPrefix("HTTP/1.1 403")) }
+        #expect(try ask(proxy, "CONNECT nothing.invalid:443", with: grant).receiveAll().hasPrefix("HTTP/1.1 502"))
+        let named = EgressObstacle(reason: "[2001:db8::1]:443 is not among the hosts of this workspace", isRefusal: true)
+        #expect(grant.takeObstacles() == [named, EgressObstacle(reason: "nothing.invalid cannot be looked up", isRefusal: false)])
+        for number in 0..<20 { #expect(try ask(proxy, "CONNECT h\(number).test:443", with: grant).receiveAll().hasPrefix("HTTP/1.1 403")) }
+        #expect(grant.takeObstacles().count == 8)
     }
 
     @Test("a host that is not listed is refused before its name is looked up")

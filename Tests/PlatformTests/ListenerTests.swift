@@ -97,6 +97,31 @@ struct ListenerTests {
         #expect(listener.isIdle)
     }
 
+    @Test("an acceptor hands connections out one by one, is told when none waits, and ends when it is closed")
+    func acceptor() async throws {
+        let (taken, rests) = try await Harness.onLoop { loop in
+            let listener = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)
+            let acceptor = Acceptor(listener, on: loop)
+            let clients = try (0..<40).map { _ in try Client(port: listener.port) }
+            var (taken, rests) = (0, 0)
+            for _ in clients {
+                guard let socket = await acceptor.next() else { break }
+                taken += socket.number > 0 ? 1 : 0
+            }
+            let none = await acceptor.next(atRest: {
+                rests += 1
+                if rests == 3 { acceptor.close() }
+                return loop.now + Milliseconds(1)
+            })
+            if none != nil { taken += 1 }
+            let late = try Client(port: listener.port)
+            if await acceptor.next() != nil { taken += 1 }
+            #expect(late.socket.number > 0)
+            return (taken, rests)
+        }
+        #expect(taken == 40 && rests == 3)
+    }
+
     @Test("listeners of several loops share one port")
     func shared() throws {
         let first = try #require(try Listener.open(.tcp(host: "127.0.0.1", port: 0), isFirst: true).first)

@@ -109,7 +109,7 @@ public struct LaunchProfile: Sendable {
     /// The plan by which a child is started that asks the model `messages` times at the most.
     func plan(
         in directories: TurnDirectory, limits: CLILimits, messages: Int = 1, token: (any StandInLogin.Token)? = nil,
-        way: (any AgentLaunch.Way)? = nil
+        way: (any AgentWay)? = nil
     ) -> SpawnPlan {
         var plan = SpawnPlan(
             path: path, arguments: ["claude"] + Self.arguments, workingDirectory: directories.working)

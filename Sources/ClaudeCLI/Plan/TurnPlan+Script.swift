@@ -107,6 +107,7 @@ extension TurnPlan {
             if isFirst, servers.isEmpty, agent == nil, !counts {
                 rows.raw("\"hooks\":{\"PreToolUse\":[{\"hookCallbackIds\":[\"p\"]}]}")
             }
+            if isFirst { agent?.writeHooks(to: &rows) }
             if let server { tools.write(to: &rows, as: server) }
         }
     }

@@ -12,7 +12,7 @@ public struct LivingProcess: ~Copyable, Sendable {
     /// What it holds in place of a credential; good until its end.
     private let token: (any StandInLogin.Token)?
     /// Its programs' way into the network; open until its end.
-    private let way: (any AgentLaunch.Way)?
+    let way: (any AgentWay)?
     /// True once it has served a turn.
     public internal(set) var hasServed = false
     /// True where it was started before anybody asked.
@@ -22,7 +22,7 @@ public struct LivingProcess: ~Copyable, Sendable {
 
     init(
         _ child: consuming ChildProcess, in directory: TurnDirectory, of directories: TurnDirectories,
-        holding token: (any StandInLogin.Token)? = nil, going way: (any AgentLaunch.Way)? = nil
+        holding token: (any StandInLogin.Token)? = nil, going way: (any AgentWay)? = nil
     ) {
         self.token = token
         self.way = way

@@ -41,11 +41,10 @@ public struct AgentShell: Sendable, Equatable {
         return ["SHELL=\(path)", "CLAUDE_CODE_SHELL=\(path)"] + plan.assignments + Self.cliProxy(proxy)
     }
 
-    /// The CLI itself asks through the proxy too, but not for its vendor's address on this machine.
+    /// The CLI itself asks through the proxy too.
     private static func cliProxy(_ proxy: String?) -> [String] {
         guard let proxy else { return [] }
         return ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"].map { "\($0)=\(proxy)" }
-            + ["NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1"]
     }
 
     private static func fault(_ path: String) -> Fault {

@@ -3,7 +3,7 @@ public import Vocabulary
 /// What runs of the CLI's own tools stand on, made once for the service's life.
 public struct AgentGround: Sendable {
     /// Opens a way into the network that a workspace may reach, or nil.
-    public typealias Opener = @Sendable (Workspace.Network) -> (any AgentLaunch.Way)?
+    public typealias Opener = @Sendable (Workspace.Network) -> (any AgentWay)?
 
     /// The shell of every workspace.
     public let shell: AgentShell

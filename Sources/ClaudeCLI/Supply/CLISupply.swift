@@ -89,7 +89,7 @@ public final class CLISupply: Sendable {
         } else {
             let beginning: RelayTurn.Beginning = process.hasServed ? .later : .first
             machine = RelayTurn(
-                plan, portions, beginning, costBefore: memory.cost, limits: limits, remedy: profile.remedy)
+                plan, portions, beginning, costBefore: memory.cost, limits: limits, remedy: profile.remedy, going: process.way)
         }
         let origin: CLISession.Origin
         switch start {

@@ -7,12 +7,16 @@ enum ControlAnswer {
     /// That a tool is not to be called now: the turn ends with its call, and the next message brings the result.
     case putOff([UInt8])
     case write([UInt8])
-    /// That a call of one of the CLI's own tools is not made, for this reason.
+    /// That a call of one of the CLI's own tools is not made, or did not get where it wanted, for this reason.
     case deny([UInt8], call: JSONText, reason: String)
     case fail(Fault)
 
-    /// The answer to a request whose calls of the CLI's own tools `policy` decides; without one there are none.
-    init(to request: CLIControlRequest, in line: Span<UInt8>, by policy: AgentPolicy) {
+    /// The answer to a request whose calls of the CLI's own tools `policy` decides, and which go into the network by `way`.
+    init(to request: CLIControlRequest, in line: Span<UInt8>, by policy: AgentPolicy, going way: (any AgentWay)?) {
+        if let subtype = request.subtype, subtype.matches("hook_callback", in: line) {
+            self.init(behind: request, in: line, way?.takeReasons() ?? [])
+            return
+        }
         guard let subtype = request.subtype, subtype.matches("can_use_tool", in: line), let input = request.input else {
             self.init(to: request, in: line)
             return
@@ -28,6 +32,27 @@ enum ControlAnswer {
             self = .deny(Self.denial(of: id, reason), call: call, reason: reason)
         }
     }
+
+    /// What is said behind a call that may have gone into the network: programs seldom tell why they have not got there.
+    private init(behind request: CLIControlRequest, in line: Span<UInt8>, _ reasons: [WayReason]) {
+        let id = request.id.text(in: line)
+        guard !reasons.isEmpty, let input = request.input,
+            let event = try? JSONDocument(parsing: Array(input.text(in: line).escaped), limits: JSONLimits(depth: 256, values: .max))
+                .root["hook_event_name"]?.text?.string
+        else {
+            self = .write(Self.context(of: id, event: "", nil))
+            return
+        }
+        let row = Self.context(of: id, event: event, "The network of this workspace: \(Self.list(reasons)).")
+        let denials = reasons.filter(\.isDenial)
+        guard !denials.isEmpty, let call = request.callID?.text(in: line) else {
+            self = .write(row)
+            return
+        }
+        self = .deny(row, call: call, reason: Self.list(denials))
+    }
+
+    private static func list(_ reasons: [WayReason]) -> String { reasons.map(\.text).joined(separator: "; ") }
 
     init(to request: CLIControlRequest, in line: Span<UInt8>) {
         if let subtype = request.subtype, subtype.matches("hook_callback", in: line) {
@@ -96,6 +121,23 @@ enum ControlAnswer {
             """
             ","response":{"hookSpecificOutput":{"hookEventName":"PreToolUse","permissionDecision":"defer"}}}}\n
             """)
+        return json.bytes
+    }
+
+    /// Text that the model reads behind the result of a call; nil for none.
+    private static func context(of id: JSONText, event: String, _ text: String?) -> [UInt8] {
+        var json = JSONWriter()
+        json.raw("{\"type\":\"control_response\",\"response\":{\"subtype\":\"success\",\"request_id\":\"")
+        json.bytes.append(contentsOf: id.escaped)
+        json.bytes.append("\",\"response\":{")
+        if let text {
+            json.bytes.append("\"hookSpecificOutput\":{\"hookEventName\":\"")
+            json.bytes.append(contentsOf: JSONText(event).escaped)
+            json.bytes.append("\",\"additionalContext\":\"")
+            json.bytes.append(contentsOf: JSONText(text).escaped)
+            json.bytes.append("\"}")
+        }
+        json.bytes.append("}}}\n")
         return json.bytes
     }
 

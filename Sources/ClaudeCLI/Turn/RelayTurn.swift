@@ -19,6 +19,8 @@ struct RelayTurn: TurnMachine {
     private var relief: [UInt8]?
     /// What decides over calls of the CLI's own tools; nil where it has none.
     private let policy: AgentPolicy?
+    /// By which their programs go into the network; nil where they do not.
+    private let way: (any AgentWay)?
     /// Why calls of this turn were denied, by their ids, until their results have come.
     private var denials: [String: String] = [:]
     private var translator: CallTranslator
@@ -48,8 +50,9 @@ struct RelayTurn: TurnMachine {
     /// A turn in a process that had cost so much before, in nano-USD; nil where that is not known.
     init(
         _ plan: TurnPlan, _ portions: [Portion], _ beginning: Beginning, costBefore: Int? = 0, limits: CLILimits,
-        remedy: LoginRemedy
+        remedy: LoginRemedy, going way: (any AgentWay)? = nil
     ) {
+        self.way = way
         script = TurnScript(portions, servers: plan.servers)
         tools = plan.tools
         servers = plan.servers
@@ -219,7 +222,7 @@ struct RelayTurn: TurnMachine {
     private static let mostDenials = 64
 
     private func answer(to request: CLIControlRequest, in line: Span<UInt8>) -> ControlAnswer {
-        policy.map { ControlAnswer(to: request, in: line, by: $0) } ?? ControlAnswer(to: request, in: line)
+        policy.map { ControlAnswer(to: request, in: line, by: $0, going: way) } ?? ControlAnswer(to: request, in: line)
     }
 
     private mutating func noteQuota() { if !assembler.quotas.isEmpty { hasToldQuota = true } }

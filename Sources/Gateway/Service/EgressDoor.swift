@@ -2,7 +2,11 @@ import ClaudeCLI
 import Egress
 import Platform
 
-extension EgressGrant: AgentLaunch.Way {}
+extension EgressGrant: AgentWay {
+    func takeReasons() -> [WayReason] {
+        takeObstacles().map { WayReason(text: $0.reason, isDenial: $0.isRefusal) }
+    }
+}
 
 /// The way of runs into the internet.
 enum EgressDoor {
