@@ -19,7 +19,7 @@ struct KeyOptionsTests {
         "models=haiku,claude-sonnet-*", "dialects=messages,chat", "effort=medium", "body=2MiB", "from=10.0.0.0/8,2001:db8::7,unix", "mcp=github,files",
         "turns=4", "requests-per-minute=10", "tokens-per-day=500000", "input-tokens-per-month=1000000",
         "spend-per-day=2.50", "spend-per-month=0.000001", "windows=rolling", "message=ask for more at https://example.org/x",
-        "weight=5", "share=30%", "reserve=yes", "client=codex", "task-model=haiku", "task-weight=1",
+        "weight=5", "share=30%", "reserve=yes", "client=codex", "default-model=claude-code", "task-model=haiku", "task-weight=1",
     ]
 
     @Test("what is written is read, and written again as it was")
@@ -54,7 +54,7 @@ struct KeyOptionsTests {
     @Test("what is no value is told without the value, which may be part of a key", arguments: [
         "role=root", "expires=tomorrow", "expires=2026-02-30", "models=a,,b", "dialects=grpc", "effort=hard", "body=lots",
         "turns=0", "requests-per-minute=-1", "spend-per-day=1.2345678", "spend-per-minute=1", "weight=101", "from=10.0.0.0/33", "from=here", "share=120%",
-        "reserve=maybe", "task-model=two words", "nothing", "cgw_secret=hush",
+        "reserve=maybe", "default-model=two words", "task-model=two words", "nothing", "cgw_secret=hush",
     ])
     func problems(word: String) throws {
         let told = try #require(problem(word))

@@ -74,6 +74,31 @@ struct ModelsTests {
         #expect(try ModelCatalog(ModelSettings(defaultModel: name)).resolve("default") == "default")
     }
 
+    @Test("the CLI's tools and the default model may have other names")
+    func otherNames() throws {
+        let settings = ModelSettings(
+            defaultModel: "sonnet",
+            aliases: [ModelAlias(name: "gpt-4o", target: "default"), ModelAlias(name: "worker", target: "claude-code")])
+        let catalog = ModelCatalog(settings, hasAgent: true)
+        for name in ["claude-code", "openai/claude-code", "worker", "openai/worker"] {
+            #expect(catalog.isAgent(name) && !catalog.isDefault(name))
+            #expect(try catalog.resolve(name) == "sonnet")
+        }
+        for name in ["default", "openai/default", "gpt-4o", "openai/gpt-4o"] {
+            #expect(catalog.isDefault(name) && !catalog.isAgent(name))
+            #expect(try catalog.resolve(name) == "sonnet")
+        }
+        #expect(catalog.entries(first: "claude-code").first?.id == "claude-code")
+        let without = ModelCatalog(settings)
+        #expect(!without.isAgent("worker") && without.target(of: "worker") == nil && without.target(of: "claude-code") == nil)
+    }
+
+    @Test("a default model that leads to itself by another name ends", arguments: ["default", "claude-code"])
+    func selfReferenceByAlias(target: String) throws {
+        let settings = ModelSettings(defaultModel: "gpt-4o", aliases: [ModelAlias(name: "gpt-4o", target: target)])
+        #expect(try ModelCatalog(settings, hasAgent: true).resolve("gpt-4o") == "default")
+    }
+
     @Test("every listed model can be asked for and retrieved, and none is listed twice")
     func listed() throws {
         let entries = catalog.entries

@@ -15,6 +15,8 @@ struct StoredConversationTests {
         Turn(.user, [.text("two?")]), Turn(.assistant, [.text("Two.")]),
     ]
 
+    private static let models = ModelCatalog(ModelSettings())
+
     private static func conversation(_ turns: [Turn] = stored, system: [JSONText] = ["Be brief."]) throws
         -> StoredConversation
     {
@@ -32,7 +34,7 @@ struct StoredConversationTests {
         let field = dialect == .responses ? "input" : "messages"
         let body = Array(#"{"model":"sonnet","max_tokens":9,"\#(field)":[\#(list)]\#(more)}"#.utf8)
         var context = RequestContext()
-        context.history = ConversationJoin(id: "plans", stored: stored, maxBytes: maxBytes, bodyBytes: body.count)
+        context.history = ConversationJoin(id: "plans", stored: stored, maxBytes: maxBytes, bodyBytes: body.count, models: Self.models)
         return try dialect.decode(body, context: context)
     }
 
@@ -113,7 +115,7 @@ struct StoredConversationTests {
         let field = dialect == .responses ? "input" : "messages"
         let body = Array(#"{"model":"sonnet","max_tokens":9,"\#(field)":[\#(items.joined(separator: ","))]}"#.utf8)
         var context = RequestContext()
-        context.history = ConversationJoin(id: "plans", stored: stored, maxBytes: 1 << 20, bodyBytes: body.count)
+        context.history = ConversationJoin(id: "plans", stored: stored, maxBytes: 1 << 20, bodyBytes: body.count, models: Self.models)
         return try dialect.decode(body, context: context)
     }
 
@@ -211,10 +213,9 @@ struct StoredConversationTests {
 
     @Test("of two conversations in one request none is taken, and a response is no conversation")
     func names() throws {
-        let models = ModelCatalog(ModelSettings())
         func name(_ body: String, field: String? = nil, _ dialect: Dialect = .responses) throws -> ConversationName? {
             let draft = try RequestDraft(Array(body.utf8), dialect: dialect, limits: JSONLimits())
-            return try ConversationName(of: draft, field: field, models: models, isKeeping: true)
+            return try ConversationName(of: draft, field: field, models: Self.models, isKeeping: true)
         }
         #expect(try name("{}") == nil)
         #expect(try name(#"{"conversation":"a"}"#)?.id == "a")

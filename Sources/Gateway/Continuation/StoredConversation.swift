@@ -86,6 +86,7 @@ struct ConversationJoin: StoredHistory {
     let stored: StoredConversation?
     /// How long the conversation may be together with a request, and how long the request is.
     let (maxBytes, bodyBytes): (Int, Int)
+    let models: ModelCatalog
 
     func join(_ conversation: inout Conversation) throws(Refusal) {
         let isSummary = conversation.isCompaction
@@ -99,7 +100,7 @@ struct ConversationJoin: StoredHistory {
         guard let stored else { return whole(conversation, sent, .begun) }
         let repeated = stored.repeated(in: sent)
         if repeated == 0, sent.contains(where: { $0.role == .assistant }) {
-            if ModelCatalog.meansAgent(conversation.model), let new = stored.spokenRest(of: sent) {
+            if models.isAgent(conversation.model), let new = stored.spokenRest(of: sent) {
                 try checkSize(stored)
                 conversation.turns = stored.turns + new
                 return continued(conversation, stored, new: new)

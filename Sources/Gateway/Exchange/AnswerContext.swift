@@ -221,9 +221,9 @@ struct AnswerContext {
         let query = QueryParameters.parse(request.query ?? [])
         let isForCodex = query.contains { $0.name == "client_version" }
         let body: [UInt8]
-        if let options = principal?.options, options.models != nil {
+        if let options = principal?.options, options.models != nil || options.defaultModel != nil {
             let grants = KeyGrants(options: options)
-            let allowed = snapshot.models.entries.filter { grants.allows(model: $0.id, target: $0.target) }
+            let allowed = snapshot.models.entries(first: options.defaultModel).filter { grants.allows(model: $0.id, target: $0.target) }
             body = ModelList.list(allowed.map(shown), withCodexCatalog: isForCodex)
         } else {
             body = seat.desk.modelLists.list(of: snapshot, forCodex: isForCodex) {

@@ -54,7 +54,8 @@ final class ConversationKeeper {
         } catch {
             throw .fault(Fault(keeping: error))
         }
-        return ConversationJoin(id: id, stored: try read(finding), maxBytes: maxBytes, bodyBytes: bodyBytes)
+        return ConversationJoin(
+            id: id, stored: try read(finding), maxBytes: maxBytes, bodyBytes: bodyBytes, models: turn.context.snapshot.models)
     }
 
     private func read(_ finding: ConversationFinding) throws(TurnFailure) -> StoredConversation? {

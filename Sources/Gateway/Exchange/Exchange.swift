@@ -177,7 +177,7 @@ struct Exchange: ~Copyable {
         request.isCodex = turn.preferences.client == .codex
         request.summaries = turn.summaries
         request.webSearches = turn.principal.options.webSearches
-        request.defaultModel = context.snapshot.models.defaultModel
+        request.defaultModel = turn.principal.options.defaultModel ?? context.snapshot.models.defaultModel
         if turn.dialect == .agentRun, request.defaultModel == nil { request.defaultModel = ModelCatalog.agentName }
         let grants = KeyGrants(options: turn.principal.options)
         do throws(Refusal) { try grants.check(bodyBytes: body.count) } catch { throw .refusal(error) }
@@ -220,7 +220,8 @@ struct Exchange: ~Copyable {
         if name == nil, keeps, turn.dialect == .agentRun {
             name = ConversationName(newSession: seat.state.newIdentifier("run_"))
         }
-        request.model = name?.model
+        let grants = KeyGrants(options: turn.principal.options)
+        request.model = (name?.model ?? draft.model).flatMap { grants.defaultModel(for: $0, of: context.snapshot.models) } ?? name?.model
         // What a chat app asks about a conversation, as a title for it, is no part of it.
         guard let name, !turn.preferences.isTask else { return draft }
         let keeper = ConversationKeeper(turn, name, asked: channel)

@@ -24,7 +24,7 @@ struct KeyGrants {
 
     /// True for a model that the key may use: `asked` is what the client wrote, `target` what the CLI is given.
     func allows(model asked: String, target: String) -> Bool {
-        guard let allowed = options.models, asked != options.taskModel else { return true }
+        guard let allowed = options.models, ![options.taskModel, options.defaultModel].contains(asked) else { return true }
         return allowed.contains { name in
             guard name.hasSuffix("*") else { return name == asked || name == target }
             return asked.hasPrefix(name.dropLast()) || target.hasPrefix(name.dropLast())
@@ -53,6 +53,11 @@ struct KeyGrants {
     /// The model of a background task of a chat app, where the key presets one.
     func model(for asked: String, isTask: Bool) -> String {
         isTask ? options.taskModel ?? asked : asked
+    }
+
+    /// The key's default model, where a request asks for the default one.
+    func defaultModel(for asked: String, of models: ModelCatalog) -> String? {
+        !asked.isEmpty && models.isDefault(asked) ? options.defaultModel : nil
     }
 }
 

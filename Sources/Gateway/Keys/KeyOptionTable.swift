@@ -120,6 +120,13 @@ extension KeyOption {
     private static let presets: [KeyOption] = [
         optionalWord("client", "openclaw | codex", "The client that uses it.", \.client),
         KeyOption(
+            name: "default-model", syntax: "MODEL",
+            help: "The model of its requests that name none or `default`; `claude-code` for the CLI with its own tools.",
+            take: { (text, options) throws(ValueProblem) in
+                try modelName(text)
+                options.defaultModel = text
+            }, clear: { $0.defaultModel = nil }, text: \.defaultModel),
+        KeyOption(
             name: "task-model", syntax: "MODEL",
             help: "The model of background tasks of chat apps, which say so in a header field (titles, tags, follow-ups).",
             take: { (text, options) throws(ValueProblem) in

@@ -53,6 +53,8 @@ struct KeyOptions: Sendable, Hashable {
     var windows = Windows.calendar
     /// How often its turns are next beside those of others, when turns wait.
     var weight = 1
+    /// The model of its requests that name none, or the default one; nil for that of the setting.
+    var defaultModel: String?
     /// The model of background tasks of chat apps; nil where they are turns like others.
     var taskModel: String?
     /// The weight of background tasks; nil for that of others.

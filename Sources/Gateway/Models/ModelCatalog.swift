@@ -36,11 +36,21 @@ struct ModelCatalog: Sendable {
         self.hasAgent = hasAgent
     }
 
-    /// True for the name that asks for the CLI's own tools.
-    func isAgent(_ name: String) -> Bool { hasAgent && Self.meansAgent(name) }
+    /// True for a name that asks for the CLI's own tools.
+    func isAgent(_ name: String) -> Bool { hasAgent && bare(name) == Self.agentName }
 
-    /// True for a name that asks for the CLI's own tools where these may be asked for.
-    static func meansAgent(_ name: String) -> Bool { withoutPrefixes(name) == agentName }
+    /// True for a name that asks for the default model.
+    func isDefault(_ name: String) -> Bool { bare(name) == Self.defaultName }
+
+    private static let defaultName = "default"
+
+    /// A name without the prefixes of routers; of an alias what it leads to.
+    private func bare(_ name: String) -> String { alias(name) ?? Self.withoutPrefixes(name) }
+
+    private func alias(_ name: String) -> String? {
+        let bare = Self.withoutPrefixes(name)
+        return (aliases.first { $0.name == name } ?? aliases.first { $0.name == bare })?.target
+    }
 
     /// The name for the CLI; a refusal `.modelNotFound` where there is none.
     func resolve(_ name: String) throws(Refusal) -> String {
@@ -62,18 +72,14 @@ struct ModelCatalog: Sendable {
 
     /// What the CLI is given for a name; nil for unknown ones.
     func target(of name: String) -> String? {
-        if let alias = aliases.first(where: { $0.name == name }) { return alias.target }
-        let bare = Self.withoutPrefixes(name)
-        if let alias = aliases.first(where: { $0.name == bare }) { return alias.target }
-        if name.isEmpty || bare == "default" || isAgent(bare) {
-            // A default model that is itself called so would ask for itself for ever.
-            guard let defaultModel = defaultModel.map(Self.withoutPrefixes), !defaultModel.isEmpty,
-                defaultModel != "default"
-            else { return name.isEmpty ? nil : "default" }
-            // Nor does the agent's name stand for itself.
-            if isAgent(defaultModel) { return "default" }
+        let bare = bare(name)
+        if name.isEmpty || isDefault(bare) || isAgent(bare) {
+            guard let defaultModel, !self.bare(defaultModel).isEmpty else { return name.isEmpty ? nil : Self.defaultName }
+            // One that is itself called so, or as the agent is, would ask for itself for ever.
+            if isDefault(defaultModel) || isAgent(defaultModel) { return Self.defaultName }
             return target(of: defaultModel)
         }
+        if bare != Self.agentName, alias(name) != nil { return bare }
         // The CLI would take it for a model's name, and so what names a conversation behind it.
         let isOfAgent = bare == Self.agentName || bare.hasPrefix(Self.agentName + ":")
         return !isOfAgent && ModelName.isKnownToCLI(bare) ? bare : nil
@@ -92,8 +98,11 @@ struct ModelCatalog: Sendable {
     }
 
     /// All that `GET /v1/models` lists; the default model, if any, is first, and every id can be asked for.
-    var entries: [Entry] {
-        var names = defaultModel.map { [$0] } ?? []
+    var entries: [Entry] { entries(first: nil) }
+
+    /// The same for a key with a default model of its own.
+    func entries(first: String?) -> [Entry] {
+        var names = [first, defaultModel].compactMap(\.self)
         names += Self.builtIn.map(\.id) + (hasAgent ? [Self.agentName] : []) + aliases.map(\.name)
         var seen: Set<String> = []
         return names.filter { seen.insert($0).inserted }.compactMap { entry(for: $0) }

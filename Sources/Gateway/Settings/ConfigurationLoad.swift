@@ -378,7 +378,8 @@ private struct ConfigurationLoader {
                     sources.last("MODEL_ALIASES")?.place ?? "MODEL_ALIASES",
                     "\(quoted(alias.name)) is given twice"))
         }
-        let catalog = ModelCatalog(ModelSettings(aliases: models.aliases))
+        let hasWorkspaces = configuration.workspaces.file != nil || configuration.workspaces.directory != nil
+        let catalog = ModelCatalog(ModelSettings(aliases: models.aliases), hasAgent: hasWorkspaces)
         if let model = models.defaultModel, catalog.target(of: model) == nil {
             faults.append(
                 ConfigurationFault(
