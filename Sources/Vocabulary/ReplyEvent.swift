@@ -22,6 +22,8 @@ public enum ReplyEvent: Sendable {
     case blockStopped
     /// A call of the CLI's own tools has been answered; comes between two blocks.
     case callResult(CallResult)
+    /// A sub-agent has done something; comes between two blocks, while the call that has started it is not answered.
+    indirect case subagent(SubagentStep)
     /// The answer is complete.
     case finished(ReplyEnd)
     /// There will be no more.
@@ -86,6 +88,26 @@ public struct CallResult: Sendable, Equatable {
         if let text = root.text { return text.string }
         return root.elements.compactMap { $0["text"]?.text?.string }.joined(separator: "\n")
     }
+}
+
+/// What a sub-agent has done: it works for one call of the CLI's own tools, and what it says is that call's result.
+public struct SubagentStep: Sendable, Equatable {
+    /// What it has done.
+    public enum Kind: Sendable, Equatable {
+        /// It has been given its task.
+        case begun
+        /// It has called a tool, in a message of which this is the first call or another one.
+        case called(id: JSONText, name: JSONText, input: JSONFragment, isFirst: Bool)
+        /// The tool has answered.
+        case answered(CallResult)
+    }
+
+    /// The id of the call that has started it.
+    public var parent: JSONText
+    public var kind: Kind
+
+    /// A step.
+    public init(of parent: JSONText, _ kind: Kind) { (self.parent, self.kind) = (parent, kind) }
 }
 
 /// How an answer ends.

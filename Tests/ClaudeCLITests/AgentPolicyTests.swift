@@ -50,7 +50,21 @@ struct AgentPolicyTests {
     func tools() throws {
         var small = workspace
         small.tools = [.read]
-        #expect(try !allows("Bash", #"{"command":"ls"}"#, in: small) && !allows("Agent", "{}") && !allows("", "{}"))
+        #expect(try !allows("Bash", #"{"command":"ls"}"#, in: small) && !allows("Agent", "{}", in: small) && !allows("", "{}"))
+    }
+
+    @Test("a sub-agent is started with a task and nothing else")
+    func subagents() throws {
+        let task = #""description":"a","prompt":"b""#
+        #expect(try allows("Agent", "{\(task)}"))
+        #expect(try allows("Agent", #"{\#(task),"subagent_type":"general-purpose"}"#))
+        for more in [
+            #""subagent_type":"fork""#, #""subagent_type":7"#, #""model":"opus""#, #""effort":"max""#, #""isolation":"worktree""#,
+            #""run_in_background":true"#, #""anything":null"#,
+        ] {
+            #expect(try !allows("Agent", "{\(task),\(more)}"), "\(more)")
+        }
+        #expect(try !allows("Agent", "[]"))
     }
 
     @Test("what is to be read alone is not written")

@@ -84,6 +84,7 @@ struct CLITrace: ~Copyable {
         switch event {
         case .blockStarted(.agentCall(let id, let name)): "agentCall \(id.string) \(name.string)"
         case .callResult(let result): "result \(result.id.string) \(result.isError ? "failed" : "done") \(result.text)"
+        case .subagent(let step): "subagent of \(step.parent.string) \(describe(step.kind))"
         case .started(let start): "started \(start.id) \(start.model) \(describe(start.usage))"
         case .blockStarted(.toolUse(let id, let name)): "block tool_use \(id.string) \(name.string)"
         case .blockStarted(.redactedThinking(let data)): "block redacted \(data.string)"
@@ -99,6 +100,15 @@ struct CLITrace: ~Copyable {
         case .finished(let end):
             "finished \(end.reason.rawValue) \(end.stopSequence?.string ?? "-") \(describe(end.usage))"
         case .failed(let fault): describe(fault)
+        }
+    }
+
+    private static func describe(_ kind: SubagentStep.Kind) -> String {
+        switch kind {
+        case .begun: "begun"
+        case .called(let id, let name, let input, let isFirst):
+            "\(isFirst ? "calls" : "calls too") \(id.string) \(name.string) \(String(decoding: input.bytes, as: UTF8.self))"
+        case .answered(let result): "result \(result.id.string) \(result.isError ? "failed" : "done") \(result.text)"
         }
     }
 

@@ -55,6 +55,20 @@ struct TurnUsageTests {
         #expect(Self.meter(lines + [Self.end("null", #"{"output_tokens":0}"#)]).tokens.outputTokens == max(1, (bytes + 2) / 3))
     }
 
+    @Test("what sub-agents use counts as it begins, and in the end by the CLI's sum over all models")
+    func subagents() {
+        let said = #"{"type":"assistant","parent_tool_use_id":"t","message":{"id":"n","model":"x","content":[{"type":"tool_use","id":"u","name":"Bash","input":{}}],"usage":{"input_tokens":40,"output_tokens":1}}}"#
+        let lines = [Self.start(Self.prompt), Self.text, Self.delta("a"), Self.stop, Self.end(#""end_turn""#, #"{"output_tokens":7}"#)] + [said, said]
+        let running = Self.meter(lines)
+        #expect(running.tokens.inputTokens == 1040 && running.tokens.outputTokens > 7 && running.isEstimated)
+        let sum = #"{"a":{"inputTokens":1030,"outputTokens":20,"cacheReadInputTokens":30,"cacheCreationInputTokens":200},"b":{"inputTokens":30,"outputTokens":1,"costUSD":1}}"#
+        let own = #"{"input_tokens":1000,"output_tokens":7,"cache_read_input_tokens":30,"cache_creation_input_tokens":200}"#
+        let result = #"{"type":"result","subtype":"success","is_error":false,"num_turns":1,"total_cost_usd":1,"usage":\#(own),"model_usage_since_last_result":\#(sum)}"#
+        let whole = Self.meter(lines + [result])
+        #expect(whole.tokens.inputTokens == 1060 && whole.tokens.outputTokens == 21 && !whole.isEstimated)
+        #expect(whole.tokens.cacheReadTokens == 30 && whole.tokens.cacheCreationTokens == 200)
+    }
+
     @Test("thinking that is not shown counts by the CLI's estimate while it goes on")
     func hiddenThinking() {
         let used = Self.meter([

@@ -1,5 +1,5 @@
 // modules: Vocabulary
-// files: Sources/ClaudeCLI/Lines/LineSplitter.swift Sources/ClaudeCLI/Lines/CLIEvent.swift Sources/ClaudeCLI/Lines/CLIEventReader.swift Sources/ClaudeCLI/Lines/CLIEventReader+Lines.swift Sources/ClaudeCLI/Lines/CLILineFields.swift Sources/ClaudeCLI/Lines/DeltaLine.swift Sources/ClaudeCLI/Reply/Quota.swift Sources/ClaudeCLI/Reply/ReplyAssembler.swift Sources/ClaudeCLI/Reply/ServerCalls.swift Sources/ClaudeCLI/Plan/MCPServer.swift Sources/ClaudeCLI/Reply/FailureEvidence.swift Sources/ClaudeCLI/LoginRemedy.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/CLILimits.swift Sources/ClaudeCLI/TurnSpending.swift Sources/ClaudeCLI/Reply/DemandedCallReader.swift Sources/ClaudeCLI/Reply/HeldEvents.swift Sources/ClaudeCLI/Reply/UsageMeter.swift Sources/ClaudeCLI/TurnUsage.swift Sources/ClaudeCLI/Agent/AgentRun.swift Sources/ClaudeCLI/Agent/AgentTool.swift Sources/ClaudeCLI/Agent/Workspace.swift Sources/ClaudeCLI/Agent/CallResult+Line.swift
+// files: Sources/ClaudeCLI/Lines/LineSplitter.swift Sources/ClaudeCLI/Lines/CLIEvent.swift Sources/ClaudeCLI/Lines/CLIEventReader.swift Sources/ClaudeCLI/Lines/CLIEventReader+Lines.swift Sources/ClaudeCLI/Lines/CLILineFields.swift Sources/ClaudeCLI/Lines/DeltaLine.swift Sources/ClaudeCLI/Reply/Quota.swift Sources/ClaudeCLI/Reply/ReplyAssembler.swift Sources/ClaudeCLI/Reply/ServerCalls.swift Sources/ClaudeCLI/Reply/Subagents.swift Sources/ClaudeCLI/Plan/MCPServer.swift Sources/ClaudeCLI/Reply/FailureEvidence.swift Sources/ClaudeCLI/LoginRemedy.swift Sources/ClaudeCLI/Redaction.swift Sources/ClaudeCLI/CLILimits.swift Sources/ClaudeCLI/TurnSpending.swift Sources/ClaudeCLI/Reply/DemandedCallReader.swift Sources/ClaudeCLI/Reply/HeldEvents.swift Sources/ClaudeCLI/Reply/UsageMeter.swift Sources/ClaudeCLI/TurnUsage.swift Sources/ClaudeCLI/Agent/AgentRun.swift Sources/ClaudeCLI/Agent/AgentTool.swift Sources/ClaudeCLI/Agent/Workspace.swift Sources/ClaudeCLI/Agent/CallResult+Line.swift
 //
 // The CLI's output, split, read and assembled. What must hold for any input: no trap, no unbounded buffer, slices
 // within their line, blocks in order, and at most one end with nothing after it; so too where a call is demanded.
@@ -79,7 +79,7 @@ struct ReplyOrder {
         case .blockStopped:
             precondition(isOpen, "only an open block stops")
             isOpen = false
-        case .callResult: precondition(hasStarted && !isOpen, "results come between blocks")
+        case .callResult, .subagent: precondition(hasStarted && !isOpen, "results come between blocks")
         case .finished:
             precondition(hasStarted && !isOpen, "whole when finished")
             isOver = true

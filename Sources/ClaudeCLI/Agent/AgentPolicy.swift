@@ -28,6 +28,7 @@ struct AgentPolicy: Sendable {
         case .bash: return command(input)
         case .webFetch: return address(input)
         case .webSearch: return .allowed
+        case .agent: return subagent(input)
         }
     }
 
@@ -67,6 +68,24 @@ struct AgentPolicy: Sendable {
             if case .denied(let reason) = path(String(fixed), writes: false) { return .denied(reason) }
         }
         return path(input, "path", isRequired: false, writes: false)
+    }
+
+    // MARK: - Sub-agents
+
+    /// A sub-agent works with the model, the effort and the place of its run, and its calls are decided like others: what
+    /// would change any of that is not taken.
+    private func subagent(_ input: JSONValue) -> Verdict {
+        guard input.kind == .object else { return .denied("The arguments of the call cannot be read.") }
+        for (key, value) in input.members where !["description", "prompt"].contains(key.string) {
+            guard key.matches("subagent_type") else {
+                return .denied(
+                    "\(key.string.prefix(64)) cannot be chosen here: a sub-agent works as this run does. Leave it out.")
+            }
+            guard value.text?.string == AgentRun.subagent else {
+                return .denied("There are only sub-agents of the type \(AgentRun.subagent) here.")
+            }
+        }
+        return .allowed
     }
 
     // MARK: - Commands and addresses

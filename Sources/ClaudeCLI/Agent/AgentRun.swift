@@ -17,6 +17,9 @@ public struct AgentRun: Sendable, Hashable {
         maxTurns = workspace.bounds.turns
     }
 
+    /// The one type of sub-agents that there is, which is the CLI's usual one.
+    static let subagent = "general-purpose"
+
     /// The tools' names in one order, as the CLI takes them.
     var toolNames: [String] { tools.map(\.rawValue).sorted() }
 }

@@ -8,6 +8,8 @@ public enum AgentTool: String, Sendable, Hashable, CaseIterable {
     case grep = "Grep"
     case webFetch = "WebFetch"
     case webSearch = "WebSearch"
+    /// Gives a part of the work to a sub-agent.
+    case agent = "Agent"
 
     /// True for the one that runs programs.
     public var runsPrograms: Bool { self == .bash }

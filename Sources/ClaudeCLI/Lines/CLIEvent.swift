@@ -26,6 +26,8 @@ enum CLIEvent {
     indirect case turnStarted(tools: JSONSlice?, hasQuota: Bool)
     /// The CLI's own tools have answered: the raw array of a user message's content.
     case toolResults(JSONSlice)
+    /// A sub-agent has said something, or has been told it.
+    indirect case subagent(CLISubagentLine)
     /// The model thinks, and has done so for about so many tokens of this message, shown or not.
     case thinkingProgress(tokens: Int)
     /// A tool's call is waited for: said every half minute, whatever the answer is doing.
@@ -71,6 +73,8 @@ struct CLIResult {
     var usage = UsageUpdate()
     /// What the process has cost in all its turns, in billionths of a dollar.
     var costNanoUSD: Int?
+    /// What the turn has used with all that sub-agents have; nil where it is not told.
+    var whole: UsageUpdate?
 }
 
 /// What the CLI says of a failure before its result.
@@ -90,6 +94,19 @@ struct CLIRetry {
     var delayMilliseconds = 0
     var status: Int?
     var error: JSONSlice?
+}
+
+/// A message of a sub-agent's conversation.
+struct CLISubagentLine {
+    /// The id of the call that has started it.
+    var parent: JSONSlice
+    /// True for what its model has said; else it is what that was told.
+    var isAnswer: Bool
+    /// The message's id, where it has one: each of its blocks has a line of its own.
+    var id: JSONSlice?
+    /// The message's content, raw.
+    var content: JSONSlice?
+    var usage: UsageUpdate
 }
 
 /// Something the CLI asks of its caller.

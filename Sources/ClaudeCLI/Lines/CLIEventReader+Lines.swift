@@ -11,6 +11,8 @@ extension CLIEventReader {
             fields.model = message.model
             fields.text = message.text
             fields.content = message.content
+            fields.answerID = message.id
+            fields.answerUsage = message.usage
         } else if json.matches(key, "request_id") {
             fields.requestID = try text()
         } else if json.matches(key, "request"), try json.peek() == .object {
@@ -25,6 +27,8 @@ extension CLIEventReader {
             try errorParameters(&fields)
         } else if json.matches(key, "usage"), try json.peek() == .object {
             fields.result.usage = try usage()
+        } else if json.matches(key, "model_usage_since_last_result"), try json.peek() == .object {
+            fields.result.whole = try wholeUsage()
         } else if json.matches(key, "tools"), try json.peek() == .array {
             fields.tools = try json.skip()
         } else if try !resultField(key, &fields) {
@@ -67,6 +71,33 @@ extension CLIEventReader {
             return false
         }
         return true
+    }
+
+    /// The sum of what each model was used for.
+    private mutating func wholeUsage() throws(JSONError) -> UsageUpdate {
+        var whole = UsageUpdate()
+        try json.enterObject()
+        while try json.key() != nil {
+            guard try json.peek() == .object else {
+                _ = try json.skip()
+                continue
+            }
+            try json.enterObject()
+            while let key = try json.key() {
+                if json.matches(key, "inputTokens") {
+                    whole.input = (whole.input ?? 0).plus(max(0, try integer() ?? 0))
+                } else if json.matches(key, "outputTokens") {
+                    whole.output = (whole.output ?? 0).plus(max(0, try integer() ?? 0))
+                } else if json.matches(key, "cacheReadInputTokens") {
+                    whole.cacheRead = (whole.cacheRead ?? 0).plus(max(0, try integer() ?? 0))
+                } else if json.matches(key, "cacheCreationInputTokens") {
+                    whole.cacheCreation = (whole.cacheCreation ?? 0).plus(max(0, try integer() ?? 0))
+                } else {
+                    _ = try json.skip()
+                }
+            }
+        }
+        return whole
     }
 
     private mutating func controlRequest(_ fields: inout CLILineFields) throws(JSONError) {

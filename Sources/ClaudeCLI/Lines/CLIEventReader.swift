@@ -42,6 +42,7 @@ struct CLIEventReader: ~Copyable, ~Escapable {
         var type: JSONSlice?
         var streamed: CLIEvent?
         var isAbandoned = false
+        var parent: JSONSlice?
         var isNested = false
         var fields = CLILineFields()
         try json.enterObject()
@@ -55,14 +56,15 @@ struct CLIEventReader: ~Copyable, ~Escapable {
                 _ = try json.skip()
             } else if json.matches(key, "parent_tool_use_id") {
                 isNested = try json.peek() != .null
-                _ = try json.skip()
+                parent = try text()
             } else if let type, json.matches(type, "stream_event") {
                 _ = try json.skip()
             } else {
                 try field(key, &fields)
             }
         }
-        guard let type, !isNested else { return .ignored }
+        guard let type else { return .ignored }
+        if isNested { return parent.map { fields.subagentEvent(of: type, under: $0, in: line) } ?? .ignored }
         if json.matches(type, "stream_event") {
             if isAbandoned, case .messageStop = streamed { return .messageStop(isAbandoned: true) }
             return streamed ?? .ignored

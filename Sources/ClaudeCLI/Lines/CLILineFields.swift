@@ -14,6 +14,8 @@ struct CLILineFields {
     var input: JSONSlice?
     var callID: JSONSlice?
     var content: JSONSlice?
+    var answerID: JSONSlice?
+    var answerUsage = UsageUpdate()
     var isRewound = false
     var totalTokens: Int?
     var estimatedTokens: Int?
@@ -24,6 +26,14 @@ struct CLILineFields {
     var keySource: JSONSlice?
     var result = CLIResult()
     var retry = CLIRetry()
+
+    /// What a line says that belongs to the call `parent`.
+    func subagentEvent(of type: JSONSlice, under parent: JSONSlice, in line: Span<UInt8>) -> CLIEvent {
+        let isAnswer = type.matches("assistant", in: line)
+        guard isAnswer || type.matches("user", in: line) else { return .ignored }
+        return .subagent(
+            CLISubagentLine(parent: parent, isAnswer: isAnswer, id: answerID, content: content, usage: answerUsage))
+    }
 
     func event(of type: JSONSlice, in line: Span<UInt8>) -> CLIEvent {
         if type.matches("result", in: line) {

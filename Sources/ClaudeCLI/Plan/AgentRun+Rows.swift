@@ -13,6 +13,29 @@ extension AgentRun {
         rows.endObject()
     }
 
+    /// Writes what sub-agents are, where the run may have any: they have its model and its tools, but for the one that starts
+    /// others.
+    func writeSubagents(to rows: inout RowWriter) {
+        guard tools.contains(.agent) else { return }
+        rows.key("agents")
+        rows.beginObject()
+        rows.key("general-purpose")
+        rows.beginObject()
+        rows.member("description", "Does a part of the work by itself, with the same tools, and reports what came of it.")
+        rows.member(
+            "prompt",
+            "You do one part of a larger task by yourself. Nobody can answer questions meanwhile. When you are done, report "
+                + "briefly what you did and what you found, with the paths that matter.")
+        rows.key("tools")
+        rows.beginArray()
+        for name in toolNames where name != AgentTool.agent.rawValue { rows.string(name) }
+        rows.endArray()
+        rows.member("model", "inherit")
+        rows.member("maxTurns", maxTurns)
+        rows.endObject()
+        rows.endObject()
+    }
+
     /// Writes the rules by which the CLI asks before each call of any tool: what it would allow by itself too.
     func writePermissions(to rows: inout RowWriter) {
         rows.key("permissions")

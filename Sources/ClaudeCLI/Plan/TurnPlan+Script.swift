@@ -103,6 +103,7 @@ extension TurnPlan {
                 // The CLI's own prompt tells the model how to use its tools.
                 rows.member("appendSystemPrompt", JSONText.joined(system, separator: "\n\n"))
             }
+            agent?.writeSubagents(to: &rows)
             // A call of a tool ends the turn: its result comes with the client's next message.
             if isFirst, servers.isEmpty, agent == nil, !counts {
                 rows.raw("\"hooks\":{\"PreToolUse\":[{\"hookCallbackIds\":[\"p\"]}]}")

@@ -36,6 +36,13 @@ struct HeldEvents {
         case .callResult(let result):
             extra += result.content.bytes.count
             add(event)
+        case .subagent(let step):
+            switch step.kind {
+            case .begun: break
+            case .called(_, _, let input, _): extra += input.bytes.count
+            case .answered(let result): extra += result.content.bytes.count
+            }
+            add(event)
         case .started, .blockStarted, .blockStopped, .finished, .failed: add(event)
         }
     }

@@ -64,6 +64,10 @@ struct ReplyAssembler {
     private(set) var quotas: [Quota] = []
     /// The calls of registered servers' tools.
     private(set) var calls: ServerCalls
+    private var subagents = Subagents()
+    /// What the CLI's own tools have done while a message was still coming: it runs them before it has ended.
+    private var early: [ReplyEvent] = []
+    private var earlyBytes = 0
 
     /// An assembler at the beginning of a reply in which the CLI calls the tools of `servers` itself. Its process has
     /// told of `costBefore`, in nano-USD, for all turns before; nil where that is not known.
@@ -135,7 +139,12 @@ struct ReplyAssembler {
             evidence.note(report, of: line)
         case .result(let result):
             return self.result(result, of: line, now: now, emit: emit)
-        case .toolResults(let content): results(content, of: line, emit)
+        case .toolResults(let content):
+            guard calls.isAgent, hasStarted else { return .goOn }
+            return pass(CallResult.list(content, of: line).map(ReplyEvent.callResult), of: content, emit)
+        case .subagent(let said):
+            guard calls.isAgent, hasStarted else { return .goOn }
+            return pass(subagents.steps(of: said, in: line).map { .subagent($0) }, of: said.content, emit)
         case .controlRequest, .controlResponse, .rateLimit, .turnStarted, .thinkingProgress, .heartbeat, .ignored:
             break
         }
@@ -238,7 +247,7 @@ struct ReplyAssembler {
     /// Shows a call of the CLI's own tools. The one beyond the bound ends the reply before the tool has run.
     private mutating func show(_ index: Int, _ block: ReplyBlock, _ emit: (ReplyEvent) -> Void) -> Action {
         guard start != nil, state == .waiting || state == .streaming else { return disorder(emit) }
-        if calls.isExcess {
+        if calls.isExcess(beside: subagents.requests) {
             finish(.maxTurns, emit: emit)
             return .kill
         }
@@ -248,13 +257,35 @@ struct ReplyAssembler {
         return .goOn
     }
 
-    /// Passes on what the CLI's own tools have answered, between two messages.
-    private mutating func results(_ content: JSONSlice, of line: Span<UInt8>, _ emit: (ReplyEvent) -> Void) {
-        guard calls.isAgent, hasStarted, openBlock == nil else { return }
-        for result in CallResult.list(content, of: line) {
-            sayHeldStop(emit)
-            emit(.callResult(result))
+    /// Passes on what the CLI's own tools have done, between two messages: during one it waits.
+    private mutating func pass(
+        _ events: [ReplyEvent], of content: JSONSlice?, _ emit: (ReplyEvent) -> Void
+    ) -> Action {
+        guard start != nil else {
+            events.forEach(emit)
+            return endIfSpent(emit)
         }
+        early += events
+        earlyBytes &+= content?.count ?? 0
+        guard earlyBytes <= Self.mostEarlyBytes, early.count <= Self.mostEarly else {
+            return failNow(Fault(.badGateway, "The CLI's tools have answered too much at once.", detail: "results"), emit)
+        }
+        return .goOn
+    }
+
+    private static let (mostEarly, mostEarlyBytes) = (1000, 32 << 20)
+
+    private mutating func passEarly(_ emit: (ReplyEvent) -> Void) {
+        guard !early.isEmpty else { return }
+        early.forEach(emit)
+        (early, earlyBytes) = ([], 0)
+    }
+
+    /// Sub-agents ask the model too: a run that has asked as often as it may is over.
+    private mutating func endIfSpent(_ emit: (ReplyEvent) -> Void) -> Action {
+        guard calls.isSpent(beside: subagents.requests) else { return .goOn }
+        finish(.maxTurns, emit: emit)
+        return .kill
     }
 
     private mutating func delta(
@@ -306,7 +337,10 @@ struct ReplyAssembler {
         if openBlock != nil { holdsStop = !isHidden }
         sayHeldStop(emit)
         leaveBlock()
-        if isRound { return nextRound() }
+        if isRound {
+            passEarly(emit)
+            return nextRound(emit)
+        }
         stopSequence = stop.sequence?.text(in: line)
         stopDetails = stop.details.map { JSONFragment(validated: $0.text(in: line).escaped) }
         switch reason {
@@ -351,14 +385,14 @@ struct ReplyAssembler {
     }
 
     /// The CLI answers the calls and asks the model again; that request may be repeated like the first.
-    private mutating func nextRound() -> Action {
+    private mutating func nextRound(_ emit: (ReplyEvent) -> Void) -> Action {
         state = .waiting
         start = nil
         usage = Usage()
         hasVisibleOutput = false
         isAnswered = false
         meter.noteRequest()
-        return .goOn
+        return endIfSpent(emit)
     }
 
     /// A stream has broken. Of a message that has begun the CLI is about to ask for the rest, in a question of its
@@ -435,6 +469,7 @@ struct ReplyAssembler {
 
     private mutating func finish(_ reason: StopReason, emit: (ReplyEvent) -> Void) {
         state = .over
+        passEarly(emit)
         emit(
             .finished(
                 ReplyEnd(reason: reason, stopSequence: stopSequence, stopDetails: stopDetails, usage: total)))
@@ -445,6 +480,7 @@ struct ReplyAssembler {
         guard calls.rounds > 0 else { return usage }
         var total = calls.spent
         total.add(usage)
+        total.add(meter.ofSubagents)
         return total
     }
 

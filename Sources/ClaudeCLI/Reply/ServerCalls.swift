@@ -30,12 +30,15 @@ struct ServerCalls {
         return isOwn
     }
 
-    /// True for a call beyond the allowed rounds.
-    var isExcess: Bool { rounds >= maxRounds }
+    /// True for a call beyond the allowed rounds, of which sub-agents have taken some.
+    func isExcess(beside requests: Int = 0) -> Bool { rounds + requests >= maxRounds }
+
+    /// True where sub-agents have taken more than is allowed.
+    func isSpent(beside requests: Int) -> Bool { requests > 0 && rounds + requests > maxRounds }
 
     /// The fault of a call beyond the allowed rounds; nil when it is within them.
     var excess: Fault? {
-        guard isExcess else { return nil }
+        guard isExcess() else { return nil }
         let times = "\(servers.maxRounds) times"
         return Fault(
             .badGateway,

@@ -23,6 +23,10 @@ struct UsageMeter {
     /// What the process has cost in all its turns, by its newest word; nil where that is not known.
     private(set) var processCost: Int?
     private var toldCost: Int?
+    /// What sub-agents have used: as their messages begin, and in the end by the CLI's sum.
+    private(set) var ofSubagents = Usage()
+    private var (hasSubagents, isGuessed) = (false, false)
+    private var newestOfSubagents: String?
 
     /// A meter at the beginning of a turn whose process had cost so much before, in nano-USD.
     init(costBefore: Int?) { self.costBefore = costBefore }
@@ -31,8 +35,9 @@ struct UsageMeter {
     var used: TurnUsage {
         var used = TurnUsage()
         used.tokens = closed
+        used.tokens.add(ofSubagents)
         used.uncosted = uncosted
-        (used.isEstimated, used.isPending) = (isEstimated, isPending)
+        (used.isEstimated, used.isPending) = (isEstimated || isGuessed, isPending)
         used.toldCost = toldCost
         guard isOpen else { return used }
         let message = estimated
@@ -86,13 +91,41 @@ struct UsageMeter {
         case .thinkingProgress(let tokens): thinkingTokens = max(thinkingTokens, tokens)
         case .failureReport: isPending = false
         case .result(let result): take(result)
+        case .subagent(let said): take(said, of: line)
         default: break
         }
+    }
+
+    /// Takes the beginning of a sub-agent's message: what is told of it before the result. Its blocks have a line each, and
+    /// its answer is taken to be a token for each three bytes.
+    private mutating func take(_ said: CLISubagentLine, of line: Span<UInt8>) {
+        hasSubagents = true
+        guard said.isAnswer else { return }
+        let id = said.id?.string(in: line)
+        var message = Usage()
+        if id == nil || id != newestOfSubagents { message.merge(said.usage, of: line) }
+        newestOfSubagents = id
+        message.outputTokens = ((said.content?.count ?? 0) &+ 2) / 3
+        ofSubagents.add(message)
+        isGuessed = true
+    }
+
+    /// The sub-agents' part of a sum over all models, less what the turn's own messages have used.
+    private mutating func settleSubagents(_ result: CLIResult) {
+        guard hasSubagents, let whole = result.whole else { return }
+        var sum = Usage()
+        sum.inputTokens = max(0, (whole.input ?? 0) - (result.usage.input ?? 0))
+        sum.outputTokens = max(0, (whole.output ?? 0) - (result.usage.output ?? 0))
+        sum.cacheReadTokens = max(0, (whole.cacheRead ?? 0) - (result.usage.cacheRead ?? 0))
+        sum.cacheCreationTokens = max(0, (whole.cacheCreation ?? 0) - (result.usage.cacheCreation ?? 0))
+        ofSubagents = sum
+        isGuessed = false
     }
 
     /// Takes what a result says of the cost.
     mutating func take(_ result: CLIResult) {
         isPending = false
+        settleSubagents(result)
         if isOpen, isFinal { current.fillIn(result.usage, isOnly: closed == Usage()) }
         guard let sum = result.costNanoUSD else { return processCost = nil }
         processCost = sum

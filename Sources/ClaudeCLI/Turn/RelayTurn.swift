@@ -161,6 +161,11 @@ struct RelayTurn: TurnMachine {
                 result.denial = denials.removeValue(forKey: result.id.string)
                 return emit(.callResult(result), line)
             }
+            if case .subagent(var step) = event, case .answered(var result) = step.kind {
+                result.denial = denials.removeValue(forKey: result.id.string)
+                step.kind = .answered(result)
+                return emit(.subagent(step), line)
+            }
             if translator.isIdle { emit(event, line) } else { translator.pass(event, of: line, to: emit) }
         }
         if assembler.calls.hasCalled { translator.noteServerCall() }

@@ -57,15 +57,29 @@ struct AgentRunRecord: Sendable {
             callCount += 1
             if calls.count < Self.mostListed { calls.append(call) }
             return call
-        case .callResult(let result): note(result)
+        case .callResult(let result):
+            isBetween = true
+            note(result)
+        case .subagent(let step): note(step)
         case .finished(let end): self.end = end
         case .thinking, .signature, .citation, .failed: break
         }
         return nil
     }
 
+    /// What a sub-agent does counts as the run's own.
+    private mutating func note(_ step: SubagentStep) {
+        switch step.kind {
+        case .begun: rounds += 1
+        case .called(let id, let name, let input, let isFirst):
+            if isFirst { rounds += 1 }
+            callCount += 1
+            if calls.count < Self.mostListed { calls.append(Call(id: id, name: name, input: input)) }
+        case .answered(let result): note(result)
+        }
+    }
+
     private mutating func note(_ result: CallResult) {
-        isBetween = true
         guard let index = calls.firstIndex(where: { $0.id == result.id }) else { return }
         let call = calls.remove(at: index)
         if let reason = result.denial, deniedCount < Self.mostListed {

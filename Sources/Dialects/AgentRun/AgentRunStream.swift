@@ -33,18 +33,14 @@ struct AgentRunStream: ReplyEncoder {
             guard slice.count > 0 else { return }
             self.event("thinking", &out) { $0.member("text", slice.text(in: line)) }
         case .blockStopped:
-            guard let call else { return }
-            self.event("tool", &out) { json in
-                json.member("id", call.id)
-                json.member("name", call.name)
-                json.member("input", call.input)
-            }
-        case .callResult(let result):
-            self.event("tool_result", &out) { json in
-                json.member("id", result.id)
-                json.member("isError", result.isError)
-                if let denial = result.denial { json.member("denied", JSONText(denial)) }
-                json.member("content", result.content)
+            if let call { tell(call, of: nil, &out) }
+        case .callResult(let result): tell(result, of: nil, &out)
+        case .subagent(let step):
+            switch step.kind {
+            case .begun: return
+            case .called(let id, let name, let input, _):
+                tell(AgentRunRecord.Call(id: id, name: name, input: input), of: step.parent, &out)
+            case .answered(let result): tell(result, of: step.parent, &out)
             }
         case .finished:
             guard let result = record.result() else { return }
@@ -56,6 +52,26 @@ struct AgentRunStream: ReplyEncoder {
             out += ErrorReply(fault, dialect: .agentRun, requestID: identity.requestID).body
             out.append("\n\n")
         case .blockStarted, .toolInput, .signature, .citation: break
+        }
+    }
+
+    /// A call of the run's own, or of the sub-agent that works for the call `parent`.
+    private mutating func tell(_ call: AgentRunRecord.Call, of parent: JSONText?, _ out: inout [UInt8]) {
+        event("tool", &out) { json in
+            json.member("id", call.id)
+            if let parent { json.member("parent", parent) }
+            json.member("name", call.name)
+            json.member("input", call.input)
+        }
+    }
+
+    private mutating func tell(_ result: CallResult, of parent: JSONText?, _ out: inout [UInt8]) {
+        event("tool_result", &out) { json in
+            json.member("id", result.id)
+            if let parent { json.member("parent", parent) }
+            json.member("isError", result.isError)
+            if let denial = result.denial { json.member("denied", JSONText(denial)) }
+            json.member("content", result.content)
         }
     }
 

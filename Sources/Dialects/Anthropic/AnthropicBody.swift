@@ -34,7 +34,7 @@ struct AnthropicBody: ReplyCollector {
             citations.fragment(JSONFragment(validated: value.escaped))
         case .blockStopped: stop()
         case .finished(let end): self.end = end
-        case .failed, .callResult: break
+        case .failed, .callResult, .subagent: break
         }
     }
 

@@ -30,7 +30,7 @@ struct AnthropicStream: ReplyEncoder {
         case .blockStopped: stop(&out)
         case .finished(let end): finish(end, &out)
         case .failed(let fault): fail(fault, &out)
-        case .callResult: break
+        case .callResult, .subagent: break
         }
     }
 

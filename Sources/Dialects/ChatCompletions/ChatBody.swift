@@ -41,7 +41,7 @@ struct ChatBody: ReplyCollector {
             open = nil
         case .citation(let slice): citations?.cite(slice, of: line)
         case .finished(let end): self.end = end
-        case .signature, .callResult, .failed: break
+        case .signature, .callResult, .subagent, .failed: break
         }
     }
 

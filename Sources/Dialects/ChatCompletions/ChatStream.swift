@@ -55,7 +55,7 @@ struct ChatStream: ReplyEncoder {
         case .finished(let end): finish(end, &out)
         case .failed(let fault): fail(fault, &out)
         case .citation(let slice): citations?.cite(slice, of: line)
-        case .signature, .callResult: break
+        case .signature, .callResult, .subagent: break
         }
     }
 

@@ -71,9 +71,11 @@ struct ResponsesAgentCall: Sendable {
 
 /// Such an item that comes back.
 extension ResponsesAgentCall {
-    /// The call and its answer, for a model that does not know them any more; nil for one that was not answered.
+    /// The call and its answer, for a model that does not know them any more; nil for one that was not answered, and for a
+    /// sub-agent's, which the model has never known.
     static func blocks(of item: JSONValue) -> (call: Block, result: Block)? {
-        guard let id = item["id"]?.text, let name = item["name"]?.text else { return nil }
+        guard let id = item["id"]?.text, let name = item["name"]?.text, !name.string.hasPrefix(ReplyFilters.subagentPrefix)
+        else { return nil }
         let arguments = item.optional("arguments")?.text ?? "{}"
         let failure = item.optional("error")?["content"]?.elements.compactMap { $0["text"]?.text } ?? []
         guard let text = item.optional("output")?.text ?? failure.first else { return nil }

@@ -47,7 +47,7 @@ struct ResponsesBody: ReplyCollector {
             if output.beginSummary(end) { _ = output.finishItem(isWhole: true) }
             self.end = end
         case .callResult(let result): _ = output.answer(result)
-        case .failed: break
+        case .failed, .subagent: break
         }
     }
 

@@ -61,6 +61,7 @@ struct ResponsesStream: ReplyEncoder {
             finish(.failed(fault), &out)
         case .citation(let slice): output.citations?.cite(slice, of: line)
         case .callResult(let result): answer(result, &out)
+        case .subagent: break
         }
     }
 

@@ -29,11 +29,17 @@ struct AnswerTurn {
     var turns: [Turn] {
         guard isWhole else { return [] }
         guard results.isEmpty else {
-            return (before + [Turn(.assistant, blocks), Turn(.user, results)]).filter(\.isWorthKeeping)
+            return (before + [Turn(.assistant, blocks.filter(isAnswered)), Turn(.user, results)]).filter(\.isWorthKeeping)
         }
         // A call that was not made has no result, and the vendor refuses one without.
         let said = hasAgentCall ? blocks.filter { if case .toolUse = $0 { false } else { true } } : blocks
         return (before + [Turn(.assistant, said)]).filter(\.isWorthKeeping)
+    }
+
+    /// False for a call without a result, as one that was cut off behind others.
+    private func isAnswered(_ block: Block) -> Bool {
+        guard case .toolUse(let id, _, _) = block else { return true }
+        return results.contains { if case .toolResult(id, _, _) = $0 { true } else { false } }
     }
 
     /// Takes an event of the answer, in the client's names, with the line that its slices refer to.
@@ -64,7 +70,7 @@ struct AnswerTurn {
         case .citation(let piece):
             if !citations.isEmpty { citations.append(UInt8(ascii: ",")) }
             citations.append(copying: line.extracting(piece.start..<piece.end))
-        case .started, .failed: break
+        case .started, .failed, .subagent: break
         }
     }
 

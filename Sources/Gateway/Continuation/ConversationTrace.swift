@@ -79,7 +79,7 @@ final class ConversationTrace {
             call = nil
         case .finished: isWhole = true
         // What the CLI's own tools did is told of no conversation: few clients can send it back.
-        case .started, .thinking, .signature, .citation, .callResult, .failed: break
+        case .started, .thinking, .signature, .citation, .callResult, .subagent, .failed: break
         }
     }
 

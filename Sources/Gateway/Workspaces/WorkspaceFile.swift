@@ -92,6 +92,7 @@ private struct WorkspaceReader {
             tools.insert(tool)
         }
         guard !tools.isEmpty else { throw ValueProblem("tools is empty") }
+        guard tools != [.agent] else { throw ValueProblem("tools has Agent alone, whose sub-agents need others") }
         return tools
     }
 
