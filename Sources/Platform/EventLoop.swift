@@ -6,7 +6,10 @@ import Synchronization
 ///
 /// Actors pinned to it and tasks that prefer it run on its thread alone, so their state needs no lock. Both
 /// are needed: a task without the preference resumes on the global pool first, which costs two thread switches.
-@safe public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+///
+/// To actors the loop is another object, `LoopOfActors`. The runtime keeps in mind which of the two has run a job, and what
+/// of a task belongs to no actor would be enqueued anew at every return if an actor's executor had.
+@safe public final class EventLoop: TaskExecutor, @unchecked Sendable {
     // `@unchecked Sendable`: what is mutable below is either behind `remote`'s lock, atomic, or touched only by the
     // thread that runs the loop: `enqueue` from elsewhere goes through `remote`, and everything else is documented
     // as confined to the loop.
@@ -14,8 +17,9 @@ import Synchronization
     private let bell: FileDescriptor
     /// Zero until it runs. Atomic because every thread that enqueues asks whether it is this one.
     private let thread = Atomic<pthread_t>(0)
-    private var ready: [UnownedJob] = []
-    private var running: [UnownedJob] = []
+    private var ready: [LoopJob] = []
+    private var running: [LoopJob] = []
+    private let actors = LoopOfActors()
     private var watched: [Readiness?] = []
     private let remote = Mutex(Remote())
     private let isRung = Atomic(false)
@@ -27,7 +31,7 @@ import Synchronization
 
     /// What other threads leave for the loop.
     private struct Remote {
-        var jobs: [UnownedJob] = []
+        var jobs: [LoopJob] = []
         var work: [@Sendable () -> Void] = []
         var shouldStop = false
     }
@@ -43,6 +47,7 @@ import Synchronization
         ready.reserveCapacity(256)
         running.reserveCapacity(256)
         guard linux_epoll_add(set, event, EPOLLIN.rawValue) == 0 else { throw .last("epoll_ctl") }
+        actors.serve(self)
     }
 
     deinit { unsafe scratch.deallocate() }
@@ -109,14 +114,23 @@ import Synchronization
             }
             if let earliest = alarms.earliest, earliest <= now { alarms.ring(at: now) }
             runJobs()
+            for _ in 0..<Self.mostRounds where !ready.isEmpty {
+                clock = nil
+                runJobs()
+            }
         }
     }
 
+    /// What jobs have made ready runs at once, so many times: one wake-up of a task is several jobs in a row, and to ask the
+    /// kernel between them costs as much as they do.
+    private static let mostRounds = 8
+
     // MARK: - Executor
 
-    /// Takes a job from the runtime, on any thread.
-    public func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
+    /// Takes a job of a task that prefers the loop from the runtime, on any thread.
+    public func enqueue(_ job: consuming ExecutorJob) { enqueue(LoopJob(job: UnownedJob(job), isOfActor: false)) }
+
+    func enqueue(_ job: LoopJob) {
         if isCurrent {
             ready.append(job)
         } else {
@@ -125,17 +139,23 @@ import Synchronization
         }
     }
 
-    /// Lets the runtime check that isolated code runs where it should.
+    /// The executor of actors that are pinned to the loop, which must outlive it.
+    public func asUnownedSerialExecutor() -> UnownedSerialExecutor { unsafe actors.asUnownedSerialExecutor() }
+
+    /// Ends the process where code of the loop runs elsewhere.
     public func checkIsolated() { precondition(isCurrent, "code of a loop ran off its loop") }
 
-    /// The same as a question.
-    public func isIsolatingCurrentContext() -> Bool? { isCurrent }
-
     private func runJobs() {
-        let serial = unsafe asUnownedSerialExecutor()
+        let serial = unsafe actors.asUnownedSerialExecutor()
         let task = unsafe asUnownedTaskExecutor()
         swap(&ready, &running)
-        for job in running { unsafe job.runSynchronously(isolatedTo: serial, taskExecutor: task) }
+        for entry in running {
+            if entry.isOfActor {
+                unsafe entry.job.runSynchronously(isolatedTo: serial, taskExecutor: task)
+            } else {
+                unsafe entry.job.runSynchronously(on: task)
+            }
+        }
         running.removeAll(keepingCapacity: true)
     }
 

@@ -46,6 +46,10 @@ public final class Readiness {
     /// Call when a read returned `.wouldBlock`: it is readable again once the loop says so.
     public func readWouldBlock() { isReadable = false }
 
+    /// Call when a read from a pipe brought less than there was room for: then it is empty (epoll(7)). Of its end the loop
+    /// tells anew, unless it has done so already: then that is still to be read.
+    public func readWasShort() { if !hasHungUp { isReadable = false } }
+
     /// Has the descriptor tried once more: something else tells that there may be bytes of which the loop has not heard.
     public func readAgain() { isReadable = true }
 

@@ -69,6 +69,46 @@ struct EventLoopTests {
         return loop.isCurrent
     }
 
+    /// Sleeps behind so many functions, each of which notes that it goes on.
+    private static func sleep(on wakeup: Wakeup, depth: Int, _ note: (Int) -> Void) async {
+        if depth > 1 { await sleep(on: wakeup, depth: depth - 1, note) } else { await wakeup.wait() }
+        note(depth)
+    }
+
+    @Test("a task that is woken goes on through all that wait in it before another has its turn")
+    func noDetours() async throws {
+        final class Notes { var order: [String] = [] }
+        let order = try await Harness.onLoop { loop in
+            let (notes, one, other, end) = (Notes(), Wakeup(), Wakeup(), Wakeup())
+            loop.spawn { await Self.sleep(on: one, depth: 3) { notes.order.append("one \($0)") } }
+            loop.spawn {
+                await Self.sleep(on: other, depth: 3) { notes.order.append("other \($0)") }
+                end.signal()
+            }
+            // They fall asleep.
+            await Task.yield()
+            one.signal()
+            other.signal()
+            await end.wait()
+            return notes.order
+        }
+        #expect(order == ["one 1", "one 2", "one 3", "other 1", "other 2", "other 3"])
+    }
+
+    @Test("a task that never sleeps keeps the loop from nothing else")
+    func busyTask() async throws {
+        let isHeard = try await Harness.onLoop { loop in
+            let pair = try SocketPair()
+            let readiness = Readiness(pair.near.number, on: loop, interest: .socket, waking: Wakeup())
+            defer { readiness.cancel() }
+            readiness.readWouldBlock()
+            #expect(pair.far.write("heard") == .bytes(5))
+            while !readiness.isReadable { await Task.yield() }
+            return pair.near.drain().text == "heard"
+        }
+        #expect(isHeard)
+    }
+
     @Test("work submitted from many threads runs on the loop, in the order of each")
     func submissions() async throws {
         let loop = try EventLoop()

@@ -42,6 +42,35 @@ struct ReadinessTests {
         }
     }
 
+    @Test("a pipe that brought less than there was room for is empty, and what comes later is told, its end too")
+    func shortRead() async throws {
+        try await Harness.onLoop { loop in
+            var ends: [Int32] = [-1, -1]
+            #expect(unsafe pipe(&ends) == 0)
+            let (near, far) = (ends[0], ends[1])
+            defer { close(near) }
+            let wakeup = Wakeup()
+            let readiness = Readiness(near, on: loop, interest: .reading, waking: wakeup)
+            defer { readiness.cancel() }
+            var bytes = [UInt8](repeating: 0, count: 64)
+            for _ in 0..<5 {
+                #expect(unsafe write(far, "line", 4) == 4)
+                while !readiness.isReadable { await wakeup.wait() }
+                #expect(unsafe read(near, &bytes, bytes.count) == 4)
+                readiness.readWasShort()
+                #expect(!readiness.isReadable)
+            }
+            // Both at once: the end is told with what comes before it, and still to be read.
+            #expect(unsafe write(far, "last", 4) == 4)
+            close(far)
+            while !readiness.hasHungUp { await wakeup.wait() }
+            #expect(unsafe read(near, &bytes, bytes.count) == 4)
+            readiness.readWasShort()
+            #expect(readiness.isReadable)
+            #expect(unsafe read(near, &bytes, bytes.count) == 0)
+        }
+    }
+
     @Test("a peer that ends its sending side alone can still be written to")
     func halfClosed() async throws {
         try await Harness.onLoop { loop in
