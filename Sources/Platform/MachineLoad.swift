@@ -23,6 +23,28 @@ public enum MachineLoad {
         kilobytes("Pss:", in: text(of: "/proc/\(pid)/smaps_rollup").split(separator: "\n")).map { $0 << 10 }
     }
 
+    /// True for a process that uses more, what it shares counted in part.
+    ///
+    /// To count that the kernel goes through all pages, for milliseconds. What it has counted as pages came and went is
+    /// there at once, and holds shared ones in full: a process that is small by that is small.
+    public static func isLarger(_ pid: Int32, than bytes: Int) -> Bool {
+        if let resident = residentBytes(of: pid), resident < bytes - min(bytes, inaccuracy) { return false }
+        return proportionalBytes(of: pid) ?? 0 > bytes
+    }
+
+    /// The memory that a process uses, what it shares counted in full, in bytes, as far as the kernel has summed it up.
+    static func residentBytes(of pid: Int32, in proc: String = "/proc") -> Int? {
+        text(of: "\(proc)/\(pid)/statm").split(separator: " ").dropFirst().first.flatMap { Int($0) }
+            .map { $0 * sysconf(Int32(_SC_PAGESIZE)) }
+    }
+
+    /// How many bytes may be missing in such a sum: of each of three kinds of pages, since Linux 6.2, some that each
+    /// processor has counted for itself; before, 64 for each thread.
+    private static let inaccuracy: Int = {
+        let processors = sysconf(Int32(_SC_NPROCESSORS_CONF))
+        return (16 << 20) + 3 * processors * max(32, 2 * processors) * sysconf(Int32(_SC_PAGESIZE))
+    }()
+
     private static func kilobytes(_ name: String, in lines: [Substring]) -> Int? {
         guard let line = lines.first(where: { $0.hasPrefix(name) }) else { return nil }
         return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }

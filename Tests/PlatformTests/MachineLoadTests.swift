@@ -25,6 +25,17 @@ struct MachineLoadTests {
         #expect(after > before + count / 2)
     }
 
+    @Test("a process is larger than what it has, and not than what it may have")
+    func larger() throws {
+        let bytes = try #require(MachineLoad.proportionalBytes(of: getpid()))
+        #expect(MachineLoad.isLarger(getpid(), than: bytes / 2))
+        #expect(!MachineLoad.isLarger(getpid(), than: bytes * 2))
+        #expect(!MachineLoad.isLarger(getpid(), than: .max))
+        let resident = try #require(MachineLoad.residentBytes(of: getpid()))
+        #expect(resident > bytes / 2)
+        #expect(!MachineLoad.isLarger(Int32.max, than: 0))
+    }
+
     @Test("of a process that is not there nothing is told")
     func gone() { #expect(MachineLoad.proportionalBytes(of: Int32.max) == nil) }
 

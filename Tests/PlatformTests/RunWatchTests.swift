@@ -1,7 +1,8 @@
 import Glibc
-import Platform
 import TestSupport
 import Testing
+
+@testable import Platform
 
 @Suite("What a run takes", .timeLimit(.minutes(1)))
 struct RunWatchTests {
@@ -72,5 +73,22 @@ struct RunWatchTests {
         #expect(found == .memory)
         var own = ApartMemory(of: getpid())
         #expect(own.bytes() == nil)
+    }
+
+    @Test("its own /proc tells of a child apart what the machine's does", .enabled(if: ApartKernel.current.hasOwnProc))
+    func ways() async throws {
+        try await Harness.onLoop { _ in
+            var plan = SpawnPlan(
+                path: "/bin/sh", arguments: ["sh", "-c", "sleep 600 & exec sleep 600"], workingDirectory: "/")
+            plan.environment = ["PATH=/usr/bin:/bin"]
+            plan.isApart = true
+            let child = try ChildProcess.spawn(plan)
+            var (inside, outside) = (ApartMemory(of: child.pid), ApartMemory(of: child.pid, hasOwnProc: false))
+            // The two processes settle down.
+            let giveUp = Instant.now + .seconds(10)
+            var both: (Int?, Int?)
+            repeat { both = (inside.bytes(), outside.bytes()) } while (both.0 ?? 0 == 0 || both.0 != both.1) && .now < giveUp
+            #expect(both.0 == both.1 && both.0 ?? 0 > 0)
+        }
     }
 }

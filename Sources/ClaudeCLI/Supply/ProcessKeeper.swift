@@ -158,9 +158,9 @@ public final class ProcessKeeper {
             store.relieve(until: loop.now + Milliseconds.seconds(60))
             return log("memory is short: idle processes are ended")
         }
-        // One at a time: the kernel takes milliseconds to count a process's pages.
+        // One at a time: where it is near its bound, the kernel takes milliseconds to count its pages.
         let pid = pids[looks % pids.count]
         looks += 1
-        if MachineLoad.proportionalBytes(of: pid) ?? 0 > largestBytes { store.retire(pids: [pid]) }
+        if MachineLoad.isLarger(pid, than: largestBytes) { store.retire(pids: [pid]) }
     }
 }
