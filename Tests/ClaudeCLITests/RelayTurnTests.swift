@@ -84,8 +84,8 @@ struct RelayTurnTests {
         var run = TurnRun(try Self.first())
         run.take(Array(lines[..<result]))
         #expect(run.machine.isOver && run.machine.rest == .unknown && !run.machine.expectsLateWord)
-        var good = run
-        good.take([lines[result]])
+        var good = TurnRun(try Self.first())
+        good.take(Array(lines[...result]))
         #expect(good.machine.rest == .idle && !good.isKilled)
         // The CLI has put a result of its own into the conversation.
         run.take([#"{"type":"result","subtype":"error_max_turns","is_error":true,"num_turns":2}"#])
@@ -238,8 +238,5 @@ struct RelayTurnTests {
 
 extension TurnMachine {
     /// How often limits were told.
-    fileprivate var takeQuotaCount: Int {
-        var copy = self
-        return copy.takeQuotas().count
-    }
+    fileprivate var takeQuotaCount: Int { takeQuotas().count }
 }

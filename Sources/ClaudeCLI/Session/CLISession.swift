@@ -52,7 +52,7 @@ public final class CLISession {
 
     private var state = State.serving
     private var process: LivingProcess?
-    private var machine: any TurnMachine
+    private let machine: any TurnMachine
     private let limits: CLILimits
     private let remedy: LoginRemedy
     private let loop: EventLoop
@@ -319,8 +319,9 @@ public final class CLISession {
         guard process != nil else { return result }
         unsafe splitter.receive { buffer in
             unsafe result = process?.child.output.read(into: buffer) ?? .end
-            if case .bytes(let count) = result { return count }
-            return 0
+            guard case .bytes(let count) = result else { return 0 }
+            if count < buffer.count { outputReadiness.readWasShort() }
+            return count
         }
         return result
     }
@@ -435,7 +436,8 @@ public final class CLISession {
             let text = "The CLI was silent for \(limits.stallSeconds) seconds."
             return fail(Fault(.gatewayTimeout, text, detail: errorOutput.text), take)
         }
-        alarm.deadline = [totalDeadline, exitDeadline].compactMap { $0 }.reduce(stall, min)
+        let end = min(totalDeadline, stall)
+        alarm.deadline = exitDeadline.map { min($0, end) } ?? end
     }
 }
 

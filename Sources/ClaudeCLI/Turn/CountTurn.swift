@@ -2,7 +2,7 @@ import Platform
 import Vocabulary
 
 /// A turn in which tokens are counted and the model is not asked.
-struct CountTurn: TurnMachine {
+final class CountTurn: TurnMachine {
     private var script: TurnScript
     private let servers: ActiveServers
     private let serverStart: Milliseconds
@@ -31,12 +31,12 @@ struct CountTurn: TurnMachine {
     var processCost: Int? { nil }
     var answerStart: Instant? { nil }
 
-    mutating func begin(at now: Instant) -> [ArraySlice<UInt8>] {
+    func begin(at now: Instant) -> [ArraySlice<UInt8>] {
         if !servers.isEmpty { serversDeadline = now + serverStart }
         return script.next()
     }
 
-    mutating func take(
+    func take(
         _ line: Span<UInt8>, at moment: Moment, _ emit: (ReplyEvent, Span<UInt8>) -> Void
     ) -> TurnAction {
         guard !line.isEmpty, !isOver else { return .goOn }
@@ -67,7 +67,7 @@ struct CountTurn: TurnMachine {
         return .goOn
     }
 
-    private mutating func answer(
+    private func answer(
         _ request: CLIControlRequest, _ line: Span<UInt8>, _ emit: (ReplyEvent, Span<UInt8>) -> Void
     ) -> TurnAction {
         switch ControlAnswer(to: request, in: line) {
@@ -79,14 +79,14 @@ struct CountTurn: TurnMachine {
         }
     }
 
-    mutating func fail(_ fault: Fault, _ emit: (ReplyEvent, Span<UInt8>) -> Void) {
+    func fail(_ fault: Fault, _ emit: (ReplyEvent, Span<UInt8>) -> Void) {
         guard !isOver else { return }
         let noLine: [UInt8] = []
         assembler.fail(fault) { emit($0, noLine.span) }
     }
 
     func faultAtEnd(_ moment: Moment) -> Fault? { assembler.faultAtEnd(now: moment.unixSeconds) }
-    mutating func takeQuotas() -> [Quota] { assembler.takeQuotas() }
+    func takeQuotas() -> [Quota] { assembler.takeQuotas() }
 }
 
 extension ActiveServers {

@@ -2,7 +2,7 @@ import Platform
 import Vocabulary
 
 /// A turn in which the model is asked and its answer passed on.
-struct RelayTurn: TurnMachine {
+final class RelayTurn: TurnMachine {
     /// How the turn begins, which says what of the CLI's lines may still be about the one before.
     enum Beginning {
         /// The process has answered nothing yet.
@@ -87,13 +87,13 @@ struct RelayTurn: TurnMachine {
         return beginDeadline.map { ($0, Fault(.badGateway, "The CLI does not go on.", detail: "a kept process hangs")) }
     }
 
-    mutating func begin(at now: Instant) -> [ArraySlice<UInt8>] {
+    func begin(at now: Instant) -> [ArraySlice<UInt8>] {
         if !servers.isEmpty { serversDeadline = now + serverStart }
         if isLater { beginDeadline = now + Self.patience }
         return script.next()
     }
 
-    mutating func take(
+    func take(
         _ line: Span<UInt8>, at moment: Moment, _ emit: (ReplyEvent, Span<UInt8>) -> Void
     ) -> TurnAction {
         guard !line.isEmpty else { return .goOn }
@@ -118,7 +118,7 @@ struct RelayTurn: TurnMachine {
     // MARK: - Lines
 
     /// Until the CLI says that a turn begins its lines may be about the one before.
-    private mutating func takeStale(
+    private func takeStale(
         _ event: CLIEvent, of line: Span<UInt8>, at moment: Moment,
         _ emit: (ReplyEvent, Span<UInt8>) -> Void
     ) -> TurnAction {
@@ -134,7 +134,7 @@ struct RelayTurn: TurnMachine {
         }
     }
 
-    private mutating func pass(
+    private func pass(
         _ event: CLIEvent, of line: Span<UInt8>, at moment: Moment,
         _ emit: (ReplyEvent, Span<UInt8>) -> Void
     ) -> TurnAction {
@@ -186,7 +186,7 @@ struct RelayTurn: TurnMachine {
     }
 
     /// What comes behind the answer.
-    private mutating func takeLate(_ event: CLIEvent, of line: Span<UInt8>) -> TurnAction {
+    private func takeLate(_ event: CLIEvent, of line: Span<UInt8>) -> TurnAction {
         switch event {
         case .rateLimit(let information):
             assembler.note(information, of: line)
@@ -205,7 +205,7 @@ struct RelayTurn: TurnMachine {
         return .goOn
     }
 
-    private mutating func answer(
+    private func answer(
         _ request: CLIControlRequest, _ line: Span<UInt8>, _ emit: (ReplyEvent, Span<UInt8>) -> Void
     ) -> TurnAction {
         switch answer(to: request, in: line) {
@@ -230,7 +230,7 @@ struct RelayTurn: TurnMachine {
         policy.map { ControlAnswer(to: request, in: line, by: $0, going: way) } ?? ControlAnswer(to: request, in: line)
     }
 
-    private mutating func noteQuota() { if !assembler.quotas.isEmpty { hasToldQuota = true } }
+    private func noteQuota() { if !assembler.quotas.isEmpty { hasToldQuota = true } }
 
     private func isGood(_ event: CLIEvent) -> Bool {
         if case .result(let result) = event { !result.isError } else { false }
@@ -238,17 +238,17 @@ struct RelayTurn: TurnMachine {
 
     // MARK: - Ends
 
-    private mutating func spend() -> TurnAction {
+    private func spend() -> TurnAction {
         rest = .spent
         return .kill
     }
 
-    private mutating func failed(_ fault: Fault, _ emit: (ReplyEvent, Span<UInt8>) -> Void) -> TurnAction {
+    private func failed(_ fault: Fault, _ emit: (ReplyEvent, Span<UInt8>) -> Void) -> TurnAction {
         fail(fault, emit)
         return .kill
     }
 
-    mutating func fail(_ fault: Fault, _ emit: (ReplyEvent, Span<UInt8>) -> Void) {
+    func fail(_ fault: Fault, _ emit: (ReplyEvent, Span<UInt8>) -> Void) {
         guard !isOver else { return }
         rest = .spent
         if isLater, isStale { isUnfitLater = true }
@@ -258,5 +258,5 @@ struct RelayTurn: TurnMachine {
 
     func faultAtEnd(_ moment: Moment) -> Fault? { assembler.faultAtEnd(now: moment.unixSeconds) }
 
-    mutating func takeQuotas() -> [Quota] { assembler.takeQuotas() }
+    func takeQuotas() -> [Quota] { assembler.takeQuotas() }
 }

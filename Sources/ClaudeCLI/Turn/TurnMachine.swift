@@ -1,11 +1,12 @@
 import Platform
 import Vocabulary
 
-/// One turn's talk with the CLI as a value: what is written, what each line means, and when it is over.
+/// One turn's talk with the CLI: what is written, what each line means, and when it is over.
 ///
-/// It has no descriptor and no clock, and does not wait: a session hands it lines and moments and does what it answers.
+/// An object, since it is asked after every line and is large to copy; it has one owner. It has no descriptor and no clock,
+/// and does not wait: a session hands it lines and moments and does what it answers.
 /// Behind the end of the answer it goes on to take lines, which are the CLI's late words.
-protocol TurnMachine {
+protocol TurnMachine: AnyObject {
     /// True once the answer has ended, well or not, or the tokens are counted.
     var isOver: Bool { get }
     /// What may become of the process, as far as that is known.
@@ -32,17 +33,17 @@ protocol TurnMachine {
     var answerStart: Instant? { get }
 
     /// The first rows.
-    mutating func begin(at now: Instant) -> [ArraySlice<UInt8>]
+    func begin(at now: Instant) -> [ArraySlice<UInt8>]
     /// Takes the next line; `emit` gets the events it comes to, with the text that their slices refer to.
-    mutating func take(
+    func take(
         _ line: Span<UInt8>, at moment: Moment, _ emit: (ReplyEvent, Span<UInt8>) -> Void
     ) -> TurnAction
     /// Ends the turn as failed; without effect when it is over.
-    mutating func fail(_ fault: Fault, _ emit: (ReplyEvent, Span<UInt8>) -> Void)
+    func fail(_ fault: Fault, _ emit: (ReplyEvent, Span<UInt8>) -> Void)
     /// What the CLI itself has said of a failure before it ended without a result.
     func faultAtEnd(_ moment: Moment) -> Fault?
     /// What was told of usage limits since it was last asked for, oldest first.
-    mutating func takeQuotas() -> [Quota]
+    func takeQuotas() -> [Quota]
 }
 
 /// A moment on both clocks.

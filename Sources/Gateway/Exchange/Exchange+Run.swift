@@ -34,9 +34,11 @@ extension Exchange {
     /// Why the run must end; nil where it may go on.
     func excess(of turn: any RunningTurn, beyond bounds: RunBounds?) -> Fault? {
         guard let bounds else { return nil }
-        var known = used
-        known.add(turn.usage)
-        return bounds.fault(cost: usageRecord(of: known).amounts.cost)
+        return bounds.fault {
+            var known = used
+            known.add(turn.usage)
+            return usageRecord(of: known).amounts.cost
+        }
     }
 
     /// Lets the client find its run by the session.

@@ -36,9 +36,10 @@ final class RunBounds: Sendable {
     /// What the CLI itself takes, beside what it starts.
     private static let memoryOfTheCLI = 1 << 30
 
-    /// Why the run must end that has cost so much, in nano-USD; nil where it may go on.
-    func fault(cost: Int) -> Fault? {
-        if let most = workspace.bounds.cost, cost > most {
+    /// Why the run must end; nil where it may go on. `cost` says what it has cost, in nano-USD, and is asked only where
+    /// that is bounded.
+    func fault(cost: () -> Int) -> Fault? {
+        if let most = workspace.bounds.cost, cost() > most {
             return Self.fault("it has cost more than \(Self.dollars(most)) dollars", "cost")
         }
         guard watch != nil else { return Self.fault("what it takes cannot be watched", "no thread or descriptor") }
