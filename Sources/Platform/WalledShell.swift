@@ -47,3 +47,21 @@ public struct WalledShell: Sendable, Equatable {
         return status
     }
 }
+
+/// What keeps this process from judging the calls of a shell's programs.
+public enum JudgeKernel: Sendable, Equatable {
+    /// Nothing.
+    case judges
+    /// This is refused to it.
+    case lacks(String)
+
+    /// The one we run on, tried once, in processes that do nothing else.
+    public static let current: JudgeKernel =
+        switch linux_probe_judge() {
+        case LINUX_JUDGES: .judges
+        case LINUX_READS_NO_MEMORY: .lacks("the call process_vm_readv")
+        case LINUX_TAKES_NO_FILES: .lacks("the call pidfd_getfd")
+        case LINUX_FILTERS_NO_CALLS: .lacks("a filter whose calls it answers (seccomp)")
+        default: .lacks("to look into a program")
+        }
+}

@@ -83,11 +83,12 @@ struct AgentShellTests {
     }
 
     private func confinement(
-        apart: (Bool, Bool) = (true, true), groups: Set<GroupController>? = nil, isRoot: Bool = false, landlock: Int = 7
+        apart: (Bool, Bool) = (true, true), groups: Set<GroupController>? = nil, isRoot: Bool = false, landlock: Int = 7,
+        judge: JudgeKernel = .judges
     ) -> AgentConfinement {
         .of(
             ApartKernel(isApart: apart.0, hasOwnProc: true, boundsTasks: apart.1), groups: groups, isRoot: isRoot,
-            walls: WallKernel(landlock: landlock, filtersCalls: true))
+            walls: WallKernel(landlock: landlock, filtersCalls: true), judge: judge)
     }
 
     @Test("a run is bounded by a group, or by namespaces, or a workspace with Bash is refused and it is said why")
@@ -98,6 +99,7 @@ struct AgentShellTests {
         let none = [
             confinement(apart: (false, false)), confinement(apart: (true, false), isRoot: true), confinement(landlock: 0),
             confinement(apart: (false, false), groups: [.tasks], landlock: 2), confinement(apart: (false, false), groups: [.memory]),
+            confinement(groups: [.memory, .tasks], judge: .lacks("the call pidfd_getfd")), confinement(judge: .lacks("the call pidfd_getfd")),
         ]
         for each in none {
             #expect(each.objection(to: workspace())?.hasPrefix("w: Bash cannot be bounded: ") == true)

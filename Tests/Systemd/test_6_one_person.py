@@ -10,6 +10,7 @@ from certificates import dated
 from client import Client
 from harness import ROOT, eventually
 from lab import ROOT_PATH, manual
+from workspaces import ORDINARY, attempts, bash, commands_of_page, told, verdicts
 
 USER = "someone"
 HOME = "/home/some one"
@@ -43,7 +44,8 @@ class Person:
         return self.machine.journal("_SYSTEMD_USER_UNIT=portcullis.service")
 
     def client(self, name=USER):
-        keys = dict(line.split(":", 1) for line in self.machine.path(f"{SETTINGS}/api-keys").read_text().split())
+        lines = self.machine.path(f"{SETTINGS}/api-keys").read_text().splitlines()
+        keys = dict(line.split()[0].split(":", 1) for line in lines)
         return Client(self.machine, self.machine.path(f"{SETTINGS}/tls/ca.pem").read_text(), keys[name], port=8443)
 
 
@@ -99,6 +101,21 @@ def test_the_vendors_program_answers_within_its_fences(installed, upstream):
     )
     answer = installed.client().ask("say:for me")
     assert (answer.status, answer.json()["content"][0]["text"]) == (200, "for me")
+
+
+def test_a_run_in_a_workspace_has_none_of_ones_own_files(installed):
+    installed.shell("printf secret > ~/letter; umask 077; sed -i 's/$/ agent=default/' ~/.config/portcullis/api-keys")
+    installed.shell(f"cd {shlex.quote(CHECKOUT)}\n{commands_of_page('agents-user')}")
+    rows = {name: f"cat '{HOME}/{path}'" for name, path in (
+        ("letter", "letter"), ("keys", ".config/portcullis/api-keys"), ("login", ".config/portcullis/cli.env"), ("list", "."),
+        ("ledger", ".local/state/portcullis/ledger.sqlite"))}
+    results = told(
+        installed.client(), "mine", ("Write", {"file_path": "words", "content": "some words"}), bash(attempts(ORDINARY)),
+        bash(attempts(rows)), ("Read", {"file_path": f"{HOME}/letter"}))
+    assert verdicts(results[1][0]) == dict.fromkeys(ORDINARY, "done"), results[1]
+    assert verdicts(results[2][0]) == dict.fromkeys(rows, "denied"), results[2]
+    assert results[3][1] and installed.machine.path(f"{HOME}/workspaces/{USER}/words").read_text() == "some words"
+    assert installed.client().ask("say:as before").status == 200
 
 
 def test_it_listens_to_nobody_else(installed):

@@ -12,25 +12,31 @@ public enum AgentConfinement: Sendable, Equatable {
 
     /// What there is for this process's children. Call once control groups have been claimed.
     public static var current: AgentConfinement {
-        of(.current, groups: ControlGroups.current?.controllers, isRoot: geteuid() == 0, walls: .current)
+        of(.current, groups: ControlGroups.current?.controllers, isRoot: geteuid() == 0, walls: .current, judge: .current)
     }
 
     /// What there will be once this process has claimed control groups, or another that is started as it was.
     public static var expected: AgentConfinement {
         guard ControlGroups.delegation == nil, ControlGroups.objection == nil else { return current }
-        return of(.current, groups: [.memory, .tasks], isRoot: geteuid() == 0, walls: .current)
+        return of(.current, groups: [.memory, .tasks], isRoot: geteuid() == 0, walls: .current, judge: .current)
     }
 
     /// What there is where the kernel lets us do this, with control groups that bound `groups`, nil for none.
-    static func of(_ kernel: ApartKernel, groups: Set<GroupController>?, isRoot: Bool, walls: WallKernel) -> AgentConfinement {
+    static func of(_ kernel: ApartKernel, groups: Set<GroupController>?, isRoot: Bool, walls: WallKernel, judge: JudgeKernel)
+        -> AgentConfinement
+    {
         guard walls.isSound else { return .nothing("this kernel cannot keep children from \(walls.missing.prefix(2).joined(separator: " and "))") }
+        if case .lacks(let thing) = judge {
+            return .nothing("\(thing), by which the calls of its programs are judged, is refused here \(Self.hint)")
+        }
         // Without either, a signal could reach the gateway.
         let keepsSignals = walls.landlock >= 6 || kernel.isApart
         if let groups, groups.contains(.tasks) {
             guard keepsSignals else {
-                return .nothing("this kernel keeps no signals from the gateway (Landlock \(walls.landlock)), and lets it make no namespaces")
+                return .nothing("this kernel keeps no signals from the gateway (Landlock \(walls.landlock)), and lets it make no namespaces \(Self.hint)")
             }
-            return .group(isApart: kernel.isApart)
+            // Without their own numbers in /proc, the working directory of a program is not found that names a file by it.
+            return .group(isApart: kernel.isApart && (kernel.hasOwnProc || walls.landlock < 6))
         }
         guard kernel.isApart else {
             return .nothing("there are no control groups of its own (Delegate=), and the kernel lets it make no namespaces")
@@ -44,10 +50,24 @@ public enum AgentConfinement: Sendable, Equatable {
         return .namespaces
     }
 
+    /// Where most of this comes from, and what helps.
+    private static let hint = "(beneath systemd the drop-in agents.conf opens it)"
+
     /// Why a workspace cannot be offered; nil where it can.
     public func objection(to workspace: Workspace) -> String? {
         guard workspace.tools.contains(where: \.runsPrograms), case .nothing(let reason) = self else { return nil }
         return "\(workspace.name): Bash cannot be bounded: \(reason)"
+    }
+
+    /// What Bash cannot do here that it can elsewhere; nil for nothing.
+    public var shortcoming: String? {
+        let isApart = switch self {
+        case .group(let isApart): isApart
+        case .namespaces: true
+        case .nothing: false
+        }
+        guard isApart, !ApartKernel.current.hasOwnProc else { return nil }
+        return "Bash can change modes, owners and times of files by whole paths alone: the kernel lets a run have no /proc of its own"
     }
 
     /// True where the memory of a run's processes together is bounded by the kernel.

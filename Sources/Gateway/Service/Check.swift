@@ -82,6 +82,7 @@ struct Check: Sendable, Equatable {
             }
             if !workspaces.isEmpty { notes.append(workspaces.summary) }
             faults += workspaces.objections(hasWalls: configuration.sandbox.mode != .off)
+            if faults.isEmpty { warnings += workspaces.shortcomings }
             guard configuration.mcp.file != nil else { return }
             notes.append(registry.summary)
             notes += registry.notes

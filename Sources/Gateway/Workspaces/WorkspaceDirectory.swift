@@ -11,22 +11,35 @@ enum WorkspaceDirectory {
         var status = stat()
         if unsafe lstat(path, &status) != 0 {
             guard errno == ENOENT, unsafe mkdir(path, 0o700) == 0, unsafe lstat(path, &status) == 0 else {
-                throw ValueProblem("\(quoted(path)) is not there and cannot be made (error \(errno))")
+                throw ValueProblem("\(quoted(path)) is not there and cannot be made (\(reason(errno)))")
             }
         }
         // Whoever may change a link decides what is granted.
         guard status.st_mode & S_IFMT == S_IFDIR else { throw ValueProblem("\(quoted(path)) is not a directory") }
         guard unsafe access(path, R_OK | W_OK | X_OK) == 0 else {
-            throw ValueProblem("\(quoted(path)) must be read and written by the user of the service")
+            throw ValueProblem("\(quoted(path)) must be read and written by the user of the service (\(reason(errno)))")
         }
         guard status.st_mode & S_IWOTH == 0 else {
             throw ValueProblem("\(quoted(path)) may be written by everybody; chmod o-w")
         }
         guard let resolved = unsafe realpath(path, nil) else {
-            throw ValueProblem("\(quoted(path)) cannot be followed (error \(errno))")
+            throw ValueProblem("\(quoted(path)) cannot be followed (\(reason(errno)))")
         }
         defer { unsafe free(resolved) }
         return unsafe String(cString: resolved)
+    }
+
+    /// True where the file system runs nothing.
+    static func forbidsPrograms(_ directory: String) -> Bool {
+        let noPrograms: UInt = 8  // ST_NOEXEC, which the GNU library shows to few.
+        var status = statvfs()
+        return unsafe statvfs(directory, &status) == 0 && status.f_flag & noPrograms != 0
+    }
+
+    /// What the system says, and what helps where a unit hides the place.
+    private static func reason(_ error: Int32) -> String {
+        let text = unsafe String(cString: strerror(error))
+        return [EACCES, EROFS, EPERM, ENOENT].contains(error) ? "\(text); beneath systemd ReadWritePaths= opens it, as in agents.conf" : text
     }
 
     /// What is wrong with a workspace there beside these places, which are the gateway's or another workspace's.

@@ -77,6 +77,16 @@ struct WorkspaceRegistry: Sendable {
         return workspaces.compactMap { confinement.objection(to: $0) }.map { ConfigurationFault("WORKSPACES", $0) }
     }
 
+    /// What programs cannot do here that an operator may expect, one line each.
+    var shortcomings: [String] {
+        let shells = workspaces.filter { $0.tools.contains(where: \.runsPrograms) }
+        guard !shells.isEmpty else { return [] }
+        let closed = shells.filter { WorkspaceDirectory.forbidsPrograms($0.directory) }.map {
+            "workspace \($0.name): no program in \($0.directory) can be run (noexec); beneath systemd ExecPaths= opens it"
+        }
+        return closed + [AgentConfinement.expected.shortcoming].compactMap(\.self)
+    }
+
     /// True where programs of some may go into the network.
     var needsNetwork: Bool { workspaces.contains { $0.network != .none } }
 
