@@ -13,6 +13,11 @@ def steps(*rounds, text=""):
     return f"{text}\nsteps:" + json.dumps(calls)
 
 
+def task(*rounds, text="", **fields):
+    """A call that has a sub-agent make these rounds of calls."""
+    return "Agent", {"description": "a part of it", "prompt": steps(*rounds, text=text), **fields}
+
+
 class Agents:
     """A gateway whose first key works in `folder`, and whose second in another workspace of its own."""
 

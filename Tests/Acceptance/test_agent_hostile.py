@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from agents_at_work import Agents, steps
+from agents_at_work import Agents, steps, task
 from harness import Gateway, eventually
 
 pytestmark = pytest.mark.core
@@ -17,7 +17,7 @@ SECRET = "secret-that-no-run-reads"
 @pytest.fixture(scope="module")
 def agents(portcullis, claude, cli_env, keys, tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
-    small = {"tools": ["Read", "Write", "Edit", "Bash", "Glob", "Grep"], "shared": True, "disk": 64 << 20, "processes": 64, "memory": 512 << 20}
+    small = {"tools": ["Read", "Write", "Edit", "Bash", "Glob", "Grep", "Agent"], "shared": True, "disk": 64 << 20, "processes": 64, "memory": 512 << 20}
     workspaces = {name: {"directory": str(folder / name), **small} for name in ("lab", "other")}
     agents = Agents(Gateway(portcullis, folder, keys, claude, cli_env), folder, workspaces)
     with agents.gateway:
@@ -27,11 +27,16 @@ def agents(portcullis, claude, cli_env, keys, tmp_path_factory):
         yield agents
 
 
-def answers(agents, nonce, *calls):
-    """What the model is told of each of these calls of one run, and whether it is an error."""
-    events = agents.events(steps(*[[call] for call in calls], text=nonce))
+by_either = pytest.mark.parametrize("by_subagent", [False, True], ids=["", "by a sub-agent"])
+
+
+def answers(agents, nonce, *calls, by_subagent=False):
+    """What the model, or that of a sub-agent, is told of each of these calls of one run, and whether it is an error."""
+    rounds = [[call] for call in calls]
+    events = agents.events(steps([task(*rounds)], text=nonce) if by_subagent else steps(*rounds, text=nonce))
     assert events[-1][1] == "result", events[-1]
-    return [(str(data["content"]), data["isError"]) for _, name, data in events if name == "tool_result"]
+    return [(str(data["content"]), data["isError"]) for _, name, data in events
+            if name == "tool_result" and ("parent" in data) == by_subagent]
 
 
 def processes_of(gateway):
@@ -63,7 +68,8 @@ def commands_running(word):
     return found
 
 
-def test_nothing_outside_of_the_workspace_is_read_by_any_tool(agents, nonce):
+@by_either
+def test_nothing_outside_of_the_workspace_is_read_by_any_tool(agents, nonce, by_subagent):
     gateway, folder = agents.gateway, agents.folder
     paths = [
         "/etc/shadow", f"{folder}/api-keys", f"{folder}/state/ledger.sqlite", f"{folder}/state/pepper", "/proc/1/environ",
@@ -73,7 +79,7 @@ def test_nothing_outside_of_the_workspace_is_read_by_any_tool(agents, nonce):
     cats = [("Bash", {"command": f"cat {path}"}) for path in paths if path != "/proc/self/environ"]
     links = [("Bash", {"command": f"ln {folder}/beside in && cat in"}), ("Bash", {"command": f"ln -s {folder}/beside s; cat s"}),
              ("Read", {"file_path": str(agents.lab / "s")}), ("Grep", {"pattern": "secret", "path": str(agents.other), "output_mode": "content"})]
-    told = answers(agents, nonce, *reads, *cats, *links)
+    told = answers(agents, nonce, *reads, *cats, *links, by_subagent=by_subagent)
     assert len(told) == len(reads + cats + links)
     key = gateway.keys[0]
     for call, (text, is_error) in zip(reads + cats + links, told):
@@ -81,13 +87,14 @@ def test_nothing_outside_of_the_workspace_is_read_by_any_tool(agents, nonce):
         assert SECRET not in text and key not in text and "root:" not in text and "PRIVATE KEY" not in text, call
 
 
-def test_a_shell_finds_no_credential_and_no_socket(agents, cli_env, nonce):
+@by_either
+def test_a_shell_finds_no_credential_and_no_socket(agents, cli_env, nonce, by_subagent):
     python = "import socket; socket.create_connection(('{}', {}), 3); print('CONNECTED')"
     targets = [("127.0.0.1", agents.gateway.port), ("127.0.0.1", int(cli_env["ANTHROPIC_BASE_URL"].rsplit(":", 1)[1])), ("169.254.169.254", 80)]
     calls = [("Bash", {"command": "env"})] + [
         ("Bash", {"command": f'python3 -c "{python.format(*target)}"'}) for target in targets]
     calls.append(("Bash", {"command": "python3 -c \"import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM); print('CONNECTED')\""}))
-    told = answers(agents, nonce, *calls)
+    told = answers(agents, nonce, *calls, by_subagent=by_subagent)
     assert not told[0][1] and "ANTHROPIC" not in told[0][0] and not any(value in told[0][0] for value in cli_env.values())
     for text, is_error in told[1:]:
         assert is_error and "CONNECTED" not in text and "not permitted" in text
@@ -124,10 +131,11 @@ def test_a_file_of_ten_gigabytes_is_not_made(agents, nonce):
     assert max(sizes, default=0) <= 64 << 20
 
 
-def test_nothing_outlives_a_command_let_alone_the_run(agents, nonce):
+@by_either
+def test_nothing_outlives_a_command_let_alone_the_run(agents, nonce, by_subagent):
     mark = f"60{int(time.time()) % 100000}"
     command = f"setsid sleep {mark} & nohup sleep {mark} & (setsid sh -c 'sleep {mark}; sleep {mark}' &) ; echo left"
-    told = answers(agents, nonce, ("Bash", {"command": command}))
+    told = answers(agents, nonce, ("Bash", {"command": command}), by_subagent=by_subagent)
     assert "left" in told[0][0]
     eventually(lambda: not commands_running(mark), "all of them have ended", within=10)
 

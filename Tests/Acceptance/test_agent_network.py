@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from agents_at_work import Agents, steps
+from agents_at_work import Agents, steps, task
 from conftest import FAKE_LOGIN
 from harness import Gateway
 from internet import METADATA, NEIGHBOUR, NEIGHBOUR6, OTHER, OWN, SITE, SITE6, Internet, Server, obstacle
@@ -16,7 +16,7 @@ from upstream import Upstream
 pytestmark = [pytest.mark.core, pytest.mark.skipif(obstacle() is not None, reason=f"no network namespaces can be made: {obstacle()}")]
 
 WORKSPACES = {
-    "listed": {"network": ["allowed.example", "*.allowed.example"], "tools": ["Bash", "WebFetch"]},
+    "listed": {"network": ["allowed.example", "*.allowed.example"], "tools": ["Bash", "WebFetch", "Agent"]},
     "open": {"network": "yes", "tools": ["Bash", "WebFetch"]},
     "closed": {"tools": ["Bash"]},
 }
@@ -142,6 +142,17 @@ def denied(networks, name, nonce, denials, call, at_once=1):
             assert denials[url] in text and denials[url] in reason, (url, text, reason)
     found = {address for address, _, _ in networks.internet.asked[asked:]}
     assert found <= {SITE}, found
+
+
+def test_a_subagent_gets_where_its_run_does_and_reads_why_it_gets_nowhere_else(networks, nonce):
+    good, bad = LISTED[0], "https://other.example/"
+    part = task([curl(good)], [curl(bad)], text=f"inner-{nonce}")
+    result = networks.agents.run(steps([part], text=nonce), key=networks.keys["listed"]).json()
+    inner = [turn for turn in networks.vendor.turns(nonce) if "x-claude-code-agent-id" in map(str.lower, turn.headers)]
+    told = [behind_the_call(turn.body["messages"]) for turn in inner[1:]]
+    assert page(good) in told[0] and UNLISTED[bad] in told[1] and "This is" not in told[1]
+    [call] = result["deniedCalls"]
+    assert UNLISTED[bad] in call["reason"] and bad in call["input"]["command"]
 
 
 def test_commands_get_pages_of_listed_hosts_by_both_families_of_addresses(networks, nonce):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from agents_at_work import READ_ALL, made, steps
+from agents_at_work import READ_ALL, made, steps, task
 from harness import eventually
 from living import CLIENTS
 
@@ -25,11 +25,6 @@ def agents(portcullis, claude, cli_env, keys, tmp_path_factory):
     agents = type(agents)(agents.gateway, folder, declared)
     with agents.gateway:
         yield agents
-
-
-def task(*rounds, text="", **fields):
-    """A call that has a sub-agent make these rounds of calls."""
-    return "Agent", {"description": "a part of it", "prompt": steps(*rounds, text=text), **fields}
 
 
 def part(nonce):
