@@ -54,6 +54,8 @@ missing_packages() {
         if [ "$(id -u)" -eq 0 ]; then
             command -v mmdebstrap >/dev/null || echo mmdebstrap
             command -v systemd-nspawn >/dev/null || echo systemd-container
+            # For the internet of Tests/Acceptance, which is made of network namespaces.
+            PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null || echo iproute2
             [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
             # For the machine of Tests/Emulated.
             if [ "$(uname -m)" = x86_64 ]; then

@@ -38,6 +38,12 @@ public struct ReplyBody: Sendable {
         set { collector.cost = newValue }
     }
 
+    /// What the commands of a run have changed, where the caller sets it before `finish`.
+    public var files: FileReport? {
+        get { collector.files }
+        set { collector.files = newValue }
+    }
+
     /// The body, or nil as long as `.finished` has not come.
     public func finish() -> [UInt8]? { collector.finish(completedAt: completedAt) }
 
@@ -54,6 +60,8 @@ protocol ReplyCollector: Sendable {
     var fault: Fault? { get }
     /// What it has cost, in nano-USD, for those who tell it.
     var cost: Int? { get set }
+    /// What the commands of a run have changed, for those who tell it.
+    var files: FileReport? { get set }
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>)
     func finish(completedAt: Int?) -> [UInt8]?
     /// What is stored of the answer.
@@ -63,6 +71,10 @@ protocol ReplyCollector: Sendable {
 extension ReplyCollector {
     var fault: Fault? { nil }
     var cost: Int? {
+        get { nil }
+        set {}
+    }
+    var files: FileReport? {
         get { nil }
         set {}
     }

@@ -97,6 +97,12 @@ public struct ReplyStream: Sendable {
         set { encoder.cost = newValue }
     }
 
+    /// What the commands of a run have changed, where the caller sets it before the end is released.
+    public var files: FileReport? {
+        get { encoder.files }
+        set { encoder.files = newValue }
+    }
+
     /// Why the stream has told of a failure although the model's answer has finished; nil for a good end.
     public var fault: Fault? { encoder.fault }
 
@@ -113,6 +119,8 @@ protocol ReplyEncoder: Sendable {
     var completedAt: Int? { get set }
     /// What it has cost, in nano-USD, for those who tell it.
     var cost: Int? { get set }
+    /// What the commands of a run have changed, for those who tell it.
+    var files: FileReport? { get set }
     /// Appends complete events.
     mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8])
     /// True when the answer must be stored before it may end.
@@ -131,6 +139,10 @@ extension ReplyEncoder {
         set {}
     }
     var cost: Int? {
+        get { nil }
+        set {}
+    }
+    var files: FileReport? {
         get { nil }
         set {}
     }

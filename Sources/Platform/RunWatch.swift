@@ -19,6 +19,8 @@ public final class RunWatch: Sendable {
         /// The child apart whose memory is counted with that of all that it has started, and how much they may take; nil
         /// where a control group bounds it.
         public var memory: (child: Int32, bytes: Int)?
+        /// True where it is to be known which files of the directory were changed meanwhile.
+        public var tellsChanges = false
 
         /// Nothing yet.
         public init() {}
@@ -26,6 +28,7 @@ public final class RunWatch: Sendable {
 
     private let bell: FileDescriptor
     private let hasStopped = Atomic(false)
+    private let question = Mutex<(@Sendable (FileChanges) -> Void)?>(nil)
 
     /// Calls `hear`, on its thread and once, when something is too much.
     public init(_ bounds: Bounds, _ hear: @escaping @Sendable (Excess) -> Void) throws(SystemError) {
@@ -35,9 +38,28 @@ public final class RunWatch: Sendable {
         try DetachedThread.start { [self] in run(bounds, hear) }
     }
 
+    /// What of the files was changed since the beginning.
+    public struct FileChanges: Sendable {
+        /// Beneath the directory, in order.
+        public let paths: [String]
+        /// True where there may be others.
+        public let isPartial: Bool
+    }
+
+    /// Looks which files have been changed since the beginning, and tells it on its thread; never, once it has ended or
+    /// found too much.
+    public func askForChanges(_ tell: @escaping @Sendable (FileChanges) -> Void) {
+        question.withLock { $0 = tell }
+        ring()
+    }
+
     /// Ends it: nothing is heard of it from then on, but for what is being told just now.
     public func stop() {
         hasStopped.store(true, ordering: .relaxed)
+        ring()
+    }
+
+    private func ring() {
         var one: UInt64 = 1
         unsafe withUnsafeBytes(of: &one) { _ = unsafe Glibc.write(bell.number, $0.baseAddress, 8) }
     }
@@ -50,16 +72,27 @@ public final class RunWatch: Sendable {
     private func run(_ bounds: Bounds, _ hear: @Sendable (Excess) -> Void) {
         var nextDisk = Instant.now
         var memory = bounds.memory.map { ApartMemory(of: $0.child) }
+        var files = bounds.tellsChanges ? FileStamps() : nil
+        var isFirst = true
         while !hasStopped.load(ordering: .relaxed) {
             if let most = bounds.memory?.bytes, let bytes = memory?.bytes(), bytes > most { return hear(.memory) }
             if let (directory, most) = bounds.disk, nextDisk <= .now {
                 let begin = Instant.now
-                if DiskUse(of: directory, upTo: most).bytes > most { return hear(.disk) }
+                var none: FileStamps?
+                let use = isFirst ? DiskUse(of: directory, upTo: most, noting: &files) : DiskUse(of: directory, upTo: most, noting: &none)
+                isFirst = false
+                if use.bytes > most { return hear(.disk) }
                 let taken = Instant.now.since(begin).count
                 nextDisk = .now + Milliseconds(max(Self.diskMilliseconds, taken * Self.share))
             }
+            if let directory = bounds.disk?.directory, let files, let tell = question.withLock({ $0.take() }) {
+                let now = FileStamps(of: directory)
+                tell(FileChanges(paths: now.changed(since: files), isPartial: now.isPartial || files.isPartial))
+            }
             var watch = pollfd(fd: bell.number, events: Int16(POLLIN), revents: 0)
-            _ = unsafe poll(&watch, 1, Int32(bounds.memory == nil ? Self.diskMilliseconds : Self.memoryMilliseconds))
+            guard unsafe poll(&watch, 1, Int32(bounds.memory == nil ? Self.diskMilliseconds : Self.memoryMilliseconds)) > 0 else { continue }
+            var rung: UInt64 = 0
+            unsafe withUnsafeMutableBytes(of: &rung) { _ = unsafe Glibc.read(bell.number, $0.baseAddress, 8) }
         }
     }
 }

@@ -49,6 +49,49 @@ def test_a_streamed_run_tells_each_call_and_its_answer(agents, nonce):
     assert [each["tool"] for each in told["result"]["deniedCalls"]] == ["Read"]
 
 
+def changing(agents, nonce):
+    """A folder of files in the workspace, a prompt by which a run changes some of them, and what it is to tell."""
+    folder = agents.lab / nonce
+    (folder / "below").mkdir(parents=True)
+    for name in ("old", "gone", "moved", "kept"):
+        (folder / name).write_text("x")
+    command = f"cd {nonce} && echo more >> old && rm gone && mv moved below/moved && cp kept made && git init -q . && mkdir empty && cat kept"
+    prompt = steps([("Write", {"file_path": f"{nonce}/written", "content": "x"})], [("Bash", {"command": command})], text=nonce)
+    return prompt, [f"{nonce}/{name}" for name in ("written", "below/moved", "gone", "made", "moved", "old")]
+
+
+def test_a_run_tells_what_its_commands_have_made_changed_renamed_and_removed(agents, nonce):
+    prompt, wanted = changing(agents, nonce + "a")
+    result = agents.run(prompt).json()
+    assert (result["filesChanged"], result["filesChangedTruncated"]) == (wanted, False)
+    prompt, wanted = changing(agents, nonce + "b")
+    assert agents.events(prompt)[-1][2]["filesChanged"] == wanted
+    # In a process that has served before, whose shell is where it was left; and only what this run has changed.
+    again = steps([("Bash", {"command": f"rm -r {agents.lab}/{nonce}b/below"})], text=nonce + "c")
+    assert agents.run(again, sessionId=result["sessionId"]).json()["filesChanged"] == [f"{nonce}b/below/moved"]
+
+
+def test_of_many_files_some_are_told_and_that_there_are_more(agents, nonce):
+    result = agents.run(steps([("Bash", {"command": f"mkdir {nonce}; cd {nonce}; touch $(seq 600); rm -f x"})], text=nonce)).json()
+    assert (len(result["filesChanged"]), result["filesChangedTruncated"]) == (500, True)
+    assert set(result["filesChanged"]) <= {f"{nonce}/{number}" for number in range(1, 601)}
+
+
+def test_a_run_that_uses_up_a_share_of_its_key_ends_before_the_model_is_asked_again(portcullis, claude, cli_env, keys, upstream, tmp_path, nonce):
+    limited = made(portcullis, tmp_path, claude, cli_env, keys)
+    limited.gateway.private_file("api-keys", f"user0:{keys[0]} agent=lab output-tokens-per-day=24\n")
+    rounds = [[("Bash", {"command": f"echo {number}"})] for number in range(20)]
+    with limited.gateway:
+        # Two tokens for each answer of these.
+        answer = limited.run(steps(*rounds, text=nonce))
+        assert answer.status_code == 429, answer.text
+        assert answer.json()["error"]["message"].startswith("The run was ended. This key's "), answer.text
+        # The CLI may just have asked again.
+        assert len(upstream.turns(nonce)) in (12, 13)
+        assert limited.run(f"say:never\n{nonce}late").status_code == 429
+    assert upstream.turns(nonce + "late") == []
+
+
 def roles(request):
     return [message["role"] for message in request.body["messages"] if message["role"] != "system"]
 

@@ -218,6 +218,24 @@ struct MetersTests {
         #expect(meters.used(alice.id, in: .day, at: moment()).output == 80)
     }
 
+    @Test("what a run has used counts while it goes on, and a share that is used up by it is told, but no limit by the minute")
+    func goingOn() throws {
+        let (meters, alice) = (Meters(), try principal("input-tokens-per-day=1000", "tokens-per-minute=100"))
+        var charge = try meters.begin(alice, at: moment())
+        _ = try charge.reserve(need(Amounts(input: 50, output: 10), each: 0), as: UsageRecorder.Place(), at: moment())
+        let first = charge.note(Amounts(input: 900), at: moment())
+        #expect(first == nil)
+        #expect(meters.used(alice.id, in: .day, at: moment()).input == 900)
+        let second = charge.note(Amounts(input: 1000), at: moment(seconds: 2000))
+        let refusal = try #require(second)
+        #expect(refusal.reason == .spent && refusal.cap.window == .day && refusal.utilization == 1)
+        var record = UsageRecorder.Record()
+        record.amounts = Amounts(input: 1100, output: 5)
+        charge.settle(record, as: UsageRecorder.Place(), at: moment(seconds: 3000))
+        let used = meters.used(alice.id, in: .day, at: moment())
+        #expect(used.input == 1100 && used.output == 5)
+    }
+
     @Test("a request that no minute has room for is told so, and not to come again")
     func neverFits() throws {
         let (meters, alice) = (Meters(), try principal("input-tokens-per-minute=100"))

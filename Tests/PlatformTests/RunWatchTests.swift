@@ -56,6 +56,71 @@ struct RunWatchTests {
         #expect(try await excess(bounds) { fill(scratch.path(of: "large"), bytes: 4 << 20) } == .disk)
     }
 
+    @Test("files that were made, changed, renamed or taken away are told, and those that were read are not")
+    func changes() async throws {
+        let scratch = try Scratch()
+        #expect(unsafe mkdir(scratch.path(of: "inner"), 0o700) == 0 && mkdir(scratch.path(of: ".git"), 0o700) == 0)
+        for name in ["kept", "written", "gone", "inner/old", "replaced", ".git/index"] { fill(scratch.path(of: name), bytes: 100) }
+        var bounds = RunWatch.Bounds()
+        bounds.disk = (scratch.path, 1 << 30)
+        bounds.tellsChanges = true
+        let before = FileStamps(of: scratch.path)
+        let watch = try RunWatch(bounds) { _ in }
+        defer { watch.stop() }
+        try await answer(of: watch) { found in #expect(found.paths.isEmpty && !found.isPartial) }
+        // So that the clock of the file system has gone on.
+        while FileStamps(of: scratch.path).changed(since: before).isEmpty { append(scratch.path(of: "written")) }
+        #expect(unsafe unlink(scratch.path(of: "gone")) == 0)
+        #expect(unsafe rename(scratch.path(of: "inner/old"), scratch.path(of: "inner/new")) == 0)
+        fill(scratch.path(of: "fresh"), bytes: 100)
+        #expect(unsafe rename(scratch.path(of: "fresh"), scratch.path(of: "replaced")) == 0)
+        #expect(unsafe symlink("kept", scratch.path(of: "link")) == 0)
+        fill(scratch.path(of: ".git/config"), bytes: 100)
+        let wanted = ["gone", "inner/new", "inner/old", "link", "replaced", "written"]
+        try await answer(of: watch) { found in #expect(found.paths == wanted && !found.isPartial) }
+    }
+
+    private func append(_ path: String) {
+        let file = unsafe open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+        var byte: UInt8 = 0
+        #expect(unsafe write(file, &byte, 1) == 1)
+        close(file)
+    }
+
+    private func answer(of watch: RunWatch, _ look: (RunWatch.FileChanges) -> Void) async throws {
+        let (told, teller) = AsyncStream.makeStream(of: RunWatch.FileChanges.self)
+        watch.askForChanges { teller.yield($0) }
+        look(try #require(await told.first { _ in true }))
+    }
+
+    @Test("of more files than are looked at no more is told than is known")
+    func many() throws {
+        let (few, many) = (try Scratch(), try Scratch())
+        let whole = FileStamps(of: few.path)
+        for number in 0..<FileStamps.mostFiles + 5 {
+            close(unsafe open(many.path(of: "\(number)"), O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+        }
+        let part = FileStamps(of: many.path)
+        #expect(part.isPartial && !whole.isPartial)
+        #expect(part.changed(since: whole).count == FileStamps.mostFiles && part.changed(since: part).isEmpty)
+        #expect(whole.changed(since: part).count == FileStamps.mostFiles && part.changed(since: FileStamps(of: few.path + "/none")).isEmpty)
+    }
+
+    @Test("a walk through a hundred files costs next to nothing")
+    func cheap() throws {
+        let scratch = try Scratch()
+        for number in 0..<100 { fill(scratch.path(of: "file-\(number).txt"), bytes: 10) }
+        let before = FileStamps(of: scratch.path)
+        var clock = timespec()
+        unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &clock)
+        let begin = clock.tv_sec * 1_000_000 + clock.tv_nsec / 1000
+        for _ in 0..<20 { #expect(FileStamps(of: scratch.path).changed(since: before).isEmpty) }
+        unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &clock)
+        let each = (clock.tv_sec * 1_000_000 + clock.tv_nsec / 1000 - begin) / 20
+        // Without optimization it is several times as much.
+        #expect(each < 5000, "\(each) µs")
+    }
+
     @Test("memory is that of all that a child apart has started", .enabled(if: ApartKernel.current.isApart))
     func memory() async throws {
         let found = try await Harness.onLoop { _ in

@@ -8,6 +8,11 @@ struct AgentRunBody: ReplyCollector {
         get { record.cost }
         set { record.cost = newValue }
     }
+    /// What its commands have changed, where the caller sets it before the end.
+    var files: FileReport? {
+        get { record.report }
+        set { record.report = newValue }
+    }
 
     init(_ conversation: Conversation) { record = AgentRunRecord(conversation) }
 

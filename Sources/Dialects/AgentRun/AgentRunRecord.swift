@@ -21,12 +21,16 @@ struct AgentRunRecord: Sendable {
     private var callCount = 0
     private var rounds = 0
     private var isBetween = true
+    /// What `Write` and `Edit` have changed, and whether there was more of it than is listed.
     private var files: [String] = []
+    private var hasMoreFiles = false
     private var denied = JSONWriter()
     private var deniedCount = 0
     private var end: ReplyEnd?
     /// What it has cost, in nano-USD, where that is known.
     var cost: Int?
+    /// What its commands have changed, where that is known.
+    var report: FileReport?
 
     /// The most calls and files that are listed, and calls that may be open.
     private static let mostListed = 500
@@ -92,7 +96,16 @@ struct AgentRunRecord: Sendable {
         }
         guard !result.isError, ["Write", "Edit"].contains(call.name.string), var path = Self.path(of: call.input) else { return }
         if path.hasPrefix(root) { path = String(path.dropFirst(root.count)) }
-        if files.count < Self.mostListed, !files.contains(path) { files.append(path) }
+        guard !files.contains(path) else { return }
+        if files.count < Self.mostListed { files.append(path) } else { hasMoreFiles = true }
+    }
+
+    /// All that was changed, those by `Write` and `Edit` first, and whether there is more.
+    private var changes: FileReport {
+        let known = Set(files)
+        let all = files + (report?.paths ?? []).filter { !known.contains($0) }
+        let isPartial = hasMoreFiles || report?.isPartial == true || all.count > Self.mostListed
+        return FileReport(paths: Array(all.prefix(Self.mostListed)), isPartial: isPartial)
     }
 
     private static func path(of input: JSONFragment) -> String? {
@@ -119,8 +132,10 @@ struct AgentRunRecord: Sendable {
             if let cost { json.fragment(Self.dollars(cost)) } else { json.null() }
             json.key("filesChanged")
             json.beginArray()
-            for file in files { json.string(file) }
+            let changes = changes
+            for file in changes.paths { json.string(file) }
             json.endArray()
+            json.member("filesChangedTruncated", changes.isPartial)
             json.key("deniedCalls")
             json.beginArray()
             if !denied.bytes.isEmpty { json.fragment(JSONFragment(validated: denied.bytes[...])) }

@@ -13,6 +13,13 @@ struct AgentRunStream: ReplyEncoder {
         get { record.cost }
         set { record.cost = newValue }
     }
+    /// What its commands have changed, where the caller sets it before the end.
+    var files: FileReport? {
+        get { record.report }
+        set { record.report = newValue }
+    }
+    /// Its end waits for what is known behind it: what it has cost, and what it has changed.
+    var isStored: Bool { true }
 
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         self.identity = identity

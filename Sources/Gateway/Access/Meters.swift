@@ -242,6 +242,15 @@ extension KeyMeter {
         return nil
     }
 
+    /// A share of days or more of which nothing is left, but for what is reserved; of several the one that lasts longest.
+    fileprivate func spentShare(_ options: KeyOptions, at moment: MeterMoment) -> LimitRefusal? {
+        options.caps.compactMap { cap -> LimitRefusal? in
+            guard cap.isShare, cap.metric != .requests else { return nil }
+            let used = used(cap.window, options.windows, at: moment.now, moment.instant).of(cap.metric)
+            return used >= cap.amount ? refusal(.spent, cap, options, needing: 1, at: moment) : nil
+        }.max { $0.resetsAt < $1.resetsAt }
+    }
+
     /// Holds what a turn needs, or what is left of it for one that is alone; or why it may not be.
     fileprivate mutating func reserve(
         _ need: TurnNeed, _ options: KeyOptions, at moment: MeterMoment
@@ -331,6 +340,14 @@ struct TurnCharge: ~Copyable {
         hold = nil
     }
 
+    /// Counts what the turn has used so far, while what it has reserved stays so; a share that is used up by it, if any.
+    mutating func note(_ used: Amounts, at moment: MeterMoment = .current) -> LimitRefusal? {
+        var more = used
+        more -= foreseen
+        foreseen = used
+        return meters.note(more, for: principal, at: moment)
+    }
+
     /// Ends the turn with what it has used.
     consuming func settle(_ record: UsageRecorder.Record, as place: UsageRecorder.Place, at moment: MeterMoment = .current) {
         isSettled = true
@@ -374,6 +391,15 @@ extension Meters {
             meters[principal.id]?.release(held)
             meters[principal.id]?.add(used, at: moment.now, moment.instant)
         }
+    }
+
+    fileprivate func note(_ more: Amounts, for principal: Principal, at moment: MeterMoment) -> LimitRefusal? {
+        let refusal = meters.withLock { meters in
+            meters[principal.id]?.add(more, at: moment.now, moment.instant)
+            return meters[principal.id]?.spentShare(principal.options, at: moment)
+        }
+        if let refusal { recorder?.note(refusal: refusal.cap.name, of: principal.id, at: moment.now) }
+        return refusal
     }
 
     fileprivate func cancel(_ principal: Principal, held: Amounts, countsTokens: Bool, begun: MeterMoment) {

@@ -13,7 +13,9 @@ extension APISchemas {
             "sessionId": {"type": "string"}, "model": {"type": "string"}, "stopReason": {"type": "string"},
             "turns": {"type": "integer"}, "toolCalls": {"type": "integer"}, "usage": {"type": "object"},
             "cost": {"type": ["number", "null"], "description": "Dollars at list prices"},
-            "filesChanged": {"type": "array", "items": {"type": "string"}},
+            "filesChanged": {"type": "array", "items": {"type": "string"},
+              "description": "In the workspace: what Write and Edit have changed, and what a run with Bash has made, changed or removed"},
+            "filesChangedTruncated": {"type": "boolean", "description": "True where there may be more of them"},
             "deniedCalls": {"type": "array", "items": {"type": "object", "required": ["tool", "input", "reason"], "properties": {
               "tool": {"type": "string"}, "input": {}, "reason": {"type": "string"}}}}}},
         "RunEnd": {"type": "object", "required": ["sessionId", "cancelled"], "properties": {

@@ -28,6 +28,8 @@ protocol AnswerSink: ~Copyable {
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>)
     /// Sends what has come, or what keeps the client waiting; false when it is gone or takes nothing for too long.
     mutating func send(in context: AnswerContext, isOver: Bool) async -> Bool
+    /// Takes what a run's commands have changed, before its end.
+    mutating func note(_ files: FileReport)
     /// Takes the end of a turn that has not failed; returns why it is no answer all the same.
     mutating func complete(_ turn: any RunningTurn) -> Fault?
     /// Sends the end; false when the client is gone or takes nothing for too long.
@@ -41,6 +43,7 @@ extension AnswerSink where Self: ~Copyable {
     var nextSign: Instant? { nil }
     var keepsake: StoredReply? { nil }
     var toldFault: Fault? { nil }
+    mutating func note(_ files: FileReport) {}
     mutating func send(in context: AnswerContext, isOver: Bool) async -> Bool { true }
 }
 

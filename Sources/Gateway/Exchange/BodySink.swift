@@ -25,6 +25,8 @@ struct BodySink: ~Copyable, AnswerSink {
 
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) { collector.take(event, of: line) }
 
+    mutating func note(_ files: FileReport) { collector.files = files }
+
     mutating func complete(_ turn: any RunningTurn) -> Fault? {
         collector.completedAt = WallClock.unixSeconds
         collector.cost = turn.usage.toldCost

@@ -21,6 +21,13 @@ extension Exchange {
         return Fault(refusal, now: WallClock.unixSeconds)
     }
 
+    /// What a run is told that has used up a share of its key.
+    mutating func overspent(_ refusal: LimitRefusal) -> Fault {
+        var fault = fault(refusal)
+        fault.message = "The run was ended. \(fault.message)"
+        return fault
+    }
+
     /// Reserves what a turn may come to. Where that is more than is left, its answer may be shorter than was asked for.
     mutating func reserve(for plan: inout TurnPlan) throws(Fault) {
         guard !turn.countsTokens else { return }

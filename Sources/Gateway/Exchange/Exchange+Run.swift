@@ -28,7 +28,38 @@ extension Exchange {
     /// Looks after a run that has begun; nil for other turns.
     func watchRun(of turn: any RunningTurn) -> RunBounds? {
         guard let agent, let ground = context.snapshot.workspaces.ground else { return nil }
-        return RunBounds(agent, of: turn.processID, on: ground, waking: RemoteWakeup(channel.wakeup, on: seat.loop))
+        return RunBounds(
+            agent, of: turn.processID, on: ground, tellsFiles: self.turn.dialect == .agentRun,
+            waking: RemoteWakeup(channel.wakeup, on: seat.loop))
+    }
+
+    /// What the commands of a run have changed; nil where none ran.
+    func filesChanged(by outcome: TurnOutcome, within bounds: RunBounds?) async -> FileReport? {
+        guard let bounds, outcome.hasRunPrograms, turn.dialect == .agentRun else { return nil }
+        let alarm = Alarm(on: seat.loop, waking: channel.wakeup)
+        defer { alarm.cancel() }
+        alarm.deadline = seat.loop.now + Self.reportPatience
+        bounds.askForChanges()
+        while !alarm.isDue {
+            if let found = bounds.changes { return FileReport(paths: found.paths, isPartial: found.isPartial) }
+            await channel.wakeup.wait()
+        }
+        return FileReport(paths: [], isPartial: true)
+    }
+
+    /// How long an answer waits for a walk through the workspace.
+    private static var reportPatience: Milliseconds { .seconds(2) }
+
+    /// Why the run must end before the model is asked again: one of its key's limits is reached.
+    mutating func overspending(_ turn: any RunningTurn, _ outcome: inout TurnOutcome) -> Fault? {
+        guard outcome.hasNewResults else { return nil }
+        outcome.hasNewResults = false
+        guard agent != nil, !self.turn.principal.options.caps.isEmpty else { return nil }
+        var known = used
+        known.add(turn.usage)
+        // What the vendor may be at work on by now is bounded by what is reserved.
+        known.isPending = false
+        return chargeUse(usageRecord(of: known).amounts).map { overspent($0) }
     }
 
     /// Why the run must end; nil where it may go on.

@@ -132,6 +132,14 @@ struct Exchange: ~Copyable {
         return try granted.get()
     }
 
+    /// Counts what a turn that goes on has used so far; the share of its key that is used up by that, if one is.
+    mutating func chargeUse(_ amounts: Amounts) -> LimitRefusal? {
+        guard var charge = charge.take() else { return nil }
+        let refusal = charge.note(amounts)
+        self.charge = consume charge
+        return refusal
+    }
+
     /// Read anew each time: the loop's own clock stands still while a process is spawned.
     private var elapsed: Int { Instant.now.microseconds(since: context.started) }
 
@@ -359,6 +367,7 @@ struct Exchange: ~Copyable {
             if step != .ended, seat.phase == .ending { tell(.goingDown, &outcome, in: &sink) }
             if step != .ended, let cancellation { tell(cancellation, &outcome, in: &sink) }
             if step != .ended, let fault = excess(of: process, beyond: bounds) { tell(fault, &outcome, in: &sink) }
+            if step != .ended, outcome.fault == nil, let fault = overspending(process, &outcome) { tell(fault, &outcome, in: &sink) }
             note(outcome)
             if let fault = outcome.fault, !sink.isPromised { return .untold(fault, mayPass: !outcome.hasBegun) }
             // Nothing is promised, not even by a sign of life, while another process may have to serve.
@@ -377,6 +386,7 @@ struct Exchange: ~Copyable {
                 return .told
             }
         }
+        if outcome.fault == nil, let files = await filesChanged(by: outcome, within: bounds) { sink.note(files) }
         if let fault = await conclude(process, &outcome, in: &sink) { return .untold(fault, mayPass: false) }
         return .told
     }

@@ -9,17 +9,22 @@ import Vocabulary
 final class RunBounds: Sendable {
     private let workspace: Workspace
     private let box: Box
+    private let wakeup: RemoteWakeup
     /// Nil where the run cannot be looked after: then it may not go on.
     private let watch: RunWatch?
 
     /// Looks after the run of a process from now on; whoever sleeps on `wakeup` is woken when it takes too much.
-    init(_ run: AgentRun, of process: Int32?, on ground: AgentGround, waking wakeup: RemoteWakeup) {
+    ///
+    /// `tellsFiles` says that it will be asked which files the run's commands have changed.
+    init(_ run: AgentRun, of process: Int32?, on ground: AgentGround, tellsFiles: Bool, waking wakeup: RemoteWakeup) {
         workspace = run.workspace
+        self.wakeup = wakeup
         var bounds = RunWatch.Bounds()
         bounds.disk = (run.workspace.directory, run.workspace.bounds.diskBytes)
         if let process, !ground.confinement.boundsMemory {
             bounds.memory = (process, run.workspace.bounds.memoryBytes + Self.memoryOfTheCLI)
         }
+        bounds.tellsChanges = tellsFiles && run.tools.contains(where: \.runsPrograms)
         let box = Box()
         watch = try? RunWatch(bounds) { found in
             box.excess.withLock { $0 = found }
@@ -31,6 +36,7 @@ final class RunBounds: Sendable {
     /// What the watch has found.
     private final class Box: Sendable {
         let excess = Mutex<RunWatch.Excess?>(nil)
+        let changes = Mutex<RunWatch.FileChanges?>(nil)
     }
 
     /// What the CLI itself takes, beside what it starts.
@@ -51,6 +57,17 @@ final class RunBounds: Sendable {
         case nil: return nil
         }
     }
+
+    /// Has it looked at what was changed; whoever sleeps on the run's wakeup is woken when it is known.
+    func askForChanges() {
+        watch?.askForChanges { [box, wakeup] found in
+            box.changes.withLock { $0 = found }
+            wakeup.signal()
+        }
+    }
+
+    /// What was changed; nil as long as it is not known.
+    var changes: RunWatch.FileChanges? { box.changes.withLock { $0 } }
 
     /// Ends the looking.
     func stop() { watch?.stop() }

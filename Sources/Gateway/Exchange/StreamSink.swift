@@ -57,6 +57,8 @@ struct StreamSink: ~Copyable, AnswerSink {
         return await flush()
     }
 
+    mutating func note(_ files: FileReport) { encoder.files = files }
+
     mutating func complete(_ turn: any RunningTurn) -> Fault? {
         encoder.cost = turn.usage.toldCost
         return nil

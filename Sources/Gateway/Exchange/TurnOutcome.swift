@@ -7,6 +7,10 @@ struct TurnOutcome {
     var hasBegun = false
     var fault: Fault?
     var usage: Usage?
+    /// True once a command was called.
+    private(set) var hasRunPrograms = false
+    /// True where calls of the CLI's own tools were answered since that was last looked at: the model is asked again.
+    var hasNewResults = false
 
     mutating func note(_ event: ReplyEvent) {
         switch event {
@@ -15,8 +19,20 @@ struct TurnOutcome {
             usage = start.usage
         case .finished(let end): usage = end.usage
         case .failed(let fault): if self.fault == nil { self.fault = fault }
+        case .blockStarted(.agentCall(_, let name)): note(callOf: name)
+        case .callResult: hasNewResults = true
+        case .subagent(let step):
+            switch step.kind {
+            case .begun: break
+            case .called(_, let name, _, _): note(callOf: name)
+            case .answered: hasNewResults = true
+            }
         default: break
         }
+    }
+
+    private mutating func note(callOf tool: JSONText) {
+        if AgentTool(rawValue: tool.string)?.runsPrograms == true { hasRunPrograms = true }
     }
 }
 
