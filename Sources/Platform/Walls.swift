@@ -74,6 +74,8 @@ public struct Walls: Sendable, Equatable {
     public var largestFile: Int?
     /// The most memory of each of its processes that is private and can be written, in bytes; nil for any.
     public var largestProcess: Int?
+    /// Beyond how many processes and threads of its user it may start none, counted within its namespace; nil for any.
+    public var mostProcesses: Int?
 
     /// Walls with these grants alone.
     public init(_ grants: [Grant], ports: [UInt16]?) {
@@ -149,6 +151,7 @@ extension Walls {
         if !mayServe { limits.append(linux_limit(resource: 8, most: 0)) }  // RLIMIT_MEMLOCK
         if let largestFile { limits.append(linux_limit(resource: 1, most: UInt64(largestFile))) }  // RLIMIT_FSIZE
         if let largestProcess { limits.append(linux_limit(resource: 2, most: UInt64(largestProcess))) }  // RLIMIT_DATA
+        if let mostProcesses { limits.append(linux_limit(resource: 6, most: UInt64(mostProcesses))) }  // RLIMIT_NPROC
         return limits
     }
 

@@ -48,12 +48,14 @@ struct AgentShellTests {
         let shell = try AgentShell(state: scratch.path, program: "/bin/true")
         #expect(shell.path.hasSuffix("/shell/bash") && shell.files.count > 1)
         let proxy = "http://run:token@127.0.0.1:4712"
-        let told = shell.variables(for: workspace(), in: directory, cli: "/bin/cat", proxy: proxy, isBounded: false)
+        let told = shell.variables(for: workspace(), in: directory, cli: "/bin/cat", proxy: proxy, confinement: .namespaces)
         #expect(told.contains("CLAUDE_CODE_SHELL=\(shell.path)") && told.contains("HTTPS_PROXY=\(proxy)"))
         var pairs: [String: String] = [:]
         for pair in told { pairs[String(pair.prefix { $0 != "=" })] = String(pair.drop { $0 != "=" }.dropFirst()) }
         let read = try #require(ShellVariables(pairs))
         #expect(read.workspace == "/srv/w" && read.room == "/state/turns/3/shell" && read.proxy == proxy)
+        #expect(read.mostProcesses.map { $0 > workspace().bounds.processes && $0 < workspace().bounds.processes + 64 } == true)
+        #expect(AgentConfinement.group(isApart: false).tasksOfShell(in: workspace()) == nil)
         #expect(read.largestProcess == workspace().bounds.memoryBytes && read.largestFile == workspace().bounds.diskBytes)
         for name in ["WORKSPACE", "ROOM", "NOTES", "SNAPSHOTS", "CLI", "FILE_BYTES"] {
             var fewer = pairs

@@ -61,13 +61,24 @@ public enum AgentConfinement: Sendable, Equatable {
 
     /// What Bash cannot do here that it can elsewhere; nil for nothing.
     public var shortcoming: String? {
-        let isApart = switch self {
+        guard isApart, !ApartKernel.current.hasOwnProc else { return nil }
+        return "Bash can change modes, owners and times of files by whole paths alone: the kernel lets a run have no /proc of its own"
+    }
+
+    /// True where a run has namespaces of its own.
+    private var isApart: Bool {
+        switch self {
         case .group(let isApart): isApart
         case .namespaces: true
         case .nothing: false
         }
-        guard isApart, !ApartKernel.current.hasOwnProc else { return nil }
-        return "Bash can change modes, owners and times of files by whole paths alone: the kernel lets a run have no /proc of its own"
+    }
+
+    /// How many processes and threads a run may come to by its shell's doing; nil where the kernel counts them with others'.
+    ///
+    /// Fewer than the run may have: without some left, a CLI that needs one more thread ends, and the run with it.
+    func tasksOfShell(in workspace: Workspace) -> Int? {
+        isApart ? workspace.bounds.processes + Self.tasksOfTheCLI / 2 : nil
     }
 
     /// True where the memory of a run's processes together is bounded by the kernel.

@@ -29,15 +29,16 @@ public struct AgentShell: Sendable, Equatable {
     /// What the CLI's environment says for it, beside what it says for every child.
     ///
     /// `proxy` is the address of the egress proxy with the run's token in it; nil for a workspace without network. `cli` is
-    /// the CLI's program, which holds a search for files and in them, and `isBounded` says whether a control group bounds
-    /// the memory of all its processes together.
+    /// the CLI's program, which holds a search for files and in them, and `confinement` is what bounds all its processes
+    /// together.
     public func variables(
-        for workspace: Workspace, in directory: TurnDirectory, cli: String, proxy: String?, isBounded: Bool
+        for workspace: Workspace, in directory: TurnDirectory, cli: String, proxy: String?, confinement: AgentConfinement
     ) -> [String] {
         let plan = ShellVariables(
             workspace: workspace.directory, room: directory.shell, notes: directory.temporary,
             snapshots: directory.configuration + "/shell-snapshots", cli: HiddenPlaces.resolved(cli), proxy: proxy,
-            largestFile: workspace.bounds.diskBytes, largestProcess: isBounded ? nil : workspace.bounds.memoryBytes)
+            largestFile: workspace.bounds.diskBytes, largestProcess: confinement.boundsMemory ? nil : workspace.bounds.memoryBytes,
+            mostProcesses: confinement.tasksOfShell(in: workspace))
         return ["SHELL=\(path)", "CLAUDE_CODE_SHELL=\(path)"] + plan.assignments + Self.cliProxy(proxy)
     }
 

@@ -67,6 +67,7 @@ public enum AgentShellProgram {
         ]
         walls.largestFile = variables.largestFile
         walls.largestProcess = variables.largestProcess
+        walls.mostProcesses = variables.mostProcesses
         return walls
     }
 

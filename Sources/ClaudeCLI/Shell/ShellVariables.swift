@@ -16,6 +16,9 @@ struct ShellVariables: Equatable {
     var largestFile: Int
     /// The most memory of each of its processes, in bytes; nil where something else bounds them.
     var largestProcess: Int?
+    /// How many processes and threads a run may have, as far as its shell may add to them; nil where they are counted with
+    /// others'.
+    var mostProcesses: Int?
 
     private static let prefix = "PORTCULLIS_SHELL_"
 
@@ -24,6 +27,7 @@ struct ShellVariables: Equatable {
         let pairs: [(String, String?)] = [
             ("WORKSPACE", workspace), ("ROOM", room), ("NOTES", notes), ("SNAPSHOTS", snapshots), ("CLI", cli),
             ("PROXY", proxy), ("FILE_BYTES", String(largestFile)), ("PROCESS_BYTES", largestProcess.map(String.init)),
+            ("PROCESSES", mostProcesses.map(String.init)),
         ]
         return pairs.compactMap { name, value in value.map { "\(Self.prefix)\(name)=\($0)" } }
     }
@@ -43,10 +47,13 @@ extension ShellVariables {
         guard let workspace = path("WORKSPACE"), let room = path("ROOM"), let notes = path("NOTES"),
             let snapshots = path("SNAPSHOTS"), let cli = path("CLI"), let largestFile = count("FILE_BYTES")
         else { return nil }
-        let largestProcess = count("PROCESS_BYTES")
-        guard (largestProcess == nil) == (environment[Self.prefix + "PROCESS_BYTES"] == nil) else { return nil }
+        let (largestProcess, mostProcesses) = (count("PROCESS_BYTES"), count("PROCESSES"))
+        guard (largestProcess == nil) == (environment[Self.prefix + "PROCESS_BYTES"] == nil),
+            (mostProcesses == nil) == (environment[Self.prefix + "PROCESSES"] == nil)
+        else { return nil }
         self.init(
             workspace: workspace, room: room, notes: notes, snapshots: snapshots, cli: cli,
-            proxy: environment[Self.prefix + "PROXY"], largestFile: largestFile, largestProcess: largestProcess)
+            proxy: environment[Self.prefix + "PROXY"], largestFile: largestFile, largestProcess: largestProcess,
+            mostProcesses: mostProcesses)
     }
 }

@@ -27,7 +27,7 @@ public struct AgentGround: Sendable {
             run: run, shell: shell.files,
             variables: { directory, way in
                 shell.variables(
-                    for: run.workspace, in: directory, cli: path, proxy: way?.url, isBounded: confinement.boundsMemory)
+                    for: run.workspace, in: directory, cli: path, proxy: way?.url, confinement: confinement)
             }, open: { open(network) },
             bound: { plan in confinement.bound(&plan, to: run.workspace) })
     }
