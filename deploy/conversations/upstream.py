@@ -1,5 +1,7 @@
 """The model's end, fast: a short text, or a call of the client's tool until as many rounds are done as were asked for.
 
+In a workspace the CLI's own tools are called, Read and Bash in turn, as often as each prompt says: "work 20".
+
 Runs alone: python3 upstream.py, which prints its port.
 """
 import asyncio
@@ -12,6 +14,9 @@ import time
 MARK = b"zebra"
 # In the text of a question: how often the tool is to be called before the answer.
 ROUNDS = re.compile(rb"rounds (\d+)")
+# In a prompt: how many calls of the CLI's own tools its run is to come to.
+WORK = re.compile(rb"work (\d+)")
+OWN_TOOLS = [("Bash", {"command": "cat file"}), ("Read", {"file_path": "file"})]
 serial = itertools.count(1)
 
 
@@ -22,9 +27,15 @@ def blocks_of(message):
 def answer(body):
     """The events of the answer to a request."""
     request, number = json.loads(body), next(serial)
-    asked = ROUNDS.search(body)
+    asked, work = ROUNDS.search(body), WORK.search(body)
     done = sum(block["type"] == "tool_result" for message in request["messages"] for block in blocks_of(message))
-    if asked and request.get("tools") and done < int(asked[1]):
+    is_answered = any(block["type"] == "tool_result" for block in blocks_of(request["messages"][-1]))
+    # All prompts of a session ask for as many calls.
+    if work and request.get("tools") and (done % int(work[1]) or not is_answered):
+        name, arguments = OWN_TOOLS[done % 2]
+        block = {"type": "tool_use", "id": f"toolu_zebra{number}", "name": name, "input": {}}
+        deltas, stop = [{"type": "input_json_delta", "partial_json": json.dumps(arguments)}], "tool_use"
+    elif asked and request.get("tools") and done < int(asked[1]):
         block = {"type": "tool_use", "id": f"toolu_zebra{number}", "name": request["tools"][0]["name"], "input": {}}
         deltas, stop = [{"type": "input_json_delta", "partial_json": json.dumps({"round": done})}], "tool_use"
     else:
