@@ -103,9 +103,21 @@ def test_the_vendors_program_answers_within_its_fences(installed, upstream):
     assert (answer.status, answer.json()["content"][0]["text"]) == (200, "for me")
 
 
-def test_a_run_in_a_workspace_has_none_of_ones_own_files(installed):
-    installed.shell("printf secret > ~/letter; umask 077; sed -i 's/$/ agent=default/' ~/.config/portcullis/api-keys")
+@pytest.fixture
+def workspace(installed):
+    """The commands of deploy/docs/agent-walls.md have been run, and the key works there; afterwards all is as before."""
+    before = {name: installed.machine.path(f"{SETTINGS}/{name}").read_text() for name in ("portcullis.conf", "api-keys")}
+    installed.shell("printf secret > ~/letter; sed -i 's/$/ agent=default/' ~/.config/portcullis/api-keys")
     installed.shell(f"cd {shlex.quote(CHECKOUT)}\n{commands_of_page('agents-user')}")
+    yield
+    for name, text in before.items():
+        installed.machine.path(f"{SETTINGS}/{name}").write_text(text)
+    installed.shell(
+        "rm ~/.config/systemd/user/portcullis.service.d/zz-agents.conf\n"
+        "systemctl --user daemon-reload && systemctl --user restart portcullis")
+
+
+def test_a_run_in_a_workspace_has_none_of_ones_own_files(installed, workspace):
     rows = {name: f"cat '{HOME}/{path}'" for name, path in (
         ("letter", "letter"), ("keys", ".config/portcullis/api-keys"), ("login", ".config/portcullis/cli.env"), ("list", "."),
         ("ledger", ".local/state/portcullis/ledger.sqlite"))}
