@@ -142,17 +142,6 @@ def test_a_subagent_that_asks_too_often_is_ended(agents, upstream, nonce):
     assert result["stopReason"] == "max_turns" and len(upstream.turns(nonce)) <= 7
 
 
-@pytest.mark.parametrize("trouble", ["flaky:529:2", "status:400", "status:529", "drop", "midstream-error", "empty", "limit:60"])
-def test_a_subagent_that_fails_ends_its_call_and_not_the_run(agents, nonce, trouble):
-    call = ("Agent", {"description": "a part of it", "prompt": f"inner-{nonce}\n{trouble}"})
-    events = agents.events(steps([call], text=nonce))
-    [start] = [data for _, name, data in events if name == "tool"]
-    [answer] = [data for _, name, data in events if name == "tool_result"]
-    assert answer["id"] == start["id"] and "denied" not in answer
-    assert answer["isError"] == (trouble != "flaky:529:2"), "what passes by itself is asked for again"
-    assert events[-1][1] == "result" and events[-1][2]["success"] and events[-1][2]["text"] == DONE
-
-
 def test_a_workspace_without_the_tool_has_no_subagents(agents, upstream, nonce):
     result = agents.run(steps([part(nonce)], text=nonce), key=agents.gateway.keys[1]).json()
     turns = upstream.turns(nonce)
@@ -207,3 +196,15 @@ def test_an_answer_in_the_middle_of_a_message_is_not_lost(agents, upstream, nonc
     results = [block for message in turn.body["messages"] if isinstance(message["content"], list)
                for block in message["content"] if block["type"] == "tool_result"]
     assert ["first" in str(results[0]), "second" in str(results[1])] == [True, True] and len(results) == 2
+
+
+# The last of these leaves the account at its limit for a minute.
+@pytest.mark.parametrize("trouble", ["flaky:529:2", "status:400", "status:529", "drop", "midstream-error", "empty", "limit:60"])
+def test_a_subagent_that_fails_ends_its_call_and_not_the_run(agents, nonce, trouble):
+    call = ("Agent", {"description": "a part of it", "prompt": f"inner-{nonce}\n{trouble}"})
+    events = agents.events(steps([call], text=nonce))
+    [start] = [data for _, name, data in events if name == "tool"]
+    [answer] = [data for _, name, data in events if name == "tool_result"]
+    assert answer["id"] == start["id"] and "denied" not in answer
+    assert answer["isError"] == (trouble != "flaky:529:2"), "what passes by itself is asked for again"
+    assert events[-1][1] == "result" and events[-1][2]["success"] and events[-1][2]["text"] == DONE
