@@ -33,8 +33,13 @@ public enum MachineLoad {
     }
 
     /// The memory that a process uses, what it shares counted in full, in bytes, as far as the kernel has summed it up.
-    static func residentBytes(of pid: Int32, in proc: String = "/proc") -> Int? {
-        text(of: "\(proc)/\(pid)/statm").split(separator: " ").dropFirst().first.flatMap { Int($0) }
+    static func residentBytes(of pid: Int32) -> Int? { resident(text(of: "/proc/\(pid)/statm")) }
+
+    /// The same by a /proc that is open as `proc`.
+    static func residentBytes(of pid: Int32, in proc: Int32) -> Int? { resident(text(of: "\(pid)/statm", in: proc)) }
+
+    private static func resident(_ statm: String) -> Int? {
+        statm.split(separator: " ").dropFirst().first.flatMap { Int($0) }
             .map { $0 * sysconf(Int32(_SC_PAGESIZE)) }
     }
 
@@ -50,8 +55,8 @@ public enum MachineLoad {
         return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }
     }
 
-    static func text(of path: String) -> String {
-        let number = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    static func text(of path: String, in directory: Int32 = AT_FDCWD) -> String {
+        let number = unsafe openat(directory, path, O_RDONLY | O_CLOEXEC)
         guard number >= 0 else { return "" }
         let file = FileDescriptor(adopting: number)
         var bytes = [UInt8](repeating: 0, count: 8192)

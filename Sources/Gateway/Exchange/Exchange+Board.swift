@@ -7,10 +7,11 @@ import Vocabulary
 extension Exchange {
     /// Shows the turn, where there is a console, and a run in any case: its client may end it by another request.
     func enterBoard() -> TurnEntry? {
-        guard turn.context.snapshot.configuration.servesConsole || turn.dialect == .agentRun else { return nil }
+        let isShown = turn.context.snapshot.configuration.servesConsole
+        guard isShown || turn.dialect == .agentRun else { return nil }
         let entry = TurnEntry(
             id: turn.context.requestID, key: turn.principal.name, dialect: "\(turn.dialect)",
-            waking: RemoteWakeup(channel.wakeup, on: seat.loop))
+            waking: RemoteWakeup(channel.wakeup, on: seat.loop), isShown: isShown)
         site.turns.enter(entry)
         return entry
     }

@@ -60,9 +60,11 @@ final class TurnEntry: Sendable {
     private let cancelled = Atomic(false)
     private let byOwner = Atomic(false)
     private let wakeup: RemoteWakeup
+    private let isShown: Bool
 
-    /// A turn that begins; `wakeup` wakes its exchange.
-    init(id: String, key: String, dialect: String, waking wakeup: RemoteWakeup) {
+    /// A turn that begins; `wakeup` wakes its exchange. One that nobody is shown is there to be ended alone.
+    init(id: String, key: String, dialect: String, waking wakeup: RemoteWakeup, isShown: Bool = true) {
+        self.isShown = isShown
         self.id = id
         self.key = key
         self.dialect = dialect
@@ -74,7 +76,8 @@ final class TurnEntry: Sendable {
     /// True once the turn is to end.
     var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
 
-    func note(_ change: (inout Content) -> Void) { changing.withLock { change(&$0) } }
+    /// Takes what has changed; does not even ask where nobody is shown it.
+    func note(_ change: (inout Content) -> Void) { if isShown { changing.withLock { change(&$0) } } }
 
     /// True where that is its own client's wish.
     var isByOwner: Bool { byOwner.load(ordering: .relaxed) }
