@@ -17,7 +17,7 @@ public struct ReplyBody: Sendable {
             case .anthropic: AnthropicBody(conversation, identity)
             case .chatCompletions: ChatBody(conversation, identity)
             case .responses: ResponsesBody(conversation, identity)
-            case .agentRun: AgentRunBody(conversation)
+            case .agentRun: AgentRunBody(conversation, identity)
             }
     }
 
@@ -32,16 +32,10 @@ public struct ReplyBody: Sendable {
         filters?.pass(event, of: line) { collector.take($0, of: $1) }
     }
 
-    /// What the answer has cost, in nano-USD, where the caller sets it before `finish`; told of runs.
-    public var cost: Int? {
-        get { collector.cost }
-        set { collector.cost = newValue }
-    }
-
-    /// What the commands of a run have changed, where the caller sets it before `finish`.
-    public var files: FileReport? {
-        get { collector.files }
-        set { collector.files = newValue }
+    /// What is known of a run behind its last event, where the caller sets it before `finish`.
+    public var summary: RunSummary? {
+        get { collector.summary }
+        set { collector.summary = newValue }
     }
 
     /// The body, or nil as long as `.finished` has not come.
@@ -58,10 +52,8 @@ public struct ReplyBody: Sendable {
 protocol ReplyCollector: Sendable {
     /// Why the answer is none although it has finished.
     var fault: Fault? { get }
-    /// What it has cost, in nano-USD, for those who tell it.
-    var cost: Int? { get set }
-    /// What the commands of a run have changed, for those who tell it.
-    var files: FileReport? { get set }
+    /// What is known of a run behind its last event, for those who tell it.
+    var summary: RunSummary? { get set }
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>)
     func finish(completedAt: Int?) -> [UInt8]?
     /// What is stored of the answer.
@@ -70,11 +62,7 @@ protocol ReplyCollector: Sendable {
 
 extension ReplyCollector {
     var fault: Fault? { nil }
-    var cost: Int? {
-        get { nil }
-        set {}
-    }
-    var files: FileReport? {
+    var summary: RunSummary? {
         get { nil }
         set {}
     }

@@ -91,16 +91,10 @@ public struct ReplyStream: Sendable {
         encoder.encode(.finished(end), of: noLine.span, into: &out)
     }
 
-    /// What the answer has cost, in nano-USD, where the caller sets it before the end is released; told of runs.
-    public var cost: Int? {
-        get { encoder.cost }
-        set { encoder.cost = newValue }
-    }
-
-    /// What the commands of a run have changed, where the caller sets it before the end is released.
-    public var files: FileReport? {
-        get { encoder.files }
-        set { encoder.files = newValue }
+    /// What is known of a run behind its last event, where the caller sets it before the end is released.
+    public var summary: RunSummary? {
+        get { encoder.summary }
+        set { encoder.summary = newValue }
     }
 
     /// Why the stream has told of a failure although the model's answer has finished; nil for a good end.
@@ -117,10 +111,8 @@ public struct ReplyStream: Sendable {
 protocol ReplyEncoder: Sendable {
     /// When the answer was complete, for those who tell it.
     var completedAt: Int? { get set }
-    /// What it has cost, in nano-USD, for those who tell it.
-    var cost: Int? { get set }
-    /// What the commands of a run have changed, for those who tell it.
-    var files: FileReport? { get set }
+    /// What is known of a run behind its last event, for those who tell it.
+    var summary: RunSummary? { get set }
     /// Appends complete events.
     mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8])
     /// True when the answer must be stored before it may end.
@@ -138,11 +130,7 @@ extension ReplyEncoder {
         get { nil }
         set {}
     }
-    var cost: Int? {
-        get { nil }
-        set {}
-    }
-    var files: FileReport? {
+    var summary: RunSummary? {
         get { nil }
         set {}
     }

@@ -31,6 +31,7 @@ def test_a_run_writes_reads_and_runs_in_its_workspace_and_tells_what_it_did(agen
     assert result["filesChanged"] == ["notes.txt"]
     assert (result["turns"], result["toolCalls"], result["deniedCalls"]) == (4, 3, [])
     assert result["usage"]["output_tokens"] > 0 and result["cost"] > 0
+    assert result["id"].startswith("req_") and 0 < result["durationMs"] < 60_000
     assert (agents.lab / "notes.txt").read_text() == nonce
 
 

@@ -3,18 +3,13 @@ import Vocabulary
 /// Collects the result of a run.
 struct AgentRunBody: ReplyCollector {
     private var record: AgentRunRecord
-    /// What the run has cost, in nano-USD, where the caller sets it before the end.
-    var cost: Int? {
-        get { record.cost }
-        set { record.cost = newValue }
-    }
-    /// What its commands have changed, where the caller sets it before the end.
-    var files: FileReport? {
-        get { record.report }
-        set { record.report = newValue }
+    /// What is known behind the last event, where the caller sets it before the end.
+    var summary: RunSummary? {
+        get { record.summary }
+        set { record.summary = newValue }
     }
 
-    init(_ conversation: Conversation) { record = AgentRunRecord(conversation) }
+    init(_ conversation: Conversation, _ identity: ReplyIdentity) { record = AgentRunRecord(conversation, identity) }
 
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) { _ = record.take(event, of: line) }
 

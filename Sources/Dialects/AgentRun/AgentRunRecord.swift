@@ -9,6 +9,7 @@ struct AgentRunRecord: Sendable {
         var input: JSONFragment
     }
 
+    private let id: String
     private let session: String?
     /// The workspace's directory with a slash behind it.
     private let root: String
@@ -27,15 +28,14 @@ struct AgentRunRecord: Sendable {
     private var denied = JSONWriter()
     private var deniedCount = 0
     private var end: ReplyEnd?
-    /// What it has cost, in nano-USD, where that is known.
-    var cost: Int?
-    /// What its commands have changed, where that is known.
-    var report: FileReport?
+    /// What is known behind the last event.
+    var summary: RunSummary?
 
     /// The most calls and files that are listed, and calls that may be open.
     private static let mostListed = 500
 
-    init(_ conversation: Conversation) {
+    init(_ conversation: Conversation, _ identity: ReplyIdentity) {
+        id = identity.requestID
         session = conversation.named?.id
         root = (conversation.agent?.root ?? "") + "/"
     }
@@ -103,8 +103,8 @@ struct AgentRunRecord: Sendable {
     /// All that was changed, those by `Write` and `Edit` first, and whether there is more.
     private var changes: FileReport {
         let known = Set(files)
-        let all = files + (report?.paths ?? []).filter { !known.contains($0) }
-        let isPartial = hasMoreFiles || report?.isPartial == true || all.count > Self.mostListed
+        let all = files + (summary?.files?.paths ?? []).filter { !known.contains($0) }
+        let isPartial = hasMoreFiles || summary?.files?.isPartial == true || all.count > Self.mostListed
         return FileReport(paths: Array(all.prefix(Self.mostListed)), isPartial: isPartial)
     }
 
@@ -118,6 +118,7 @@ struct AgentRunRecord: Sendable {
         var json = JSONWriter()
         json.object { json in
             let isWhole = end.reason == .endTurn || end.reason == .stopSequence
+            json.member("id", id)
             json.member("success", isWhole)
             json.member("text", text.text)
             json.member("result", text.text)
@@ -129,7 +130,8 @@ struct AgentRunRecord: Sendable {
             json.key("usage")
             json.object { AnthropicMessage.counts(&$0, end.usage) }
             json.key("cost")
-            if let cost { json.fragment(Self.dollars(cost)) } else { json.null() }
+            if let cost = summary?.cost { json.fragment(Self.dollars(cost)) } else { json.null() }
+            if let summary { json.member("durationMs", summary.milliseconds) }
             json.key("filesChanged")
             json.beginArray()
             let changes = changes

@@ -7,16 +7,10 @@ struct AgentRunStream: ReplyEncoder {
     private let session: String?
     private var record: AgentRunRecord
     private var number = 0
-    private var isThinking = false
-    /// What the run has cost, in nano-USD, where the caller sets it before the end.
-    var cost: Int? {
-        get { record.cost }
-        set { record.cost = newValue }
-    }
-    /// What its commands have changed, where the caller sets it before the end.
-    var files: FileReport? {
-        get { record.report }
-        set { record.report = newValue }
+    /// What is known behind the last event, where the caller sets it before the end.
+    var summary: RunSummary? {
+        get { record.summary }
+        set { record.summary = newValue }
     }
     /// Its end waits for what is known behind it: what it has cost, and what it has changed.
     var isStored: Bool { true }
@@ -24,7 +18,7 @@ struct AgentRunStream: ReplyEncoder {
     init(_ conversation: Conversation, _ identity: ReplyIdentity) {
         self.identity = identity
         session = conversation.named?.id
-        record = AgentRunRecord(conversation)
+        record = AgentRunRecord(conversation, identity)
     }
 
     mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8]) {

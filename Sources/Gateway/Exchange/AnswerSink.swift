@@ -28,8 +28,8 @@ protocol AnswerSink: ~Copyable {
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>)
     /// Sends what has come, or what keeps the client waiting; false when it is gone or takes nothing for too long.
     mutating func send(in context: AnswerContext, isOver: Bool) async -> Bool
-    /// Takes what a run's commands have changed, before its end.
-    mutating func note(_ files: FileReport)
+    /// Takes what is known of a run behind its last event, before its end.
+    mutating func note(_ summary: RunSummary)
     /// Takes the end of a turn that has not failed; returns why it is no answer all the same.
     mutating func complete(_ turn: any RunningTurn) -> Fault?
     /// Sends the end; false when the client is gone or takes nothing for too long.
@@ -43,7 +43,7 @@ extension AnswerSink where Self: ~Copyable {
     var nextSign: Instant? { nil }
     var keepsake: StoredReply? { nil }
     var toldFault: Fault? { nil }
-    mutating func note(_ files: FileReport) {}
+    mutating func note(_ summary: RunSummary) {}
     mutating func send(in context: AnswerContext, isOver: Bool) async -> Bool { true }
 }
 

@@ -25,11 +25,10 @@ struct BodySink: ~Copyable, AnswerSink {
 
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) { collector.take(event, of: line) }
 
-    mutating func note(_ files: FileReport) { collector.files = files }
+    mutating func note(_ summary: RunSummary) { collector.summary = summary }
 
     mutating func complete(_ turn: any RunningTurn) -> Fault? {
         collector.completedAt = WallClock.unixSeconds
-        collector.cost = turn.usage.toldCost
         guard let body = collector.finish() else { return collector.fault ?? .incomplete }
         self.body = body
         return nil

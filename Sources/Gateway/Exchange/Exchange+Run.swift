@@ -33,9 +33,16 @@ extension Exchange {
             waking: RemoteWakeup(channel.wakeup, on: seat.loop))
     }
 
+    /// What is known of a run now that its last event has come; nil for other turns.
+    func summary(of turn: any RunningTurn, _ outcome: TurnOutcome, within bounds: RunBounds?) async -> RunSummary? {
+        guard self.turn.dialect == .agentRun else { return nil }
+        let files = await filesChanged(by: outcome, within: bounds)
+        return RunSummary(cost: turn.usage.toldCost, milliseconds: elapsed / 1000, files: files)
+    }
+
     /// What the commands of a run have changed; nil where none ran.
-    func filesChanged(by outcome: TurnOutcome, within bounds: RunBounds?) async -> FileReport? {
-        guard let bounds, outcome.hasRunPrograms, turn.dialect == .agentRun else { return nil }
+    private func filesChanged(by outcome: TurnOutcome, within bounds: RunBounds?) async -> FileReport? {
+        guard let bounds, outcome.hasRunPrograms else { return nil }
         let alarm = Alarm(on: seat.loop, waking: channel.wakeup)
         defer { alarm.cancel() }
         alarm.deadline = seat.loop.now + Self.reportPatience

@@ -141,7 +141,7 @@ struct Exchange: ~Copyable {
     }
 
     /// Read anew each time: the loop's own clock stands still while a process is spawned.
-    private var elapsed: Int { Instant.now.microseconds(since: context.started) }
+    var elapsed: Int { Instant.now.microseconds(since: context.started) }
 
     // MARK: - Before the CLI
 
@@ -386,7 +386,7 @@ struct Exchange: ~Copyable {
                 return .told
             }
         }
-        if outcome.fault == nil, let files = await filesChanged(by: outcome, within: bounds) { sink.note(files) }
+        if outcome.fault == nil, let summary = await summary(of: process, outcome, within: bounds) { sink.note(summary) }
         if let fault = await conclude(process, &outcome, in: &sink) { return .untold(fault, mayPass: false) }
         return .told
     }

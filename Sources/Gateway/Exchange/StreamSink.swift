@@ -57,12 +57,9 @@ struct StreamSink: ~Copyable, AnswerSink {
         return await flush()
     }
 
-    mutating func note(_ files: FileReport) { encoder.files = files }
+    mutating func note(_ summary: RunSummary) { encoder.summary = summary }
 
-    mutating func complete(_ turn: any RunningTurn) -> Fault? {
-        encoder.cost = turn.usage.toldCost
-        return nil
-    }
+    mutating func complete(_ turn: any RunningTurn) -> Fault? { nil }
 
     mutating func finish(in context: AnswerContext) async -> Bool {
         encoder.release(into: &buffer)

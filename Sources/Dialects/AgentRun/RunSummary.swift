@@ -1,0 +1,27 @@
+/// What is known of a run only behind its last event.
+public struct RunSummary: Sendable {
+    /// What it has cost, in nano-USD; nil where that is not known.
+    public var cost: Int?
+    /// How long it has taken.
+    public var milliseconds: Int
+    /// What its commands have changed; nil where none ran.
+    public var files: FileReport?
+
+    /// A summary.
+    public init(cost: Int?, milliseconds: Int, files: FileReport?) {
+        self.cost = cost
+        self.milliseconds = milliseconds
+        self.files = files
+    }
+}
+
+/// What the commands of a run have changed in its workspace.
+public struct FileReport: Sendable, Equatable {
+    /// The paths beneath the workspace, in order.
+    public let paths: [String]
+    /// True where there may be others.
+    public let isPartial: Bool
+
+    /// A report.
+    public init(paths: [String], isPartial: Bool) { (self.paths, self.isPartial) = (paths, isPartial) }
+}
