@@ -1,14 +1,14 @@
 import Glibc
 
 /// A thread that nobody waits for.
-enum DetachedThread {
+public enum DetachedThread {
     private final class Work: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
     /// Runs `body` on a thread of its own, which ends with it.
-    static func start(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
+    public static func start(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
         let context = unsafe Unmanaged.passRetained(Work(body))
         var thread = pthread_t()
         let failure = unsafe pthread_create(&thread, nil, { context in

@@ -55,6 +55,33 @@ struct WorkingDirectoryTests {
         #expect(after.st_ino == before.st_ino, "turns that go on stand in it")
     }
 
+    @Test("whatever programs leave in a turn's directory, the next turn finds it empty")
+    func spoilt() throws {
+        let state = Harness.directory()
+        let directories = try TurnDirectories(state: state)
+        let first = try directories.take()
+        // Deeper than descriptors are held open, or paths are long.
+        var place = unsafe open(first.temporary, O_RDONLY | O_DIRECTORY)
+        for _ in 0..<3000 {
+            #expect(unsafe mkdirat(place, "deep", 0o700) == 0)
+            let inner = unsafe openat(place, "deep", O_RDONLY | O_DIRECTORY)
+            _ = fchmod(place, 0o500)
+            close(place)
+            place = inner
+        }
+        close(place)
+        for name in [[CChar(bitPattern: 0xFF), 0], [0x0A, 0]] { #expect(unsafe mkdirat(AT_FDCWD, bytes(first.shell, name), 0o700) == 0) }
+        touch(first.shell + "/e\u{301}")
+        unsafe chmod(first.shell, 0o000)
+        directories.release(first)
+        #expect(PrivateTree.names(in: first.temporary).isEmpty && PrivateTree.names(in: first.shell).isEmpty)
+        let second = try directories.take()
+        #expect(second.path == first.path && PrivateTree.names(in: second.path).sorted() == ["config", "shell", "tmp"])
+    }
+
+    /// A path whose last name need not be text.
+    private func bytes(_ directory: String, _ name: [CChar]) -> [CChar] { Array(directory.utf8CString.dropLast()) + [0x2F] + name }
+
     @Test("what is no directory there makes room for one")
     func replaced() throws {
         let state = Harness.directory()
@@ -80,20 +107,15 @@ struct WorkingDirectoryTests {
         let state = Harness.directory()
         let directories = try TurnDirectories(state: state)
         let first = try directories.take()
-        unsafe chmod(first.working, 0o700)
-        // Deeper than is cleared away.
-        var path = first.working
-        for _ in 0..<80 {
-            path += "/d"
-            unsafe mkdir(path, 0o700)
-        }
+        #expect(first.working == state + "/work")
+        // What is in the way of the whole state directory.
+        unsafe rename(state, state + ".away")
+        touch(state)
         let fault = try #require(throws: Fault.self) { try directories.take() }
         #expect(fault.kind == .unavailable && fault.detail.contains("/work"))
-        unsafe chmod(first.working, 0o700)
-        // Another tree, since the depth is counted from where one begins.
-        unsafe rename(first.working + "/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d", state + "/rest")
+        unsafe unlink(state)
+        unsafe rename(state + ".away", state)
         _ = try directories.take()
-        #expect(PrivateTree.empty(state + "/rest", keeping: []))
     }
 
     @Test("in a self-test each turn has a place of its own, which is emptied")

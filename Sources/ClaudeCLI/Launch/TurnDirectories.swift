@@ -89,7 +89,6 @@ public final class TurnDirectories: Sendable {
         let root = usableRoot
         let working = try workingDirectory
         var unusable: [Int] = []
-        defer { if !unusable.isEmpty { free(unusable) } }
         while true {
             let (slot, isPrepared) = shelf.withLock { shelf in
                 let slot = shelf.used.firstIndex(of: false) ?? shelf.used.count
@@ -100,16 +99,20 @@ public final class TurnDirectories: Sendable {
             if isPrepared { return directory }
             do throws(Fault) {
                 try prepare(directory)
+                // Those that could not be made ready, where this one could, are left alone from now on: else a few that
+                // somebody has spoilt would stand in the way of every later turn.
                 return directory
             } catch {
-                // One that a stray process still fills must not fail every later turn.
                 unusable.append(slot)
-                if unusable.count == Self.attempts { throw error }
+                guard unusable.count == Self.attempts else { continue }
+                // Not these but all, as on a full disk.
+                free(unusable)
+                throw error
             }
         }
     }
 
-    private static let attempts = 4
+    private static let attempts = 16
 
     // MARK: - While the state directory cannot be used
 

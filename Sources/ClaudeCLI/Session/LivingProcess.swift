@@ -20,10 +20,14 @@ public struct LivingProcess: ~Copyable, Sendable {
     /// What it holds of its last turn, as far as the next one's rows depend on it.
     var memory = ProcessMemory()
 
+    /// True where programs may have left in its directory what takes long to remove.
+    private let ranPrograms: Bool
+
     init(
         _ child: consuming ChildProcess, in directory: TurnDirectory, of directories: TurnDirectories,
-        holding token: (any StandInLogin.Token)? = nil, going way: (any AgentWay)? = nil
+        holding token: (any StandInLogin.Token)? = nil, going way: (any AgentWay)? = nil, ranPrograms: Bool = false
     ) {
+        self.ranPrograms = ranPrograms
         self.token = token
         self.way = way
         self.child = child
@@ -33,13 +37,20 @@ public struct LivingProcess: ~Copyable, Sendable {
 
     deinit {
         child.signalGroup(SIGKILL)
-        child.afterGroup { [directories, directory] in directories.release(directory) }
+        child.afterGroup { [directories, directory, ranPrograms] in
+            let release: @Sendable () -> Void = { directories.release(directory) }
+            guard ranPrograms else { return release() }
+            // Not on a loop: a run can leave a million files. Where there is no thread, somebody has to wait.
+            do throws(SystemError) { try DetachedThread.start(release) } catch { release() }
+        }
     }
 
     /// Its process id.
     public var pid: Int32 { child.pid }
     /// Where it started.
     public var workingDirectory: String { directory.working }
+    /// The directory that is its own.
+    var ownDirectory: String { directory.path }
     /// The descriptor that becomes readable when it ends.
     public var exitNumber: Int32 { child.exit.number }
 

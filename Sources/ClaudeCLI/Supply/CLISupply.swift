@@ -44,7 +44,8 @@ public final class CLISupply: Sendable {
             let way = profile.agent?.open()
             let plan = profile.plan(in: directory, limits: limits, messages: messages, token: token, way: way)
             return LivingProcess(
-                try await ChildProcess.start(plan), in: directory, of: directories, holding: token, going: way)
+                try await ChildProcess.start(plan), in: directory, of: directories, holding: token, going: way,
+                ranPrograms: profile.agent != nil)
         } catch {
             directories.release(directory)
             throw Self.fault(of: error)
