@@ -11,10 +11,16 @@ public struct DiskUse: Sendable, Equatable {
     public private(set) var entries = 0
     /// True where not all was looked at: it is more than `bytes`, or cannot be read.
     public private(set) var isPartial = false
+    /// True where that is since there are too many files, or directories too deep, to be counted at all.
+    public private(set) var isBeyondCounting = false
 
-    /// Deeper trees, and more files, are not counted to the end.
-    private static let maxDepth = 128
-    private static let maxEntries = 2_000_000
+    /// Deeper trees are not counted to the end.
+    public static let maxDepth = 128
+    /// More files are not counted to the end.
+    public static let maxEntries = 2_000_000
+
+    /// Nothing.
+    public init() {}
 
     /// Counts the files beneath `path`, but no further than to more than `bound` bytes.
     public init(of path: String, upTo bound: Int = .max) {
@@ -61,6 +67,7 @@ public struct DiskUse: Sendable, Equatable {
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe $0.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0] }
             if name == [0x2E, 0] || name == [0x2E, 0x2E, 0] { continue }
             guard bytes <= walk.bound, entries < Self.maxEntries else {
+                if entries >= Self.maxEntries { isBeyondCounting = true }
                 isPartial = true
                 return
             }
@@ -80,8 +87,9 @@ public struct DiskUse: Sendable, Equatable {
             if inner >= 0, depth < Self.maxDepth {
                 count(inner, &walk, in: below, depth: depth + 1)
             } else {
+                if inner >= 0 { isBeyondCounting = true }
+                if inner >= 0 || errno != ENOENT { isPartial = true }
                 if inner >= 0 { close(inner) }
-                isPartial = true
             }
         }
     }

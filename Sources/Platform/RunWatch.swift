@@ -6,20 +6,44 @@ import Synchronization
 public final class RunWatch: Sendable {
     /// What is too much.
     public enum Excess: Sendable, Equatable {
-        /// The files of the workspace.
+        /// The files that stay.
         case disk
+        /// Those that go with the run.
+        case passingDisk
+        /// Files or directories beyond counting.
+        case tree
+        /// The file systems written to are almost full, by whomever.
+        case room
         /// The memory of the run's processes.
         case memory
     }
 
+    /// What a run may take of disks.
+    public struct Disk: Sendable {
+        /// Where files stay when it is over.
+        public var lasting: String
+        /// Where they go with it.
+        public var passing: String?
+        /// What either may come to, in bytes. Where there was more at the beginning, it may not become more.
+        public var bytes: Int
+
+        /// A bound on two directories.
+        public init(lasting: String, passing: String?, bytes: Int) {
+            self.lasting = lasting
+            self.passing = passing
+            self.bytes = bytes
+        }
+    }
+
     /// What is looked at.
     public struct Bounds: Sendable {
-        /// The directory whose files are counted, and how many bytes they may take.
-        public var disk: (directory: String, bytes: Int)?
-        /// The child apart whose memory is counted with that of all that it has started, and how much they may take; nil
-        /// where a control group bounds it.
-        public var memory: (child: Int32, bytes: Int)?
-        /// True where it is to be known which files of the directory were changed meanwhile.
+        /// The files.
+        public var disk: Disk?
+        /// The child apart, whose files without a name are counted with those that go with the run.
+        public var child: Int32?
+        /// How much memory it may take with all that it has started; nil where a control group bounds it.
+        public var memoryBytes: Int?
+        /// True where it is to be known which files that stay were changed meanwhile.
         public var tellsChanges = false
 
         /// Nothing yet.
@@ -69,30 +93,71 @@ public final class RunWatch: Sendable {
     private static let diskMilliseconds = 1_000
     private static let share = 20
 
+    /// When to count again after a count that has just ended.
+    private static func next(after begin: Instant) -> Instant {
+        .now + Milliseconds(max(diskMilliseconds, Instant.now.since(begin).count * share))
+    }
+
     private func run(_ bounds: Bounds, _ hear: @Sendable (Excess) -> Void) {
-        var nextDisk = Instant.now
-        var memory = bounds.memory.map { ApartMemory(of: $0.child) }
+        let begin = Instant.now
+        var memory = bounds.child.map { ApartMemory(of: $0) }
+        let nameless = bounds.child.map { NamelessFiles(of: $0) }
         var files = bounds.tellsChanges ? FileStamps() : nil
-        var isFirst = true
+        let disk = bounds.disk.map { DiskWatch($0, noting: &files) }
+        var nextDisk = Self.next(after: begin)
         while !hasStopped.load(ordering: .relaxed) {
-            if let most = bounds.memory?.bytes, let bytes = memory?.bytes(), bytes > most { return hear(.memory) }
-            if let (directory, most) = bounds.disk, nextDisk <= .now {
+            if let most = bounds.memoryBytes, let bytes = memory?.bytes(), bytes > most { return hear(.memory) }
+            if disk?.isAlmostFull == true { return hear(.room) }
+            if disk != nil, nextDisk <= .now {
                 let begin = Instant.now
-                var none: FileStamps?
-                let use = isFirst ? DiskUse(of: directory, upTo: most, noting: &files) : DiskUse(of: directory, upTo: most, noting: &none)
-                isFirst = false
-                if use.bytes > most { return hear(.disk) }
-                let taken = Instant.now.since(begin).count
-                nextDisk = .now + Milliseconds(max(Self.diskMilliseconds, taken * Self.share))
+                if let excess = disk?.look(at: nameless) { return hear(excess) }
+                nextDisk = Self.next(after: begin)
             }
-            if let directory = bounds.disk?.directory, let files, let tell = question.withLock({ $0.take() }) {
+            if let directory = bounds.disk?.lasting, let files, let tell = question.withLock({ $0.take() }) {
                 let now = FileStamps(of: directory)
                 tell(FileChanges(paths: now.changed(since: files), isPartial: now.isPartial || files.isPartial))
             }
             var watch = pollfd(fd: bell.number, events: Int16(POLLIN), revents: 0)
-            guard unsafe poll(&watch, 1, Int32(bounds.memory == nil ? Self.diskMilliseconds : Self.memoryMilliseconds)) > 0 else { continue }
+            guard unsafe poll(&watch, 1, Int32(bounds.memoryBytes == nil ? Self.diskMilliseconds : Self.memoryMilliseconds)) > 0 else { continue }
             var rung: UInt64 = 0
             unsafe withUnsafeMutableBytes(of: &rung) { _ = unsafe Glibc.read(bell.number, $0.baseAddress, 8) }
         }
+    }
+}
+
+/// Looks again and again at what a run takes of disks.
+struct DiskWatch {
+    private let disk: RunWatch.Disk
+    /// What there was at the beginning, which a run may find and is to be let clean up.
+    private let before: DiskUse
+
+    /// Counts, and notes each file in `files`, if there is a place for that.
+    init(_ disk: RunWatch.Disk, noting files: inout FileStamps?) {
+        self.disk = disk
+        before = DiskUse(of: disk.lasting, noting: &files)
+    }
+
+    func look(at nameless: NamelessFiles?) -> RunWatch.Excess? {
+        let most = max(disk.bytes, before.bytes)
+        let lasting = DiskUse(of: disk.lasting, upTo: most)
+        if lasting.bytes > most { return .disk }
+        if lasting.isBeyondCounting, !before.isBeyondCounting { return .tree }
+        let passing = disk.passing.map { DiskUse(of: $0, upTo: disk.bytes) } ?? DiskUse()
+        if passing.bytes + (nameless?.bytes() ?? 0) > disk.bytes { return .passingDisk }
+        return passing.isBeyondCounting ? .tree : nil
+    }
+
+    /// So much is to be left for others: the gateway's own records are on one of them, as a rule.
+    private static let room: UInt = 1 << 30
+    private static let share: UInt = 50
+
+    var isAlmostFull: Bool {
+        for path in [disk.lasting] + (disk.passing.map { [$0] } ?? []) {
+            var status = statvfs()
+            guard unsafe statvfs(path, &status) == 0 else { continue }
+            let size = status.f_blocks * status.f_frsize
+            if status.f_bavail * status.f_frsize < min(Self.room, size / Self.share) { return true }
+        }
+        return false
     }
 }

@@ -13,7 +13,7 @@ struct RunWatchTests {
     }
 
     @Test("files count as what the disk has set aside, each once, and no link is followed")
-    func disk() throws {
+    func use() throws {
         let (scratch, elsewhere) = (try Scratch(), try Scratch())
         fill(elsewhere.path(of: "large"), bytes: 8 << 20)
         #expect(unsafe mkdir(scratch.path(of: "inner"), 0o700) == 0)
@@ -48,12 +48,34 @@ struct RunWatchTests {
         return await told.first { _ in true }
     }
 
-    @Test("files that come to too much are told while the run lasts")
-    func watch() async throws {
+    @Test("files that come to too much are told while the run lasts, but what there was before may be cleaned up in it")
+    func disk() throws {
         let scratch = try Scratch()
+        fill(scratch.path(of: "large"), bytes: 4 << 20)
+        var notes: FileStamps?
+        let watch = DiskWatch(RunWatch.Disk(lasting: scratch.path, passing: nil, bytes: 1 << 20), noting: &notes)
+        #expect(watch.look(at: nil) == nil)
+        fill(scratch.path(of: "more"), bytes: 1 << 20)
+        #expect(watch.look(at: nil) == .disk)
+        #expect(unsafe unlink(scratch.path(of: "large")) == 0)
+        #expect(watch.look(at: nil) == nil)
+    }
+
+    @Test("so are those that go with the run, and trees that are too deep to be counted")
+    func passing() async throws {
+        let (scratch, passing) = (try Scratch(), try Scratch())
         var bounds = RunWatch.Bounds()
-        bounds.disk = (scratch.path, 1 << 20)
-        #expect(try await excess(bounds) { fill(scratch.path(of: "large"), bytes: 4 << 20) } == .disk)
+        bounds.disk = RunWatch.Disk(lasting: scratch.path, passing: passing.path, bytes: 1 << 20)
+        fill(passing.path(of: "large"), bytes: 4 << 20)
+        #expect(try await excess(bounds) {} == .passingDisk)
+        #expect(unsafe unlink(passing.path(of: "large")) == 0)
+        var deep = passing.path
+        for _ in 0..<DiskUse.maxDepth + 2 {
+            deep += "/d"
+            #expect(unsafe mkdir(deep, 0o700) == 0)
+        }
+        #expect(DiskUse(of: passing.path).isBeyondCounting)
+        #expect(try await excess(bounds) {} == .tree)
     }
 
     @Test("files that were made, changed, renamed or taken away are told, and those that were read are not")
@@ -62,7 +84,7 @@ struct RunWatchTests {
         #expect(unsafe mkdir(scratch.path(of: "inner"), 0o700) == 0 && mkdir(scratch.path(of: ".git"), 0o700) == 0)
         for name in ["kept", "written", "gone", "inner/old", "replaced", ".git/index"] { fill(scratch.path(of: name), bytes: 100) }
         var bounds = RunWatch.Bounds()
-        bounds.disk = (scratch.path, 1 << 30)
+        bounds.disk = RunWatch.Disk(lasting: scratch.path, passing: nil, bytes: 1 << 30)
         bounds.tellsChanges = true
         let before = FileStamps(of: scratch.path)
         let watch = try RunWatch(bounds) { _ in }
@@ -130,14 +152,31 @@ struct RunWatchTests {
             plan.isApart = true
             let child = try ChildProcess.spawn(plan)
             var bounds = RunWatch.Bounds()
-            bounds.memory = (child.pid, 64 << 20)
+            (bounds.child, bounds.memoryBytes) = (child.pid, 64 << 20)
             var memory = ApartMemory(of: child.pid)
             #expect(memory.bytes() ?? .max < 64 << 20)
             return try await excess(bounds) {}
         }
         #expect(found == .memory)
         var own = ApartMemory(of: getpid())
-        #expect(own.bytes() == nil)
+        #expect(own.bytes() == nil && NamelessFiles(of: getpid()).bytes() == nil)
+    }
+
+    @Test("a file that has lost its name counts as long as somebody has it open", .enabled(if: ApartKernel.current.isApart))
+    func nameless() async throws {
+        let scratch = try Scratch()
+        let found = try await Harness.onLoop { _ in
+            let script = "exec 7>large; rm large; head -c 4M /dev/zero >&7; read line"
+            var plan = SpawnPlan(path: "/bin/sh", arguments: ["sh", "-c", script], workingDirectory: scratch.path)
+            plan.environment = ["PATH=/usr/bin:/bin"]
+            plan.isApart = true
+            let child = try ChildProcess.spawn(plan)
+            var bounds = RunWatch.Bounds()
+            bounds.child = child.pid
+            bounds.disk = RunWatch.Disk(lasting: scratch.path, passing: nil, bytes: 2 << 20)
+            return try await excess(bounds) {}
+        }
+        #expect(found == .passingDisk)
     }
 
     @Test("its own /proc tells of a child apart what the machine's does", .enabled(if: ApartKernel.current.hasOwnProc))

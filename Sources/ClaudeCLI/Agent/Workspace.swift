@@ -18,8 +18,10 @@ public struct Workspace: Sendable, Hashable {
         public var memoryBytes = 2 << 30
         /// Processes and threads of its commands.
         public var processes = 256
-        /// What the files of the workspace may come to, in bytes; no single file gets larger.
+        /// What the files of the workspace may come to, in bytes.
         public var diskBytes = 4 << 30
+        /// The largest of them: so much less that whoever writes it is told so before the run is ended for all of them.
+        var largestFile: Int { diskBytes / 8 * 7 }
         /// How long it may take, in seconds.
         public var seconds = 900
         /// How often the model may be asked.

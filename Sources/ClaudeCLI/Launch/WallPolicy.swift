@@ -82,7 +82,7 @@ public struct WallPolicy: Sendable, Hashable {
         var walls = Walls(narrow.filter { !shared.contains($0.path) } + agent, ports: ports)
         walls.calls = .agent
         walls.maySend = !isRelayed
-        walls.largestFile = max(Self.largestFile, workspace.bounds.diskBytes)
+        walls.largestFile = max(Self.largestFile, workspace.bounds.largestFile)
         walls.grants.append(Walls.Grant(program, [.read, .execute]))
         if case .native(let loader?) = ProgramForm(path: program) { walls.grants.append(Walls.Grant(loader, [.read, .execute])) }
         walls.grants += shell.map { Walls.Grant($0, [.read, .execute], isNeeded: true) }

@@ -47,6 +47,8 @@ public final class CLISession {
     public let pid: Int32
     /// The same; never nil.
     public var processID: Int32? { pid }
+    /// The directory that is the process's own; never nil.
+    public let processDirectory: String?
     /// Where the process came from.
     public let origin: Origin
 
@@ -84,6 +86,7 @@ public final class CLISession {
         remedy: LoginRemedy, on loop: EventLoop, waking wakeup: Wakeup
     ) {
         pid = process.pid
+        processDirectory = process.ownDirectory
         self.origin = origin
         self.machine = machine
         self.limits = limits

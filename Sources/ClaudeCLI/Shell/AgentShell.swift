@@ -37,7 +37,7 @@ public struct AgentShell: Sendable, Equatable {
         let plan = ShellVariables(
             workspace: workspace.directory, room: directory.shell, notes: directory.temporary,
             snapshots: directory.configuration + "/shell-snapshots", cli: HiddenPlaces.resolved(cli), proxy: proxy,
-            largestFile: workspace.bounds.diskBytes, largestProcess: confinement.boundsMemory ? nil : workspace.bounds.memoryBytes,
+            largestFile: workspace.bounds.largestFile, largestProcess: confinement.boundsMemory ? nil : workspace.bounds.memoryBytes,
             mostProcesses: confinement.tasksOfShell(in: workspace))
         return ["SHELL=\(path)", "CLAUDE_CODE_SHELL=\(path)"] + plan.assignments + Self.cliProxy(proxy)
     }

@@ -29,7 +29,7 @@ extension Exchange {
     func watchRun(of turn: any RunningTurn) -> RunBounds? {
         guard let agent, let ground = context.snapshot.workspaces.ground else { return nil }
         return RunBounds(
-            agent, of: turn.processID, on: ground, tellsFiles: self.turn.dialect == .agentRun,
+            agent, of: turn, on: ground, tellsFiles: self.turn.dialect == .agentRun,
             waking: RemoteWakeup(channel.wakeup, on: seat.loop))
     }
 

@@ -16,14 +16,14 @@ final class RunBounds: Sendable {
     /// Looks after the run of a process from now on; whoever sleeps on `wakeup` is woken when it takes too much.
     ///
     /// `tellsFiles` says that it will be asked which files the run's commands have changed.
-    init(_ run: AgentRun, of process: Int32?, on ground: AgentGround, tellsFiles: Bool, waking wakeup: RemoteWakeup) {
+    init(_ run: AgentRun, of turn: any RunningTurn, on ground: AgentGround, tellsFiles: Bool, waking wakeup: RemoteWakeup) {
         workspace = run.workspace
         self.wakeup = wakeup
         var bounds = RunWatch.Bounds()
-        bounds.disk = (run.workspace.directory, run.workspace.bounds.diskBytes)
-        if let process, !ground.confinement.boundsMemory {
-            bounds.memory = (process, run.workspace.bounds.memoryBytes + Self.memoryOfTheCLI)
-        }
+        bounds.disk = RunWatch.Disk(
+            lasting: run.workspace.directory, passing: turn.processDirectory, bytes: run.workspace.bounds.diskBytes)
+        bounds.child = turn.processID
+        if !ground.confinement.boundsMemory { bounds.memoryBytes = run.workspace.bounds.memoryBytes + Self.memoryOfTheCLI }
         bounds.tellsChanges = tellsFiles && run.tools.contains(where: \.runsPrograms)
         let box = Box()
         watch = try? RunWatch(bounds) { found in
@@ -52,6 +52,13 @@ final class RunBounds: Sendable {
         switch box.excess.withLock({ $0 }) {
         case .disk:
             return Self.fault("the files of its workspace come to more than \(DecimalText.size(workspace.bounds.diskBytes))", "disk")
+        case .passingDisk:
+            return Self.fault(
+                "its temporary and deleted files come to more than \(DecimalText.size(workspace.bounds.diskBytes))", "disk")
+        case .tree:
+            return Self.fault(
+                "its directories hold more than \(DiskUse.maxEntries) files, or are more than \(DiskUse.maxDepth) deep", "disk")
+        case .room: return Self.fault("the disk that it writes to is almost full", "no room")
         case .memory:
             return Self.fault("it took more memory than \(DecimalText.size(workspace.bounds.memoryBytes))", "memory")
         case nil: return nil

@@ -13,6 +13,8 @@ protocol RunningTurn: AnyObject {
     var usage: TurnUsage { get }
     /// The process that serves it; nil where there is none.
     var processID: Int32? { get }
+    /// The directory that is that process's own.
+    var processDirectory: String? { get }
     /// Where the process that serves it came from.
     var origin: CLISession.Origin { get }
     /// True when the turn failed because what it was to go on with would not do: nothing was asked of the vendor, and
@@ -32,6 +34,7 @@ protocol RunningTurn: AnyObject {
 
 extension RunningTurn {
     var processID: Int32? { nil }
+    var processDirectory: String? { nil }
 }
 
 extension CLISession: RunningTurn {}
