@@ -229,12 +229,29 @@ static int judge_connection(const struct caller *caller, const struct seccomp_da
     return error;
 }
 
-void linux_judge(int listener, const linux_shell_plan *plan) {
+// A socket, where there are none; those of this machine the C library asks for by itself.
+static enum linux_refusal refused_socket(const struct seccomp_data *call) {
+    return call->args[0] == AF_UNIX || call->args[0] == AF_NETLINK ? LINUX_REFUSALS : LINUX_REFUSED_NETWORK;
+}
+
+void linux_judge(int listener, const linux_shell_plan *plan, struct linux_refused *refused) {
     struct seccomp_notif call;
     memset(&call, 0, sizeof call);
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call)) return;
     const struct caller caller = {listener, call.id, (int)call.pid};
-    int error = call.data.nr == SYS_connect ? judge_connection(&caller, &call.data, plan) : judge_change(&caller, &call.data, plan);
+    enum linux_refusal kind = LINUX_REFUSALS;
+    int error = EPERM;
+    if (call.data.nr == SYS_socket) {
+        kind = refused_socket(&call.data);
+    } else if (call.data.nr == SYS_connect) {
+        error = judge_connection(&caller, &call.data, plan);
+        // What else goes wrong with a connection is no refusal of ours.
+        if (error == EACCES) kind = LINUX_REFUSED_CONNECTION;
+    } else {
+        error = judge_change(&caller, &call.data, plan);
+        if (error == EPERM) kind = LINUX_REFUSED_CHANGE;
+    }
+    if (kind < LINUX_REFUSALS) refused->times[kind]++;
     struct seccomp_notif_resp answer = {.id = call.id, .error = -error};
     ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }

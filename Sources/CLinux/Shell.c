@@ -9,8 +9,11 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -33,6 +36,8 @@ struct beginning {
 static int become_shell(struct beginning *beginning) {
     const linux_shell_plan *plan = beginning->plan;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL)) return errno;
+    // Behind the gateway and everybody's answers, however many there will be; behind that already where it fails.
+    setpriority(PRIO_PROCESS, 0, 10);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, 0);
@@ -68,13 +73,32 @@ static int reap(int shell, int *status) {
     return ended;
 }
 
+// Tells in one line what was refused: a program may have said of it no more than that something did not work.
+static void tell(const struct linux_refused *refused) {
+    static const char *const names[LINUX_REFUSALS] = {
+        "the network, which it has none of", "a connection past the egress proxy", "a change of a file's mode, owner or times",
+    };
+    char line[512] = "portcullis: the walls of this workspace refused: ";
+    const size_t beginning = strlen(line);
+    size_t length = beginning;
+    for (int kind = 0; kind < LINUX_REFUSALS; kind++) {
+        if (!refused->times[kind]) continue;
+        int count = snprintf(line + length, sizeof line - length, "%s%s (%u)", length > beginning ? "; " : "", names[kind], refused->times[kind]);
+        if (count > 0) length += (size_t)count;
+    }
+    if (length == beginning) return;
+    line[length++] = '\n';
+    // Nobody need be there to read it any more.
+    if (write(2, line, length) < 0) return;
+}
+
 // Judges until the shell has ended.
-static int attend(const linux_shell_plan *plan, int shell, int listener, int children) {
+static int attend(const linux_shell_plan *plan, int shell, int listener, int children, struct linux_refused *refused) {
     int status = 0;
     struct pollfd watched[] = {{.fd = children, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
     while (1) {
         if (poll(watched, 2, -1) < 0 && errno != EINTR) return status;
-        if (watched[1].revents & POLLIN) linux_judge(listener, plan);
+        if (watched[1].revents & POLLIN) linux_judge(listener, plan, refused);
         // Nobody is left who could call.
         if (watched[1].revents & (POLLHUP | POLLERR)) watched[1].fd = -1;
         if (!(watched[0].revents & POLLIN)) continue;
@@ -125,9 +149,11 @@ int linux_run_shell(const linux_shell_plan *plan) {
         waitpid(shell, 0, 0);
         return -beginning.error;
     }
-    int status = attend(plan, shell, beginning.listener, children);
+    struct linux_refused refused = {{0}};
+    int status = attend(plan, shell, beginning.listener, children, &refused);
     close(beginning.listener);
     if (bounds_signals) end_the_rest();
+    tell(&refused);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

@@ -39,6 +39,33 @@ struct AgentPolicyTests {
         #expect(try !allows("Edit", "{\"file_path\":\(path)}"))
     }
 
+    @Test(
+        "what the CLI would take for another file than the kernel is denied",
+        arguments: [" /etc/passwd", "/etc/passwd ", "\\u00a0/etc/passwd", "\\n/etc", "link/../../../../../../../../etc/passwd", "link/../x", " a"])
+    func ambiguous(path: String) throws {
+        for part in ["/d", "/d/d", "/d/d/d", "/d/d/d/d", "/d/d/d/d/d", "/d/d/d/d/d/d"] { unsafe mkdir(workspace.directory + part, 0o700) }
+        #expect(unsafe symlink(workspace.directory + "/d/d/d/d/d/d", workspace.directory + "/link") == 0 || errno == EEXIST)
+        for tool in ["Grep", "Glob"] { #expect(try !allows(tool, #"{"pattern":"x","path":"\#(path)"}"#)) }
+        #expect(try !allows("Read", #"{"file_path":"\#(path)"}"#))
+    }
+
+    @Test("a path of two thousand directories is judged as soon as a short one")
+    func deep() throws {
+        var place = unsafe open(workspace.directory, O_RDONLY | O_DIRECTORY)
+        for _ in 0..<1900 {
+            #expect(unsafe mkdirat(place, "a", 0o700) == 0)
+            let inner = unsafe openat(place, "a", O_RDONLY | O_DIRECTORY)
+            close(place)
+            place = inner
+        }
+        close(place)
+        let path = Array(repeating: "a", count: 1900).joined(separator: "/")
+        let begin = ContinuousClock.now
+        for _ in 0..<5 { #expect(try allows("Read", #"{"file_path":"\#(path)"}"#) && allows("Read", #"{"file_path":"\#(path)/b"}"#)) }
+        // Asked for part by part it takes minutes.
+        #expect(ContinuousClock.now - begin < .seconds(10))
+    }
+
     @Test("a search may not begin, or lead, elsewhere")
     func searches() throws {
         #expect(try allows("Glob", #"{"pattern":"**/*.txt"}"#) && allows("Grep", #"{"pattern":"x"}"#))
@@ -84,6 +111,8 @@ struct AgentPolicyTests {
             ("ls | git log x; ls", true), ("git log 'a b'", true), ("git push", false), ("ls; rm x", false), ("ls & rm x", false),
             ("ls $(rm x)", false), ("ls `rm x`", false), ("ls > x", false), ("ls\nrm x", false), ("git log \"$HOME\"", false),
             ("(ls)", false), ("ls 'a", false), ("git statusx", false), ("ls {a,b}", false), ("ls || rm x", false), ("ls\\\nrm", false),
+            // Marks that combine with what comes before: the shell sees the quote, the bracket and the rest all the same.
+            ("ls 'a'\u{301}\nrm x\n'", false), ("ls >\u{301}x", false), ("ls (\u{301}", false), ("ls \u{e9}", true), ("ls 'e\u{301}'", true),
         ])
     func commands(line: String, isAllowed: Bool) throws {
         var listed = workspace
@@ -109,5 +138,48 @@ struct AgentPolicyTests {
         some.network = .hosts(["example.org", "*.example.net", "example.com:8443"])
         #expect(try allows("WebFetch", #"{"url":"\#(url)"}"#, in: some) == isAllowed)
         #expect(try !allows("WebFetch", #"{"url":"\#(url)"}"#))
+    }
+
+    // MARK: - What was denied
+
+    /// Why a call is denied that is answered so.
+    private func denial(_ name: JSONText, _ input: String, answered content: String, isError: Bool = true) throws -> String? {
+        var calls = AgentCalls(AgentPolicy(run: AgentRun(in: workspace)))
+        let nothing: [UInt8] = []
+        let escaped = JSONText(input)
+        let line = Array(escaped.escaped)
+        _ = calls.pass(.blockStarted(.agentCall(id: "t1", name: name)), of: nothing.span)
+        _ = calls.pass(.toolInput(JSONSlice(start: 0, end: line.count, hasEscapes: escaped.hasEscapes)), of: line.span)
+        _ = calls.pass(.blockStopped, of: nothing.span)
+        var json = JSONWriter()
+        json.string(content)
+        let result = CallResult(id: "t1", isError: isError, content: JSONFragment(validated: json.bytes[...]))
+        guard case .callResult(let passed) = calls.pass(.callResult(result), of: nothing.span) else { return nil }
+        return passed.denial
+    }
+
+    @Test("what the CLI refuses before it asks is as denied as what the gateway refuses")
+    func refusedByTheCLI() throws {
+        #expect(try denial("Task", "{}", answered: "No such tool")?.contains("Task is not available") == true)
+        #expect(try denial("Read", #"{"file_path":"/proc/1/environ"}"#, answered: "a device")?.contains("outside of the workspace") == true)
+        #expect(try denial("Read", #"{"file_path":"missing"}"#, answered: "File does not exist.") == nil)
+        #expect(try denial("Write", #"{"file_path":"a","content":"\#(String(repeating: "x", count: 100_000))"}"#, answered: "no")?.contains("missing") == true)
+    }
+
+    @Test(
+        "a command to which its walls refused something is told of with what it said",
+        arguments: [
+            ("Exit code 1\ncat: /etc/shadow: Permission denied", "cat: /etc/shadow: Permission denied"),
+            ("PermissionError: [Errno 1] Operation not permitted", "Operation not permitted"), ("Exit code 153\ny\ny", "a file as large as that"),
+            ("x\nportcullis: the walls of this workspace refused: the network, which it has none of (2)", "the network, which it has none of (2)"),
+            ("bash: fork: retry: Resource temporarily unavailable", "Resource temporarily unavailable"),
+        ])
+    func refusedByTheWalls(output: String, told: String) throws {
+        #expect(try denial("Bash", #"{"command":"x"}"#, answered: output)?.contains(told) == true)
+    }
+
+    @Test("what merely failed was not denied", arguments: ["Exit code 1", "grep: x: No such file or directory", "he said Permission denied", ""])
+    func failed(output: String) throws {
+        #expect(try denial("Bash", #"{"command":"x"}"#, answered: output) == nil)
     }
 }

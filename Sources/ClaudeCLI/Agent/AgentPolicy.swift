@@ -44,7 +44,7 @@ struct AgentPolicy: Sendable {
 
     private func path(_ text: String, writes: Bool) -> Verdict {
         guard let place = WorkspacePath.resolve(text, from: run.workingDirectory) else {
-            return .denied("\(text.prefix(256)) is not a path that can be followed.")
+            return .denied("\(text.prefix(256)) is not a path that can be followed, or that leads to one place alone.")
         }
         guard let inside = WorkspacePath.part(of: place, beneath: run.workspace.directory) else {
             return .denied(

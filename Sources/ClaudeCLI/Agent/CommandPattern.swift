@@ -33,8 +33,9 @@ enum CommandPattern {
     static func parts(of line: String) -> [String]? {
         var parts: [String] = []
         var current = ""
-        var quote: Character?
-        var characters = Array(line)[...]
+        var quote: Unicode.Scalar?
+        // As the shell sees them: to it a mark that combines with a quote or a separator changes nothing of that.
+        var characters = Array(line.unicodeScalars)[...]
         func end() {
             let part = current.trimmed
             if !part.isEmpty { parts.append(part) }
@@ -43,17 +44,17 @@ enum CommandPattern {
         while let character = characters.popFirst() {
             if let open = quote {
                 // Within double quotes the shell still substitutes.
-                if open == "\"", "$`\\".contains(character) { return nil }
+                if open == "\"", "$`\\".unicodeScalars.contains(character) { return nil }
                 if character == open { quote = nil }
-                current.append(character)
+                current.unicodeScalars.append(character)
                 continue
             }
             switch character {
             case "'", "\"":
                 quote = character
-                current.append(character)
+                current.unicodeScalars.append(character)
             case "$", "`", "\\", "(", ")", "{", "}", "<", ">", "#", "~": return nil
-            case ";", "\n", "\r", "\r\n": end()
+            case ";", "\n", "\r": end()
             case "|":
                 if characters.first == "|" { characters.removeFirst() }
                 end()
@@ -61,7 +62,7 @@ enum CommandPattern {
                 guard characters.first == "&" else { return nil }
                 characters.removeFirst()
                 end()
-            default: current.append(character)
+            default: current.unicodeScalars.append(character)
             }
         }
         guard quote == nil else { return nil }

@@ -17,6 +17,9 @@ public struct AgentLaunch: Sendable {
     private static let switches = [
         // Nothing outlives a run.
         "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS=1",
+        // Else the CLI asks git how a workspace stands, whose configuration an earlier run may have written: it names
+        // programs that git starts, and they would have the CLI's own environment.
+        "CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS=1",
     ]
 
     /// The vendor is asked without the proxy, which knows the workspace's hosts alone. So are pages fetched from there: with

@@ -21,8 +21,8 @@ final class RelayTurn: TurnMachine {
     private let policy: AgentPolicy?
     /// By which their programs go into the network; nil where they do not.
     private let way: (any AgentWay)?
-    /// Why calls of this turn were denied, by their ids, until their results have come.
-    private var denials: [String: String] = [:]
+    /// The calls of them; nil where there are none.
+    private var agentCalls: AgentCalls?
     private var translator: CallTranslator
     private var assembler: ReplyAssembler
     private var serversDeadline: Instant?
@@ -60,6 +60,7 @@ final class RelayTurn: TurnMachine {
         relief = plan.servers.isEmpty ? nil : plan.relief
         translator = CallTranslator(plan.tools.names, demanding: plan.demandedCall)
         policy = plan.agent.map(AgentPolicy.init)
+        agentCalls = policy.map(AgentCalls.init)
         assembler = ReplyAssembler(
             limits: limits, servers: plan.servers, agent: plan.agent, remedy: remedy, costBefore: costBefore)
         switch beginning {
@@ -157,14 +158,10 @@ final class RelayTurn: TurnMachine {
         default: break
         }
         let action = assembler.take(event, of: line, now: moment.unixSeconds) { event in
-            if case .callResult(var result) = event {
-                result.denial = denials.removeValue(forKey: result.id.string)
-                return emit(.callResult(result), line)
-            }
-            if case .subagent(var step) = event, case .answered(var result) = step.kind {
-                result.denial = denials.removeValue(forKey: result.id.string)
-                step.kind = .answered(result)
-                return emit(.subagent(step), line)
+            let event = agentCalls?.pass(event, of: line) ?? event
+            switch event {
+            case .callResult, .subagent: return emit(event, line)
+            default: break
             }
             if translator.isIdle { emit(event, line) } else { translator.pass(event, of: line, to: emit) }
         }
@@ -217,14 +214,11 @@ final class RelayTurn: TurnMachine {
             return .write([row[...]])
         case .write(let row): return .write([row[...]])
         case .deny(let row, let call, let reason):
-            if denials.count < Self.mostDenials { denials[call.string] = reason }
+            agentCalls?.noteDenial(of: call, for: reason)
             return .write([row[...]])
         case .fail(let fault): return failed(fault, emit)
         }
     }
-
-    /// How many denied calls wait for the CLI to say that they failed; it says so at once.
-    private static let mostDenials = 64
 
     private func answer(to request: CLIControlRequest, in line: Span<UInt8>) -> ControlAnswer {
         policy.map { ControlAnswer(to: request, in: line, by: $0, going: way) } ?? ControlAnswer(to: request, in: line)

@@ -486,7 +486,7 @@ struct Exchange: ~Copyable {
     private mutating func note(_ outcome: TurnOutcome) {
         if outcome.hasBegun, record.firstEventMicroseconds == nil { record.firstEventMicroseconds = elapsed }
         record.inputTokens = outcome.usage?.promptTokens
-        record.outputTokens = outcome.usage?.outputTokens
+        (record.outputTokens, record.deniedCalls) = (outcome.usage?.outputTokens, outcome.deniedCalls)
         if let fault = outcome.fault {
             record.fault = fault.logged
             if let trouble = fault.login { account?.login.hear(trouble) }

@@ -11,6 +11,8 @@ struct TurnOutcome {
     private(set) var hasRunPrograms = false
     /// True where calls of the CLI's own tools were answered since that was last looked at: the model is asked again.
     var hasNewResults = false
+    /// Calls of the CLI's own tools that were denied, or that the walls refused something to.
+    var deniedCalls = 0
 
     mutating func note(_ event: ReplyEvent) {
         switch event {
@@ -20,15 +22,20 @@ struct TurnOutcome {
         case .finished(let end): usage = end.usage
         case .failed(let fault): if self.fault == nil { self.fault = fault }
         case .blockStarted(.agentCall(_, let name)): note(callOf: name)
-        case .callResult: hasNewResults = true
+        case .callResult(let result): note(result)
         case .subagent(let step):
             switch step.kind {
             case .begun: break
             case .called(_, let name, _, _): note(callOf: name)
-            case .answered: hasNewResults = true
+            case .answered(let result): note(result)
             }
         default: break
         }
+    }
+
+    private mutating func note(_ result: CallResult) {
+        hasNewResults = true
+        if result.denial != nil { deniedCalls += 1 }
     }
 
     private mutating func note(callOf tool: JSONText) {

@@ -49,6 +49,8 @@ struct RequestRecord: Sendable, Equatable {
     var refusal: RefusalReason?
     /// Where the CLI's process came from: `fresh`, `waiting`, `rewound` or `kept`.
     var process: String?
+    /// Calls of the CLI's own tools that were denied.
+    var deniedCalls = 0
     /// How often the turn was begun again because it had failed before the client was told anything.
     var retries = 0
     /// How often the CLI asked its vendor again by itself.
@@ -109,6 +111,7 @@ extension Log {
             if let cost = record.cost { line.add("cost", decimal: (cost + 500) / 1000, places: 6) }
             line.add("account", record.account)
             line.add("process", record.process)
+            if record.deniedCalls > 0 { line.add("denied_calls", record.deniedCalls) }
             if record.retries > 0 { line.add("retries", record.retries) }
             if record.cliRetries > 0 { line.add("cli_retries", record.cliRetries) }
             line.add("admitted_ms", milliseconds: record.admittedMicroseconds)
