@@ -212,6 +212,13 @@ def test_what_a_model_writes_never_becomes_part_of_the_page(open_page):
     assert page.run(f"{prose}.querySelector('strong').textContent + {prose}.querySelector('code').textContent") == "boldcode"
 
 
+def test_a_thousand_marks_in_a_row_do_not_hold_the_page_up(open_page):
+    page = open_page("alice")
+    ask(page, "standin:echo " + "`" * 3000 + " " + "*a **b [" * 300 + " seen")
+    page.sees("seen")
+    page.until("document.querySelector('#send').innerText === 'Send'", "the end of the answer")
+
+
 def test_what_the_model_thinks_can_be_unfolded_and_the_conversation_goes_on(open_page, make_gateway, upstream, nonce):
     real = Console(make_gateway(env={"CONSOLE": "true"}))
     real.gateway.ready()

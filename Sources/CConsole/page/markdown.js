@@ -123,7 +123,8 @@ function table(lines, at, out) {
 // MARK: Within a line
 
 const spans = [
-  [/^(`+)([\s\S]*?[^`])\1(?!`)/, (found) => el("code", {}, found[2].replace(/^ (.+) $/, "$1"))],
+  // As long a row as anybody writes, and the whole of it: any number, tried in every length, would hold the page up for minutes.
+  [/^(`{1,12})(?!`)([\s\S]*?[^`])\1(?!`)/, (found) => el("code", {}, found[2].replace(/^ (.+) $/, "$1"))],
   [/^\*\*(?=\S)([\s\S]*?\S)\*\*/, (found, depth) => el("strong", {}, inline(found[1], depth))],
   [/^__(?=\S)([\s\S]*?\S)__(?!\w)/, (found, depth) => el("strong", {}, inline(found[1], depth))],
   [/^~~(?=\S)([\s\S]*?\S)~~/, (found, depth) => el("del", {}, inline(found[1], depth))],
