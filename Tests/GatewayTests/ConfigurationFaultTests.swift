@@ -90,6 +90,10 @@ struct ConfigurationFaultTests {
             (["--model-aliases", "gpt-4o"], "--model-aliases: 'gpt-4o' is not NAME=MODEL"),
             (["--model-aliases", "a=opus,a=haiku"], "--model-aliases: 'a' is given twice"),
             (
+                ["--model-aliases", "gpt-4o=claude-code"],
+                "--model-aliases: 'gpt-4o' leads to claude-code, which needs WORKSPACES or WORKSPACE_DIR"
+            ),
+            (
                 ["--cors-origin", "https://a/b"],
                 "--cors-origin: an origin has no path; write 'https://a'"
             ),

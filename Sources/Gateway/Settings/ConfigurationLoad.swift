@@ -379,6 +379,12 @@ private struct ConfigurationLoader {
                     "\(quoted(alias.name)) is given twice"))
         }
         let hasWorkspaces = configuration.workspaces.file != nil || configuration.workspaces.directory != nil
+        for alias in models.aliases where alias.target == ModelCatalog.agentName && !hasWorkspaces {
+            faults.append(
+                ConfigurationFault(
+                    sources.last("MODEL_ALIASES")?.place ?? "MODEL_ALIASES",
+                    "\(quoted(alias.name)) leads to \(ModelCatalog.agentName), which needs WORKSPACES or WORKSPACE_DIR"))
+        }
         let catalog = ModelCatalog(ModelSettings(aliases: models.aliases), hasAgent: hasWorkspaces)
         if let model = models.defaultModel, catalog.target(of: model) == nil {
             faults.append(
