@@ -106,13 +106,16 @@ public struct WallKernel: Sendable, Equatable {
     /// True when files are kept from children, and calls of the system refused: what walls are for above all.
     public var isSound: Bool { landlock > 0 && filtersCalls }
 
+    /// True where walls keep the signals of what is within them from all else (Linux 6.12).
+    public var boundsSignals: Bool { landlock >= 6 }
+
     /// What of the walls it cannot build, in words.
     public var missing: [String] {
         var missing: [String] = []
         if landlock < 1 { missing.append("files") }
         if !filtersCalls { missing.append("system calls") }
         if landlock < 4 { missing.append("TCP ports") }
-        if landlock < 6 { missing.append("signals") }
+        if !boundsSignals { missing.append("signals") }
         return missing
     }
 }

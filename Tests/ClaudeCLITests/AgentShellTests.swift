@@ -117,4 +117,13 @@ struct AgentShellTests {
         #expect(plan.bounds.tasks == plan.mostTasks)
         #expect(plan.bounds.memoryBytes ?? 0 > workspace().bounds.memoryBytes)
     }
+
+    @Test("a process waits for the conversation to go on where nothing that its commands have left waits with it")
+    func waiting() {
+        let (old, new) = (WallKernel(landlock: 5, filtersCalls: true), WallKernel(landlock: 6, filtersCalls: true))
+        let reads = AgentRun(in: Workspace(name: "w", directory: "/w", tools: [.read, .grep]))
+        let runs = AgentRun(in: Workspace(name: "w", directory: "/w", tools: [.read, .bash]))
+        #expect(reads.mayWait(on: old) && reads.mayWait(on: new))
+        #expect(!runs.mayWait(on: old) && runs.mayWait(on: new))
+    }
 }

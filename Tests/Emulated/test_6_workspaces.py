@@ -12,7 +12,7 @@ from service import FOLDER, UNIT
 from upstream import Upstream
 from workspaces import (
     DROP_IN, FROM_HERE, ORDINARY, PLACE, WITHOUT_PROC, attempts, bash, commands, declared, events_of, hostile, in_rounds, results_in,
-    verdicts,
+    told, verdicts,
 )
 
 # All that the CLI does is emulated, and takes a minute where the machine has nothing else to do.
@@ -123,3 +123,9 @@ def test_nothing_outlives_a_run_and_the_service_goes_on(workspaces, story):
     assert "sleep 4711" not in commands(workspaces)
     assert (workspaces.show("MainPID"), workspaces.restarts()) == (story.gateway, 0)
     assert workspaces.client().health()["status"] == "ok"
+
+
+def test_what_a_command_leaves_running_ends_with_its_run(workspaces):
+    left, after = told(workspaces.client(), "leaving", bash("setsid sleep 4712 & echo left"), bash("echo after"), timeout=500)
+    assert "left" in left[0] and "after" in after[0], (left, after)
+    eventually(lambda: "sleep 4712" not in commands(workspaces), "it has ended, though the conversation may go on", within=20)

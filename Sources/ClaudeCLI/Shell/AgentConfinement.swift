@@ -30,13 +30,13 @@ public enum AgentConfinement: Sendable, Equatable {
             return .nothing("\(thing), by which the calls of its programs are judged, is refused here \(Self.hint)")
         }
         // Without either, a signal could reach the gateway.
-        let keepsSignals = walls.landlock >= 6 || kernel.isApart
+        let keepsSignals = walls.boundsSignals || kernel.isApart
         if let groups, groups.contains(.tasks) {
             guard keepsSignals else {
                 return .nothing("this kernel keeps no signals from the gateway (Landlock \(walls.landlock)), and lets it make no namespaces \(Self.hint)")
             }
             // Without their own numbers in /proc, the working directory of a program is not found that names a file by it.
-            return .group(isApart: kernel.isApart && (kernel.hasOwnProc || walls.landlock < 6))
+            return .group(isApart: kernel.isApart && (kernel.hasOwnProc || !walls.boundsSignals))
         }
         guard kernel.isApart else {
             return .nothing("there are no control groups of its own (Delegate=), and the kernel lets it make no namespaces")

@@ -131,7 +131,7 @@ extension Exchange {
                 plan, of: turn.principal.owner, holding: trace?.held, from: processes, program: file,
                 features: features)
             guard let running = try await supply.begin(needs, on: seat.loop, waking: channel.wakeup) else { return nil }
-            return Attempt(turn: running, home: needs.home, trace: trace)
+            return Attempt(turn: running, home: agent?.mayWait() == false ? nil : needs.home, trace: trace)
         } catch {
             throw .fault(error)
         }
