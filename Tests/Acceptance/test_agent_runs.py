@@ -35,6 +35,19 @@ def test_a_run_writes_reads_and_runs_in_its_workspace_and_tells_what_it_did(agen
     assert (agents.lab / "notes.txt").read_text() == nonce
 
 
+def test_a_run_on_the_default_model_is_counted_by_the_model_that_answers(agents, nonce):
+    """`default` itself has no price, and is nobody's row in a report."""
+    def rows():
+        with agents.gateway.http(headers={"authorization": f"Bearer {agents.gateway.key}"}) as http:
+            return {row["model"]: row for row in http.get("/v1/usage?by=model").json()["rows"]}
+
+    before = rows()
+    result = agents.run(steps([("Bash", {"command": "true"})], text=nonce)).json()
+    after = rows()
+    spent = {model: row["cost_usd"] - before.get(model, {"cost_usd": 0})["cost_usd"] for model, row in after.items()}
+    assert {model: cost for model, cost in spent.items() if cost} == {result["model"]: pytest.approx(result["cost"], abs=1e-6)}
+
+
 def test_a_streamed_run_tells_each_call_and_its_answer(agents, nonce):
     prompt = steps([("Bash", {"command": f"echo {nonce}"})], [("Read", {"file_path": "/etc/shadow"})], text=nonce)
     events = agents.events(prompt)

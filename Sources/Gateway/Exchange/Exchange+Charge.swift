@@ -72,7 +72,7 @@ extension Exchange {
         record.amounts.input = tokens.inputTokens.plus(tokens.cacheCreationTokens)
         record.amounts.cached = tokens.cacheReadTokens
         record.amounts.output = tokens.outputTokens
-        record.amounts.cost = used.cost(at: ModelTraits.price(of: model, resolved: modelNames))
+        record.amounts.cost = used.cost(at: ModelTraits.price(of: countedModel, resolved: modelNames))
         record.cacheWritten = tokens.cacheCreationTokens
         if used.isEstimated { record.amounts.output = min(record.amounts.output, bound.outputTokens) }
         if used.isPending { addPending(to: &record) }
@@ -83,15 +83,21 @@ extension Exchange {
     private func addPending(to record: inout UsageRecorder.Record) {
         let prompt = bound.promptTokens / Self.bytesPerToken
         record.amounts.input = record.amounts.input.plus(prompt)
-        let price = ModelTraits.price(of: model, resolved: modelNames)
+        let price = ModelTraits.price(of: countedModel, resolved: modelNames)
         record.amounts.cost = record.amounts.cost.plus(price.most(input: prompt, output: 0, prompt: prompt))
+    }
+
+    /// By what model the turn is counted: the one that was asked for, or that answers, where the CLI has chosen it
+    /// (`default`).
+    var countedModel: String {
+        answering.isEmpty || ModelTraits.price(of: model, resolved: modelNames).isKnown ? model : answering
     }
 
     /// Of what kind the turn was, for reports: a model by its own name where it is one of those that are known, else by its
     /// family. What clients write is no name for a row, since they may write anything.
     var usagePlace: UsageRecorder.Place {
         let names = modelNames
-        let full = names[model] ?? model
+        let full = names[countedModel] ?? countedModel
         let traits = ModelTraits.of(full)
         let name = traits.isKnown && traits.version.family != nil ? traits.id : ModelTraits.family(of: full)?.rawValue
         return UsageRecorder.Place(

@@ -41,6 +41,8 @@ struct Exchange: ~Copyable {
     private var question = Conversation(model: "")
     /// True once a process was asked.
     private var hasBegun = false
+    /// The model that answers; empty as long as none does.
+    private(set) var answering = ""
     /// What administrators see of the turn; nil where there is no console.
     private(set) var entry: TurnEntry?
     /// False once a kept process has turned out not to do.
@@ -461,7 +463,7 @@ struct Exchange: ~Copyable {
         // Read now: the CLI has told the cost by here, where it tells it at all.
         used.add(attempt.turn.usage)
         guard used.tokens != Usage() else { return }
-        record.note(used, of: model, resolved: modelNames)
+        record.note(used, of: countedModel, resolved: modelNames)
     }
 
     // MARK: - Pieces
@@ -485,6 +487,7 @@ struct Exchange: ~Copyable {
 
     private mutating func note(_ outcome: TurnOutcome) {
         if outcome.hasBegun, record.firstEventMicroseconds == nil { record.firstEventMicroseconds = elapsed }
+        answering = outcome.model
         record.inputTokens = outcome.usage?.promptTokens
         (record.outputTokens, record.deniedCalls) = (outcome.usage?.outputTokens, outcome.deniedCalls)
         if let fault = outcome.fault {

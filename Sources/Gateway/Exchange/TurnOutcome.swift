@@ -7,6 +7,8 @@ struct TurnOutcome {
     var hasBegun = false
     var fault: Fault?
     var usage: Usage?
+    /// The model that answers; empty as long as none does.
+    private(set) var model = ""
     /// True once a command was called.
     private(set) var hasRunPrograms = false
     /// True where calls of the CLI's own tools were answered since that was last looked at: the model is asked again.
@@ -18,6 +20,7 @@ struct TurnOutcome {
         switch event {
         case .started(let start):
             hasBegun = true
+            model = start.model
             usage = start.usage
         case .finished(let end): usage = end.usage
         case .failed(let fault): if self.fault == nil { self.fault = fault }
