@@ -96,29 +96,41 @@ import Synchronization
     /// Runs the loop on this thread until it is stopped.
     public func run() {
         thread.store(pthread_self(), ordering: .relaxed)
-        let capacity = 512
-        let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: capacity)
+        let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: 512)
         defer { unsafe events.deallocate() }
         var shouldStop = false
         while !shouldStop {
-            let count = unsafe epoll_wait(epoll.number, events, Int32(capacity), timeout())
+            shouldStop = unsafe look(into: events, for: timeout())
             clock = nil
-            for index in 0..<max(0, Int(count)) {
-                let number = unsafe linux_epoll_fd(events + index)
-                if number == bell.number {
-                    shouldStop = takeRemote()
-                } else if Int(number) < watched.count {
-                    // Nothing is unwatched between epoll_wait and here, so an event cannot meet a descriptor's heir.
-                    unsafe watched[Int(number)]?.fire(events[index].events)
-                }
+            if let earliest = alarms.earliest, earliest <= now {
+                // What came before it was due is told first. Of that nothing is known where the process has stood still for a
+                // while: stopped, or on a machine that was asleep.
+                if unsafe look(into: events, for: 0) { shouldStop = true }
+                alarms.ring(at: now)
             }
-            if let earliest = alarms.earliest, earliest <= now { alarms.ring(at: now) }
             runJobs()
             for _ in 0..<Self.mostRounds where !ready.isEmpty {
                 clock = nil
                 runJobs()
             }
         }
+    }
+
+    /// Waits so many milliseconds for what happens, -1 for ever, and tells of it; true when the loop is to stop.
+    private func look(into events: UnsafeMutableBufferPointer<epoll_event>, for milliseconds: Int32) -> Bool {
+        guard let first = events.baseAddress else { return false }
+        let count = unsafe epoll_wait(epoll.number, first, Int32(events.count), milliseconds)
+        var shouldStop = false
+        for index in 0..<max(0, Int(count)) {
+            let number = unsafe linux_epoll_fd(first + index)
+            if number == bell.number {
+                shouldStop = takeRemote()
+            } else if Int(number) < watched.count {
+                // Nothing is unwatched between epoll_wait and here, so an event cannot meet a descriptor's heir.
+                unsafe watched[Int(number)]?.fire(first[index].events)
+            }
+        }
+        return shouldStop
     }
 
     /// What jobs have made ready runs at once, so many times: one wake-up of a task is several jobs in a row, and to ask the
