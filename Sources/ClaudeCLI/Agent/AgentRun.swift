@@ -1,5 +1,3 @@
-public import Platform
-
 /// What one run of the CLI's own tools may do: a workspace, or the part of it that was asked for.
 public struct AgentRun: Sendable, Hashable {
     /// The workspace, with the directory that is the key's.
@@ -21,14 +19,6 @@ public struct AgentRun: Sendable, Hashable {
 
     /// The one type of sub-agents that there is, which is the CLI's usual one.
     static let subagent = "general-purpose"
-
-    /// Whether its process may wait for the conversation to go on.
-    ///
-    /// False where what a command leaves running ends with the process alone, as signals cannot be bounded by walls: it would
-    /// outlive the run.
-    public func mayWait(on kernel: WallKernel = .current) -> Bool {
-        kernel.boundsSignals || !tools.contains(where: \.runsPrograms)
-    }
 
     /// The tools' names in one order, as the CLI takes them.
     var toolNames: [String] { tools.map(\.rawValue).sorted() }
