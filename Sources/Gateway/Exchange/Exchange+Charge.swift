@@ -87,10 +87,10 @@ extension Exchange {
         record.amounts.cost = record.amounts.cost.plus(price.most(input: prompt, output: 0, prompt: prompt))
     }
 
-    /// By what model the turn is counted: the one that was asked for, or that answers, where the CLI has chosen it
-    /// (`default`).
+    /// By what model the turn is counted: the one that was asked for, or that answers, where the name leaves the choice to
+    /// the CLI (`default`).
     var countedModel: String {
-        answering.isEmpty || ModelTraits.price(of: model, resolved: modelNames).isKnown ? model : answering
+        answering.isEmpty || ModelTraits.family(of: modelNames[model] ?? model) != nil ? model : answering
     }
 
     /// Of what kind the turn was, for reports: a model by its own name where it is one of those that are known, else by its
