@@ -53,6 +53,12 @@ def test_what_a_subagent_does_counts_as_the_runs_own(agents, upstream, nonce):
     assert "Agent" not in {tool["name"] for tool in inner[0].body["tools"]}, "a sub-agent must not start others"
 
 
+def test_what_the_walls_refuse_a_subagents_command_is_told(agents, nonce):
+    result = agents.run(steps([task([("Bash", {"command": "cat /etc/shadow"})], text=f"{nonce}-part")], text=nonce)).json()
+    [denied] = result["deniedCalls"]
+    assert denied["tool"] == "Bash" and "/etc/shadow: Permission denied" in denied["reason"], result
+
+
 def test_events_of_a_subagent_name_the_call_that_has_started_it(agents, nonce):
     events = agents.events(steps([part(nonce)], text=nonce))
     assert [number for number, _, _ in events] == list(range(1, len(events) + 1))

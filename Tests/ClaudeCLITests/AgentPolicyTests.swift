@@ -158,6 +158,25 @@ struct AgentPolicyTests {
         return passed.denial
     }
 
+    @Test("what a sub-agent is refused is told as what its run is")
+    func refusedToSubagents() throws {
+        var calls = AgentCalls(AgentPolicy(run: AgentRun(in: workspace)))
+        let nothing: [UInt8] = []
+        func answer(_ name: JSONText, _ input: String, _ content: String) throws -> String? {
+            let arguments = JSONFragment(validated: Array(input.utf8)[...])
+            _ = calls.pass(.subagent(SubagentStep(of: "t1", .called(id: "t2", name: name, input: arguments, isFirst: true))), of: nothing.span)
+            var json = JSONWriter()
+            json.string(content)
+            let result = CallResult(id: "t2", isError: true, content: JSONFragment(validated: json.bytes[...]))
+            let passed = calls.pass(.subagent(SubagentStep(of: "t1", .answered(result))), of: nothing.span)
+            guard case .subagent(let step) = passed, case .answered(let told) = step.kind else { return nil }
+            return told.denial
+        }
+        #expect(try answer("Bash", #"{"command":"cat /etc/shadow"}"#, "cat: /etc/shadow: Permission denied")?.contains("/etc/shadow") == true)
+        #expect(try answer("Read", #"{"file_path":"/proc/1/environ"}"#, "a device")?.contains("outside of the workspace") == true)
+        #expect(try answer("Read", #"{"file_path":"missing"}"#, "File does not exist.") == nil)
+    }
+
     @Test("what the CLI refuses before it asks is as denied as what the gateway refuses")
     func refusedByTheCLI() throws {
         #expect(try denial("Task", "{}", answered: "No such tool")?.contains("Task is not available") == true)

@@ -36,22 +36,34 @@ struct AgentCalls {
         case .blockStarted(.agentCall(let id, let name)): open = Call(id: id.string, name: name.string)
         case .toolInput(let slice): take(slice, of: line)
         case .blockStopped:
-            if let call = open, waiting.count < Self.mostCalls { waiting[call.id] = call }
+            if let call = open { wait(for: call) }
             open = nil
-        case .callResult(var result):
-            let id = result.id.string
-            let call = waiting.removeValue(forKey: id)
-            result.denial = denials.removeValue(forKey: id) ?? call.flatMap { denial(of: $0, result) }
-            return .callResult(result)
+        case .callResult(let result): return .callResult(explained(result))
         case .subagent(var step):
-            // Its calls are asked about like the others.
-            guard case .answered(var result) = step.kind else { break }
-            result.denial = denials.removeValue(forKey: result.id.string)
-            step.kind = .answered(result)
+            switch step.kind {
+            case .begun: break
+            case .called(let id, let name, let input, _):
+                let known = input.bytes.count <= Self.mostInput ? Array(input.bytes) : nil
+                wait(for: Call(id: id.string, name: name.string, input: known))
+            case .answered(let result): step.kind = .answered(explained(result))
+            }
             return .subagent(step)
         default: break
         }
         return event
+    }
+
+    private mutating func wait(for call: Call) {
+        if waiting.count < Self.mostCalls { waiting[call.id] = call }
+    }
+
+    /// The same result, which says why its call was denied.
+    private mutating func explained(_ result: CallResult) -> CallResult {
+        var result = result
+        let id = result.id.string
+        let call = waiting.removeValue(forKey: id)
+        result.denial = denials.removeValue(forKey: id) ?? call.flatMap { denial(of: $0, result) }
+        return result
     }
 
     private mutating func take(_ slice: JSONSlice, of line: Span<UInt8>) {
@@ -75,8 +87,7 @@ struct AgentCalls {
     /// An empty object where they cannot be read, which is no tool's.
     private static func arguments(of call: Call) -> JSONValue? {
         let text = call.input.map { JSONText(escaped: $0[...], hasEscapes: call.hasEscapes).string } ?? "{}"
-        let limits = JSONLimits(depth: 256, values: .max)
-        let document = (try? JSONDocument(parsing: Array(text.utf8), limits: limits)) ?? (try? JSONDocument(parsing: Array("{}".utf8)))
-        return document?.root
+        return (try? JSONDocument(parsing: Array(text.utf8), limits: JSONLimits(depth: 256, values: .max)))?.root
+            ?? (try? JSONDocument(parsing: Array("{}".utf8)))?.root
     }
 }

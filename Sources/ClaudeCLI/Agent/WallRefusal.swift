@@ -1,8 +1,8 @@
 /// What the output of a command tells of its walls.
 ///
 /// The kernel tells nobody but the program what it has refused to it; of the network and of files' modes the program around
-/// the shell knows, and says so in a line of its own. A command can say the same of itself, or keep silent: this is for information, and
-/// nothing rests on it.
+/// the shell knows, and says so in a line of its own. A command can say the same of itself, or keep silent: this is for
+/// information, and nothing rests on it.
 enum WallRefusal {
     /// How the line of the program around the shell begins.
     static let beginning = "portcullis: the walls of this workspace refused: "
