@@ -70,8 +70,9 @@ def test_the_service_starts_and_its_check_has_the_workspaces(workspaces):
 
 # What the commands of one run come to. A start of the CLI takes long here, so there is one.
 Story = collections.namedtuple("Story", "ordinary hostile other bomb after end bounds refused gateway")
-# Waits until it is told to go on; then it takes all processes that it can have, and leaves one behind.
-BOMB = "while ! [ -e go ]; do sleep 0.2; done; f() { f | f & }; f; sleep 1; setsid sleep 4711 & echo over"
+# Waits until it is told to go on; then it takes all processes that it can have, and leaves one behind. What it waits for
+# meanwhile has been started before: a shell that can start nothing ends.
+BOMB = "while ! [ -e go ]; do sleep 0.2; done; exec 3< <(setsid sleep 4711); f() { f | f & }; f; read -t 1 -u 3; echo over"
 # By the shell itself: on this kernel the bomb has taken all processes until the run ends.
 HOG = "printf -v held '%700000000s' x; echo held"
 
