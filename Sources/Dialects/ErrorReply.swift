@@ -23,10 +23,11 @@ public struct ErrorReply: Sendable {
         self.init(error, dialect, requestID, allow: refusal.allow, retryAfterSeconds: refusal.retryAfterSeconds)
     }
 
-    /// Words a fault; its `detail` is not told.
-    public init(_ fault: Fault, dialect: Dialect, requestID: String) {
+    /// Words a fault; its `detail` is not told. `run` is what a run had come to before it, a JSON object.
+    public init(_ fault: Fault, dialect: Dialect, requestID: String, run: [UInt8]? = nil) {
         var error = ErrorObject(kind: fault.kind, message: fault.message)
         error.resetsAt = fault.resetsAt
+        error.run = run
         self.init(
             error,
             dialect,
@@ -119,6 +120,7 @@ struct ErrorObject {
     var param: String?
     var code: String?
     var resetsAt: Int?
+    var run: [UInt8]?
     var isRefusal = false
 
     init(kind: FailureKind, message: String) {
@@ -148,7 +150,7 @@ struct ErrorObject {
         return writer.bytes
     }
 
-    /// `{"error":{"message","type","param","code"}}`.
+    /// `{"error":{"message","type","param","code"}}`, and behind it what a run had come to.
     func openAIBody() -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
@@ -166,6 +168,7 @@ struct ErrorObject {
         if let code = openAICode { writer.string(code) } else { writer.null() }
         reset(&writer)
         writer.endObject()
+        if let run { writer.member("run", JSONFragment(validated: run[...])) }
         writer.endObject()
         return writer.bytes
     }

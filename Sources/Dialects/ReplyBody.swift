@@ -38,7 +38,8 @@ public struct ReplyBody: Sendable {
         set { collector.summary = newValue }
     }
 
-    /// The body, or nil as long as `.finished` has not come.
+    /// The body, or nil as long as `.finished` has not come; of a run that was broken off what it has come to, once its
+    /// summary is known.
     public func finish() -> [UInt8]? { collector.finish(completedAt: completedAt) }
 
     /// Why the answer is none although it has finished; nil for a good one.

@@ -23,12 +23,15 @@ public struct ReplyIdentity: Sendable {
 /// Turns reply events into a stream of server-sent events in one dialect.
 ///
 /// Feed it every event of one answer in order. After `.finished` or `.failed` the stream is complete, its
-/// last bytes included, and further events write nothing.
+/// last bytes included, and further events write nothing; where something must be known or stored first, and always
+/// for a run, the end is held back until `release`.
 public struct ReplyStream: Sendable {
     private var encoder: any ReplyEncoder
     private var isComplete = false
     /// The end of an answer that is not stored yet.
     private var held: ReplyEnd?
+    /// The failure of a run of which not all is known yet.
+    private var heldFault: Fault?
     private let dialect: Dialect
     private var filters: ReplyFilters?
     /// True where the caller stores something before the stream may end.
@@ -60,7 +63,7 @@ public struct ReplyStream: Sendable {
     /// `line` is the CLI line that the event's slices refer to. A delta costs no allocation beyond the growth
     /// of `out`, and in Responses of the text kept for the closing events.
     public mutating func encode(_ event: ReplyEvent, of line: Span<UInt8>, into out: inout [UInt8]) {
-        guard !isComplete else { return }
+        guard !isComplete, heldFault == nil else { return }
         switch event {
         case .finished(let end):
             guard held == nil else { return }
@@ -70,7 +73,9 @@ public struct ReplyStream: Sendable {
                 return
             }
             isComplete = true
-        case .failed: isComplete = true
+        case .failed(let fault):
+            guard dialect != .agentRun else { return heldFault = fault }
+            isComplete = true
         default: break
         }
         guard filters != nil else { return encoder.encode(event, of: line, into: &out) }
@@ -85,10 +90,10 @@ public struct ReplyStream: Sendable {
 
     /// Appends the end that was held back.
     public mutating func release(into out: inout [UInt8]) {
-        guard !isComplete, let end = held else { return }
+        guard !isComplete, let end = heldFault.map({ .failed($0) }) ?? held.map({ ReplyEvent.finished($0) }) else { return }
         isComplete = true
         let noLine: [UInt8] = []
-        encoder.encode(.finished(end), of: noLine.span, into: &out)
+        encoder.encode(end, of: noLine.span, into: &out)
     }
 
     /// What is known of a run behind its last event, where the caller sets it before the end is released.

@@ -70,8 +70,7 @@ public final class RunWatch: Sendable {
         public let isPartial: Bool
     }
 
-    /// Looks which files have been changed since the beginning, and tells it on its thread; never, once it has ended or
-    /// found too much.
+    /// Looks which files have been changed since the beginning, and tells it on its thread; never, once it has ended.
     public func askForChanges(_ tell: @escaping @Sendable (FileChanges) -> Void) {
         question.withLock { $0 = tell }
         ring()
@@ -99,28 +98,53 @@ public final class RunWatch: Sendable {
     }
 
     private func run(_ bounds: Bounds, _ hear: @Sendable (Excess) -> Void) {
-        let begin = Instant.now
-        var memory = bounds.child.map { ApartMemory(of: $0) }
-        let nameless = bounds.child.map { NamelessFiles(of: $0) }
         var files = bounds.tellsChanges ? FileStamps() : nil
-        let disk = bounds.disk.map { DiskWatch($0, noting: &files) }
-        var nextDisk = Self.next(after: begin)
+        var looks: Looks? = Looks(bounds, noting: &files)
+        var pause = Int32(bounds.memoryBytes == nil ? Self.diskMilliseconds : Self.memoryMilliseconds)
         while !hasStopped.load(ordering: .relaxed) {
-            if let most = bounds.memoryBytes, let bytes = memory?.bytes(), bytes > most { return hear(.memory) }
-            if disk?.isAlmostFull == true { return hear(.room) }
-            if disk != nil, nextDisk <= .now {
-                let begin = Instant.now
-                if let excess = disk?.look(at: nameless) { return hear(excess) }
-                nextDisk = Self.next(after: begin)
+            if let excess = looks?.excess() {
+                // What was changed may still be asked.
+                (looks, pause) = (nil, -1)
+                hear(excess)
             }
             if let directory = bounds.disk?.lasting, let files, let tell = question.withLock({ $0.take() }) {
                 let now = FileStamps(of: directory)
                 tell(FileChanges(paths: now.changed(since: files), isPartial: now.isPartial || files.isPartial))
             }
             var watch = pollfd(fd: bell.number, events: Int16(POLLIN), revents: 0)
-            guard unsafe poll(&watch, 1, Int32(bounds.memoryBytes == nil ? Self.diskMilliseconds : Self.memoryMilliseconds)) > 0 else { continue }
+            guard unsafe poll(&watch, 1, pause) > 0 else { continue }
             var rung: UInt64 = 0
             unsafe withUnsafeMutableBytes(of: &rung) { _ = unsafe Glibc.read(bell.number, $0.baseAddress, 8) }
+        }
+    }
+
+    /// One look after another, on the watch's thread.
+    private struct Looks {
+        private let mostMemory: Int?
+        private var memory: ApartMemory?
+        private let nameless: NamelessFiles?
+        private let disk: DiskWatch?
+        private var nextDisk: Instant
+
+        init(_ bounds: Bounds, noting files: inout FileStamps?) {
+            let begin = Instant.now
+            mostMemory = bounds.memoryBytes
+            memory = bounds.child.map { ApartMemory(of: $0) }
+            nameless = bounds.child.map { NamelessFiles(of: $0) }
+            disk = bounds.disk.map { DiskWatch($0, noting: &files) }
+            nextDisk = RunWatch.next(after: begin)
+        }
+
+        /// What is too much just now.
+        mutating func excess() -> Excess? {
+            if let mostMemory, let bytes = memory?.bytes(), bytes > mostMemory { return .memory }
+            guard let disk else { return nil }
+            if disk.isAlmostFull { return .room }
+            guard nextDisk <= .now else { return nil }
+            let begin = Instant.now
+            let excess = disk.look(at: nameless)
+            nextDisk = RunWatch.next(after: begin)
+            return excess
         }
     }
 }

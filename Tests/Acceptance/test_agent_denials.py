@@ -101,6 +101,23 @@ def test_a_run_that_fills_the_disk_is_ended_and_the_next_may_clean_up(agents, no
     assert cleaned.status_code == 200 and not (agents.lab / "v").exists() and not (agents.lab / "g1").exists()
 
 
+def test_a_run_that_is_ended_by_a_bound_tells_what_it_had_come_to(agents, nonce):
+    def prompt(mark):
+        command = f"touch {mark}.made; {FILLS['temporary'][0]}"
+        calls = [("Read", {"file_path": "/etc/shadow"}), ("Write", {"file_path": f"{mark}.txt", "content": "x"}), ("Bash", {"command": command})]
+        return steps(*[[call] for call in calls], text=mark)
+
+    whole = agents.run(prompt(f"{nonce}a"))
+    number, name, streamed = agents.events(prompt(f"{nonce}b"))[-1]
+    assert (whole.status_code, name) == (403, "error")
+    for mark, told in ((f"{nonce}a", whole.json()), (f"{nonce}b", streamed)):
+        assert "temporary" in told["error"]["message"], told
+        run = told["run"]
+        assert (run["success"], run["stopReason"], run["turns"], run["toolCalls"]) == (False, "error", 3, 3)
+        assert run["filesChanged"] == [f"{mark}.txt", f"{mark}.made"] and [each["tool"] for each in run["deniedCalls"]] == ["Read"]
+        assert run["usage"]["output_tokens"] > 0 and run["cost"] > 0 and run["durationMs"] > 0 and run["sessionId"]
+
+
 def test_room_on_the_disk_is_not_taken_at_once(agents, nonce):
     told = reasons(agents, nonce, ("Bash", {"command": "for n in $(seq 40); do fallocate -l 60M at$n; done; du -sm . | cut -f1; false"}))
     assert told == [None] or told

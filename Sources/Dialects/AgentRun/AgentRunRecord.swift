@@ -112,23 +112,23 @@ struct AgentRunRecord: Sendable {
         (try? JSONDocument(parsing: Array(input.bytes)))?.root["file_path"]?.text?.string
     }
 
-    /// The result; nil as long as the run has not finished.
+    /// The result, of a run that was broken off what it has come to; nil as long as neither is known.
     func result() -> [UInt8]? {
-        guard let end else { return nil }
+        guard let usage = end?.usage ?? summary?.usage else { return nil }
         var json = JSONWriter()
         json.object { json in
-            let isWhole = end.reason == .endTurn || end.reason == .stopSequence
+            let isWhole = end?.reason == .endTurn || end?.reason == .stopSequence
             json.member("id", id)
             json.member("success", isWhole)
             json.member("text", text.text)
             json.member("result", text.text)
             if let session { json.member("sessionId", session) }
             json.member("model", model)
-            json.member("stopReason", end.reason.rawValue)
+            json.member("stopReason", end?.reason.rawValue ?? "error")
             json.member("turns", rounds)
             json.member("toolCalls", callCount)
             json.key("usage")
-            json.object { AnthropicMessage.counts(&$0, end.usage) }
+            json.object { AnthropicMessage.counts(&$0, usage) }
             json.key("cost")
             if let cost = summary?.cost { json.fragment(Self.dollars(cost)) } else { json.null() }
             if let summary { json.member("durationMs", summary.milliseconds) }

@@ -1,3 +1,5 @@
+public import Vocabulary
+
 /// What is known of a run only behind its last event.
 public struct RunSummary: Sendable {
     /// What it has cost, in nano-USD; nil where that is not known.
@@ -6,12 +8,15 @@ public struct RunSummary: Sendable {
     public var milliseconds: Int
     /// What its commands have changed; nil where none ran.
     public var files: FileReport?
+    /// What a run has used that did not come to its end; nil for one that did, and tells it.
+    public var usage: Usage?
 
     /// A summary.
-    public init(cost: Int?, milliseconds: Int, files: FileReport?) {
+    public init(cost: Int?, milliseconds: Int, files: FileReport?, usage: Usage? = nil) {
         self.cost = cost
         self.milliseconds = milliseconds
         self.files = files
+        self.usage = usage
     }
 }
 

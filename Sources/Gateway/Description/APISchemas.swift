@@ -150,7 +150,8 @@ enum APISchemas {
         "Readiness": {"type": "object", "required": ["status", "checks", "failing"], "properties": {
           "status": {"enum": ["ready", "not_ready"]}, "failing": {"type": "array", "items": {"type": "string"}}}},
         "Error": {"anyOf": [{"$ref": "#/components/schemas/OpenAIError"}, {"$ref": "#/components/schemas/AnthropicError"}]},
-        "OpenAIError": {"type": "object", "required": ["error"], "properties": {"error": {"type": "object",
+        "OpenAIError": {"type": "object", "required": ["error"], "properties": {
+          "run": {"$ref": "#/components/schemas/Run", "description": "What a run had come to"}, "error": {"type": "object",
           "required": ["message", "type", "param", "code"], "properties": {"message": {"type": "string"},
             "type": {"type": "string"}, "param": {"type": ["string", "null"]}, "code": {"type": ["string", "null"]}}}}},
         "AnthropicError": {"type": "object", "required": ["type", "error", "request_id"], "properties": {

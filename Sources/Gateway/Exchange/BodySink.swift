@@ -27,6 +27,8 @@ struct BodySink: ~Copyable, AnswerSink {
 
     mutating func note(_ summary: RunSummary) { collector.summary = summary }
 
+    var remains: [UInt8]? { collector.summary == nil ? nil : collector.finish() }
+
     mutating func complete(_ turn: any RunningTurn) -> Fault? {
         collector.completedAt = WallClock.unixSeconds
         guard let body = collector.finish() else { return collector.fault ?? .incomplete }

@@ -12,12 +12,12 @@ extension Exchange {
     }
 
     /// Tells why, unless nobody is left to be told.
-    mutating func fail(_ failure: TurnFailure, _ writer: consuming ResponseWriter) async {
+    mutating func fail(_ failure: TurnFailure, _ writer: consuming ResponseWriter, of run: [UInt8]? = nil) async {
         if isCodex, let fault = failure.asFault {
             record.fault = failure.logged
             return await failForCodex(fault, writer)
         }
-        guard let reply = failure.reply(in: turn.dialect, requestID: context.requestID, &record) else {
+        guard let reply = failure.reply(in: turn.dialect, requestID: context.requestID, of: run, &record) else {
             return leave(TurnOutcome())
         }
         record.status = reply.status

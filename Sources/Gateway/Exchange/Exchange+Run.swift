@@ -34,10 +34,17 @@ extension Exchange {
     }
 
     /// What is known of a run now that its last event has come; nil for other turns.
-    func summary(of turn: any RunningTurn, _ outcome: TurnOutcome, within bounds: RunBounds?) async -> RunSummary? {
-        guard self.turn.dialect == .agentRun else { return nil }
+    ///
+    /// The process of a run that is broken off is ended first: what it has used and changed is certain then.
+    mutating func summary(of attempt: Attempt, _ outcome: TurnOutcome, within bounds: RunBounds?) async -> RunSummary? {
+        guard turn.dialect == .agentRun, outcome.hasBegun else { return nil }
+        if outcome.fault != nil { await finish(attempt) }
         let files = await filesChanged(by: outcome, within: bounds)
-        return RunSummary(cost: turn.usage.toldCost, milliseconds: elapsed / 1000, files: files)
+        guard outcome.fault != nil else {
+            return RunSummary(cost: attempt.turn.usage.toldCost, milliseconds: elapsed / 1000, files: files)
+        }
+        return RunSummary(
+            cost: usageRecord(of: used).amounts.cost, milliseconds: elapsed / 1000, files: files, usage: used.tokens)
     }
 
     /// What the commands of a run have changed; nil where none ran.

@@ -29,7 +29,7 @@ struct Exchange: ~Copyable {
     /// Whose limits the turn uses; nil before it begins.
     var account: Account?
     /// Accounts that turned out to have no room for it, or no login.
-    private(set) var passed: [Account] = []
+    var passed: [Account] = []
     private(set) var budget: RetryBudget
     /// What all attempts that are over have used, however they ended.
     private(set) var used = TurnUsage()
@@ -41,6 +41,8 @@ struct Exchange: ~Copyable {
     private var question = Conversation(model: "")
     /// True once a process was asked.
     private var hasBegun = false
+    /// True once that process has been ended or kept.
+    private var isGivenBack = false
     /// The model that answers; empty as long as none does.
     private(set) var answering = ""
     /// What administrators see of the turn; nil where there is no console.
@@ -261,7 +263,7 @@ struct Exchange: ~Copyable {
                 return await fail(error, writer)
             }
             budget.begin(at: seat.loop.now)
-            hasBegun = true
+            (hasBegun, isGivenBack) = (true, false)
             conversations?.begin(conversation)
             // The question has them, as long as they may be needed.
             conversation.turns = []
@@ -275,6 +277,7 @@ struct Exchange: ~Copyable {
             watch?.stop()
             let isUnfit = attempt.turn.isUnfit
             if !isUnfit { budget.note(attempt.turn.spending) }
+            let remains = sink.remains
             guard case .untold(let fault, let mayPass) = end, let free = sink.surrender() else {
                 return await finish(attempt)
             }
@@ -289,39 +292,11 @@ struct Exchange: ~Copyable {
                 if let failure = await pause(wait) { return await fail(failure, free) }
             } else {
                 // That another login is wanting matters less to the client than when there is room again.
-                await fail(.fault(limitOfOthers(after: fault) ?? fault), free)
+                await fail(.fault(limitOfOthers(after: fault) ?? fault), free, of: remains)
                 return await finish(attempt)
             }
             forget(fault)
             writer = free
-        }
-    }
-
-    /// True where the turn is to begin again on another account: this one's limit is reached, or it has no login.
-    private mutating func passAccount(after fault: Fault) -> Bool {
-        guard let account else { return false }
-        let isFull = fault.kind == .rateLimited && (fault.shouldRetry == false || !context.hasRoom(on: account, for: model))
-        guard isFull || fault.login != nil else { return false }
-        let passing = passed + [account]
-        let others = context.snapshot.accounts.of(turn.principal.options).filter { other in
-            !passing.contains { $0 === other } && other.login.word.letsAnswer
-        }
-        guard others.contains(where: { turn.countsTokens || context.hasRoom(on: $0, for: model) }) else { return false }
-        passed = passing
-        return true
-    }
-
-    /// What keeps the turn from the other accounts of its key, after a failure for this one's login; nil for no limit.
-    private mutating func limitOfOthers(after fault: Fault) -> Fault? {
-        guard fault.login != nil, let account else { return nil }
-        var others = context
-        do throws(Fault) {
-            _ = try others.chooseAccount(for: model, passing: [account], countsTokens: turn.countsTokens)
-            return nil
-        } catch {
-            guard [.rateLimited, .shareSpent].contains(error.kind) else { return nil }
-            context.quota = others.quota
-            return error
         }
     }
 
@@ -371,7 +346,7 @@ struct Exchange: ~Copyable {
             if step != .ended, let fault = excess(of: process, beyond: bounds) { tell(fault, &outcome, in: &sink) }
             if step != .ended, outcome.fault == nil, let fault = overspending(process, &outcome) { tell(fault, &outcome, in: &sink) }
             note(outcome)
-            if let fault = outcome.fault, !sink.isPromised { return .untold(fault, mayPass: !outcome.hasBegun) }
+            if outcome.fault != nil, !sink.isPromised { break }
             // Nothing is promised, not even by a sign of life, while another process may have to serve.
             if step == .quiet, outcome.fault == nil, process.mayBeUnfit { continue }
             // A large image need not be held until the answer is complete.
@@ -388,7 +363,8 @@ struct Exchange: ~Copyable {
                 return .told
             }
         }
-        if outcome.fault == nil, let summary = await summary(of: process, outcome, within: bounds) { sink.note(summary) }
+        if let summary = await summary(of: attempt, outcome, within: bounds) { sink.note(summary) }
+        if let fault = outcome.fault, !sink.isPromised { return .untold(fault, mayPass: !outcome.hasBegun) }
         if let fault = await conclude(process, &outcome, in: &sink) { return .untold(fault, mayPass: false) }
         return .told
     }
@@ -397,11 +373,8 @@ struct Exchange: ~Copyable {
     private func nextSign(of process: any RunningTurn, _ sign: Instant?) -> Instant {
         // Whether a client that has left comes again is looked at now and then.
         if agent != nil { return min(sign ?? .now + .seconds(1), seat.loop.now + .seconds(1)) }
-        return patientSign(of: process, sign)
-    }
-
-    private func patientSign(of process: any RunningTurn, _ sign: Instant?) -> Instant {
-        process.mayBeUnfit ? seat.loop.now + .seconds(3600) : sign ?? seat.loop.now + .seconds(3600)
+        let far = seat.loop.now + .seconds(3600)
+        return process.mayBeUnfit ? far : sign ?? far
     }
 
     /// What driving a turn came to.
@@ -456,7 +429,9 @@ struct Exchange: ~Copyable {
     }
 
     /// What becomes of a turn whose client has its answer: its process waits for the next one, where it may.
-    private mutating func finish(_ attempt: Attempt) async {
+    mutating func finish(_ attempt: Attempt) async {
+        if isGivenBack { return }
+        isGivenBack = true
         await supply.finish(
             attempt.turn, at: attempt.place, isSingle: attempt.trace?.isFirst ?? false, on: seat.loop)
         context.quota?.note(attempt.turn, model: model)

@@ -17,15 +17,15 @@ enum TurnFailure: Error {
         }
     }
 
-    /// What the client is told, noted in the log's record; nil when it has gone.
-    func reply(in dialect: Dialect, requestID: String, _ record: inout RequestRecord) -> ErrorReply? {
+    /// What the client is told, noted in the log's record; nil when it has gone. `run` is what a run had come to.
+    func reply(in dialect: Dialect, requestID: String, of run: [UInt8]? = nil, _ record: inout RequestRecord) -> ErrorReply? {
         switch self {
         case .refusal(let refusal):
             record.fault = logged
             return ErrorReply(refusal, dialect: dialect, requestID: requestID)
         case .fault(let fault):
             record.fault = logged
-            return ErrorReply(fault, dialect: dialect, requestID: requestID)
+            return ErrorReply(fault, dialect: dialect, requestID: requestID, run: run)
         case .gone: return nil
         }
     }
