@@ -85,7 +85,7 @@ def story(workspaces, upstream):
     # Signals to what is in the run's own namespaces, the CLI among it, this kernel keeps from nobody.
     rows = hostile(gateway, [443, upstream.server_address[1]])
     calls = [("Write", {"file_path": "words.txt", "content": "some words"}), bash(attempts(ORDINARY | FROM_HERE)), bash(attempts(rows)),
-             ("Read", {"file_path": f"{PLACE}/other/theirs"}), bash(BOMB), bash("echo after"), bash(HOG)]
+             ("Read", {"file_path": f"{PLACE}/other/theirs"}), bash(BOMB), bash("echo after"), bash(HOG, timeout=600_000)]
     with concurrent.futures.ThreadPoolExecutor() as beside:
         run = beside.submit(events_of, workspaces.client(), in_rounds("story", calls), timeout=500)
         eventually(lambda: run.done() or "sleep 0.2" in commands(workspaces), "it waits", within=300)
