@@ -289,9 +289,8 @@ static void set_shell(uint32_t *verdicts, int is_online) {
     SET_ALL(verdicts, missing_for_shells, REFUSE(ENOSYS));
     SET_ALL(verdicts, owning, SECCOMP_RET_USER_NOTIF);
     SET_ALL(verdicts, judged, SECCOMP_RET_USER_NOTIF);
-    // Disks fill at once by it, before anybody could count. Programs then write what they want to have.
-    verdicts[SYS_fallocate] = REFUSE(EOPNOTSUPP);
     // Refused by whoever runs the shell, so that it can say so.
+    verdicts[SYS_fallocate] = SECCOMP_RET_USER_NOTIF;
     verdicts[SYS_socket] = is_online ? STREAM_RULE : SECCOMP_RET_USER_NOTIF;
     verdicts[SYS_connect] = is_online ? SECCOMP_RET_USER_NOTIF : REFUSE(EPERM);
     verdicts[SYS_openat] = OPENAT_RULE;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -229,6 +230,14 @@ static int judge_connection(const struct caller *caller, const struct seccomp_da
     return error;
 }
 
+// Disks fill at once by it, before anybody could count. Programs then write what they want to have, as far as they may.
+static int judge_room(const struct seccomp_data *call, const linux_shell_plan *plan) {
+    const linux_limit *limit = plan->walls->limits;
+    for (size_t index = 0; index < plan->walls->limit_count; index++)
+        if (limit[index].resource == RLIMIT_FSIZE && call->args[2] + call->args[3] > limit[index].most) return EFBIG;
+    return EOPNOTSUPP;
+}
+
 // A socket, where there are none; those of this machine the C library asks for by itself.
 static enum linux_refusal refused_socket(const struct seccomp_data *call) {
     return call->args[0] == AF_UNIX || call->args[0] == AF_NETLINK ? LINUX_REFUSALS : LINUX_REFUSED_NETWORK;
@@ -247,6 +256,9 @@ void linux_judge(int listener, const linux_shell_plan *plan, struct linux_refuse
         error = judge_connection(&caller, &call.data, plan);
         // What else goes wrong with a connection is no refusal of ours.
         if (error == EACCES) kind = LINUX_REFUSED_CONNECTION;
+    } else if (call.data.nr == SYS_fallocate) {
+        error = judge_room(&call.data, plan);
+        if (error == EFBIG) kind = LINUX_REFUSED_SIZE;
     } else {
         error = judge_change(&caller, &call.data, plan);
         if (error == EPERM) kind = LINUX_REFUSED_CHANGE;

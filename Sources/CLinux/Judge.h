@@ -3,7 +3,11 @@
 #include "Shell.h"
 
 // What a shell's programs wanted and were refused.
-enum linux_refusal { LINUX_REFUSED_NETWORK, LINUX_REFUSED_CONNECTION, LINUX_REFUSED_CHANGE, LINUX_REFUSALS };
+enum linux_refusal {
+    LINUX_REFUSED_NETWORK, LINUX_REFUSED_CONNECTION, LINUX_REFUSED_CHANGE, LINUX_REFUSED_SIZE,
+    LINUX_REFUSED_OUTLIVING_COMMAND, LINUX_REFUSED_OUTLIVING_RUN,
+    LINUX_REFUSALS
+};
 
 // How often.
 struct linux_refused {

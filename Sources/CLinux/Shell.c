@@ -28,6 +28,7 @@
 // What the shell needs between clone and exec.
 struct beginning {
     const linux_shell_plan *plan;
+    int group;
     int ruleset;
     int listener;
     int error;
@@ -35,7 +36,7 @@ struct beginning {
 
 static int become_shell(struct beginning *beginning) {
     const linux_shell_plan *plan = beginning->plan;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL)) return errno;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || setpgid(0, beginning->group)) return errno;
     // Behind the gateway and everybody's answers, however many there will be; behind that already where it fails.
     setpriority(PRIO_PROCESS, 0, 10);
     sigset_t none;
@@ -65,18 +66,22 @@ static int start_shell(struct beginning *beginning) {
     return pid;
 }
 
-// Reaps what has ended; true once the shell has, whose status it then knows.
-static int reap(int shell, int *status) {
-    int ended = 0, any, pid;
+// Who is left of a command.
+enum left { LEFT_SHELL, LEFT_OTHERS, LEFT_NOBODY };
+
+// Reaps what has ended; once the shell has, its status is known.
+static enum left reap(int shell, int *status, enum left left) {
+    int any, pid;
     while ((pid = waitpid(-1, &any, WNOHANG)) > 0)
-        if (pid == shell) *status = any, ended = 1;
-    return ended;
+        if (pid == shell) *status = any, left = LEFT_OTHERS;
+    return pid < 0 && left != LEFT_SHELL ? LEFT_NOBODY : left;
 }
 
 // Tells in one line what was refused: a program may have said of it no more than that something did not work.
 static void tell(const struct linux_refused *refused) {
     static const char *const names[LINUX_REFUSALS] = {
         "the network, which it has none of", "a connection past the egress proxy", "a change of a file's mode, owner or times",
+        "a file as large as that", "processes that outlive the command", "processes that outlive the run",
     };
     char line[512] = "portcullis: the walls of this workspace refused: ";
     const size_t beginning = strlen(line);
@@ -92,39 +97,71 @@ static void tell(const struct linux_refused *refused) {
     if (write(2, line, length) < 0) return;
 }
 
-// Judges until the shell has ended.
-static int attend(const linux_shell_plan *plan, int shell, int listener, int children, struct linux_refused *refused) {
-    int status = 0;
-    struct pollfd watched[] = {{.fd = children, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
-    while (1) {
-        if (poll(watched, 2, -1) < 0 && errno != EINTR) return status;
+// The signal by which the one who ends the rest hears that it is to do so soon, or that its caller has ended. All signals
+// are blocked there.
+enum { END_SOON = SIGHUP };
+
+// What the end of the shell ends too, as the reader of its output, has this long to do so; and a command whose time is over.
+enum { LAST_MILLISECONDS = 500 };
+
+static int64_t milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// Takes what was heard; true where the end is to come soon.
+static int is_to_end(int events) {
+    struct signalfd_siginfo told[8];
+    ssize_t size = read(events, told, sizeof told);
+    for (size_t index = 0; size > 0 && index < (size_t)size / sizeof *told; index++)
+        if (told[index].ssi_signo == END_SOON) return 1;
+    return 0;
+}
+
+// Judges until the shell has ended, and for a moment what it has left; until `caller` has ended, at the longest.
+static int attend(const linux_shell_plan *plan, int caller, int shell, int listener, int events, struct linux_refused *refused) {
+    int status = SIGKILL;  // by us, where nothing else has ended it before
+    enum left left = LEFT_SHELL;
+    int64_t end = INT64_MAX;
+    struct pollfd watched[] = {{.fd = events, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
+    while (getppid() == caller) {
+        int64_t now = milliseconds();
+        if (end <= now) return status;
+        if (poll(watched, 2, end == INT64_MAX ? -1 : (int)(end - now)) < 0 && errno != EINTR) return status;
         if (watched[1].revents & POLLIN) linux_judge(listener, plan, refused);
         // Nobody is left who could call.
         if (watched[1].revents & (POLLHUP | POLLERR)) watched[1].fd = -1;
         if (!(watched[0].revents & POLLIN)) continue;
-        struct signalfd_siginfo told[8];
-        if (read(children, told, sizeof told) < 0 && errno != EAGAIN) return status;
-        if (reap(shell, &status)) return status;
+        if (is_to_end(events) && end == INT64_MAX) end = milliseconds() + LAST_MILLISECONDS;
+        enum left before = left;
+        left = reap(shell, &status, left);
+        if (left == LEFT_NOBODY) return status;
+        if (left != before) end = milliseconds() + LAST_MILLISECONDS;
     }
+    return status;
 }
 
-// Ends what the shell has left behind. Signals to everybody reach none but those within the walls; a fork that was under
-// way is met in the next round.
-static void end_the_rest(void) {
+// Ends what the shell has left behind: how many there were. Signals to everybody reach none but those within the walls; a
+// fork that was under way is met in the next round.
+static unsigned end_the_rest(void) {
+    unsigned ended = 0;
     for (int round = 0; round < 2000; round++) {
-        if (kill(-1, SIGKILL) && errno != ESRCH && errno != EPERM) return;
-        int pid;
-        while ((pid = waitpid(-1, 0, WNOHANG)) > 0) {}
-        if (pid < 0) return;
+        if (kill(-1, SIGKILL) && errno != ESRCH && errno != EPERM) return ended;
+        int pid, status;
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0) ended += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+        if (pid < 0) return ended;
         nanosleep(&(struct timespec){0, 500000}, 0);
     }
+    return ended;
 }
 
-int linux_run_shell(const linux_shell_plan *plan) {
-    syscall(SYS_close_range, 3u, ~0u, 0u);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_CHILD_SUBREAPER, 1)) return -errno;
+// Runs the shell, and ends what it leaves, once it has ended or `caller` has. `group` is whose signals are for the shell.
+static int run_shell(const linux_shell_plan *plan, int caller, int group) {
+    // Ended with everybody in that group, who would end the rest?
+    if (setpgid(0, 0) || prctl(PR_SET_CHILD_SUBREAPER, 1) || prctl(PR_SET_PDEATHSIG, END_SOON)) return -errno;
     linux_prepare_filter();
-    struct beginning beginning = {.plan = plan, .listener = -1, .error = 0};
+    struct beginning beginning = {.plan = plan, .group = group, .listener = -1, .error = 0};
     beginning.ruleset = linux_make_ruleset(plan->walls);
     if (beginning.ruleset < 0) return beginning.ruleset == -1 ? -errno : -ENOSYS;
     // Walls round us and all shells of this call: what is killed with everybody is then among them.
@@ -133,15 +170,12 @@ int linux_run_shell(const linux_shell_plan *plan) {
         bounds_signals = !syscall(SYS_landlock_restrict_self, signals, 0);
         close(signals);
     }
-    // A signal to the group is for the shell to heed, by whose end we end.
-    sigset_t all;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, 0);
-    sigset_t child;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    int children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (children < 0) return -errno;
+    sigset_t heard;
+    sigemptyset(&heard);
+    sigaddset(&heard, SIGCHLD);
+    sigaddset(&heard, END_SOON);
+    int events = signalfd(-1, &heard, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (events < 0) return -errno;
     int shell = start_shell(&beginning);
     if (shell < 0) return -errno;
     close(beginning.ruleset);
@@ -150,11 +184,49 @@ int linux_run_shell(const linux_shell_plan *plan) {
         return -beginning.error;
     }
     struct linux_refused refused = {{0}};
-    int status = attend(plan, shell, beginning.listener, children, &refused);
+    int status = attend(plan, caller, shell, beginning.listener, events, &refused);
     close(beginning.listener);
-    if (bounds_signals) end_the_rest();
+    if (bounds_signals)
+        refused.times[LINUX_REFUSED_OUTLIVING_COMMAND] = end_the_rest();
+    else if (!waitpid(-1, 0, WNOHANG))  // They end with the CLI.
+        refused.times[LINUX_REFUSED_OUTLIVING_RUN] = 1;
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    // By that signal the kernel ends what writes too large a file.
+    if (code == 128 + SIGXFSZ) refused.times[LINUX_REFUSED_SIZE]++;
     tell(&refused);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return code;
+}
+
+// What the one hears whom the CLI knows.
+static const int awaited[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
+
+int linux_run_shell(const linux_shell_plan *plan) {
+    syscall(SYS_close_range, 3u, ~0u, 0u);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return -errno;
+    // A signal to the group is for the shell to heed, if it does so soon.
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, 0);
+    int caller = getpid(), group = getpgrp();
+    // What it returns, which an exit code has no room for. This memory is shared.
+    int *result = mmap(0, sizeof *result, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (result == MAP_FAILED) return -errno;
+    *result = -ECHILD;
+    // Of us the CLI knows, and ends us without notice when the time of a command is over.
+    int other = fork();
+    if (!other) {
+        *result = run_shell(plan, caller, group);
+        _exit(0);
+    }
+    if (other < 0) return -errno;
+    sigset_t heard;
+    sigemptyset(&heard);
+    for (size_t index = 0; index < sizeof awaited / sizeof *awaited; index++) sigaddset(&heard, awaited[index]);
+    while (1) {
+        int signal = sigwaitinfo(&heard, 0);
+        if (signal == SIGCHLD && waitpid(other, 0, WNOHANG)) return *result;
+        if (signal > 0 && signal != SIGCHLD) kill(other, END_SOON);
+    }
 }
 
 // Looks into another process as a judge does into a caller.

@@ -37,7 +37,7 @@ SOCKET = "python3 -c \"import socket; socket.create_connection(('{}', {}), 3)\""
 OUTSIDE = [
     ("Read", {"file_path": "/etc/shadow"}), ("Read", {"file_path": "/proc/1/environ"}), ("Read", {"file_path": "/proc/self/root/etc/shadow"}),
     ("Read", {"file_path": "/dev/fd/0"}), ("Read", {"file_path": "~/config/.claude.json"}), ("Write", {"file_path": "../x", "content": "x"}),
-    ("Glob", {"pattern": "/etc/*"}), ("Glob", {"pattern": "*", "path": "/etc"}),
+    ("Glob", {"pattern": "/etc/*"}), ("Glob", {"pattern": "*", "path": "/etc"}), ("Glob", {"pattern": "{..,x}/*"}), ("Glob", {"pattern": "out/*"}),
     # Some tools take blanks around a path away, and all go up in the text of it.
     ("Grep", {"pattern": "root", "path": " /etc/passwd", "output_mode": "content"}),
     ("Grep", {"pattern": "oauth", "path": " ~/config", "output_mode": "content"}),
@@ -49,12 +49,15 @@ WALLED = [
     (SOCKET.format("127.0.0.1", 22), "network"), ("curl -s -m 3 http://169.254.169.254/", "network"), ("unshare -Ur true", "not permitted"),
     ("chmod 777 /etc/passwd 2>/dev/null", "mode"),
     ("head -c 10G /dev/zero > large; rm -f large; false", "File size limit exceeded"), ("head -c 10G /dev/zero", "as large as that"),
+    ("fallocate -l 10G large 2>/dev/null || true", "as large as that"), ("nohup sleep 600 >/dev/null 2>&1 & echo left", "outlive the command"),
+    ("(f() { f | f & }; f) >/dev/null 2>&1", "outlive the command"), ("perl -e 'open(F, \"/etc/shadow\") or die $!'", "Permission denied"),
 ]
 
 
 def test_a_call_that_leads_out_is_denied_with_a_reason_whoever_denied_it(agents, nonce):
     (agents.lab / "d/d/d/d/d/d/d/d/d/d").mkdir(parents=True)
     (agents.lab / "link").symlink_to(agents.lab / "d/d/d/d/d/d/d/d/d/d")
+    (agents.lab / "out").symlink_to("/etc")
     told = reasons(agents, nonce, *OUTSIDE)
     assert all(told), list(zip(OUTSIDE, told))
 

@@ -140,6 +140,15 @@ def test_nothing_outlives_a_command_let_alone_the_run(agents, nonce, by_subagent
     eventually(lambda: not commands_running(mark), "all of them have ended", within=10)
 
 
+def test_nothing_outlives_a_command_whose_time_is_over(agents, nonce):
+    """The process of the run goes on with the conversation: with it would what such a command has left."""
+    mark = f"61{int(time.time()) % 100000}"
+    command = f"trap '' TERM INT HUP; setsid sh -c 'trap \"\" TERM; sleep {mark}; sleep {mark}' & sleep {mark}; sleep {mark}"
+    [(text, is_error)] = answers(agents, nonce, ("Bash", {"command": command, "timeout": 1000}))
+    assert is_error and "timed out" in text
+    eventually(lambda: not commands_running(mark), "all of them have ended", within=10)
+
+
 def test_neither_the_gateway_nor_the_cli_can_be_signalled_or_traced(agents, nonce):
     pid = agents.gateway.process.pid
     told = answers(

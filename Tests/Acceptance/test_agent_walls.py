@@ -5,8 +5,10 @@ The shell that the CLI is given is called here as the CLI calls it, with hostile
 import contextlib
 import http.server
 import os
+import re
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -18,6 +20,7 @@ from conftest import PORTCULLIS
 pytestmark = pytest.mark.core
 
 SECRET = "secret-of-the-gateway"
+REFUSED = "portcullis: the walls of this workspace refused: "
 REFUSALS = ("Permission denied", "Operation not permitted", "Invalid cross-device link", "Function not implemented",
             "No such process", "Address family not supported", "must be root", "must be superuser")
 
@@ -194,17 +197,44 @@ def test_a_file_gets_no_larger_than_its_bound(place):
     assert all(path.stat().st_size <= 10 << 20 for path in (place.folder / "work").iterdir() if path.is_file())
 
 
+@pytest.mark.parametrize("script", ["fallocate -l 10G f 2>/dev/null || true", "truncate -s 10G f", "exec head -c 10G /dev/zero > f"])
+def test_a_file_that_would_be_too_large_is_told_of_whatever_the_command_says(place, script):
+    assert place.run(script).stdout == REFUSED + "a file as large as that (1)\n"
+
+
+def test_room_that_a_file_may_have_is_left_to_be_written(place):
+    result = place.run("python3 -c \"import os; f = open('f', 'wb'); os.posix_fallocate(f.fileno(), 0, 4096)\"; stat -c %s f")
+    assert (result.returncode, result.stdout) == (0, "4096\n")
+
+
 def test_a_process_takes_no_more_memory_than_its_bound(place):
     script = "python3 -c 'x = bytearray(400 << 20); print(len(x))'"
     assert "MemoryError" in place.run(script, PORTCULLIS_SHELL_PROCESS_BYTES=str(256 << 20)).stdout
     assert place.run(script).stdout == f"{400 << 20}\n"
 
 
-def test_what_a_command_leaves_behind_ends_with_it(place):
+def test_what_a_command_leaves_behind_ends_with_it_and_is_told_of(place):
     """The output has no end as long as one of them lives."""
     script = "setsid sleep 600 & (setsid sh -c 'trap \"\" HUP TERM; sleep 600; sleep 600' &) ; nohup sleep 600 & echo over"
     result = place.run(script, timeout=20)
     assert result.returncode == 0 and "over" in result.stdout
+    # On a busy machine not all of them have begun.
+    assert re.search(re.escape(REFUSED) + r"processes that outlive the command \([1-4]\)\n$", result.stdout), result.stdout
+
+
+STUBBORN = "trap '' TERM INT HUP; setsid sh -c 'trap \"\" TERM; echo begun; sleep 600; sleep 600' & while :; do sleep 600; done"
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_command_that_the_cli_ends_leaves_nothing_behind(place, how):
+    """Neither what has left its group, nor what heeds no other signal: the CLI ends a group whose time is over."""
+    process = subprocess.Popen(
+        place.command("-c", STUBBORN), cwd=place.folder / "work", env=place.environment, stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout.readline() == b"begun\n"
+    os.killpg(process.pid, how)
+    # The output ends when nobody is left who could write to it.
+    assert process.communicate(timeout=30) == (b"", None)
+    assert process.returncode == (-signal.SIGKILL if how == signal.SIGKILL else 128 + signal.SIGKILL)
 
 
 def test_a_fork_bomb_ends_with_its_command_where_processes_are_bounded(place):

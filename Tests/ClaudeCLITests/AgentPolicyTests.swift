@@ -71,6 +71,10 @@ struct AgentPolicyTests {
         #expect(try allows("Glob", #"{"pattern":"**/*.txt"}"#) && allows("Grep", #"{"pattern":"x"}"#))
         #expect(try !allows("Glob", #"{"pattern":"../*"}"#) && !allows("Glob", #"{"pattern":"/etc/*"}"#))
         #expect(try !allows("Glob", #"{"pattern":"*","path":"/etc"}"#) && !allows("Grep", #"{"pattern":"x","path":"/"}"#))
+        #expect(try !allows("Glob", #"{"pattern":"{..,x}/*"}"#) && !allows("Glob", #"{"pattern":"~/*"}"#))
+        try #require(unsafe symlink("/etc", workspace.directory + "/out") == 0 && mkdir(workspace.directory + "/in", 0o700) == 0)
+        #expect(try !allows("Glob", #"{"pattern":"out/*"}"#) && !allows("Glob", #"{"pattern":"out/*","path":"."}"#))
+        #expect(try allows("Glob", #"{"pattern":"in/*"}"#) && allows("Glob", #"{"pattern":"new/a*","path":"in"}"#))
     }
 
     @Test("tools that the run does not have, or that are not known, are denied")
@@ -192,13 +196,34 @@ struct AgentPolicyTests {
             ("PermissionError: [Errno 1] Operation not permitted", "Operation not permitted"), ("Exit code 153\ny\ny", "a file as large as that"),
             ("x\nportcullis: the walls of this workspace refused: the network, which it has none of (2)", "the network, which it has none of (2)"),
             ("bash: fork: retry: Resource temporarily unavailable", "Resource temporarily unavailable"),
+            ("Exit code 13\nPermission denied at -e line 1.", "Permission denied at -e"),
+            ("Error: EACCES: permission denied, open '/etc/shadow'", "EACCES"), ("awk: cannot open /etc/shadow (Permission denied)", "/etc/shadow"),
+            ("Error: EXDEV: cross-device link not permitted, link '/etc/passwd' -> 'x'", "EXDEV"), ("sh: 1: Cannot fork", "Cannot fork"),
         ])
     func refusedByTheWalls(output: String, told: String) throws {
         #expect(try denial("Bash", #"{"command":"x"}"#, answered: output)?.contains(told) == true)
     }
 
-    @Test("what merely failed was not denied", arguments: ["Exit code 1", "grep: x: No such file or directory", "he said Permission denied", ""])
+    @Test("what both the shell and a program say of their walls is told")
+    func refusedTwice() throws {
+        let output = "cat: /etc/shadow: Permission denied\nportcullis: the walls of this workspace refused: processes that outlive the command (1)"
+        let told = try denial("Bash", #"{"command":"x"}"#, answered: output, isError: false)
+        #expect(told?.contains("outlive the command (1)") == true && told?.contains("/etc/shadow") == true)
+    }
+
+    @Test("a pattern that leads out is denied, though the CLI says only that it has found nothing")
+    func searchedElsewhere() throws {
+        #expect(try denial("Glob", #"{"pattern":"{..,x}/*"}"#, answered: "No files found", isError: false)?.contains("..") == true)
+        #expect(try denial("Glob", #"{"pattern":"*"}"#, answered: "No files found", isError: false) == nil)
+    }
+
+    @Test("what merely failed was not denied", arguments: ["Exit code 1", "grep: x: No such file or directory", ""])
     func failed(output: String) throws {
         #expect(try denial("Bash", #"{"command":"x"}"#, answered: output) == nil)
+    }
+
+    @Test("what a command that worked says in passing was not denied", arguments: ["he said Permission denied", "log: no permission denied here: none"])
+    func spoken(output: String) throws {
+        #expect(try denial("Bash", #"{"command":"x"}"#, answered: output, isError: false) == nil)
     }
 }

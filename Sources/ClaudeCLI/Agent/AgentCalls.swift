@@ -77,10 +77,14 @@ struct AgentCalls {
     }
 
     private func denial(of call: Call, _ result: CallResult) -> String? {
-        if result.isError, let input = Self.arguments(of: call), case .denied(let reason) = policy.verdict(on: call.name, input) {
+        let tool = AgentTool(rawValue: call.name)
+        // Of a pattern that leads out the CLI says no more than that it has found nothing.
+        if result.isError || tool == .glob, let input = Self.arguments(of: call),
+            case .denied(let reason) = policy.verdict(on: call.name, input)
+        {
             return reason
         }
-        guard AgentTool(rawValue: call.name)?.runsPrograms == true else { return nil }
+        guard tool?.runsPrograms == true else { return nil }
         return WallRefusal.told(in: result.text, isError: result.isError)
     }
 

@@ -60,14 +60,15 @@ struct AgentPolicy: Sendable {
     /// A pattern may itself lead elsewhere: its beginning without wildcards counts.
     private func glob(_ input: JSONValue) -> Verdict {
         guard let pattern = input["pattern"]?.text?.string else { return .denied("pattern is missing.") }
-        if pattern.split(separator: "/").contains("..") {
+        if pattern.split(whereSeparator: { "/{},".contains($0) }).contains("..") {
             return .denied("A pattern must not hold `..`.")
         }
-        if pattern.hasPrefix("/") || pattern.hasPrefix("~") {
-            let fixed = pattern.prefix { !"*?[{".contains($0) }
-            if case .denied(let reason) = path(String(fixed), writes: false) { return .denied(reason) }
-        }
-        return path(input, "path", isRequired: false, writes: false)
+        if case .denied(let reason) = path(input, "path", isRequired: false, writes: false) { return .denied(reason) }
+        let fixed = pattern.prefix { !"*?[{".contains($0) }
+        guard let end = fixed.lastIndex(of: "/") ?? (fixed.hasPrefix("~") ? fixed.startIndex : nil) else { return .allowed }
+        guard !pattern.hasPrefix("/"), !pattern.hasPrefix("~") else { return path(String(fixed), writes: false) }
+        let base = input["path"]?.text.map { $0.string + "/" } ?? ""
+        return path(base + fixed[..<end], writes: false)
     }
 
     // MARK: - Sub-agents
