@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from agents_at_work import made, parsed, steps
-from harness import eventually
+from harness import eventually, openai_error
 
 pytestmark = pytest.mark.core
 
@@ -63,7 +63,9 @@ def test_an_event_that_never_was_and_a_session_without_a_run_are_told(agents, no
     with agents.gateway.http() as http:
         assert http.get(f"/api/sessions/{session}/events?after=4000", headers=head(agents)).status_code == 404
         assert http.get("/api/sessions/run_neverwas/events", headers=head(agents)).status_code == 404
-        assert http.get(f"/api/sessions/{session}/events?after=x", headers=head(agents)).status_code == 400
+        assert openai_error(http.get(f"/api/sessions/{session}/events?after=x", headers=head(agents)), 400)["param"] == "after"
+        odd = http.get(f"/api/sessions/{session}/events", headers={**head(agents), "last-event-id": "-1"})
+        assert openai_error(odd, 400)["param"] == "last-event-id"
         other = {"authorization": f"Bearer {agents.gateway.keys[1]}"}
         assert http.get(f"/api/sessions/{session}/events", headers=other).status_code == 404
         assert http.post(f"/api/sessions/{session}/events", headers=head(agents)).status_code == 405
@@ -103,6 +105,17 @@ def test_sessions_are_listed_and_deleted(agents, nonce):
         assert http.delete(f"/api/sessions/{session}", headers=head(agents)).status_code == 200
         assert http.get(f"/api/sessions/{session}/events", headers=head(agents)).status_code == 404
         assert agents.run("say:x", sessionId=session).status_code == 404
+
+
+def test_a_session_that_is_deleted_in_its_first_run_ends_with_it(agents, nonce):
+    """Nothing of it is kept yet, and nothing is to be."""
+    before = set(agents.gateway.children())
+    session, _ = begun(agents, slow(nonce, 60), until="tool")
+    with agents.gateway.http() as http:
+        assert http.delete(f"/api/sessions/{session}", headers=head(agents)).json()["deleted"] is True
+        eventually(lambda: set(agents.gateway.children()) <= before, "no process of the run is left")
+        assert http.get(f"/api/sessions/{session}", headers=head(agents)).status_code == 404
+        assert http.delete(f"/api/sessions/{session}", headers=head(agents)).status_code == 404
 
 
 def test_a_run_that_waits_for_its_session_or_is_refused_does_not_take_the_place_of_the_one_that_runs(agents, nonce):

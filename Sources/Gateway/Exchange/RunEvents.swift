@@ -42,9 +42,13 @@ enum RunCall: Sendable {
     /// What browsers send when they connect again, or the query says in its place.
     private static func number(_ request: Request) throws(Refusal) -> Int {
         let asked = QueryParameters.parse(request.query ?? []).last { $0.name == "after" }?.value
-        guard let text = request.fields.string(of: .lastEventID) ?? asked, !text.isEmpty else { return 0 }
+        let header = request.fields.string(of: .lastEventID)
+        guard let text = header ?? asked, !text.isEmpty else { return 0 }
         guard let number = Int(text), (0...Int(Int32.max)).contains(number), text.utf8.allSatisfy({ (0x30...0x39).contains($0) })
-        else { throw Refusal(.invalidRequest, "after: must be the id of an event", param: "after") }
+        else {
+            let field = header == nil ? "after" : "last-event-id"
+            throw Refusal(.invalidRequest, "\(field): must be the id of an event", param: field)
+        }
         return number
     }
 

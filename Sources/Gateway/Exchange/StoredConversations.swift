@@ -135,8 +135,9 @@ struct ConversationExchange {
             return ConversationAnswers.one(head, try? StoredGround(pieces.first ?? []))
         case .delete(let id):
             let isGone = try await ask { [reader] in store.delete(id, for: reader, then: $0) }
-            guard isGone else { throw .refusal(.unknownConversation(id)) }
-            context.seat.site.runs.remove(id, of: request.principal.id.text)
+            // Of a session's first run nothing is kept yet.
+            let wasGoingOn = context.seat.site.runs.remove(id, of: request.principal.id.text)
+            guard isGone || wasGoingOn else { throw .refusal(.unknownConversation(id)) }
             return ConversationAnswers.deleted(id)
         }
     }

@@ -51,13 +51,15 @@ final class RunBoard: Sendable {
         state.withLock { $0.runs[Place(owner: owner, session: session)] }
     }
 
-    /// Forgets the run of a session that was deleted, and ends it.
-    func remove(_ session: String, of owner: String) {
+    /// Forgets the run of a session that is deleted, and ends it: whether one was going on.
+    func remove(_ session: String, of owner: String) -> Bool {
         let place = Place(owner: owner, session: session)
         let run = state.withLock { state -> Run? in
             state.order.removeAll { $0 == place }
             return state.runs.removeValue(forKey: place)
         }
-        if let run, !run.events.isOver { run.entry.cancel(byOwner: true) }
+        guard let run, !run.events.isOver else { return false }
+        run.entry.cancel(byOwner: true)
+        return true
     }
 }
