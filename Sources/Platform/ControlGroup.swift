@@ -7,12 +7,14 @@ import Synchronization
 final class ControlGroup: Sendable {
     private let path: String
     private let thread: StartingThread
+    private let waits: MemoryWaits
     private let work = Mutex<[@Sendable () -> Void]>([])
 
     /// A group in the directory `path`, which exists.
-    init(path: String, endedBy thread: StartingThread) {
+    init(path: String, endedBy thread: StartingThread, countedIn waits: MemoryWaits) {
         self.path = path
         self.thread = thread
+        self.waits = waits
     }
 
     /// Has everything in it killed and the group removed, soon.
@@ -27,7 +29,12 @@ final class ControlGroup: Sendable {
     // MARK: - For the thread
 
     /// Kills what is in it and removes it; false while something is left.
-    func remove() -> Bool { GroupFiles.remove(path) }
+    func remove() -> Bool {
+        let wait = MemoryWaits.ofOwnMaking(in: path)
+        guard GroupFiles.remove(path) else { return false }
+        waits.leave(path, after: wait)
+        return true
+    }
 
     /// Does what was to be done once nothing is left of it.
     func finish() {

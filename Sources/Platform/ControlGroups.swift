@@ -10,6 +10,7 @@ public final class ControlGroups: Sendable {
     private let tree: String
     private let thread: StartingThread
     private let count = Atomic(0)
+    private let waits = MemoryWaits()
 
     /// Groups in the group `tree`, which is ours and holds no process itself.
     init(in tree: String, controllers: Set<GroupController>) throws(SystemError) {
@@ -52,6 +53,9 @@ public final class ControlGroups: Sendable {
     /// Waits until nothing is left of the groups that have been ended, for so many milliseconds at the longest.
     public func settle(milliseconds: Int32) { thread.settle(milliseconds: milliseconds) }
 
+    /// How long the children have waited for memory because of their own bounds alone, in microseconds.
+    public var waitsOfTheirOwn: Int { waits.microseconds }
+
     // MARK: - On the thread
 
     private typealias Outcome = Result<(linux_child, ControlGroup), SystemError>
@@ -62,7 +66,8 @@ public final class ControlGroups: Sendable {
         let number = count.add(1, ordering: .relaxed).newValue
         let path = "\(tree)/\(Self.prefix)\(getpid())-\(number)"
         guard unsafe mkdir(path, 0o755) == 0 else { return .failure(.last("control group")) }
-        let group = ControlGroup(path: path, endedBy: thread)
+        let group = ControlGroup(path: path, endedBy: thread, countedIn: waits)
+        waits.enter(path)
         do throws(SystemError) {
             for (file, value, isNeeded) in plan.bounds.assignments(controllers) {
                 do throws(SystemError) { try GroupFiles.write(value, to: "\(path)/\(file)") } catch {
@@ -84,7 +89,7 @@ public final class ControlGroups: Sendable {
         for name in GroupFiles.groups(in: tree) where name.hasPrefix(Self.prefix) {
             guard let pid = Int32(name.dropFirst(Self.prefix.count).prefix { $0 != "-" }) else { continue }
             let isAlive = pid != getpid() && (kill(pid, 0) == 0 || errno != ESRCH)
-            if !isAlive { ControlGroup(path: "\(tree)/\(name)", endedBy: thread).end() }
+            if !isAlive { ControlGroup(path: "\(tree)/\(name)", endedBy: thread, countedIn: waits).end() }
         }
     }
 }

@@ -10,20 +10,28 @@ public final class MemoryPressure {
     /// that tasks have waited for memory is read in `counter` instead.
     private let number: Int32
     private let isFile: Bool
-    private let counter: String
-    private var last: Int?
+    private let counter: String?
+    /// What is no sign of a shortage: how long children have waited because of their own bounds, in microseconds.
+    private let ownMaking: () -> Int
+    private var last: (waited: Int, ownMaking: Int)?
     /// So much waiting in a second is too much: a tenth, as systemd's own measure.
     private static let mostMicroseconds = 100_000
 
     /// A watch on what `watch` names, after `writing` it what it is to be told, in base 64; on the own control group's
     /// `group` where nothing is named. Nil where nothing can be watched, or nothing is to be.
-    public init?(watch: String?, writing: String?, group: String? = MemoryPressure.ownGroup) {
+    ///
+    /// What children wait for because of the bounds of their own groups, which `ownMaking` tells in microseconds, is
+    /// counted in `group` and is no sign.
+    public init?(
+        watch: String?, writing: String?, group: String? = MemoryPressure.ownGroup, ownMaking: @escaping () -> Int = { 0 }
+    ) {
+        self.ownMaking = ownMaking
+        counter = group
+        last = group.flatMap { MemoryWaits.waited(in: $0) }.map { ($0, ownMaking()) }
         guard let watch, !watch.isEmpty else {
-            guard let group, Self.waited(in: group) != nil else { return nil }
+            guard last != nil else { return nil }
             number = -1
             isFile = true
-            counter = group
-            last = Self.waited(in: group)
             return
         }
         guard watch != "/dev/null", let opened = Self.open(watch) else { return nil }
@@ -32,7 +40,6 @@ public final class MemoryPressure {
         }
         number = opened.number
         isFile = opened.isFile
-        counter = ""
     }
 
     deinit {
@@ -79,14 +86,14 @@ public final class MemoryPressure {
 
     /// True when memory has been short since the last question.
     public func hasBeenShort() -> Bool {
-        guard number >= 0 else {
-            guard let now = Self.waited(in: counter) else { return false }
-            defer { last = now }
-            return last.map { now - $0 >= Self.mostMicroseconds } ?? false
-        }
+        let waited = wait()
+        guard number >= 0 else { return waited.map { $0.others >= Self.mostMicroseconds } ?? false }
         var entry = pollfd(fd: number, events: Int16(isFile ? POLLPRI : POLLIN), revents: 0)
         guard unsafe poll(&entry, 1, 0) == 1, entry.revents & entry.events != 0 else { return false }
-        guard !isFile else { return true }
+        if isFile {
+            // By what the operator has set; unless it was the children's own making for the most part.
+            return waited.map { $0.others >= Self.mostMicroseconds || $0.others * 2 >= $0.all } ?? true
+        }
         var bytes = [UInt8](repeating: 0, count: 4096)
         var count = 0
         // An end of the stream is readable for ever, and says nothing.
@@ -98,11 +105,14 @@ public final class MemoryPressure {
         return isTold
     }
 
-    /// "some avg10=0.00 avg60=0.00 avg300=0.00 total=0": how long tasks have waited, in microseconds.
-    private static func waited(in path: String) -> Int? {
-        let lines = MachineLoad.text(of: path).split(separator: "\n")
-        guard let some = lines.first(where: { $0.hasPrefix("some ") }) else { return nil }
-        return some.split(separator: " ").first { $0.hasPrefix("total=") }.flatMap { Int($0.dropFirst(6)) }
+    /// How long tasks have waited since the last question, in microseconds, and how long not by their own making; nil where
+    /// that is not counted.
+    private func wait() -> (all: Int, others: Int)? {
+        guard let now = counter.flatMap({ MemoryWaits.waited(in: $0) }) else { return nil }
+        // A wait within a group is one above it too.
+        let made = last.map { now == $0.waited ? $0.ownMaking : ownMaking() } ?? ownMaking()
+        defer { last = (now, made) }
+        return last.map { (now - $0.waited, now - $0.waited - max(0, made - $0.ownMaking)) }
     }
 
     private static func bytes(ofBase64 text: String) -> [UInt8]? {

@@ -69,7 +69,7 @@ def test_the_service_starts_and_its_check_has_the_workspaces(workspaces):
 
 
 # What the commands of one run come to. A start of the CLI takes long here, so there is one.
-Story = collections.namedtuple("Story", "ordinary hostile other bomb after end bounds refused gateway")
+Story = collections.namedtuple("Story", "ordinary hostile other bomb after end bounds refused gateway health")
 # Waits until it is told to go on; then it takes all processes that it can have, and leaves one behind. What it waits for
 # meanwhile has been started before: a shell that can start nothing ends.
 BOMB = "while ! [ -e go ]; do sleep 0.2; done; exec 3< <(setsid sleep 4711); f() { f | f & }; f; read -t 1 -u 3; echo over"
@@ -94,9 +94,10 @@ def story(workspaces, upstream):
         bounds = {name: machine.read(f"{group}/{name}").strip() for name in ("memory.max", "memory.swap.max", "pids.max")}
         machine.run("install", "-o", "portcullis", "/dev/null", f"{PLACE}/lab/go")
         events = run.result()
+        health = workspaces.client().health()
     results = results_in(events)
     assert len(results) >= 6, events[-8:]
-    return Story(*results[1:6], events[-1], bounds, rows, gateway)
+    return Story(*results[1:6], events[-1], bounds, rows, gateway, health)
 
 
 def test_a_run_does_its_work_and_nothing_else(workspaces, story):
@@ -117,6 +118,8 @@ def test_a_fork_bomb_stays_in_the_bounds_of_its_run_which_goes_on(story):
 @fault_row(17, injected="a command of a workspace that takes more memory than its run may", seen="the run is ended and told why")
 def test_a_run_that_takes_more_memory_than_it_may_is_ended_and_told(story):
     assert story.end[1] == "error" and "no memory left" in str(story.end[2]), story.end
+    # That it waited for memory, which only its own bound denied it, is no reason to refuse others.
+    assert "memory" not in [problem["about"] for problem in story.health["problems"]], story.health
 
 
 def test_nothing_outlives_a_run_and_the_service_goes_on(workspaces, story):

@@ -9,7 +9,9 @@ extension Service {
     func watchMemory() async {
         guard let site else { return }
         let environment = environment
-        let pressure = MemoryPressure(watch: environment["MEMORY_PRESSURE_WATCH"], writing: environment["MEMORY_PRESSURE_WRITE"])
+        let pressure = MemoryPressure(
+            watch: environment["MEMORY_PRESSURE_WATCH"], writing: environment["MEMORY_PRESSURE_WRITE"],
+            ownMaking: { ControlGroups.current?.waitsOfTheirOwn ?? 0 })
         guard let pressure else { return }
         let wakeup = Wakeup()
         let alarm = Alarm(on: loop, waking: wakeup)
