@@ -144,6 +144,22 @@ struct AgentPolicyTests {
         #expect(try !allows("WebFetch", #"{"url":"\#(url)"}"#))
     }
 
+    @Test(
+        "a page of this machine, its neighbours or its cloud is denied, whatever the workspace may reach",
+        arguments: [
+            "http://127.0.0.1:8443/", "https://169.254.169.254/latest/", "https://localhost/", "https://localhost./", "http://0x7f.1/",
+            "https://10.1.2.3/", "https://[::1]/", "https://2130706433/", "https://0.0.0.0/",
+        ])
+    func nearby(url: String) throws {
+        var some = workspace
+        for network in [Workspace.Network.open, .hosts(["127.0.0.1", "localhost", "169.254.169.254", "10.1.2.3"])] {
+            some.network = network
+            #expect(try !allows("WebFetch", #"{"url":"\#(url)"}"#, in: some))
+        }
+        some.network = .open
+        #expect(try allows("WebFetch", #"{"url":"https://1.1.1.1/"}"#, in: some) && allows("WebFetch", #"{"url":"https://10.example.org/"}"#, in: some))
+    }
+
     // MARK: - What was denied
 
     /// Why a call is denied that is answered so.

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import Vocabulary
 
 /// Decides the CLI's question whether a call of one of its own tools may be made.
@@ -106,13 +107,27 @@ struct AgentPolicy: Sendable {
         }
         switch run.workspace.network {
         case .none: return .denied("This workspace has no network.")
-        case .open: return .allowed
+        case .open: break
         case .hosts(let hosts):
             guard hosts.contains(where: { Self.matches($0, host) }) else {
                 return .denied("\(host) is none of the hosts that this workspace may reach: \(hosts.joined(separator: ", ")).")
             }
-            return .allowed
         }
+        if let near = Self.near(host) {
+            return .denied("\(near.prefix(256)) is not in the internet: this machine, its neighbours and its cloud are closed.")
+        }
+        return .allowed
+    }
+
+    /// What a host is called that by its very name is not in the internet; nil for others, which the egress proxy looks up.
+    private static func near(_ host: String) -> String? {
+        // The CLI takes neither names without a dot nor addresses of IPv6.
+        guard !host.hasPrefix("[") else { return host }
+        var number = in_addr()
+        // Parts may be missing, or in other numerals.
+        guard unsafe inet_aton(host, &number) != 0 else { return host.split(separator: ".").count > 1 ? nil : host }
+        let address = PeerAddress(ipv4: UInt32(bigEndian: number.s_addr))
+        return PublicAddress.isPublic(address) ? nil : address.text
     }
 
     static func host(of url: String) -> String? {

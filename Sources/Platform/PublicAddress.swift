@@ -1,9 +1,7 @@
-import Platform
-
 /// Which addresses are somewhere in the internet: not this machine, nor its neighbours, nor what a cloud has for its machines.
-enum PublicAddress {
+public enum PublicAddress {
     /// True for an address that a run may be connected to.
-    static func isPublic(_ address: PeerAddress) -> Bool {
+    public static func isPublic(_ address: PeerAddress) -> Bool {
         guard !address.isUnix, !closed.contains(where: { $0.contains(address) }) else { return false }
         // Of the others of IPv6 none is given to anybody, or they stand for addresses of IPv4.
         return address.text.contains(":") ? unicast.contains { $0.contains(address) } : true
