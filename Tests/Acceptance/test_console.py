@@ -368,6 +368,10 @@ def test_an_administrator_sees_a_running_answer_and_ends_it(open_page, console, 
         page.sees("answering")
         row = console.api("GET", "turns").json()["data"][0]
         assert (row["key"], row["model"], row["id"]) == ("alice", "sonnet", response.headers["request-id"])
+        # A thumb reaches it without scrolling sideways.
+        page.resize(360, 740)
+        right = page.run("document.querySelector(\"[aria-label='End the answer for alice']\").getBoundingClientRect().right")
+        assert right <= 360
         act(page, "End the answer for", "alice")
         dialog(page, "End this answer?")
         page.click("dialog[open] .danger")
@@ -403,8 +407,16 @@ def test_errors_of_the_log_and_everybodys_usage_are_shown_to_administrators(open
         http.post("/v1/chat/completions", json=body, headers={"authorization": f"Bearer {console.keys['alice']}"})
     page = open_page("boss", view="#operation")
     page.until("document.querySelector('.lines')?.innerText.includes('status=500')", "the error is listed")
+    page.sees("usually temporary \u2014 try again")
     assert "standin:status" not in page.text(), "no word of a question"
     page.run("location.hash = 'usage'")
     page.until("document.querySelector('#whose')", "whose usage")
     page.choose("#whose", "all")
     page.until("[...document.querySelectorAll('.shares strong')].some((each) => each.textContent === 'alice')", "alice's share")
+    body = request_body("messages", "standin:events 1000000 5000", stream=True)
+    headers = {"authorization": f"Bearer {console.keys['alice']}"}
+    with console.gateway.http() as http, http.stream("POST", "/v1/messages", json=body, headers=headers) as response:
+        chunks = response.iter_text()
+        next(chunks)
+        page.choose("#span", "7d")
+        page.sees("not known yet")

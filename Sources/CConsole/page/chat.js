@@ -27,13 +27,13 @@ async function loadModels() {
 
 function chatView(root) {
   const log = el("div", { class: "log", id: "log", role: "log", "aria-label": "Conversation", "aria-live": "off", tabindex: "0" });
-  const select = el("select", { id: "model", onchange: () => { chat.model = select.value; sessionStorage.setItem("portcullis-model", chat.model); showEfforts(); } });
-  const effort = el("select", { id: "effort", onchange: () => { chat.effort = effort.value; sessionStorage.setItem("portcullis-effort", chat.effort); } });
-  const thinkingWords = [["", "model's own"], ["none", "none"], ["low", "low"], ["medium", "medium"], ["high", "high"], ["xhigh", "very high"], ["max", "most"]];
+  const select = el("select", { id: "model", "aria-label": "Model", onchange: () => { chat.model = select.value; sessionStorage.setItem("portcullis-model", chat.model); showEfforts(); } });
+  const effort = el("select", { id: "effort", "aria-label": "Thinking", onchange: () => { chat.effort = effort.value; sessionStorage.setItem("portcullis-effort", chat.effort); } });
+  const thinkingWords = [["", "auto"], ["none", "none"], ["low", "low"], ["medium", "medium"], ["high", "high"], ["xhigh", "very high"], ["max", "most"]];
   const showEfforts = () => {
     const model = (chat.models || []).find((each) => each.id === chat.model);
     const canThink = !model || !model.supported_parameters || model.supported_parameters.includes("reasoning");
-    effort.replaceChildren(...thinkingWords.map(([value, label]) => el("option", { value }, label)));
+    effort.replaceChildren(...thinkingWords.map(([value, label]) => el("option", { value }, "Thinking: " + label)));
     effort.value = canThink ? chat.effort : "";
     effort.disabled = !canThink;
   };
@@ -77,9 +77,7 @@ function chatView(root) {
     el("div", { class: "chat" },
       el("div", { class: "chat-head" },
         el("h1", { class: "visually-hidden" }, "Chat"),
-        el("label", { for: "model" }, "Model"), select,
-        el("label", { for: "effort" }, "Thinking"), effort,
-        el("span", { class: "grow" }), guide, fresh),
+        select, effort, el("span", { class: "grow" }), guide, fresh),
       log, form));
 
   const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 80;
@@ -91,7 +89,7 @@ function chatView(root) {
     if (!chat.turns.length) {
       log.append(el("div", { class: "hello" },
         svg("svg", { class: "mark huge", viewBox: "0 0 32 32", "aria-hidden": "true" }, svg("path", { d: "M5 27V14a11 11 0 0 1 22 0v13M11 9v19M16 8v21M21 9v19M6 16h20M6 22h20" })),
-        el("p", { class: "hello-title" }, "What would you like to know?"),
+        el("h2", { class: "hello-title" }, "What would you like to know?"),
         el("p", { class: "hint" }, "Your question goes through this gateway as any app's would, and counts as yours."),
         el("div", { class: "starters" }, starters.map(([label, text]) => el("button", { type: "button", class: "starter", onclick: () => { input.value = chat.draft = text; grow(); input.focus(); } },
           el("strong", {}, label), el("span", {}, text))))));

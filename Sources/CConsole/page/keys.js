@@ -168,7 +168,7 @@ function optionFields(given) {
     el("div", { class: "field" }, el("label", { for: "option-role" }, "Role"), role),
     el("div", { class: "field-grid" }, usual.map(({ name, label, input }) => el("div", { class: "field" }, el("label", { for: "option-" + name }, label), input))),
     el("div", { class: "field" }, el("label", { for: "option-others" }, "Other options"), free,
-      el("p", { class: "hint", id: "option-others-help" }, "One a line as option=value, for instance tokens-per-minute=200000, from=10.0.0.0/8, account=team, weight=3.")));
+      el("p", { class: "hint", id: "option-others-help" }, "One a line as option=value, for instance tokens-per-minute=200000, from=10.0.0.0/8, account=team, web-search=yes. ", el("code", {}, "portcullis help key"), " lists all.")));
   const now = () => {
     const words = new Map();
     if (role.value) words.set("role", role.value);

@@ -24,7 +24,7 @@ function operationView(root) {
     try {
       const [running, load, health] = await Promise.all([get("/console/api/turns"), get("/console/api/processes"), get("/health")]);
       showProblems(problems, health);
-      // A table that is the same stays, with the focus that is in it.
+      // A list that is the same stays, with the focus that is in it.
       const told = JSON.stringify(running.data.map((turn) => [turn.id, turn.state]));
       if (told !== isTold || !turns.firstChild) { isTold = told; showTurns(turns, running.data, look); }
       for (const turn of running.data) {
@@ -72,14 +72,13 @@ function showTurns(node, turns, look) {
     }
     await look();
   };
-  node.replaceChildren(dataTable("Answers that run", [
-    { title: "Key", cell: (turn) => turn.key },
-    { title: "Model", cell: (turn) => turn.model || "–" },
-    { title: "Dialect", cell: (turn) => turn.dialect.replace(/([A-Z])/g, " $1").toLowerCase() },
-    { title: "State", cell: (turn) => el("span", { class: "badge " + (turn.state === "answering" ? "good" : "") }, turn.state) },
-    { title: "So far", cell: (turn) => el("span", { "data-turn": turn.id }, progress(turn)) },
-    { title: "Act", cell: (turn) => el("button", { type: "button", class: "small danger", disabled: turn.state === "ending", "aria-label": "End the answer for " + turn.key, onclick: () => cancel(turn) }, "End") },
-  ], turns, { isHidden: true }));
+  // No table: its last column, where an answer is ended, would be out of sight on a phone.
+  node.replaceChildren(el("ul", { class: "rows" }, turns.map((turn) => el("li", {},
+    el("div", { class: "row-text" },
+      el("p", { class: "card-head" }, el("strong", {}, turn.key), el("span", { class: "badge " + (turn.state === "answering" ? "good" : "") }, turn.state)),
+      el("p", { class: "hint" }, [turn.model || "no model yet", turn.dialect.replace(/([A-Z])/g, " $1").toLowerCase(), turn.account && "account " + turn.account].filter(Boolean).join(" · ")),
+      el("p", { class: "hint", "data-turn": turn.id }, progress(turn))),
+    el("button", { type: "button", class: "small danger", disabled: turn.state === "ending", "aria-label": "End the answer for " + turn.key, onclick: () => cancel(turn) }, "End")))));
 }
 
 function showProcesses(node, load, health) {
@@ -109,7 +108,16 @@ function showErrors(node, lines) {
   if (!lines.length) return node.replaceChildren(empty("All is quiet", "What goes wrong is told here in the words of the log, the newest first."));
   node.replaceChildren(el("ol", { class: "lines", tabindex: "0", "aria-label": "Recent errors and warnings" }, lines.map((line) => el("li", {},
     el("span", { class: "badge " + (line.level === "error" ? "bad" : "odd") }, line.level), el("time", { datetime: line.time }, moment(line.time)),
-    el("code", {}, line.text.replace(/^(time=\S+ )?level=\S+ /, ""))))));
+    el("code", {}, readable(line.text))))));
+}
+
+/** A line of the log without what stands beside it. It spells bytes beyond ASCII as \xNN: letters and signs are shown again. */
+function readable(text) {
+  const told = text.replace(/^(time=\S+ )?level=\S+ /, "");
+  return told.replace(/(?:\\x[89a-f][0-9a-f])+/g, (bytes) => {
+    const letters = new TextDecoder().decode(Uint8Array.from(bytes.match(/[89a-f][0-9a-f]/g), (byte) => parseInt(byte, 16)));
+    return /^[\p{L}\p{M}\p{N}\p{P}\p{S}]+$/u.test(letters) && !letters.includes("\ufffd") ? letters : bytes;
+  });
 }
 
 // MARK: Settings

@@ -1,10 +1,10 @@
 // Small plots, drawn as SVG by hand. Each says in words what it shows, and the numbers stand beside or below it as text.
 
-/** Bars over time. `rows` are {label, value, title}. */
-function bars(rows, describe) {
+/** Bars over time. `rows` are {label, value, title}; `words` spells a value at the axis. */
+function bars(words, rows, describe) {
   // As wide as it will be, so that its words are as large as others.
   const wide = Math.max(260, Math.min(900, (byId("main").clientWidth || 720) - 90));
-  const [high, foot, top] = [168, 22, 10];
+  const [high, foot, top] = [176, 22, 20];
   const most = Math.max(...rows.map((row) => row.value), 0);
   const step = wide / Math.max(rows.length, 1);
   const thick = Math.min(step * 0.66, 38);
@@ -12,6 +12,7 @@ function bars(rows, describe) {
   const every = Math.ceil(rows.length / Math.max(3, Math.min(8, wide / 90)));
   return svg("svg", { class: "plot", viewBox: "0 0 " + wide + " " + high, role: "img", "aria-label": describe },
     [0.5, 1].map((part) => svg("line", { class: "plot-grid", x1: 0, x2: wide, y1: high - foot - tall(most * part), y2: high - foot - tall(most * part) })),
+    most > 0 ? svg("text", { class: "plot-label", x: 0, y: high - foot - tall(most) - 6 }, words(most)) : null,
     svg("line", { class: "plot-axis", x1: 0, x2: wide, y1: high - foot + 0.5, y2: high - foot + 0.5 }),
     rows.map((row, place) => {
       const height = row.value > 0 ? Math.max(tall(row.value), 2) : 0;

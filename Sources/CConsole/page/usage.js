@@ -123,7 +123,7 @@ function timeline(report, by) {
   section.append(
     el("p", { class: "facts" }, el("span", {}, el("strong", {}, money(total.cost_usd))), el("span", {}, plural(total.requests, "request")),
       el("span", {}, plural(tokensOf(total), "token")), total.failures ? el("span", {}, count(total.failures) + " failed") : null, refused ? el("span", {}, count(refused) + " refused") : null),
-    bars(rows.map((row) => ({
+    bars(hasCost ? money : count, rows.map((row) => ({
       label: label(row[by]), value: hasCost ? row.cost_usd : row.requests,
       title: label(row[by]) + ": " + money(row.cost_usd) + ", " + plural(row.requests, "request"),
     })), (hasCost ? "Cost" : "Requests") + " " + (by === "month" ? "by month" : "by day") + ", " + money(total.cost_usd) + " and " + plural(total.requests, "request") + " in all; the table below has the numbers."),
@@ -131,8 +131,11 @@ function timeline(report, by) {
   return section;
 }
 
+/** What a row is of; the model of a request is known when its answer ends. */
+const nameOf = (row, by) => row[by] || "not known yet";
+
 const usageTable = (caption, by, rows) => dataTable(caption, [
-  { title: limitWords(by), cell: (row) => row[by] },
+  { title: limitWords(by), cell: (row) => nameOf(row, by) },
   { title: "Requests", number: true, cell: (row) => count(row.requests) },
   { title: "Failed", number: true, cell: (row) => count(row.failures || 0) },
   { title: "Tokens in", number: true, cell: (row) => count(tokensOf(row) - row.output_tokens) },
@@ -147,8 +150,8 @@ function breakdown(title, by, rows) {
   const sum = sorted.reduce((all, row) => all + row.cost_usd, 0);
   return el("section", { class: "panel" }, el("h2", {}, title),
     el("ul", { class: "shares" }, sorted.slice(0, 12).map((row) => el("li", {},
-      el("p", { class: "gauge-head" }, el("strong", {}, row[by]), el("span", {}, money(row.cost_usd) + " · " + plural(row.requests, "request"))),
-      meterOf(most ? row.cost_usd / most : 0, row[by] + ": " + (sum ? Math.round((row.cost_usd / sum) * 100) : 0) + " % of the cost")))),
+      el("p", { class: "gauge-head" }, el("strong", {}, nameOf(row, by)), el("span", {}, money(row.cost_usd) + " · " + plural(row.requests, "request"))),
+      meterOf(most ? row.cost_usd / most : 0, nameOf(row, by) + ": " + (sum ? Math.round((row.cost_usd / sum) * 100) : 0) + " % of the cost")))),
     el("details", { class: "numbers" }, el("summary", {}, "As a table"), usageTable("Usage " + title.toLowerCase(), by, sorted)));
 }
 
