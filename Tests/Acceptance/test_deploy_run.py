@@ -98,11 +98,11 @@ def newcomer(portcullis, standin, tmp_path):
     someone.stop()
 
 
-@pytest.mark.parametrize("way", ["--port", "--listen", "PORT", "LISTEN"])
+@pytest.mark.parametrize("way", ["--port", "-p", "--listen", "PORT", "LISTEN"])
 def test_another_port_is_the_only_one_and_the_banner_names_it(newcomer, way):
     port = free_port()
     value = f"127.0.0.1:{port}" if "listen" in way.lower() else str(port)
-    banner = newcomer.serve(way, value) if way.startswith("--") else newcomer.serve(**{way: value})
+    banner = newcomer.serve(way, value) if way.startswith("-") else newcomer.serve(**{way: value})
     assert banner.startswith(f"Portcullis serves on https://localhost:{port} ")
     assert not re.search(r"and on|:8443", banner)
     command = newcomer.curl_of(banner)
@@ -124,6 +124,11 @@ def test_all_addresses_are_told_and_a_certificate_is_made_for_them(newcomer):
     trusted = ssl.create_default_context(cafile=str(newcomer.checkout / "certs/dev/ca.pem"))
     with httpx2.Client(verify=trusted, trust_env=False) as http:
         assert http.get(f"https://127.0.0.9:{port}/health").status_code == 200
+
+
+def test_the_banner_says_where_the_console_is(newcomer):
+    port = free_port()
+    assert f"\nIts console is at https://localhost:{port}/console; sign in" in newcomer.serve("-p", str(port), "--console")
 
 
 def test_a_unix_socket_alone_is_asked_through_it(newcomer):
@@ -153,7 +158,7 @@ def test_a_wrong_flag_ends_with_the_servers_own_words(newcomer):
 def test_help_and_what_makes_no_sense_build_nothing(newcomer):
     told = newcomer.run("--help")
     assert told.returncode == 0 and told.stdout.startswith("usage: deploy/run") and "portcullis help" in told.stdout
-    for words in [("9443",), ("--once=twice",), ("-p", "9443")]:
+    for words in [("9443",), ("--once=twice",), ("-x", "9443")]:
         refused = newcomer.run(*words)
         assert refused.returncode == 64 and words[0] in refused.stderr and "usage:" in refused.stderr
     assert not (newcomer.folder / "swift-calls").exists()
