@@ -11,6 +11,8 @@ struct Row {
     var texts: [JSONText] = []
     var uuid: [UInt8] = []
     var asksForAnswer = true
+    /// True when it has a block of a kind that the vendor does not know.
+    var isUnheardOf = false
     /// What is asked in a control request, or answered to one.
     var request: JSONValue?
     var requestID: [UInt8] = []
@@ -79,6 +81,8 @@ struct Row {
         while let key = try reader.key() {
             if key.matches("text", in: line), try reader.peek() == .string {
                 add(try reader.string(), line)
+            } else if key.matches("type", in: line), try reader.peek() == .string {
+                if !Row.kinds.contains(String(decoding: Row.copy(try reader.string(), line), as: UTF8.self)) { isUnheardOf = true }
             } else if key.matches("name", in: line), try reader.peek() == .string {
                 texts.append(JSONText(escaped: Row.copy(try reader.string(), line)[...], hasEscapes: true))
             } else if key.matches("content", in: line) {
@@ -93,6 +97,15 @@ struct Row {
         text = Row.copy(slice, line)
         texts.append(JSONText(escaped: text[...], hasEscapes: true))
     }
+
+    /// The kinds of blocks that the vendor takes.
+    private static let kinds: Set = [
+        "text", "image", "document", "search_result", "thinking", "redacted_thinking", "tool_use", "tool_result",
+        "server_tool_use", "container_upload", "mcp_tool_use", "mcp_tool_result", "web_search_tool_result",
+        "web_fetch_tool_result", "code_execution_tool_result", "bash_code_execution_tool_result",
+        "text_editor_code_execution_tool_result", "tool_search_tool_result", "tool_reference", "compaction", "fallback",
+        "web_search_result",
+    ]
 
     private static func kind(_ slice: JSONSlice, _ line: Span<UInt8>) -> Kind {
         if slice.matches("user", in: line) { return .user }

@@ -49,7 +49,7 @@ extension Standin {
     /// Answers a user row; true when the turn ended with an error.
     mutating func answer(_ row: Row) -> Bool {
         openTurn(row)
-        let marker = Marker(in: row.text)
+        let marker = Marker(in: holdsUnheardOf ? Array("standin:status 400".utf8) : row.text)
         if marker?.name == "exit" { exit(Int32(truncatingIfNeeded: marker?.number() ?? 1)) }
         if marker?.name == "stderr" {
             complain(String(decoding: marker?.rest ?? [], as: UTF8.self) + "\n")

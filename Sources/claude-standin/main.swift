@@ -26,6 +26,8 @@ struct Standin {
     /// Rows that came while the answer to something else was waited for.
     private var waiting: ArraySlice<Row> = []
     private var lastWasError = false
+    /// True once a row had a block of a kind that the vendor does not know: like it, nothing is answered then.
+    private(set) var holdsUnheardOf = false
 
     init(arguments: [String]) {
         var model = "sonnet"
@@ -54,6 +56,7 @@ struct Standin {
     }
 
     private mutating func serve(_ row: Row) {
+        if row.isUnheardOf { holdsUnheardOf = true }
         switch row.kind {
         case .control: answerControl(row)
         case .user:

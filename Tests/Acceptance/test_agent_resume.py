@@ -122,7 +122,7 @@ def test_a_run_that_waits_for_its_session_or_is_refused_does_not_take_the_place_
     session, last = begun(agents, slow(nonce, 3), until="tool")
     with agents.gateway.http() as http:
         refused = http.post("/api/run", json={"prompt": "say:x", "sessionId": session, "workingDirectory": "/etc"}, headers=head(agents))
-        assert refused.status_code == 400
+        assert refused.status_code == 403
     assert read_on(agents, session, after=last)[-1][1] == "result"
 
 

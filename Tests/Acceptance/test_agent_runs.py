@@ -146,14 +146,14 @@ def test_a_run_ends_when_it_has_asked_as_often_as_it_may(agents, upstream, nonce
     assert len(upstream.turns(nonce)) == 3
 
 
-@pytest.mark.parametrize("fields, param", [
-    ({"workingDirectory": "/etc"}, "workingDirectory"), ({"workingDirectory": "../other"}, "workingDirectory"),
-    ({"workingDirectory": "nowhere"}, "workingDirectory"), ({"allowedTools": ["Agent"]}, "allowedTools[0]"),
-    ({"allowedTools": ["WebFetch"]}, "allowedTools[0]"), ({"maxTurns": 0}, "maxTurns"), ({"prompt": " "}, "prompt"),
+@pytest.mark.parametrize("fields, status, param", [
+    ({"workingDirectory": "/etc"}, 403, "workingDirectory"), ({"workingDirectory": "../other"}, 403, "workingDirectory"),
+    ({"workingDirectory": "nowhere"}, 404, "workingDirectory"), ({"allowedTools": ["Agent"]}, 403, "allowedTools[0]"),
+    ({"allowedTools": ["WebFetch"]}, 403, "allowedTools[0]"), ({"maxTurns": 0}, 400, "maxTurns"), ({"prompt": " "}, 400, "prompt"),
 ])
-def test_what_a_workspace_does_not_allow_is_refused_by_its_field(agents, fields, param):
+def test_what_a_workspace_does_not_allow_is_refused_by_its_field(agents, fields, status, param):
     answer = agents.run(**{"prompt": "say:never", **fields})
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (status, param)
 
 
 def test_a_run_has_the_tools_that_it_asks_for_alone_and_begins_where_it_says(agents, upstream, nonce):

@@ -99,6 +99,14 @@ def test_both_dialects_get_an_answer(demonstration):
     assert "".join(chunk.choices[0].delta.content or "" for chunk in stream)
 
 
+def test_a_block_of_a_kind_that_the_vendor_does_not_know_is_refused_as_there(demonstration):
+    for content in [[{"type": "AAA", "text": "x"}], [{"type": "text", "text": "x"}, {"type": "", "text": "y"}]]:
+        with demonstration.http() as http:
+            body = {"model": "sonnet", "max_tokens": 9, "messages": [{"role": "user", "content": content}]}
+            answer = http.post("/v1/messages", json=body, headers={"x-api-key": demonstration.key})
+        assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error"), content
+
+
 def test_a_process_answers_any_number_of_rows(talk):
     cli = talk()
     cli.initialize(systemPrompt=["Be brief."])

@@ -3,17 +3,28 @@ import Vocabulary
 
 /// Which usage is asked for, as people write it: behind `portcullis usage` and behind the `?` of `/v1/usage`.
 struct UsageQuery: Sendable, Equatable {
-    /// The first and the last day, in days since 1970 in UTC.
-    var first: Int
-    var last: Int
+    /// One end of the time and the other, in days since 1970 in UTC, as far as they were said.
+    private var since: Int?
+    private var until: Int?
+    private let today: Int
     var grouping = UsageGrouping.day
     /// The name of one key; nil for all that the asker may see.
     var key: String?
 
     /// This month until today.
-    init(today: CivilDate) {
-        first = CivilDate(year: today.year, month: today.month, day: 1).daysSince1970
-        last = today.daysSince1970
+    init(today: CivilDate) { self.today = today.daysSince1970 }
+
+    /// The first day; of what ends on a day that alone was said, that of its month.
+    var first: Int { min(begin, end) }
+    /// The last day; today unless said.
+    var last: Int { max(begin, end) }
+
+    private var end: Int { until ?? max(today, since ?? today) }
+
+    private var begin: Int {
+        if let since { return since }
+        let day = CivilDate(daysSince1970: end)
+        return CivilDate(year: day.year, month: day.month, day: 1).daysSince1970
     }
 
     /// By what rows can be told apart.
@@ -22,8 +33,8 @@ struct UsageQuery: Sendable, Equatable {
     /// Takes a parameter; false where there is none of that name.
     mutating func take(_ name: String, _ value: String, today: CivilDate) throws(ValueProblem) -> Bool {
         switch name {
-        case "since": first = try Self.day(value, today: today)
-        case "until": last = try Self.day(value, today: today)
+        case "since": since = try Self.day(value, today: today)
+        case "until": until = try Self.day(value, today: today)
         case "by":
             guard let grouping = Self.groupings.first(where: { $0.rawValue == value }) else {
                 let words = Self.groupings.map(\.rawValue).joined(separator: ", ")
@@ -34,11 +45,6 @@ struct UsageQuery: Sendable, Equatable {
         default: return false
         }
         return true
-    }
-
-    /// Refuses what ends before it begins.
-    func check() throws(ValueProblem) {
-        if last < first { throw ValueProblem("the last day is before the first") }
     }
 
     /// What the ledger is asked for.

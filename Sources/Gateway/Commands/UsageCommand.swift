@@ -47,7 +47,6 @@ enum UsageCommand {
                     }
                 }
             }
-            do throws(ValueProblem) { try query.check() } catch { throw ConfigurationFault("--until", error.text) }
         }
     }
 

@@ -41,9 +41,11 @@ enum APIDescription {
         return json.bytes
     }
 
-    /// Both vendors' ways of showing a key.
+    /// Both vendors' ways of showing a key. Operations name the first alone: a program that is told of both may send both,
+    /// and two different keys are refused.
     private static let securitySchemes = #"""
-        {"bearer": {"type": "http", "scheme": "bearer"}, "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
+        {"bearer": {"type": "http", "scheme": "bearer", "description": "A key may come as x-api-key instead"},
+         "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
         """#
 
     private static func writePaths(of operations: [APIOperation], to json: inout JSONWriter) {
@@ -67,7 +69,7 @@ enum APIDescription {
         json.beginArray()
         json.string(operation.group)
         json.endArray()
-        if operation.needsKey { json.fragmentMember("security", #"[{"bearer": []}, {"apiKey": []}]"#) }
+        if operation.needsKey { json.fragmentMember("security", #"[{"bearer": []}]"#) }
         if !operation.parameters.isEmpty {
             json.key("parameters")
             json.beginArray()

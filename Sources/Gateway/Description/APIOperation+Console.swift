@@ -62,8 +62,14 @@ extension APISchemas {
 
     static let console = #"""
         "ConsoleNothing": {"type": "object"},
-        "ConsoleOption": {"type": "string", "pattern": "^(turns=[1-9][0-9]{0,3}|role=(user|admin)|requests-per-day=[1-9][0-9]{0,5}|expires=2099-12-31)$",
-          "description": "option=value, as `portcullis help key` lists all of them"},
+        "ConsoleOption": {"type": "string", "description": "option=value; `portcullis help key` lists these and those that name what must be there: an account, a workspace, an MCP server",
+          "anyOf": [
+            {"pattern": "^(turns|(requests|(input-|output-|cached-)?tokens)-per-(minute|day|week|month))=[1-9][0-9]{0,4}$"},
+            {"pattern": "^spend-per-(day|week|month)=[1-9][0-9]{0,5}([.][0-9]{1,6})?$"},
+            {"pattern": "^((task-)?weight=[1-9][0-9]?|web-search=(yes|no|[1-9])|reserve=(yes|no)|windows=(calendar|rolling))$"},
+            {"pattern": "^(role=(user|admin)|client=(openclaw|codex)|effort=(low|medium|high|xhigh|max)|dialects=(messages|chat|responses|run))$"},
+            {"pattern": "^(models|default-model|task-model)=[A-Za-z0-9._-]{1,64}$"},
+            {"pattern": "^(not-before|expires)=20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$"}]},
         "ConsoleNewKey": {"type": "object", "required": ["name"], "properties": {
           "name": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,24}$"},
           "options": {"type": ["array", "null"], "items": {"$ref": "#/components/schemas/ConsoleOption"}}}},

@@ -20,11 +20,10 @@ enum APISchemas {
           "schema": {"type": "string"}},
         "itemLimit": {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 100}},
         "order": {"name": "order", "in": "query", "schema": {"enum": ["asc", "desc"]}},
-        "since": {"name": "since", "in": "query", "description": "The first day: a date, today, yesterday, or 30d",
-          "schema": {"type": "string", "pattern": "^(today|yesterday|[1-9][0-9]{0,2}d|20([01][0-9]|2[0-5])-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]))$"},
-          "example": "30d"},
+        "since": {"name": "since", "in": "query", "description": "The first day",
+          "schema": {"$ref": "#/components/schemas/Day"}, "example": "30d"},
         "until": {"name": "until", "in": "query", "description": "The last day",
-          "schema": {"enum": ["today"]}},
+          "schema": {"$ref": "#/components/schemas/Day"}, "example": "today"},
         "by": {"name": "by", "in": "query", "schema": {"enum": ["day", "month", "model", "client", "key"]}},
         "key": {"name": "key", "in": "query", "description": "The name of one key, for administrators",
           "schema": {"type": "string"}}
@@ -32,6 +31,10 @@ enum APISchemas {
 
     /// What is asked.
     static let requests = #"""
+        "Day": {"type": "string", "description": "A date, today, yesterday, or 30d for the last 30 days", "anyOf": [
+          {"enum": ["today", "yesterday"]}, {"pattern": "^([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-5][0-9]|3660)d$"},
+          {"pattern": "^[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))$"},
+          {"pattern": "^([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29$"}]},
         "ModelName": {"type": "string", "minLength": 1, "pattern": "^[!-~]{1,256}$",
           "description": "A model's name or alias, as /v1/models lists them", "example": "sonnet"},
         "TokenLimit": {"type": ["integer", "null"], "minimum": 1, "maximum": 2147483647},
@@ -42,6 +45,9 @@ enum APISchemas {
           "properties": {"type": {"enum": ["text"]}, "text": {"type": "string"}}}},
         "WordParts": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["type", "text"],
           "properties": {"type": {"enum": ["text"]}, "text": {"$ref": "#/components/schemas/Words"}}}},
+        "CountedParts": {"type": "array", "items": {"type": "object", "required": ["type"],
+          "description": "A block of any kind, since nobody is asked; one of type text has a text",
+          "properties": {"type": {"type": "string"}}}},
         "KeptMessage": {"type": "object", "required": ["role"], "properties": {
           "role": {"$ref": "#/components/schemas/Role"},
           "content": {"oneOf": [{"type": ["string", "null"]}, {"$ref": "#/components/schemas/TextParts"}]}}},
@@ -65,7 +71,7 @@ enum APISchemas {
           "model": {"$ref": "#/components/schemas/ModelName"},
           "messages": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["role", "content"],
             "properties": {"role": {"enum": ["user"]},
-              "content": {"oneOf": [{"type": "string"}, {"$ref": "#/components/schemas/TextParts"}]}}}},
+              "content": {"oneOf": [{"type": "string"}, {"$ref": "#/components/schemas/CountedParts"}]}}}},
           "system": {"type": ["string", "array", "null"], "items": {"type": "object", "required": ["type", "text"],
             "properties": {"type": {"enum": ["text"]}, "text": {"type": "string"}}}}}},
         "MessagesRequest": {"allOf": [{"$ref": "#/components/schemas/CountRequest"},

@@ -30,9 +30,6 @@ final class UsageRequest {
                 throw Refusal(.invalidRequest, "\(name): \(error.text).", param: name)
             }
         }
-        do throws(ValueProblem) { try query.check() } catch {
-            throw Refusal(.invalidRequest, "until: \(error.text).", param: "until")
-        }
         let isAdministrator = principal.options.role == .admin
         if let key = query.key, key != principal.name {
             guard isAdministrator else { throw .needsAdministrator("The usage of other keys is") }

@@ -128,7 +128,7 @@ struct WorkspaceRegistry: Sendable {
             guard let tool = AgentTool(rawValue: name), workspace.tools.contains(tool) else {
                 let all = workspace.tools.map(\.rawValue).sorted().joined(separator: ", ")
                 throw Refusal(
-                    .invalidRequest, "allowedTools[\(index)]: this workspace has no tool '\(name.prefix(64))'; it has \(all)",
+                    .forbidden, "allowedTools[\(index)]: this workspace has no tool '\(name.prefix(64))'; it has \(all)",
                     param: "allowedTools[\(index)]")
             }
             tools.insert(tool)
@@ -140,11 +140,11 @@ struct WorkspaceRegistry: Sendable {
         let place = WorkspacePath.resolve(path, from: workspace.directory)
         guard let place, WorkspacePath.part(of: place, beneath: workspace.directory) != nil else {
             throw Refusal(
-                .invalidRequest, "workingDirectory: must lie in the workspace, \(workspace.directory)",
+                .forbidden, "workingDirectory: must lie in the workspace, \(workspace.directory)",
                 param: "workingDirectory")
         }
         guard WorkspacePath.isDirectory(place) else {
-            throw Refusal(.invalidRequest, "workingDirectory: there is no such directory", param: "workingDirectory")
+            throw Refusal(.notFound, "workingDirectory: there is no such directory", param: "workingDirectory")
         }
         return place
     }
