@@ -37,8 +37,9 @@ struct beginning {
 static int become_shell(struct beginning *beginning) {
     const linux_shell_plan *plan = beginning->plan;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) || setpgid(0, beginning->group)) return errno;
-    // Behind the gateway and everybody's answers, however many there will be; behind that already where it fails.
-    setpriority(PRIO_PROCESS, 0, 10);
+    // Behind the gateway and everybody's answers; behind them already where it fails. By SCHED_IDLE a command would hardly
+    // go on beside a program that never rests.
+    setpriority(PRIO_PROCESS, 0, 19);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, 0);

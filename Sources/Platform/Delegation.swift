@@ -39,6 +39,7 @@ public enum Delegation: Sendable {
             let (tree, isInside) = try Self.find(place)
             if !isInside { try Self.moveIn(tree, place) }
             let controllers = Self.enable(in: tree)
+            if controllers.contains(.processors) { Self.comeFirst(in: tree) }
             do throws(SystemError) {
                 self = .granted(try ControlGroups(in: tree, controllers: controllers))
             } catch {
@@ -107,5 +108,13 @@ public enum Delegation: Sendable {
                 return true
             } catch { return false }
         })
+    }
+
+    /// Has this process come before its children, however many want the processors: each child's group has 100.
+    private static func comeFirst(in tree: String) {
+        do throws(SystemError) { try GroupFiles.write("1000", to: "\(tree)/\(ownGroup)/cpu.weight") } catch {
+            // Absent where the kernel shares the processors out between tasks alone, as it did before.
+            return
+        }
     }
 }

@@ -4,17 +4,24 @@ public struct GroupBounds: Sendable, Hashable {
     public var memoryBytes: Int?
     /// The most tasks: processes and their threads.
     public var tasks: Int
+    /// What they get of the processors where others want them too, beside the 100 of any other group; nil for as much.
+    public var processorWeight: Int?
 
     /// Bounds that leave several times what a CLI needs.
-    public init(memoryBytes: Int? = 1 << 30, tasks: Int = 512) {
+    public init(memoryBytes: Int? = 1 << 30, tasks: Int = 512, processorWeight: Int? = nil) {
         self.memoryBytes = memoryBytes
         self.tasks = tasks
+        self.processorWeight = processorWeight
     }
 
-    /// What is written into which file of a group, as far as `controllers` are to be had. The last may be missing.
+    /// What is written into which file of a group, as far as `controllers` are to be had.
     func assignments(_ controllers: Set<GroupController>) -> [(file: String, value: String, isNeeded: Bool)] {
         var assignments: [(file: String, value: String, isNeeded: Bool)] = []
         if controllers.contains(.tasks) { assignments.append(("pids.max", "\(tasks)", true)) }
+        if controllers.contains(.processors), let processorWeight {
+            // Absent where the kernel shares the processors out between tasks alone.
+            assignments.append(("cpu.weight", "\(processorWeight)", false))
+        }
         guard controllers.contains(.memory) else { return assignments }
         // A program that lost one of its processes to the kernel is in no state that anybody foresaw.
         assignments.append(("memory.oom.group", "1", true))
@@ -26,10 +33,12 @@ public struct GroupBounds: Sendable, Hashable {
     }
 }
 
-/// What of a control group's use the kernel can bound for us, by its name for it.
+/// What of a control group's use the kernel can bound or share out for us, by its name for it.
 public enum GroupController: String, Sendable, CaseIterable {
     case memory
     case tasks = "pids"
+    /// Shared out and not bounded: who is alone has all of them.
+    case processors = "cpu"
 }
 
 /// Why the kernel ended a process for want of memory.

@@ -248,6 +248,12 @@ def test_a_fork_bomb_ends_with_its_command_where_processes_are_bounded(place):
     assert "Resource temporarily unavailable" in process.stderr
 
 
+def test_a_command_and_what_it_starts_have_the_lowest_priority(place):
+    assert place.run("setsid nice").stdout == "19\n"
+    if os.geteuid() != 0:
+        assert place.run("nice -n -1 nice 2>/dev/null").stdout == "19\n"
+
+
 def test_the_exit_code_is_the_commands(place):
     assert place.run("exit 7").returncode == 7
     assert place.run("kill -9 $$").returncode == 128 + 9

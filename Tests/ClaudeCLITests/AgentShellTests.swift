@@ -116,6 +116,9 @@ struct AgentShellTests {
         #expect(plan.isApart && plan.mostTasks == workspace().bounds.processes + 64)
         #expect(plan.bounds.tasks == plan.mostTasks)
         #expect(plan.bounds.memoryBytes ?? 0 > workspace().bounds.memoryBytes)
+        #expect(plan.bounds.processorWeight == 20, "of the processors it has less than an ordinary turn")
+        AgentConfinement.namespaces.bound(&plan, to: workspace([.read, .write]))
+        #expect(plan.bounds.processorWeight == nil, "which starts no programs")
     }
 
     @Test("a process waits for the conversation to go on where nothing that its commands have left waits with it")

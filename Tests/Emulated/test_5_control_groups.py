@@ -35,12 +35,13 @@ def test_each_child_has_a_group_with_its_bounds(grouped):
         turn = beside.submit(client.ask, "standin:delay 4000")
         group = eventually(lambda: children(grouped), "a group", within=20)[0]
         bounds = {name: grouped.machine.read(f"{group}/{name}").strip()
-                  for name in ("memory.max", "memory.oom.group", "memory.swap.max", "pids.max")}
+                  for name in ("memory.max", "memory.oom.group", "memory.swap.max", "pids.max", "cpu.weight")}
         assert turn.result().status == 200
-    assert bounds == {"memory.max": str(256 << 20), "memory.oom.group": "1", "memory.swap.max": "0", "pids.max": "512"}
+    assert bounds == {"memory.max": str(256 << 20), "memory.oom.group": "1", "memory.swap.max": "0", "pids.max": "512", "cpu.weight": "100"}
     own = grouped.machine.read(f"/proc/{grouped.show('MainPID')}/cgroup").strip()
     assert own == f"0::/system.slice/{UNIT}/service"
     assert grouped.machine.read(f"{TREE}/service/memory.max") == "max\n"
+    assert grouped.machine.read(f"{TREE}/service/cpu.weight") == "1000\n"
     eventually(lambda: not children(grouped), "the group is gone", within=20)
 
 

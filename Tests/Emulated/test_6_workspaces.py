@@ -91,7 +91,7 @@ def story(workspaces, upstream):
         eventually(lambda: run.done() or "sleep 0.2" in commands(workspaces), "it waits", within=300)
         assert not run.done(), run.result()
         [group] = groups(workspaces)
-        bounds = {name: machine.read(f"{group}/{name}").strip() for name in ("memory.max", "memory.swap.max", "pids.max")}
+        bounds = {name: machine.read(f"{group}/{name}").strip() for name in ("memory.max", "memory.swap.max", "pids.max", "cpu.weight")}
         machine.run("install", "-o", "portcullis", "/dev/null", f"{PLACE}/lab/go")
         events = run.result()
         health = workspaces.client().health()
@@ -110,7 +110,7 @@ def test_a_run_does_its_work_and_nothing_else(workspaces, story):
 @fault_row(17, injected="a fork bomb in a workspace's shell", seen="it meets the bound of its run, which goes on and ends it")
 def test_a_fork_bomb_stays_in_the_bounds_of_its_run_which_goes_on(story):
     memory, tasks = (64 << 20) + OF_THE_CLI, PROCESSES + OF_ITS_THREADS
-    assert story.bounds == {"memory.max": str(memory), "memory.swap.max": "0", "pids.max": str(tasks)}
+    assert story.bounds == {"memory.max": str(memory), "memory.swap.max": "0", "pids.max": str(tasks), "cpu.weight": "20"}
     assert "over" in story.bomb[0] and "Resource temporarily unavailable" in story.bomb[0], story
     assert "after" in story.after[0], story
 

@@ -105,7 +105,7 @@ in
         ProtectKernelTunables = true;
         ProtectKernelModules = true;
         ProtectKernelLogs = true;
-        Delegate = "memory pids";
+        Delegate = "memory pids cpu";
         ProtectClock = true;
         ProtectHostname = true;
         RestrictNamespaces = true;

@@ -89,7 +89,9 @@ public enum AgentConfinement: Sendable, Equatable {
     /// Has the child of a plan, and all that it starts, bounded as the workspace says.
     public func bound(_ plan: inout SpawnPlan, to workspace: Workspace) {
         let tasks = workspace.bounds.processes + Self.tasksOfTheCLI
-        plan.bounds = GroupBounds(memoryBytes: workspace.bounds.memoryBytes + Self.memoryOfTheCLI, tasks: tasks)
+        plan.bounds = GroupBounds(
+            memoryBytes: workspace.bounds.memoryBytes + Self.memoryOfTheCLI, tasks: tasks,
+            processorWeight: workspace.tools.contains(where: \.runsPrograms) ? Self.processorWeight : nil)
         switch self {
         case .group(let isApart): plan.isApart = isApart
         case .namespaces: plan.isApart = true
@@ -101,4 +103,6 @@ public enum AgentConfinement: Sendable, Equatable {
     /// Threads that the CLI has itself, several times over.
     private static let tasksOfTheCLI = 64
     private static let memoryOfTheCLI = 512 << 20
+    /// A fifth of an ordinary turn's, however many processes want it: others hardly notice, and it goes on beside them.
+    private static let processorWeight = 20
 }

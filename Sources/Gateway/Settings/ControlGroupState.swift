@@ -27,7 +27,8 @@ struct ControlGroupState: Sendable, Equatable {
             note = "children have no control groups of their own: \(reason)"
             return
         }
-        let missing = GroupController.allCases.filter { !controllers.contains($0) }.map { "\($0)" }
+        // Processors are shared out, not bounded, and by priority where groups cannot.
+        let missing = [GroupController.memory, .tasks].filter { !controllers.contains($0) }.map { "\($0)" }
         word = missing.isEmpty ? .full : .partial
         note = missing.isEmpty
             ? "a control group for every child: its memory and tasks are bounded, and all of it ends with it"
