@@ -1,9 +1,11 @@
 """What a large request costs in memory: it is held once, whatever is made of it."""
+import contextlib
 import json
+import signal
 
 import pytest
 
-from harness import memory
+from harness import eventually, memory
 
 BODY_BYTES = (32 << 20) - 4096
 
@@ -36,3 +38,20 @@ def test_a_body_of_32_mib_needs_at_most_two_and_a_half_times_its_size(make_gatew
     assert response.status_code == 200, response.text
     peak = memory(gateway.process.pid, "VmHWM")
     assert peak - before <= 2.5 * len(body), f"{(peak - before) / len(body):.2f} times the body"
+
+
+def test_settings_read_again_are_not_kept_whole_by_each_turn_that_began_before(make_gateway, standin):
+    gateway = make_gateway(cli=standin, cli_env=None)
+    # What lies beside the state directory is part of the walls of a CLI that is a script.
+    for number in range(5000):
+        (gateway.folder / f"neighbour-with-a-long-name-{number}").touch()
+    pid = gateway.ready().process.pid
+    sizes = []
+    with contextlib.ExitStack() as turns:
+        for _ in range(16):
+            turns.enter_context(gateway.streaming("standin:stall"))
+            sizes.append(memory(pid, "RssAnon"))
+            count = gateway.log().count("msg=reloaded")
+            gateway.signal(signal.SIGHUP)
+            eventually(lambda: gateway.log().count("msg=reloaded") > count, "the reload")
+    assert sizes[-1] - sizes[3] < 6 << 20, sizes

@@ -106,6 +106,7 @@ struct WallPolicyTests {
         close(file)
         for found in [
             walls(WallPolicy(hiding: [], for: [server])), walls(WallPolicy(hiding: []), program: script),
+            walls(WallPolicy(running: script, hiding: []), program: script),
         ] {
             #expect(rights(found, "/usr") == [.read, .execute] && rights(found, "/etc") == [.read, .execute])
             // Root reads disks by their devices.
@@ -115,6 +116,21 @@ struct WallPolicyTests {
             #expect(rights(found, "/state/turns/3") == [.read, .write, .execute])
         }
         #expect(rights(walls(WallPolicy(hiding: [], sharing: ["/srv"])), "/srv") == [.read, .write, .execute])
+    }
+
+    @Test("what comes to lie beside the gateway's files does not make another policy of one that opens nothing there")
+    func unlisted() throws {
+        let root = HiddenPlaces.resolved(Harness.directory())
+        func policies() -> [WallPolicy] {
+            ["/bin/cat", "\(root)/script"].map { WallPolicy(running: $0, hiding: ["\(root)/state"]) }
+        }
+        let file = unsafe open("\(root)/script", O_CREAT | O_WRONLY, 0o700)
+        _ = unsafe write(file, "#!/bin/sh\n", 10)
+        close(file)
+        let before = policies()
+        unsafe mkdir("\(root)/neighbour", 0o700)
+        let after = policies()
+        #expect(before[0] == after[0] && before[1] != after[1])
     }
 
     @Test("what is granted around a hidden place is granted piece by piece, without it and without links")

@@ -25,7 +25,7 @@ struct SandboxTests {
         #expect(settings.fault(on: kernel)?.description.contains("cannot keep children from \(fault ?? "")") == (fault == nil ? nil : true))
         settings.mode = .off
         #expect(SandboxState(settings, on: kernel).word == .off && SandboxState(settings, on: kernel).landlock == 0)
-        #expect(settings.policy(for: []) == nil)
+        #expect(settings.policy(running: "/bin/cat", for: []) == nil)
     }
 
     @Test("what is the gateway's own is hidden, whether it is there yet or not")

@@ -11,6 +11,11 @@ public struct HiddenPlaces: Sendable, Hashable {
     /// Links are resolved, since a place is known by where it is.
     public init(_ paths: [String]) { self.paths = paths.map(Self.resolved) }
 
+    private init(resolved paths: [String]) { self.paths = paths }
+
+    /// These and one more.
+    func and(_ place: String) -> HiddenPlaces { HiddenPlaces(resolved: paths + [Self.resolved(place)]) }
+
     /// What may be granted for `path`: itself, or the parts of it that lead to no hidden place.
     ///
     /// What need not be taken apart is granted as it is named: a link may lead elsewhere when a child starts.

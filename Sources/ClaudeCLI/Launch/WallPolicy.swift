@@ -21,13 +21,16 @@ public struct WallPolicy: Sendable, Hashable {
     private let shared: Set<String>
     /// What can be said once for all children of each form.
     private let narrow: [Walls.Grant]
-    private let wide: [Walls.Grant]
     private let agent: [Walls.Grant]
+    /// Nil where the CLI is no script and no server a program. The wide form lists whole directories, such as /tmp, and
+    /// every snapshot of the settings that a process or a turn still holds has a list of its own.
+    private let wide: [Walls.Grant]?
 
-    /// A policy that hides `hidden`, opens `shared` beside what is needed, and lets `servers` be used; the vendor's port is
-    /// that of `ANTHROPIC_BASE_URL` alone where it `isRelayed`.
+    /// A policy for the CLI at `program` that hides `hidden`, opens `shared` beside what is needed, and lets `servers` be
+    /// used; the vendor's port is that of `ANTHROPIC_BASE_URL` alone where it `isRelayed`.
     public init(
-        hiding hidden: [String], sharing shared: [String] = [], for servers: [MCPServer] = [], isRelayed: Bool = false
+        running program: String? = nil, hiding hidden: [String], sharing shared: [String] = [], for servers: [MCPServer] = [],
+        isRelayed: Bool = false
     ) {
         self.isRelayed = isRelayed
         self.hidden = HiddenPlaces(hidden)
@@ -37,10 +40,16 @@ public struct WallPolicy: Sendable, Hashable {
         let places = self.hidden
         let all = Self.devices + shared.flatMap { places.grants($0, [.read, .write, .execute]) }
         narrow = all + Self.read.flatMap { places.grants($0, .read) }
-        // No devices but those above: root reads disks by them, past all rules for files.
-        wide = all + HiddenPlaces(hidden + ["/dev"]).grants("/", [.read, .execute])
-            + Self.scratch.flatMap { places.grants($0, [.read, .write]) }
         agent = AgentPlaces.grants(hiding: places)
+        let isWide = runsPrograms || program.map { ProgramForm(path: $0) == .script } ?? false
+        wide = isWide ? Self.wide(hiding: places, sharing: self.shared) : nil
+    }
+
+    private static func wide(hiding places: HiddenPlaces, sharing shared: Set<String>) -> [Walls.Grant] {
+        // No devices but these: root reads disks by the others, past all rules for files.
+        devices + shared.sorted().flatMap { places.grants($0, [.read, .write, .execute]) }
+            + places.and("/dev").grants("/", [.read, .execute])
+            + scratch.flatMap { places.grants($0, [.read, .write]) }
     }
 
     /// The walls of a child that lives in `directory`, where it has one, writes `login`, where it needs that, and runs
@@ -51,7 +60,9 @@ public struct WallPolicy: Sendable, Hashable {
         let form = ProgramForm(path: program)
         let isWide = runsPrograms || form == .script
         let own: Walls.Rights = isWide ? [.read, .write, .execute] : [.read, .write]
-        var walls = Walls(isWide ? wide : narrow, ports: isWide ? nil : ports(variables))
+        // A CLI that has become a script since is listed for here: its new file is tried and read in again soon.
+        let wide = isWide ? self.wide ?? Self.wide(hiding: hidden, sharing: shared) : nil
+        var walls = Walls(wide ?? narrow, ports: isWide ? nil : ports(variables))
         walls.mayServe = isWide
         walls.maySend = isWide || !isRelayed || !serverPorts.isEmpty
         walls.largestFile = isWide ? nil : Self.largestFile

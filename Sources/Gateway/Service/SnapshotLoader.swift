@@ -116,6 +116,8 @@ struct SnapshotLoader {
         let cli = if let known { known } else { try await trial(of: loaded, on: loop) }
         let accounts = loaded.environments.map { name, environment in
             var profile = profile(of: loaded, environment)
+            // Equal ones are one: processes and turns hold the walls that they began with, through any number of reloads.
+            if let walls = old?.accounts[name]?.supply.profile.walls, walls == profile.walls { profile.walls = walls }
             profile.standIn = loaded.relayed[name].flatMap { login in relay?.standIn(for: login) }
             return Account(
                 name, supply: CLISupply(profile, limits: limits(of: loaded), directories: directories),
@@ -282,7 +284,7 @@ struct SnapshotLoader {
         let used: String? = if case .directory(let directory) = environment.login { directory } else { nil }
         let logins = loaded.environments.map(\.content.configDirectory) + loaded.configuration.accounts.places.map(\.path)
         return loaded.configuration.sandbox.policy(
-            for: loaded.servers.servers, hiding: logins.filter { $0 != used && !$0.isEmpty } + loaded.workspaces.workspaces.map(\.directory),
+            running: loaded.configuration.cli.path, for: loaded.servers.servers, hiding: logins.filter { $0 != used && !$0.isEmpty } + loaded.workspaces.workspaces.map(\.directory),
             isRelayed: loaded.configuration.relaysCredentials)
     }
 

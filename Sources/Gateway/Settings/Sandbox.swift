@@ -20,9 +20,13 @@ struct SandboxSettings: Sendable, Equatable {
     /// The gateway's own files, which no child may come near.
     var hidden: [String] = []
 
-    /// The walls round children that may use `servers` and are to see nothing of `others` either; nil for none.
-    func policy(for servers: [MCPServer], hiding others: [String] = [], isRelayed: Bool = false) -> WallPolicy? {
-        mode == .off ? nil : WallPolicy(hiding: hidden + others, sharing: paths, for: servers, isRelayed: isRelayed)
+    /// The walls round children that run `program`, may use `servers` and are to see nothing of `others` either; nil for
+    /// none.
+    func policy(
+        running program: String, for servers: [MCPServer], hiding others: [String] = [], isRelayed: Bool = false
+    ) -> WallPolicy? {
+        if mode == .off { return nil }
+        return WallPolicy(running: program, hiding: hidden + others, sharing: paths, for: servers, isRelayed: isRelayed)
     }
 }
 
