@@ -71,7 +71,7 @@ public enum CurrentProcess {
     /// again at each batch of events; `releaseMemory` gives them back when it is quiet.
     public static func keepHeap() { linux_keep_heap(32 << 20) }
 
-    /// Gives the heap's free pages back.
+    /// Gives the heap's free pages back, those at its end for the calling thread's own heap alone.
     ///
     /// It takes milliseconds after a great load: call it when there is nothing else to do.
     public static func releaseMemory() { linux_release_heap() }

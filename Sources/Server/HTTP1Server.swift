@@ -109,6 +109,7 @@ final class HTTP1Server {
     @inline(never)
     private func serve(_ job: any Job, over channel: HTTP1Channel) async -> Bool {
         await job.run(asked: channel, answering: ResponseWriter(channel))
+        connection.state.noteEnd()
         switch channel.outcome {
         case .keepsAlive where connection.state.phase == .serving: return true
         case .keepsAlive: await end(lingering: false)

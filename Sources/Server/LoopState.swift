@@ -68,12 +68,17 @@ package final class LoopState {
     }
 
     /// Something that held memory is over. After a load, and once it is quiet, the memory is given back: the allocator
-    /// alone would keep it for ever.
+    /// alone would keep it for ever. After little it is given back too, later: few ends may have held much, and the last
+    /// ones of a load are few.
     func noteEnd() {
         ended += 1
-        guard ended >= Self.manyEnds, let quiet else { return }
-        ended = 0
-        quiet.deadline = loop.now + .seconds(Self.quietSeconds)
+        guard let quiet else { return }
+        if ended >= Self.manyEnds {
+            ended = 0
+            quiet.deadline = loop.now + .seconds(Self.quietSeconds)
+        } else if quiet.deadline == nil {
+            quiet.deadline = loop.now + .seconds(Self.restSeconds)
+        }
     }
 
     /// Says what wakes whoever gives memory back, the first time when the start is over.
@@ -86,6 +91,7 @@ package final class LoopState {
 
     private static let manyEnds = 256
     private static let quietSeconds = 2
+    private static let restSeconds = 5
 
     /// Goes on to the next phase and wakes everybody, so that each sees it.
     func enter(_ phase: Phase) {

@@ -1,4 +1,5 @@
 """What a large request costs in memory: it is held once, whatever is made of it."""
+import concurrent.futures
 import contextlib
 import json
 import signal
@@ -38,6 +39,22 @@ def test_a_body_of_32_mib_needs_at_most_two_and_a_half_times_its_size(make_gatew
     assert response.status_code == 200, response.text
     peak = memory(gateway.process.pid, "VmHWM")
     assert peak - before <= 2.5 * len(body), f"{(peak - before) / len(body):.2f} times the body"
+
+
+def test_what_few_large_requests_took_is_given_back_once_it_is_quiet(make_gateway, standin):
+    gateway = make_gateway(cli=standin, cli_env=None, env={"MAX_TURNS": "24"}).ready()
+    pid = gateway.process.pid
+    gateway.ask_message("standin:echo small")
+    before = memory(pid, "RssAnon")
+
+    def ask(number):
+        return gateway.ask_message("x" * (700_000 + 5_000 * number) + "\nstandin:echo large").status_code
+
+    # What the start took is given back soon after it, and might take the first ones' along.
+    for _ in range(2):
+        with concurrent.futures.ThreadPoolExecutor(24) as pool:
+            assert set(pool.map(ask, range(60))) == {200}
+        eventually(lambda: memory(pid, "RssAnon") - before < 8 << 20, "what the bodies took is given back", within=40)
 
 
 def test_settings_read_again_are_not_kept_whole_by_each_turn_that_began_before(make_gateway, standin):

@@ -78,4 +78,21 @@ struct ClockTests {
         do throws(HTTPFault) { _ = try intake.take(at: Self.at(4)) { $0.append(7) } } catch { status = error.status }
         #expect(status == 413)
     }
+
+    @Test("memory is given back two seconds after many ends, and after a few too, which may have held much")
+    func quiet() async throws {
+        let waits = try await TestLoops.run { loop in
+            let state = LoopState(on: loop)
+            let quiet = state.watchForQuiet(waking: Wakeup())
+            // What the start needed has been given back.
+            quiet.cancel()
+            let waits = [1, 254, 1, 1].map { ends -> Int in
+                for _ in 0..<ends { state.noteEnd() }
+                return quiet.deadline.map { ($0.since(loop.now).count + 500) / 1000 } ?? 0
+            }
+            quiet.cancel()
+            return waits
+        }
+        #expect(waits == [5, 5, 2, 2])
+    }
 }

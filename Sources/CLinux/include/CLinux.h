@@ -81,7 +81,7 @@ int linux_forbid_dumps(void);
 // The arguments that the process was started with, ended by a null.
 char *const *linux_arguments(void);
 
-// Gives free memory of the heap back to the kernel.
+// Gives free memory of all threads' heaps back to the kernel; what is free at a heap's end only of the calling thread's.
 void linux_release_heap(void);
 
 // Lets the allocator keep up to so many free bytes at the heap's end, and take all but blocks of 1 MiB from it.
