@@ -38,7 +38,7 @@ enum LedgerFile {
             try database.execute("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA secure_delete=ON")
             guard try database.text("PRAGMA journal_mode=WAL") == "wal" else { throw .failed("no write-ahead log") }
             // FULL: a commit returns when the log is on the disk, not when the system has heard of it.
-            try database.execute("PRAGMA synchronous=FULL; PRAGMA cache_size=-2048; PRAGMA journal_size_limit=67108864")
+            try database.execute("PRAGMA synchronous=FULL; PRAGMA cache_size=-512; PRAGMA journal_size_limit=67108864")
             let found = try form(of: database)
             guard !isShared || found == newestForm else {
                 throw .unusable("it has form \(found), this program writes \(newestForm), and another process uses it")

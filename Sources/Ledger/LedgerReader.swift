@@ -9,7 +9,7 @@ final class LedgerReader: Sendable {
     /// Reads a file that has the newest form.
     init(path: String) throws(LedgerFault) {
         let database = Confined(try Database(path: path))
-        try database.value.execute("PRAGMA query_only=ON; PRAGMA cache_size=-2048")
+        try database.value.execute("PRAGMA query_only=ON; PRAGMA cache_size=-512")
         let queue = JobQueue<Job>()
         jobs = queue
         thread = try LedgerThread {
