@@ -71,6 +71,8 @@ struct AgentPolicyTests {
         #expect(try allows("Glob", #"{"pattern":"**/*.txt"}"#) && allows("Grep", #"{"pattern":"x"}"#))
         #expect(try !allows("Glob", #"{"pattern":"../*"}"#) && !allows("Glob", #"{"pattern":"/etc/*"}"#))
         #expect(try !allows("Glob", #"{"pattern":"*","path":"/etc"}"#) && !allows("Grep", #"{"pattern":"x","path":"/"}"#))
+        #expect(try !allows("Glob", #"{"pattern":"{/etc/*,x}"}"#) && !allows("Glob", #"{"pattern":"{x,/etc/*}"}"#))
+        #expect(try allows("Glob", #"{"pattern":"{a,b}/*"}"#) && allows("Glob", #"{"pattern":"a{,/b}/*"}"#))
         #expect(try !allows("Glob", #"{"pattern":"{..,x}/*"}"#) && !allows("Glob", #"{"pattern":"~/*"}"#))
         try #require(unsafe symlink("/etc", workspace.directory + "/out") == 0 && mkdir(workspace.directory + "/in", 0o700) == 0)
         #expect(try !allows("Glob", #"{"pattern":"out/*"}"#) && !allows("Glob", #"{"pattern":"out/*","path":"."}"#))
@@ -215,6 +217,8 @@ struct AgentPolicyTests {
             ("Exit code 13\nPermission denied at -e line 1.", "Permission denied at -e"),
             ("Error: EACCES: permission denied, open '/etc/shadow'", "EACCES"), ("awk: cannot open /etc/shadow (Permission denied)", "/etc/shadow"),
             ("Error: EXDEV: cross-device link not permitted, link '/etc/passwd' -> 'x'", "EXDEV"), ("sh: 1: Cannot fork", "Cannot fork"),
+            ("RuntimeError: can't start new thread", "new thread"), ("Error: spawn /bin/sh EAGAIN", "EAGAIN"),
+            ("OSError: [Errno 97] Address family not supported by protocol", "Address family"),
         ])
     func refusedByTheWalls(output: String, told: String) throws {
         #expect(try denial("Bash", #"{"command":"x"}"#, answered: output)?.contains(told) == true)

@@ -64,6 +64,9 @@ struct AgentPolicy: Sendable {
         if pattern.split(whereSeparator: { "/{},".contains($0) }).contains("..") {
             return .denied("A pattern must not hold `..`.")
         }
+        if pattern.hasPrefix("{"), pattern.contains("{/") || pattern.contains(",/") {
+            return .denied("A pattern must not begin with several places.")
+        }
         if case .denied(let reason) = path(input, "path", isRequired: false, writes: false) { return .denied(reason) }
         let fixed = pattern.prefix { !"*?[{".contains($0) }
         guard let end = fixed.lastIndex(of: "/") ?? (fixed.hasPrefix("~") ? fixed.startIndex : nil) else { return .allowed }

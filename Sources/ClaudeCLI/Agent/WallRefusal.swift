@@ -9,7 +9,7 @@ enum WallRefusal {
     /// How programs say that the kernel has refused something; some begin with a small letter.
     private static let words = [
         "permission denied", "operation not permitted", "cross-device link", "file too large", "resource temporarily unavailable",
-        "cannot allocate memory", "cannot fork",
+        "cannot allocate memory", "cannot fork", "can't start new thread", "eagain", "address family not supported",
     ]
     /// How much of an output is looked at, from either end.
     private static let most = 32 << 10
