@@ -38,9 +38,11 @@ public struct ReplyBody: Sendable {
         set { collector.summary = newValue }
     }
 
-    /// The body, or nil as long as `.finished` has not come; of a run that was broken off what it has come to, once its
-    /// summary is known.
+    /// The body, or nil as long as `.finished` has not come.
     public func finish() -> [UInt8]? { collector.finish(completedAt: completedAt) }
+
+    /// What a run had come to whose answer is a failure, a JSON object; nil as long as no summary is known, and for others.
+    public func remains() -> [UInt8]? { collector.remains() }
 
     /// Why the answer is none although it has finished; nil for a good one.
     public var fault: Fault? { collector.fault }
@@ -57,6 +59,8 @@ protocol ReplyCollector: Sendable {
     var summary: RunSummary? { get set }
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>)
     func finish(completedAt: Int?) -> [UInt8]?
+    /// What a run had come to whose answer is a failure.
+    func remains() -> [UInt8]?
     /// What is stored of the answer.
     func keepsake(_ answer: [UInt8]) -> StoredReply?
 }
@@ -67,5 +71,6 @@ extension ReplyCollector {
         get { nil }
         set {}
     }
+    func remains() -> [UInt8]? { nil }
     func keepsake(_ answer: [UInt8]) -> StoredReply? { nil }
 }

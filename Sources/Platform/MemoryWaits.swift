@@ -1,8 +1,10 @@
 import Synchronization
 
-/// How long children have waited for memory that nothing but the bounds of their own groups denied them.
+/// How long children have waited for memory whose own groups had none left for them.
 ///
-/// The group above counts that as waiting like any other, though it says nothing of how much there is for others.
+/// The group above counts that as waiting like any other, though it says nothing of how much there is for others. The
+/// kernel does not tell for what a group waits: one that has met its bound counts with all its waits, and only those of
+/// others tell of a shortage.
 final class MemoryWaits: Sendable {
     private struct Book {
         var groups: Set<String> = []

@@ -26,13 +26,36 @@ import Vocabulary
     @Test("a body has what it had come to once that is known") func whole() throws {
         var body = ReplyBody(dialect: .agentRun, conversation: Conversation(model: "m"), identity: ReplyTests.identity)
         for event in Self.begun { body.take(event, of: Self.line.span) }
-        #expect(body.finish() == nil)
+        #expect(body.remains() == nil)
         body.summary = Self.summary
-        let run = try #require(body.finish())
+        let run = try #require(body.remains())
+        #expect(body.finish() == nil)
         let reply = ErrorReply(Fault(.forbidden, "Ended."), dialect: .agentRun, requestID: "req_1", run: run)
         let root = try JSONDocument(parsing: reply.body).root
         #expect(root["error"]?["message"]?.text?.string == "Ended." && reply.status == 403)
         try check(root["run"])
+    }
+
+    @Test("a run that has finished and could not be kept failed all the same, whole and streamed") func unkept() throws {
+        let end = ReplyEvent.finished(ReplyEnd(reason: .endTurn, usage: Self.summary.usage))
+        var body = ReplyBody(dialect: .agentRun, conversation: Conversation(model: "m"), identity: ReplyTests.identity)
+        var stream = ReplyStream(dialect: .agentRun, conversation: Conversation(model: "m"), identity: ReplyTests.identity)
+        var out: [UInt8] = []
+        for event in Self.begun + [end] {
+            body.take(event, of: Self.line.span)
+            stream.encode(event, of: Self.line.span, into: &out)
+        }
+        (body.summary, stream.summary) = (Self.summary, Self.summary)
+        try check(try JSONDocument(parsing: try #require(body.remains())).root)
+        out = []
+        stream.encode(.failed(Fault(.internalError, "Not kept.")), of: Self.line.span, into: &out)
+        stream.release(into: &out)
+        try check(try run(in: out))
+    }
+
+    private func run(in event: [UInt8]) throws -> JSONValue? {
+        let data = try #require(String(decoding: event, as: UTF8.self).split(separator: "\n").last { $0.hasPrefix("data: ") })
+        return try JSONDocument(parsing: Array(data.dropFirst(6).utf8)).root["run"]
     }
 
     @Test("a stream holds its error back until that is known, and says nothing in between") func streamed() throws {
@@ -47,7 +70,6 @@ import Vocabulary
         stream.release(into: &out)
         let text = String(decoding: out, as: UTF8.self)
         #expect(text.hasPrefix("id: 3\nevent: error\ndata: {") && text.hasSuffix("}\n\n"))
-        let data = try #require(text.split(separator: "\n").last { $0.hasPrefix("data: ") })
-        try check(try JSONDocument(parsing: Array(data.dropFirst(6).utf8)).root["run"])
+        try check(try run(in: out))
     }
 }

@@ -14,4 +14,6 @@ struct AgentRunBody: ReplyCollector {
     mutating func take(_ event: ReplyEvent, of line: Span<UInt8>) { _ = record.take(event, of: line) }
 
     func finish(completedAt: Int?) -> [UInt8]? { record.result() }
+
+    func remains() -> [UInt8]? { record.remains() }
 }

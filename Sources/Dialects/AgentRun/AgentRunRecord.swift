@@ -112,9 +112,13 @@ struct AgentRunRecord: Sendable {
         (try? JSONDocument(parsing: Array(input.bytes)))?.root["file_path"]?.text?.string
     }
 
-    /// The result, of a run that was broken off what it has come to; nil as long as neither is known.
-    func result() -> [UInt8]? {
-        guard let usage = end?.usage ?? summary?.usage else { return nil }
+    /// The result; nil as long as the run has not finished.
+    func result() -> [UInt8]? { end.flatMap { object($0, usage: $0.usage) } }
+
+    /// What a run had come to whose answer is a failure; nil as long as no summary is known.
+    func remains() -> [UInt8]? { summary.flatMap { object(nil, usage: end?.usage ?? $0.usage) } }
+
+    private func object(_ end: ReplyEnd?, usage: Usage) -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
             let isWhole = end?.reason == .endTurn || end?.reason == .stopSequence

@@ -50,7 +50,7 @@ struct AgentRunStream: ReplyEncoder {
             out.append("\n\n")
         case .failed(let fault):
             begin("error", &out)
-            out += ErrorReply(fault, dialect: .agentRun, requestID: identity.requestID, run: record.result()).body
+            out += ErrorReply(fault, dialect: .agentRun, requestID: identity.requestID, run: record.remains()).body
             out.append("\n\n")
         case .blockStarted, .toolInput, .signature, .citation: break
         }

@@ -8,11 +8,11 @@ public struct RunSummary: Sendable {
     public var milliseconds: Int
     /// What its commands have changed; nil where none ran.
     public var files: FileReport?
-    /// What a run has used that did not come to its end; nil for one that did, and tells it.
-    public var usage: Usage?
+    /// What it has used, where its end does not tell.
+    public var usage: Usage
 
     /// A summary.
-    public init(cost: Int?, milliseconds: Int, files: FileReport?, usage: Usage? = nil) {
+    public init(cost: Int?, milliseconds: Int, files: FileReport?, usage: Usage) {
         self.cost = cost
         self.milliseconds = milliseconds
         self.files = files

@@ -30,7 +30,7 @@ protocol AnswerSink: ~Copyable {
     mutating func send(in context: AnswerContext, isOver: Bool) async -> Bool
     /// Takes what is known of a run behind its last event, before its end.
     mutating func note(_ summary: RunSummary)
-    /// What a run had come to that was broken off, for an answer that only tells why; nil where nothing is known.
+    /// What a run had come to, for an answer that only tells why it failed; nil where nothing is known.
     var remains: [UInt8]? { get }
     /// Takes the end of a turn that has not failed; returns why it is no answer all the same.
     mutating func complete(_ turn: any RunningTurn) -> Fault?

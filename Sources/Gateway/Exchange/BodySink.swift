@@ -27,7 +27,7 @@ struct BodySink: ~Copyable, AnswerSink {
 
     mutating func note(_ summary: RunSummary) { collector.summary = summary }
 
-    var remains: [UInt8]? { collector.summary == nil ? nil : collector.finish() }
+    var remains: [UInt8]? { collector.remains() }
 
     mutating func complete(_ turn: any RunningTurn) -> Fault? {
         collector.completedAt = WallClock.unixSeconds

@@ -40,11 +40,9 @@ extension Exchange {
         guard turn.dialect == .agentRun, outcome.hasBegun else { return nil }
         if outcome.fault != nil { await finish(attempt) }
         let files = await filesChanged(by: outcome, within: bounds)
-        guard outcome.fault != nil else {
-            return RunSummary(cost: attempt.turn.usage.toldCost, milliseconds: elapsed / 1000, files: files)
-        }
-        return RunSummary(
-            cost: usageRecord(of: used).amounts.cost, milliseconds: elapsed / 1000, files: files, usage: used.tokens)
+        let (cost, usage) = outcome.fault == nil
+            ? (attempt.turn.usage.toldCost, attempt.turn.usage.tokens) : (usageRecord(of: used).amounts.cost, used.tokens)
+        return RunSummary(cost: cost, milliseconds: elapsed / 1000, files: files, usage: usage)
     }
 
     /// What the commands of a run have changed; nil where none ran.
