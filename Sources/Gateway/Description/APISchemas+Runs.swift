@@ -4,7 +4,8 @@ extension APISchemas {
         "RunRequest": {"type": "object", "required": ["prompt"], "properties": {
           "prompt": {"type": "string", "pattern": "[!-~]"}, "systemPrompt": {"type": ["string", "null"]},
           "allowedTools": {"type": ["array", "null"], "items": {"type": "string"}, "description": "All of the workspace's, if left out"},
-          "workingDirectory": {"type": ["string", "null"], "description": "In the workspace"}, "model": {"type": ["string", "null"]},
+          "workingDirectory": {"type": ["string", "null"], "description": "In the workspace"},
+          "model": {"type": ["string", "null"], "pattern": "^[!-~]{0,128}$"},
           "sessionId": {"type": ["string", "null"], "pattern": "^[!-~]([ -~]{0,126}[!-~])?$",
             "description": "The session that it goes on with"},
           "maxTurns": {"type": ["integer", "null"], "minimum": 1, "maximum": 10000}, "stream": {"type": ["boolean", "null"]}}},
